@@ -1,0 +1,63 @@
+import type { KafkaMessage } from 'kafkajs';
+
+/**
+ * Where a log begins and ends: `low` is the first offset that can be read, `high` the next one to be written.
+ *
+ * @public
+ */
+export interface LogRange {
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** @internal A group's committed offset: the next record to read. */
+export interface Commit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly metadata: string;
+}
+
+/** @internal What one fetch brought. `nextOffset` is where the next fetch continues (control records included). */
+export interface FetchedRecords {
+  readonly records: readonly KafkaMessage[];
+  readonly nextOffset: bigint;
+  readonly range: LogRange;
+}
+
+/**
+ * What the library asks a cluster beside producing and consuming: metadata, offsets, commits of an idle group, records
+ * read without a group. One implementation over kafkajs (`kafka-access.ts`, through the public `PartitionAssigner`
+ * hook, which hands out `cluster`). Not fenced: it reads, and it commits only where the coordinator says so.
+ * Every call may reject with a kafkajs error, judged by `health/failure.ts`.
+ *
+ * @internal
+ */
+export interface ClusterAccess {
+  readonly alias: string;
+  connect(): Promise<void>;
+  /** The id that the brokers agree on; learned anew at each call. */
+  clusterId(): Promise<string>;
+  /** Every topic's name and partition count. */
+  topics(): Promise<ReadonlyMap<string, number>>;
+  /** First and next offset of each partition; undefined where the topic does not exist. */
+  ranges(topic: string): Promise<ReadonlyMap<number, LogRange> | undefined>;
+  /** The group's commits on these topics; partitions without one are absent. */
+  committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]>;
+  /**
+   * Commits for a group that has no members.
+   * @returns `refused` where the group has live members (UNKNOWN_MEMBER_ID): nothing was stored then.
+   */
+  commitIdle(groupId: string, commits: readonly Commit[]): Promise<'stored' | 'refused'>;
+  /** Takes a member out of its group at once, so that the others need not wait for its session to expire. */
+  leaveGroup(groupId: string, memberId: string): Promise<void>;
+  /** Reads from a partition without a group; waits at most `maxWaitMs` for the first record. */
+  fetch(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    options: { maxWaitMs: number; maxBytes?: number },
+  ): Promise<FetchedRecords>;
+  /** Closes every connection. Idempotent. */
+  close(): Promise<void>;
+}

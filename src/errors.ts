@@ -1,0 +1,210 @@
+import { kafka } from './kafkajs.js';
+
+/**
+ * What went wrong, as a stable word. Test `error.code` rather than the class: two copies of the package may be loaded.
+ *
+ * @public
+ */
+export type FailoverErrorCode =
+  | 'ERR_FAILOVER_OPTIONS'
+  | 'ERR_FAILOVER_CLOSED'
+  | 'ERR_FAILOVER_HALTED'
+  | 'ERR_FAILOVER_FENCED'
+  | 'ERR_FAILOVER_WRONG_CLUSTER'
+  | 'ERR_FAILOVER_SWITCH_REFUSED'
+  | 'ERR_FAILOVER_SWITCH_SUPERSEDED'
+  | 'ERR_FAILOVER_SWITCH_INCOMPLETE'
+  | 'ERR_FAILOVER_HOLD_FULL'
+  | 'ERR_FAILOVER_HOLD_TIMEOUT'
+  | 'ERR_FAILOVER_OUTCOME_UNKNOWN'
+  | 'ERR_FAILOVER_STALE_OFFSET'
+  | 'ERR_FAILOVER_AMBIGUOUS_OFFSET'
+  | 'ERR_FAILOVER_TRANSACTION_FENCED'
+  | 'ERR_FAILOVER_POSITION_UNAVAILABLE';
+
+/** @public Facts that an error carries beside its message. All are optional. */
+export interface FailoverErrorDetails {
+  /** What caused it, always passed on. */
+  readonly cause?: unknown;
+  /** Alias of the cluster it happened on. */
+  readonly cluster?: string | undefined;
+  /** The activation in which it happened. */
+  readonly switchEpoch?: number | undefined;
+  readonly topic?: string | undefined;
+  readonly partition?: number | undefined;
+}
+
+const BRAND = Symbol.for('kafkajs-failover.error');
+
+/**
+ * Base of every error that this library makes. It extends kafkajs's `KafkaJSNonRetriableError`, so existing
+ * `instanceof` tests and `error.retriable === false` keep their meaning: kafkajs must not retry what the library
+ * has settled.
+ *
+ * @public
+ */
+export class FailoverError extends kafka.KafkaJSNonRetriableError {
+  /** The stable word for what went wrong. */
+  readonly code: FailoverErrorCode;
+  /** Alias of the cluster it happened on, where there is one. */
+  readonly cluster: string | undefined;
+  /** The activation in which it happened, where there is one. */
+  readonly switchEpoch: number | undefined;
+  /** Topic concerned, as the user names it, where there is one. */
+  readonly topic: string | undefined;
+  /** Partition concerned, where there is one. */
+  readonly partition: number | undefined;
+
+  constructor(code: FailoverErrorCode, message: string, details: FailoverErrorDetails = {}) {
+    super(message);
+    Object.defineProperty(this, BRAND, { value: true });
+    // kafkajs's declaration takes no metadata here, its implementation sets `cause` as a plain property.
+    Object.defineProperty(this, 'cause', {
+      value: details.cause,
+      configurable: true,
+      writable: true,
+    });
+    Object.defineProperty(this, 'name', {
+      value: new.target.name,
+      configurable: true,
+      writable: true,
+    });
+    this.code = code;
+    this.cluster = details.cluster;
+    this.switchEpoch = details.switchEpoch;
+    this.topic = details.topic;
+    this.partition = details.partition;
+  }
+}
+
+/**
+ * Tells whether a value is an error of this library, also when another copy of the package made it.
+ *
+ * @public
+ */
+export function isFailoverError(value: unknown): value is FailoverError {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** @public An option is wrong: names the option, the value and the remedy. Thrown at construction; nothing was started. */
+export class FailoverOptionsError extends FailoverError {
+  /** Path of the option, for example `producer.hold.maxBytes`. */
+  readonly option: string;
+  /** The value that was given. */
+  readonly value: unknown;
+
+  constructor(option: string, value: unknown, message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_OPTIONS', message, details);
+    this.option = option;
+    this.value = value;
+  }
+}
+
+/** @public The client, or the whole FailoverKafka, was closed. */
+export class FailoverClosedError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_CLOSED', message, details);
+  }
+}
+
+/** @public The library stopped itself because going on could do harm. `because` says why; nothing is sent until `switchTo`. */
+export class FailoverHaltedError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_HALTED', message, details);
+  }
+}
+
+/** @public A socket, request or call belongs to a cluster in an epoch that was fenced. */
+export class FencedError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_FENCED', message, details);
+  }
+}
+
+/** @public The cluster behind a name is not the one expected: the ids differ, or both aliases reach the same cluster. */
+export class WrongClusterError extends FailoverError {
+  readonly expectedClusterId: string | undefined;
+  readonly actualClusterId: string;
+
+  constructor(
+    message: string,
+    ids: { expectedClusterId?: string | undefined; actualClusterId: string },
+    details: FailoverErrorDetails = {},
+  ) {
+    super('ERR_FAILOVER_WRONG_CLUSTER', message, details);
+    this.expectedClusterId = ids.expectedClusterId;
+    this.actualClusterId = ids.actualClusterId;
+  }
+}
+
+/** @public A switch was refused before anything was touched. `reasons` names each obstacle. */
+export class SwitchRefusedError extends FailoverError {
+  readonly reasons: readonly string[];
+
+  constructor(message: string, reasons: readonly string[], details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_SWITCH_REFUSED', message, details);
+    this.reasons = reasons;
+  }
+}
+
+/** @public A newer decision took the place of this one before it was carried out. */
+export class SwitchSupersededError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_SWITCH_SUPERSEDED', message, details);
+  }
+}
+
+/** @public The hold buffer is full: the send was refused at once and is certainly not sent. */
+export class HoldBufferFullError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_HOLD_FULL', message, details);
+  }
+}
+
+/** @public A send waited in the hold buffer for its whole time limit: it is certainly not sent. */
+export class HoldTimeoutError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_HOLD_TIMEOUT', message, details);
+  }
+}
+
+/**
+ * @public A send left the process and was overtaken by a switch before an answer came: it may or may not be in the
+ * old cluster's log. Not "failed": *unknown*.
+ */
+export class OutcomeUnknownError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_OUTCOME_UNKNOWN', message, details);
+  }
+}
+
+/** @public An offset was handed back (commit, seek, resolve) that belongs to an older epoch. It was not forwarded. */
+export class StaleOffsetError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_STALE_OFFSET', message, details);
+  }
+}
+
+/** @public An offset was handed back under an original topic name that stands for two physical logs, and either could be meant. */
+export class AmbiguousOffsetError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_AMBIGUOUS_OFFSET', message, details);
+  }
+}
+
+/** @public A transaction belongs to one cluster in one epoch; a switch ended it. `abortable` tells transactional code to begin again. */
+export class TransactionFencedError extends FailoverError {
+  readonly abortable: true;
+
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_TRANSACTION_FENCED', message, details);
+    this.abortable = true;
+  }
+}
+
+/** @public No sound position is known for a partition, and `consumer.onMissingPosition` is `'fail'`. */
+export class PositionUnavailableError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_POSITION_UNAVAILABLE', message, details);
+  }
+}

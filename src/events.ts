@@ -1,0 +1,173 @@
+import { EventEmitter } from 'eventemitter3';
+import type { GroupPlan } from './position/plan.js';
+import type { SwitchReport } from './switch/report.js';
+
+/** @public When and in which activation something happened. Part of every event. */
+export interface FailoverEventBase {
+  /** Monotonic milliseconds of the world's clock. */
+  readonly atMs: number;
+  /** The activation in force when it happened. */
+  readonly switchEpoch: number;
+}
+
+/** @public The phases of a switch, in their order. A switch runs through those that its kind has. */
+export type SwitchPhase =
+  | 'prepare'
+  | 'hold'
+  | 'drain'
+  | 'fence'
+  | 'catch-up'
+  | 'translate'
+  | 'open';
+
+/**
+ * Facts that the library reports, by name, in the past tense. Listeners observe; nothing essential happens in them. A
+ * listener that throws is contained, and reported as `listener.failed`.
+ *
+ * @public
+ */
+export interface FailoverEvents {
+  /** A switch began. */
+  'switch.started': FailoverEventBase & {
+    readonly from: string;
+    readonly to: string;
+    readonly planned: boolean;
+    readonly reason: string;
+  };
+  /** A phase began. */
+  'switch.phase-started': FailoverEventBase & { readonly phase: SwitchPhase };
+  /** A phase took longer than its deadline; the switch goes on. */
+  'switch.phase-overran': FailoverEventBase & {
+    readonly phase: SwitchPhase;
+    readonly deadlineMs: number;
+    readonly detail: string;
+  };
+  /** A switch ended on the new cluster. */
+  'switch.completed': FailoverEventBase & { readonly report: SwitchReport };
+  /** A switch was refused before anything was touched. */
+  'switch.refused': FailoverEventBase & {
+    readonly from: string;
+    readonly to: string;
+    readonly reasons: readonly string[];
+  };
+  /** A planned switch failed and work went on with the cluster it came from, in a new epoch. */
+  'switch.rolled-back': FailoverEventBase & { readonly to: string; readonly error: Error };
+  /** The resume positions of a group were fixed. */
+  'positions.planned': FailoverEventBase & { readonly plan: GroupPlan };
+  /** A cluster's sockets were destroyed and new ones are refused, for this epoch. */
+  'cluster.fenced': FailoverEventBase & {
+    readonly cluster: string;
+    readonly socketCount: number;
+    readonly reason: string;
+  };
+  /** A request has been waiting for an answer longer than it should: the socket may be dead although it is open. */
+  'socket.stalled': FailoverEventBase & {
+    readonly cluster: string;
+    readonly broker: string;
+    readonly waitingMs: number;
+  };
+  /** The library stopped itself. */
+  'failover.halted': FailoverEventBase & { readonly error: Error };
+  /** Sends are waiting for a switch to end; reported for the first one of each switch. */
+  'producer.held': FailoverEventBase & { readonly participant: string };
+  /** The sends that waited were handed to the new cluster. */
+  'producer.released': FailoverEventBase & {
+    readonly participant: string;
+    readonly sendCount: number;
+    readonly resentCount: number;
+  };
+  /** A send could not wait: the hold buffer was full. */
+  'producer.hold-full': FailoverEventBase & { readonly participant: string };
+  /** A consumer handles records of the new cluster. */
+  'consumer.attached': FailoverEventBase & {
+    readonly participant: string;
+    readonly groupId: string;
+    readonly cluster: string;
+  };
+  /** The physical topics behind a consumer's subscription changed; it joined its group anew. */
+  'consumer.resubscribed': FailoverEventBase & {
+    readonly participant: string;
+    readonly groupId: string;
+    readonly topics: readonly string[];
+  };
+  /** User code handed back an offset of an older epoch; it was refused. */
+  'consumer.offset-refused': FailoverEventBase & { readonly participant: string; readonly error: Error };
+  /** A record of MirrorMaker's internal topics could not be read and was skipped. */
+  'mirror.record-skipped': FailoverEventBase & {
+    readonly cluster: string;
+    readonly topic: string;
+    readonly offset: string;
+    readonly because: string;
+  };
+  /** Reading one of MirrorMaker's internal topics failed; it is tried again. */
+  'mirror.read-failed': FailoverEventBase & {
+    readonly cluster: string;
+    readonly topic: string;
+    readonly error: Error;
+  };
+  /** A listener threw. */
+  'listener.failed': FailoverEventBase & { readonly event: string; readonly error: Error };
+}
+
+/** @public Name of an event. */
+export type FailoverEventName = keyof FailoverEvents;
+
+/** @public Stops a subscription. */
+export type Unsubscribe = () => void;
+
+/** @internal Emits facts; the composition root stamps them with time and epoch. */
+export interface EventSink {
+  emit<Name extends FailoverEventName>(
+    name: Name,
+    facts: Omit<FailoverEvents[Name], keyof FailoverEventBase>,
+  ): void;
+}
+
+/**
+ * The one emitter behind `failover.on(...)`: stamps each fact with the time and the epoch, and contains listeners that
+ * throw.
+ *
+ * @internal
+ */
+export class FailoverEmitter implements EventSink {
+  readonly #emitter = new EventEmitter<string>();
+  readonly #stamp: () => FailoverEventBase;
+
+  constructor(stamp: () => FailoverEventBase) {
+    this.#stamp = stamp;
+  }
+
+  on<Name extends FailoverEventName>(
+    name: Name,
+    listener: (event: FailoverEvents[Name]) => void,
+  ): Unsubscribe {
+    const contained = (event: FailoverEvents[Name]): void => {
+      try {
+        listener(event);
+      } catch (error) {
+        // A listener of 'listener.failed' that throws itself is dropped here: reporting it would never end.
+        if (name === 'listener.failed') return;
+        this.emit('listener.failed', {
+          event: name,
+          error: error instanceof Error ? error : new Error(String(error)),
+        });
+      }
+    };
+    this.#emitter.on(name, contained);
+    return () => {
+      this.#emitter.off(name, contained);
+    };
+  }
+
+  emit<Name extends FailoverEventName>(
+    name: Name,
+    facts: Omit<FailoverEvents[Name], keyof FailoverEventBase>,
+  ): void {
+    if (this.#emitter.listenerCount(name) === 0) return;
+    this.#emitter.emit(name, { ...this.#stamp(), ...facts });
+  }
+
+  removeAll(): void {
+    this.#emitter.removeAllListeners();
+  }
+}

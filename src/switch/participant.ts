@@ -1,0 +1,46 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
+
+/** @internal One switch, as its participants see it. */
+export interface SwitchTurn {
+  /** The activation that this switch leads to. */
+  readonly switchEpoch: number;
+  readonly from: string;
+  readonly to: string;
+  readonly planned: boolean;
+  readonly reason: string;
+}
+
+/**
+ * What takes part in a switch: a producer or a consumer, seen by the coordinator only like this. The coordinator calls
+ * the methods in this order; a participant made during a switch starts with `hold` and meets the rest.
+ *
+ * ```
+ * planned:   hold, drain, (fence), detach, attach
+ * unplanned: hold, (fence), detach, attach
+ * ```
+ *
+ * @internal
+ */
+export interface Participant {
+  /** Names it in events and reports, for example `producer-1` or `consumer-billing-2`. */
+  readonly id: string;
+  /** From now on nothing new goes to the source: sends wait, no handler is started. Synchronous. */
+  hold(turn: SwitchTurn): void;
+  /** Planned switches only: what is in flight finishes, progress is committed on the source, the group is left. */
+  drain(turn: SwitchTurn): Promise<void>;
+  /**
+   * The source's session was fenced. Settles or queues what was in flight; never waits for inner promises. For a
+   * consumer it resolves when its running handlers ended (the coordinator bounds that wait).
+   */
+  detach(turn: SwitchTurn): Promise<void>;
+  /** What positions the participant needs on the target; undefined for producers and consumers that never ran. */
+  need(): GroupNeed | undefined;
+  /**
+   * Goes on with the new session. Resolves when work flows again; keeps trying where the cluster does not answer, until
+   * the session's signal is aborted. `plan` has been committed on the target before.
+   */
+  attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void>;
+  /** Nothing is sent or handled until further notice: what waits is rejected with this error. */
+  halt(error: Error): void;
+}

@@ -1,0 +1,102 @@
+import { pRetry } from './vendor/p-retry.js';
+import type { World } from './world.js';
+
+/**
+ * Waits `delayMs` on the world's clock. Rejects with the signal's reason, at once, when `signal` is aborted; the timer
+ * and the listener are removed either way.
+ *
+ * @internal
+ */
+export function sleep(
+  world: World,
+  delayMs: number,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = world.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** @internal How a bounded wait ended. */
+export type Bounded<T> = { kind: 'settled'; value: T } | { kind: 'overrun' };
+
+/**
+ * Waits for `work` until `deadlineAtMs` on the world's clock. The work is not stopped by an overrun: its later outcome
+ * is ignored (and never an unhandled rejection). Rejects where the work rejects in time.
+ *
+ * @internal
+ */
+export async function untilDeadline<T>(
+  world: World,
+  deadlineAtMs: number,
+  work: Promise<T>,
+): Promise<Bounded<T>> {
+  work.catch(() => {});
+  let cancel = (): void => {};
+  const overrun = new Promise<Bounded<T>>((resolve) => {
+    cancel = world.after(Math.max(0, deadlineAtMs - world.nowMs()), () =>
+      resolve({ kind: 'overrun' }),
+    );
+  });
+  try {
+    return await Promise.race([
+      work.then((value): Bounded<T> => ({ kind: 'settled', value })),
+      overrun,
+    ]);
+  } finally {
+    cancel();
+  }
+}
+
+/** @internal Shape of {@link retry}. */
+export interface RetryPolicy {
+  /** First pause, in milliseconds; it doubles from attempt to attempt. */
+  firstDelayMs: number;
+  /** Longest pause, in milliseconds. */
+  maxDelayMs: number;
+  /** Attempts after the first one. `Infinity` retries until `signal` is aborted. */
+  retries: number;
+  signal?: AbortSignal | undefined;
+  /** False ends the retrying with that error. Default: every error is retried. */
+  shouldRetry?: (error: Error) => boolean;
+  onFailedAttempt?: (error: Error, attemptCount: number) => void;
+}
+
+/**
+ * p-retry on the world's clock: p-retry counts the attempts, listens to the signal and decides when to give up; the
+ * pauses (full jitter: a random part of a doubling limit) are ours, so that no hidden timer or randomness reaches the
+ * core, and simulations repeat.
+ *
+ * @internal
+ */
+export function retry<T>(
+  world: World,
+  policy: RetryPolicy,
+  attempt: (attemptCount: number) => Promise<T>,
+): Promise<T> {
+  return pRetry(attempt, {
+    retries: policy.retries,
+    minTimeout: 0,
+    maxTimeout: 0,
+    ...(policy.signal === undefined ? {} : { signal: policy.signal }),
+    shouldRetry: ({ error }) => policy.shouldRetry?.(error) ?? true,
+    onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+      policy.onFailedAttempt?.(error, attemptNumber);
+      if (retriesLeft <= 0 || policy.shouldRetry?.(error) === false) return;
+      const limitMs = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attemptNumber - 1));
+      await sleep(world, world.random() * limitMs, { signal: policy.signal });
+    },
+  });
+}

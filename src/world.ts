@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { connect as connectTcp, isIP } from 'node:net';
+import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
+import { connect as connectTls } from 'node:tls';
+import { kafka } from './kafkajs.js';
+
+/**
+ * Stops a timer that was started by {@link World.after}. Calling it twice, or after the timer fired, does nothing.
+ *
+ * @public
+ */
+export type CancelTimer = () => void;
+
+/**
+ * Everything that the library takes from outside itself: time, randomness, sockets, kafkajs, the process's
+ * environment and files. The core reads none of them from globals, so a whole fleet with two clusters runs in one
+ * process on a simulated clock, from a seed (`kafkajs-failover/testing`).
+ *
+ * @public
+ */
+export interface World {
+  /** Monotonic time in milliseconds; its zero has no meaning. Every duration and deadline is measured with it. */
+  nowMs(): number;
+  /** Wall-clock time in milliseconds since 1970, for records and reports only. It may jump; nothing is decided by it. */
+  wallMs(): number;
+  /** Calls `callback` once, after `delayMs` milliseconds. The timer does not keep the process alive. */
+  after(delayMs: number, callback: () => void): CancelTimer;
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+  /** Makes an inner kafkajs client. Called anew for every epoch of every cluster. */
+  createKafka(config: KafkaConfig): Kafka;
+  /** Opens a socket to a broker where the cluster's options give no `socketFactory` of their own. */
+  readonly openSocket: ISocketFactory;
+  /** An environment variable, or undefined. */
+  environment(name: string): string | undefined;
+  /** The text of a file, or undefined where it does not exist. Rejects for any other reason. */
+  readText(path: string): Promise<string | undefined>;
+}
+
+/** kafkajs's own keep-alive delay (kafkajs `src/network/socketFactory.js`). */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  // The server name is sent for host names only: an IP address in SNI is refused by TLS (RFC 6066).
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  const socket = ssl
+    ? connectTls({ host, port, ...servername, ...ssl }, onConnect)
+    : connectTcp({ host, port }, onConnect);
+  socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  return socket;
+};
+
+/**
+ * The real world: the process's clock, timers, sockets and environment, and the installed kafkajs.
+ *
+ * @public
+ */
+export function realWorld(): World {
+  return {
+    nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    after(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs);
+      timer.unref();
+      return () => clearTimeout(timer);
+    },
+    random: () => Math.random(),
+    createKafka: (config) => new kafka.Kafka(config),
+    openSocket,
+    environment: (name) => process.env[name],
+    async readText(path) {
+      try {
+        return await readFile(path, 'utf8');
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
