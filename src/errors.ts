@@ -13,7 +13,7 @@ export type FailoverErrorCode =
   | 'ERR_FAILOVER_WRONG_CLUSTER'
   | 'ERR_FAILOVER_SWITCH_REFUSED'
   | 'ERR_FAILOVER_SWITCH_SUPERSEDED'
-  | 'ERR_FAILOVER_SWITCH_INCOMPLETE'
+  | 'ERR_FAILOVER_SWITCH_ROLLED_BACK'
   | 'ERR_FAILOVER_HOLD_FULL'
   | 'ERR_FAILOVER_HOLD_TIMEOUT'
   | 'ERR_FAILOVER_OUTCOME_UNKNOWN'
@@ -151,6 +151,13 @@ export class SwitchRefusedError extends FailoverError {
 export class SwitchSupersededError extends FailoverError {
   constructor(message: string, details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_SWITCH_SUPERSEDED', message, details);
+  }
+}
+
+/** @public A planned switch failed on its way; work goes on with the cluster it came from. `cause` says why. */
+export class SwitchRolledBackError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_SWITCH_ROLLED_BACK', message, details);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterSession } from '../cluster/session.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { Participant } from './participant.js';
 
 /**
@@ -12,6 +13,8 @@ export interface ActiveCluster {
   session(): ClusterSession | undefined;
   /** The activation in force, or, during a switch, the one it leads to. */
   switchEpoch(): number;
+  /** Resolves when the first cluster was chosen and its session opened; rejects where that failed. */
+  started(): Promise<void>;
   /**
    * Takes part from now on. Where a switch is under way the participant's `hold` is called before this returns, and it
    * meets the rest of the switch; where the library is halted, its `halt`.
@@ -19,4 +22,12 @@ export interface ActiveCluster {
   register(participant: Participant): void;
   /** Takes part no longer. Idempotent. */
   unregister(participant: Participant): void;
+  /**
+   * For a consumer that starts while nothing is being switched (its `run()`): sound positions for partitions in which
+   * the group has no commit on the active cluster yet, but MirrorMaker's records know one: the group ran on the other
+   * cluster before this process was started. Undefined where the group has commits of its own, or is new everywhere:
+   * then the user's `fromBeginning` decides, as with kafkajs. Where it is defined, commit it (as in `attach`) and force
+   * `fromBeginning` for the rest: the group is a failed-over one, and must not skip.
+   */
+  planAtStart(need: GroupNeed): Promise<GroupPlan | undefined>;
 }

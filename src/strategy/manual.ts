@@ -1,0 +1,72 @@
+import { FailoverOptionsError } from '../errors.js';
+import type { Strategy } from './strategy.js';
+
+/**
+ * Where the manual strategy finds the cluster to start on.
+ *
+ * @public
+ */
+export interface ManualStrategyOptions {
+  /**
+   * Alias of the cluster to start on where neither `environment` nor `file` names one. Default: the first configured
+   * cluster. Does not matter once the service runs.
+   */
+  readonly initial?: string;
+  /** Name of an environment variable that holds an alias, read once at start. It goes before `file`. No default. */
+  readonly environment?: string;
+  /**
+   * Path of a text file that holds an alias (white space around it is ignored), read once at start. A file that does
+   * not exist is no opinion. No default.
+   */
+  readonly file?: string;
+}
+
+/**
+ * Switches only when it is told to: by `failover.switchTo(...)`, or, at start, by an environment variable or a file.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - from `startOn`, when the variable, the file or `initial`
+ *   names a cluster that is not configured. An empty variable or file is no opinion.
+ * @example
+ * const strategy = manualStrategy({ environment: 'KAFKA_ACTIVE_CLUSTER', initial: 'A' });
+ * @public
+ */
+export function manualStrategy(options: ManualStrategyOptions = {}): Strategy {
+  return {
+    name: 'manual',
+    async startOn(sources, aliases) {
+      const { environment, file, initial } = options;
+      if (environment !== undefined) {
+        const alias = sources.environment(environment)?.trim();
+        if (alias !== undefined && alias !== '') {
+          return known(alias, aliases, `strategy.environment (variable ${environment})`);
+        }
+      }
+      if (file !== undefined) {
+        const alias = (await sources.readText(file))?.trim();
+        if (alias !== undefined && alias !== '') {
+          return known(alias, aliases, `strategy.file (${file})`);
+        }
+      }
+      return initial === undefined ? undefined : known(initial, aliases, 'strategy.initial');
+    },
+    decide({ active, order }) {
+      if (order === undefined) return { kind: 'stay', because: 'no-order' };
+      if (order.to === active) return { kind: 'stay', because: 'already-active' };
+      return { kind: 'switch', to: order.to, planned: order.planned, reason: order.reason };
+    },
+  };
+}
+
+/** A file may hold anything: what goes into an error message is cut to a readable length. */
+const SHOWN_CHARACTERS = 60;
+
+function known(alias: string, aliases: readonly string[], option: string): string {
+  if (aliases.includes(alias)) return alias;
+  const shown = alias.length > SHOWN_CHARACTERS ? `${alias.slice(0, SHOWN_CHARACTERS)}...` : alias;
+  throw new FailoverOptionsError(
+    option,
+    alias,
+    `${option} must name one of the clusters ${aliases.join(', ')}, got ${JSON.stringify(shown)}. ` +
+      'Correct it, or leave it empty to start on the first configured cluster.',
+  );
+}

@@ -1,0 +1,357 @@
+import type { ClusterSession } from '../cluster/session.js';
+import {
+  FailoverClosedError,
+  FailoverHaltedError,
+  FencedError,
+  SwitchRefusedError,
+  SwitchRolledBackError,
+  SwitchSupersededError,
+} from '../errors.js';
+import type { EventSink, SwitchPhase } from '../events.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import { unreachable } from '../unreachable.js';
+import type { World } from '../world.js';
+import type { ActiveCluster } from './active.js';
+import type { PhaseDeadlines, SwitchOperations } from './operations.js';
+import type { Participant, SwitchTurn } from './participant.js';
+import { runPhase } from './phases.js';
+import type { SwitchReport } from './report.js';
+import {
+  epochOf,
+  transition,
+  type SwitchEffect,
+  type SwitchInput,
+  type SwitchRun,
+  type SwitchState,
+} from './state.js';
+
+/**
+ * How a call of `switchTo` ended.
+ *
+ * @public
+ */
+export type SwitchOutcome =
+  | { readonly kind: 'switched'; readonly report: SwitchReport }
+  | {
+      /** The cluster was the active one already; nothing was done. */
+      readonly kind: 'already-active';
+      readonly cluster: string;
+      readonly switchEpoch: number;
+    };
+
+/** @internal What the coordinator is made of. */
+export interface CoordinatorParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly operations: SwitchOperations;
+  readonly deadlines: PhaseDeadlines;
+}
+
+interface Waiter {
+  resolve(outcome: SwitchOutcome): void;
+  reject(error: Error): void;
+}
+
+/**
+ * The thin runner around the pure machine of `state.ts`: feeds it what happened, performs the effects it asks for, and
+ * tells the participants. One switch at a time; it sees participants, never producers or consumers.
+ *
+ * @internal
+ */
+export class Coordinator implements ActiveCluster {
+  readonly #parts: CoordinatorParts;
+  readonly #participants = new Set<Participant>();
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #end = new AbortController();
+  #state: SwitchState = { kind: 'starting' };
+  #session: ClusterSession | undefined;
+  #orderCount = 0;
+  #started: Promise<void>;
+  #settleStart: { resolve(): void; reject(error: Error): void };
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+    let settle = { resolve: (): void => {}, reject: (_error: Error): void => {} };
+    this.#started = new Promise((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    this.#started.catch(() => {});
+    this.#settleStart = settle;
+  }
+
+  get state(): SwitchState {
+    return this.#state;
+  }
+
+  session(): ClusterSession | undefined {
+    return this.#session;
+  }
+
+  switchEpoch(): number {
+    return epochOf(this.#state);
+  }
+
+  started(): Promise<void> {
+    return this.#started;
+  }
+
+  /** Opens the first session. Participants that are registered already find it by `session()`. */
+  start(active: string): void {
+    if (this.#state.kind !== 'starting') return;
+    this.#session = this.#parts.operations.openSession(active, 1);
+    this.#feed({ kind: 'started', active });
+    this.#settleStart.resolve();
+  }
+
+  /** The first cluster could not be chosen: whoever waits for it hears why. */
+  failStart(error: Error): void {
+    this.#settleStart.reject(error);
+  }
+
+  register(participant: Participant): void {
+    this.#participants.add(participant);
+    if (this.#state.kind === 'halted') participant.halt(haltedError(this.#state.error));
+    if (this.#state.kind === 'switching' && isHeld(this.#state.run)) {
+      participant.hold(this.#state.run.turn);
+    }
+  }
+
+  unregister(participant: Participant): void {
+    this.#participants.delete(participant);
+  }
+
+  planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
+    const signal = this.#session?.signal;
+    if (this.#state.kind !== 'steady' || signal === undefined) return Promise.resolve(undefined);
+    return this.#parts.operations.planAtStart(this.#state.active, need, signal);
+  }
+
+  /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
+  order(order: { to: string; planned: boolean; reason: string }): Promise<SwitchOutcome> {
+    this.#orderCount += 1;
+    const orderId = this.#orderCount;
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(orderId, { resolve, reject });
+      this.#feed({
+        kind: 'ordered',
+        order: { ...order, orderId },
+        atMs: this.#parts.world.nowMs(),
+      });
+    });
+  }
+
+  /** Stops everything because going on could do harm: fences first, then reports. */
+  halt(active: string, error: Error): void {
+    this.#fence(`halted: ${error.message}`);
+    this.#settleStart.reject(haltedError(error));
+    this.#feed({ kind: 'halted', active, error });
+  }
+
+  /** The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before. */
+  close(): void {
+    this.#end.abort(new FailoverClosedError('FailoverKafka was closed'));
+    this.#settleStart.reject(new FailoverClosedError('FailoverKafka was closed before it started'));
+    this.#fence('closed');
+    this.#feed({ kind: 'closed' });
+  }
+
+  #feed(input: SwitchInput): void {
+    const { state, effects } = transition(this.#state, input);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: SwitchEffect): void {
+    switch (effect.kind) {
+      case 'started-switch':
+        this.#parts.events.emit('switch.started', {
+          from: effect.turn.from,
+          to: effect.turn.to,
+          planned: effect.turn.planned,
+          reason: effect.turn.reason,
+        });
+        return;
+      case 'run-phase':
+        void this.#runPhase(effect.run);
+        return;
+      case 'overran':
+        this.#parts.events.emit('switch.phase-overran', {
+          phase: effect.phase,
+          deadlineMs: this.#deadlineMs(effect.phase),
+          detail: effect.detail,
+        });
+        return;
+      case 'completed':
+        this.#complete(effect.run, effect.atMs);
+        return;
+      case 'refused': {
+        const { turn } = effect.run;
+        const { reasons } = effect;
+        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons });
+        this.#reject(effect.run.orderIds, refusedError(turn, reasons));
+        return;
+      }
+      case 'rolled-back':
+        this.#parts.events.emit('switch.rolled-back', {
+          to: effect.run.turn.to,
+          error: effect.error,
+        });
+        this.#reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
+        return;
+      case 'already-active':
+        this.#resolve([effect.orderId], {
+          kind: 'already-active',
+          cluster: effect.active,
+          switchEpoch: effect.switchEpoch,
+        });
+        return;
+      case 'superseded':
+        this.#reject(
+          effect.orderIds,
+          new SwitchSupersededError(`The switch was not carried out: ${effect.because}`),
+        );
+        return;
+      case 'halt': {
+        const error = haltedError(effect.error);
+        this.#parts.events.emit('failover.halted', { error: effect.error });
+        for (const participant of [...this.#participants]) participant.halt(error);
+        this.#reject(effect.orderIds, error);
+        return;
+      }
+      case 'close':
+        this.#reject(
+          effect.orderIds,
+          new FailoverClosedError('FailoverKafka was closed during the switch'),
+        );
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #runPhase(run: SwitchRun): Promise<void> {
+    const { world, events, operations, deadlines } = this.#parts;
+    events.emit('switch.phase-started', { phase: run.phase });
+    const outcome = await runPhase(run, {
+      world,
+      operations,
+      deadlines,
+      participants: () => [...this.#participants],
+      fence: (reason) => this.#fence(reason),
+      openSession: () => {
+        this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
+        return this.#session;
+      },
+      onPlan: (plan) => events.emit('positions.planned', { plan }),
+      signal: this.#end.signal,
+    });
+    this.#feed({
+      kind: 'phase-ended',
+      switchEpoch: run.turn.switchEpoch,
+      phase: run.phase,
+      outcome,
+      atMs: world.nowMs(),
+    });
+  }
+
+  #deadlineMs(phase: SwitchPhase): number {
+    return phaseDeadlineMs(phase, this.#parts.deadlines);
+  }
+
+  #fence(reason: string): void {
+    const session = this.#session;
+    this.#session = undefined;
+    session?.fence(
+      new FencedError(
+        `Cluster ${session.alias} was fenced in epoch ${session.switchEpoch} (${reason})`,
+        { cluster: session.alias, switchEpoch: session.switchEpoch },
+      ),
+    );
+  }
+
+  #complete(run: SwitchRun, atMs: number): void {
+    const durationMs = atMs - run.startedAtMs;
+    const report: SwitchReport = {
+      switchEpoch: run.turn.switchEpoch,
+      from: run.turn.from,
+      to: run.turn.to,
+      planned: run.turn.planned,
+      reason: run.turn.reason,
+      startedAtMs: run.startedAtMs,
+      startedAtWallMs: this.#parts.world.wallMs() - durationMs,
+      durationMs,
+      phases: run.phases,
+      plans: run.plans,
+      pending: run.pending,
+      warnings: run.warnings,
+    };
+    this.#parts.events.emit('switch.completed', { report });
+    this.#resolve(run.orderIds, { kind: 'switched', report });
+  }
+
+  #resolve(orderIds: readonly number[], outcome: SwitchOutcome): void {
+    for (const orderId of orderIds) {
+      this.#waiters.get(orderId)?.resolve(outcome);
+      this.#waiters.delete(orderId);
+    }
+  }
+
+  #reject(orderIds: readonly number[], error: Error): void {
+    for (const orderId of orderIds) {
+      this.#waiters.get(orderId)?.reject(error);
+      this.#waiters.delete(orderId);
+    }
+  }
+}
+
+/** @internal The deadline of a phase; `hold` is synchronous and has none. */
+export function phaseDeadlineMs(phase: SwitchPhase, deadlines: PhaseDeadlines): number {
+  switch (phase) {
+    case 'prepare':
+      return deadlines.prepareMs;
+    case 'hold':
+      return 0;
+    case 'drain':
+      return deadlines.drainMs;
+    case 'fence':
+      return deadlines.handlersMs;
+    case 'catch-up':
+      return deadlines.catchUpMs;
+    case 'translate':
+      return deadlines.translateMs;
+    case 'open':
+      return deadlines.openMs;
+    default:
+      return unreachable(phase);
+  }
+}
+
+/**
+ * A participant that arrives during `prepare` still works with the source and is held with the others; one that arrives
+ * during `open` finds the new session already.
+ */
+function isHeld(run: SwitchRun): boolean {
+  return run.phase !== 'prepare' && run.phase !== 'open';
+}
+
+function haltedError(cause: Error): FailoverHaltedError {
+  return new FailoverHaltedError(
+    `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
+    { cause },
+  );
+}
+
+function refusedError(turn: SwitchTurn, reasons: readonly string[]): SwitchRefusedError {
+  return new SwitchRefusedError(
+    `The switch from ${turn.from} to ${turn.to} was refused, nothing was touched: ${reasons.join('; ')}`,
+    reasons,
+    { cluster: turn.to, switchEpoch: turn.switchEpoch },
+  );
+}
+
+function rolledBackError(turn: SwitchTurn, cause: Error): SwitchRolledBackError {
+  return new SwitchRolledBackError(
+    `The planned switch failed and work went on with ${turn.to}: ${cause.message}`,
+    { cluster: turn.to, switchEpoch: turn.switchEpoch, cause },
+  );
+}

@@ -1,0 +1,50 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { SwitchTurn } from './participant.js';
+
+/**
+ * What the coordinator has done for it: everything about clusters and mirrors that a switch needs. The composition root
+ * implements it, so that the coordinator knows no kafkajs and no MirrorMaker.
+ *
+ * @internal
+ */
+export interface SwitchOperations {
+  /** Opens a new session. Synchronous: connections are made by those who use it. */
+  openSession(alias: string, switchEpoch: number): ClusterSession;
+  /**
+   * Looks at the target (reachable, the right cluster) and, for a planned switch, at the mirror. `obstacles` refuse the
+   * switch; `warnings` go into its report.
+   */
+  checkReadiness(
+    turn: SwitchTurn,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<{ obstacles: readonly string[]; warnings: readonly string[] }>;
+  /**
+   * Waits until the target has the source's records of the topics that the groups read.
+   * Resolves with what is still missing when `signal` is aborted.
+   */
+  catchUp(
+    turn: SwitchTurn,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<{ missing: readonly string[] }>;
+  /** Fixes where a group resumes on the target. */
+  plan(turn: SwitchTurn, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan>;
+  /** As {@link ActiveCluster.planAtStart}. */
+  planAtStart(
+    active: string,
+    need: GroupNeed,
+    signal: AbortSignal,
+  ): Promise<GroupPlan | undefined>;
+}
+
+/** @internal How long each phase may take, in milliseconds. */
+export interface PhaseDeadlines {
+  readonly prepareMs: number;
+  readonly drainMs: number;
+  readonly handlersMs: number;
+  readonly catchUpMs: number;
+  readonly translateMs: number;
+  readonly openMs: number;
+}

@@ -1,0 +1,234 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import { unreachable } from '../unreachable.js';
+import { retry, untilDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import type { PhaseDeadlines, SwitchOperations } from './operations.js';
+import type { Participant } from './participant.js';
+import type { PhaseOutcome, SwitchRun } from './state.js';
+
+/** @internal What a phase works with. */
+export interface PhaseContext {
+  readonly world: World;
+  readonly operations: SwitchOperations;
+  readonly deadlines: PhaseDeadlines;
+  /** Read when it is needed: participants come and go during a switch. */
+  participants(): readonly Participant[];
+  /** Fences the session in force, if there is one. */
+  fence(reason: string): void;
+  /** Opens the session of the turn's target and makes it the one in force. */
+  openSession(): ClusterSession;
+  onPlan(plan: GroupPlan): void;
+  /** Aborted when the library is closed. */
+  readonly signal: AbortSignal;
+}
+
+/** Pauses between attempts to plan or to open on a cluster that does not answer, in milliseconds. */
+const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
+
+/**
+ * Performs one phase, within its deadline. Never rejects: how it ended is the answer.
+ *
+ * @internal
+ */
+export async function runPhase(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  try {
+    return await perform(run, context);
+  } catch (error) {
+    return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+function perform(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  switch (run.phase) {
+    case 'prepare':
+      return prepare(run, context);
+    case 'hold':
+      for (const participant of context.participants()) participant.hold(run.turn);
+      return Promise.resolve({ kind: 'done' });
+    case 'drain':
+      return drain(run, context);
+    case 'fence':
+      return fence(run, context);
+    case 'catch-up':
+      return catchUp(run, context);
+    case 'translate':
+      return translate(run, context);
+    case 'open':
+      return open(run, context);
+    default:
+      return unreachable(run.phase);
+  }
+}
+
+/** Runs `work` with a signal that is aborted at the deadline, and by the library's end. */
+async function bounded<T>(
+  context: PhaseContext,
+  deadlineMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const limit = new AbortController();
+  const signal = AbortSignal.any([limit.signal, context.signal]);
+  const result = await untilDeadline(
+    context.world,
+    context.world.nowMs() + deadlineMs,
+    work(signal),
+  );
+  if (result.kind === 'settled') return result.value;
+  limit.abort(new Error(`took longer than ${deadlineMs} ms`));
+  return undefined;
+}
+
+/** One need per group: several consumers of a process may be members of the same one. */
+function needsOf(participants: readonly Participant[]): readonly GroupNeed[] {
+  const byGroup = new Map<string, GroupNeed>();
+  for (const participant of participants) {
+    const need = participant.need();
+    if (need === undefined) continue;
+    const other = byGroup.get(need.groupId);
+    byGroup.set(
+      need.groupId,
+      other === undefined
+        ? need
+        : {
+            groupId: need.groupId,
+            selectors: [...other.selectors, ...need.selectors],
+            processed: [...other.processed, ...need.processed],
+          },
+    );
+  }
+  return [...byGroup.values()];
+}
+
+async function prepare({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  const { prepareMs } = context.deadlines;
+  const readiness = await bounded(context, prepareMs, (signal) =>
+    context.operations.checkReadiness(turn, needsOf(context.participants()), signal),
+  );
+  // Refusing is safe here, and only here: nothing was touched yet.
+  if (readiness === undefined) {
+    return {
+      kind: 'refused',
+      reasons: [`cluster ${turn.to} did not answer within ${prepareMs} ms (switch.prepareMs)`],
+    };
+  }
+  return readiness.obstacles.length > 0
+    ? { kind: 'refused', reasons: readiness.obstacles }
+    : { kind: 'done', warnings: readiness.warnings };
+}
+
+/** Waits for all, each on its own: one that fails or overruns does not stop the others. */
+async function eachParticipant(
+  context: PhaseContext,
+  deadlineMs: number,
+  work: (participant: Participant) => Promise<void>,
+): Promise<{ late: readonly string[]; failed: readonly string[] }> {
+  const late = new Set<string>();
+  const failed: string[] = [];
+  const deadlineAtMs = context.world.nowMs() + deadlineMs;
+  await Promise.all(
+    context.participants().map(async (participant) => {
+      try {
+        const result = await untilDeadline(context.world, deadlineAtMs, work(participant));
+        if (result.kind === 'overrun') late.add(participant.id);
+      } catch (error) {
+        failed.push(`${participant.id}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }),
+  );
+  return { late: [...late], failed };
+}
+
+async function drain({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  const { late, failed } = await eachParticipant(context, context.deadlines.drainMs, (one) =>
+    one.drain(turn),
+  );
+  if (late.length > 0) {
+    return { kind: 'overran', detail: `still busy with ${turn.from}: ${late.join(', ')}` };
+  }
+  return { kind: 'done', warnings: failed.map((reason) => `drain: ${reason}`) };
+}
+
+async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  context.fence(turn.reason);
+  const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
+    one.detach(turn),
+  );
+  if (late.length > 0) {
+    return { kind: 'overran', detail: `handlers still run in: ${late.join(', ')}` };
+  }
+  return { kind: 'done', warnings: failed.map((reason) => `fence: ${reason}`) };
+}
+
+async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  const limit = new AbortController();
+  const cancel = context.world.after(context.deadlines.catchUpMs, () => limit.abort());
+  try {
+    const { missing } = await context.operations.catchUp(
+      turn,
+      needsOf(context.participants()),
+      AbortSignal.any([limit.signal, context.signal]),
+    );
+    return missing.length === 0
+      ? { kind: 'done' }
+      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${missing.join(', ')}` };
+  } finally {
+    cancel();
+  }
+}
+
+async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  const needs = needsOf(context.participants());
+  const plans = await bounded(context, context.deadlines.translateMs, (signal) =>
+    Promise.all(needs.map((need) => context.operations.plan(turn, need, signal))),
+  );
+  if (plans !== undefined) {
+    for (const plan of plans) context.onPlan(plan);
+    return { kind: 'done', plans };
+  }
+  const because = `positions on ${turn.to} were not found within ${context.deadlines.translateMs} ms`;
+  // A planned switch can go back; an unplanned one goes on, and its consumers keep asking.
+  return turn.planned
+    ? { kind: 'failed', error: new Error(because) }
+    : { kind: 'overran', detail: because };
+}
+
+async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  const session = context.openSession();
+  const { late, failed } = await eachParticipant(context, context.deadlines.openMs, (one) =>
+    attach(one, session, run, context),
+  );
+  if (late.length > 0) {
+    return {
+      kind: 'overran',
+      detail: `not open on ${run.turn.to} yet: ${late.join(', ')}`,
+      pending: late,
+    };
+  }
+  return { kind: 'done', warnings: failed.map((reason) => `open: ${reason}`) };
+}
+
+/**
+ * Gives a participant its positions and the new session. Where the positions could not be fixed in `translate` (the
+ * target did not answer), asking goes on until the session is fenced: a consumer never starts without them.
+ */
+async function attach(
+  participant: Participant,
+  session: ClusterSession,
+  run: SwitchRun,
+  context: PhaseContext,
+): Promise<void> {
+  const need = participant.need();
+  if (need === undefined || run.rollBackOf !== undefined) {
+    await participant.attach(session, undefined);
+    return;
+  }
+  const plan =
+    run.plans.find((one) => one.groupId === need.groupId) ??
+    (await retry(
+      context.world,
+      { ...RETRY_DELAYS, retries: Infinity, signal: session.signal },
+      () => context.operations.plan(run.turn, need, session.signal),
+    ));
+  await participant.attach(session, plan);
+}
