@@ -90,7 +90,7 @@ export function isFailoverError(value: unknown): value is FailoverError {
 export class FailoverOptionsError extends FailoverError {
   /** Path of the option, for example `producer.hold.maxBytes`. */
   readonly option: string;
-  /** The value that was given. */
+  /** The value that was given; undefined where it might be a secret. */
   readonly value: unknown;
 
   constructor(option: string, value: unknown, message: string, details: FailoverErrorDetails = {}) {

@@ -32,11 +32,7 @@ export interface SwitchOperations {
   /** Fixes where a group resumes on the target. */
   plan(turn: SwitchTurn, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan>;
   /** As {@link ActiveCluster.planAtStart}. */
-  planAtStart(
-    active: string,
-    need: GroupNeed,
-    signal: AbortSignal,
-  ): Promise<GroupPlan | undefined>;
+  planAtStart(active: string, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan | undefined>;
 }
 
 /** @internal How long each phase may take, in milliseconds. */

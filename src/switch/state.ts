@@ -247,12 +247,7 @@ function remember(
   return { state: { kind: 'switching', run, next: order }, effects: superseded };
 }
 
-function begin(
-  active: string,
-  switchEpoch: number,
-  order: SwitchOrder,
-  atMs: number,
-): Transition {
+function begin(active: string, switchEpoch: number, order: SwitchOrder, atMs: number): Transition {
   const turn: SwitchTurn = {
     switchEpoch: switchEpoch + 1,
     from: active,
