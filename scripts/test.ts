@@ -1,0 +1,77 @@
+/**
+ * Everything that proves the library, and one last line: `N passed, N failed, N skipped`.
+ *
+ * A part is the static check or one vitest project; each checker of the static check counts as one test. Nothing is
+ * retried. What was skipped is named with its reason. A part without tests is a failure, not a success.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { check } from './checks.js';
+import type { Counts } from './count-reporter.js';
+import { root, run } from './run.js';
+
+/** vitest projects in the order of their price, with the folder that holds their tests. */
+const projects = [
+  { name: 'unit', folder: 'test' },
+  { name: 'simulation', folder: 'test/simulation' },
+  { name: 'package', folder: 'test/package' },
+  { name: 'integration', folder: 'test/integration' },
+] as const;
+
+async function main(): Promise<void> {
+  await mkdir(join(root, 'temp'), { recursive: true });
+  const parts: { name: string; counts: Counts }[] = [];
+  parts.push({ name: 'check', counts: await runCheck() });
+  for (const project of projects) {
+    if (!existsSync(join(root, project.folder))) continue;
+    parts.push({ name: project.name, counts: await runProject(project.name) });
+  }
+  report(parts);
+}
+
+async function runCheck(): Promise<Counts> {
+  const results = await check();
+  const passed = results.filter((result) => result.ok).length;
+  return { passed, failed: results.length - passed, skipped: [] };
+}
+
+async function runProject(name: string): Promise<Counts> {
+  const file = join(root, 'temp', `counts-${name}.json`);
+  await rm(file, { force: true });
+  console.log(`\n== ${name}`);
+  const { exitCode } = await run(
+    'vitest',
+    ['run', '--project', name, '--reporter=default', '--reporter=./scripts/count-reporter.ts'],
+    { show: true, env: { COUNTS_FILE: file } },
+  );
+  if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
+  const counts = JSON.parse(await readFile(file, 'utf8')) as Counts;
+  const none = counts.passed + counts.failed + counts.skipped.length === 0;
+  const unexplained = none || (exitCode !== 0 && counts.failed === 0);
+  return unexplained ? { ...counts, failed: counts.failed + 1 } : counts;
+}
+
+function report(parts: readonly { name: string; counts: Counts }[]): void {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  console.log('\n== all');
+  for (const { name, counts } of parts) {
+    console.log(`${name.padEnd(12)} ${line(counts.passed, counts.failed, counts.skipped.length)}`);
+    for (const skip of counts.skipped) console.log(`  skipped: ${skip.name}: ${skip.reason}`);
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped.length;
+  }
+  console.log(line(total.passed, total.failed, total.skipped));
+  if (total.failed > 0) process.exitCode = 1;
+}
+
+function line(passed: number, failed: number, skipped: number): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  console.log(line(0, 1, 0));
+  process.exitCode = 1;
+});
