@@ -1,29 +1,23 @@
 import type { ClusterSession } from '../cluster/session.js';
-import {
-  FailoverClosedError,
-  FailoverHaltedError,
-  FencedError,
-  SwitchRefusedError,
-  SwitchRolledBackError,
-  SwitchSupersededError,
-} from '../errors.js';
-import type { EventSink, SwitchPhase } from '../events.js';
+import { FailoverClosedError, FencedError, SwitchSupersededError } from '../errors.js';
+import type { EventSink } from '../events.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import type { PhaseDeadlines, SwitchOperations } from './operations.js';
-import type { Participant, SwitchTurn } from './participant.js';
+import { haltedError, refusedError, rolledBackError } from './answers.js';
+import { phaseDeadlineMs, type PhaseDeadlines, type SwitchOperations } from './operations.js';
+import type { Participant } from './participant.js';
 import { runPhase } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
   epochOf,
-  transition,
   type SwitchEffect,
   type SwitchInput,
   type SwitchRun,
   type SwitchState,
 } from './state.js';
+import { transition } from './transition.js';
 
 /**
  * How a call of `switchTo` ended.
@@ -177,7 +171,7 @@ export class Coordinator implements ActiveCluster {
       case 'overran':
         this.#parts.events.emit('switch.phase-overran', {
           phase: effect.phase,
-          deadlineMs: this.#deadlineMs(effect.phase),
+          deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
           detail: effect.detail,
         });
         return;
@@ -254,10 +248,6 @@ export class Coordinator implements ActiveCluster {
     });
   }
 
-  #deadlineMs(phase: SwitchPhase): number {
-    return phaseDeadlineMs(phase, this.#parts.deadlines);
-  }
-
   #fence(reason: string): void {
     const session = this.#session;
     this.#session = undefined;
@@ -304,54 +294,10 @@ export class Coordinator implements ActiveCluster {
   }
 }
 
-/** @internal The deadline of a phase; `hold` is synchronous and has none. */
-export function phaseDeadlineMs(phase: SwitchPhase, deadlines: PhaseDeadlines): number {
-  switch (phase) {
-    case 'prepare':
-      return deadlines.prepareMs;
-    case 'hold':
-      return 0;
-    case 'drain':
-      return deadlines.drainMs;
-    case 'fence':
-      return deadlines.handlersMs;
-    case 'catch-up':
-      return deadlines.catchUpMs;
-    case 'translate':
-      return deadlines.translateMs;
-    case 'open':
-      return deadlines.openMs;
-    default:
-      return unreachable(phase);
-  }
-}
-
 /**
  * A participant that arrives during `prepare` still works with the source and is held with the others; one that arrives
  * during `open` finds the new session already.
  */
 function isHeld(run: SwitchRun): boolean {
   return run.phase !== 'prepare' && run.phase !== 'open';
-}
-
-function haltedError(cause: Error): FailoverHaltedError {
-  return new FailoverHaltedError(
-    `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
-    { cause },
-  );
-}
-
-function refusedError(turn: SwitchTurn, reasons: readonly string[]): SwitchRefusedError {
-  return new SwitchRefusedError(
-    `The switch from ${turn.from} to ${turn.to} was refused, nothing was touched: ${reasons.join('; ')}`,
-    reasons,
-    { cluster: turn.to, switchEpoch: turn.switchEpoch },
-  );
-}
-
-function rolledBackError(turn: SwitchTurn, cause: Error): SwitchRolledBackError {
-  return new SwitchRolledBackError(
-    `The planned switch failed and work went on with ${turn.to}: ${cause.message}`,
-    { cluster: turn.to, switchEpoch: turn.switchEpoch, cause },
-  );
 }

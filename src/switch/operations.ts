@@ -1,5 +1,7 @@
 import type { ClusterSession } from '../cluster/session.js';
+import type { SwitchPhase } from '../events.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
 
 /**
@@ -43,4 +45,26 @@ export interface PhaseDeadlines {
   readonly catchUpMs: number;
   readonly translateMs: number;
   readonly openMs: number;
+}
+
+/** @internal The deadline of a phase; `hold` is synchronous and has none. */
+export function phaseDeadlineMs(phase: SwitchPhase, deadlines: PhaseDeadlines): number {
+  switch (phase) {
+    case 'prepare':
+      return deadlines.prepareMs;
+    case 'hold':
+      return 0;
+    case 'drain':
+      return deadlines.drainMs;
+    case 'fence':
+      return deadlines.handlersMs;
+    case 'catch-up':
+      return deadlines.catchUpMs;
+    case 'translate':
+      return deadlines.translateMs;
+    case 'open':
+      return deadlines.openMs;
+    default:
+      return unreachable(phase);
+  }
 }

@@ -1,0 +1,27 @@
+import { FailoverHaltedError, SwitchRefusedError, SwitchRolledBackError } from '../errors.js';
+import type { SwitchTurn } from './participant.js';
+
+/** @internal What callers hear while the library has stopped itself. */
+export function haltedError(cause: Error): FailoverHaltedError {
+  return new FailoverHaltedError(
+    `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
+    { cause },
+  );
+}
+
+/** @internal What the callers of a refused switch hear. */
+export function refusedError(turn: SwitchTurn, reasons: readonly string[]): SwitchRefusedError {
+  return new SwitchRefusedError(
+    `The switch from ${turn.from} to ${turn.to} was refused, nothing was touched: ${reasons.join('; ')}`,
+    reasons,
+    { cluster: turn.to, switchEpoch: turn.switchEpoch },
+  );
+}
+
+/** @internal What the callers of a planned switch that went back hear. */
+export function rolledBackError(turn: SwitchTurn, cause: Error): SwitchRolledBackError {
+  return new SwitchRolledBackError(
+    `The planned switch failed and work went on with ${turn.to}: ${cause.message}`,
+    { cluster: turn.to, switchEpoch: turn.switchEpoch, cause },
+  );
+}

@@ -1,0 +1,304 @@
+import type { SwitchPhase } from '../events.js';
+import { unreachable } from '../unreachable.js';
+import type { SwitchTurn } from './participant.js';
+import type { PhaseReport } from './report.js';
+import {
+  epochOf,
+  type PhaseOutcome,
+  type SwitchEffect,
+  type SwitchInput,
+  type SwitchOrder,
+  type SwitchRun,
+  type SwitchState,
+  type Transition,
+} from './state.js';
+
+const PLANNED_PHASES: readonly SwitchPhase[] = [
+  'prepare',
+  'hold',
+  'drain',
+  'fence',
+  'catch-up',
+  'translate',
+  'open',
+];
+/** The source is judged dead: it is fenced at once, and there is nothing to drain or to wait for. */
+const UNPLANNED_PHASES: readonly SwitchPhase[] = ['prepare', 'hold', 'fence', 'translate', 'open'];
+/** Back to the cluster that the group's commits are on: there is nothing to translate. */
+const ROLL_BACK_PHASES: readonly SwitchPhase[] = ['fence', 'open'];
+
+/**
+ * The whole switch logic, pure: what happens next, and what is to be done about it. Inputs that do not fit the state
+ * (late answers of an older epoch or phase, orders after the end) change nothing.
+ *
+ * @internal
+ */
+export function transition(state: SwitchState, input: SwitchInput): Transition {
+  switch (input.kind) {
+    case 'started':
+      return state.kind === 'starting'
+        ? stay({ kind: 'steady', active: input.active, switchEpoch: 1 })
+        : stay(state);
+    case 'ordered':
+      return onOrder(state, input.order, input.atMs);
+    case 'phase-ended':
+      return onPhaseEnded(state, input);
+    case 'halted':
+      return onHalt(state, input.active, input.error);
+    case 'closed':
+      if (state.kind === 'closed') return stay(state);
+      return {
+        state: { kind: 'closed', switchEpoch: epochOf(state) },
+        effects: [{ kind: 'close', orderIds: waitingOrders(state) }],
+      };
+    default:
+      return unreachable(input);
+  }
+}
+
+function stay(state: SwitchState): Transition {
+  return { state, effects: [] };
+}
+
+function waitingOrders(state: SwitchState): readonly number[] {
+  if (state.kind !== 'switching') return [];
+  return state.next === undefined
+    ? state.run.orderIds
+    : [...state.run.orderIds, state.next.orderId];
+}
+
+function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transition {
+  switch (state.kind) {
+    case 'starting':
+    case 'closed':
+      // The composition root answers these callers itself: there is nothing to switch from.
+      return {
+        state,
+        effects: [
+          { kind: 'superseded', orderIds: [order.orderId], because: `it is ${state.kind}` },
+        ],
+      };
+    case 'steady':
+      if (order.to === state.active) {
+        return {
+          state,
+          effects: [
+            {
+              kind: 'already-active',
+              orderId: order.orderId,
+              active: state.active,
+              switchEpoch: state.switchEpoch,
+            },
+          ],
+        };
+      }
+      return begin(state.active, state.switchEpoch, order, atMs);
+    case 'halted':
+      // An operator's order is the way out; the cluster that was left is fenced already, so nothing can be drained.
+      return begin(state.active, state.switchEpoch, { ...order, planned: false }, atMs);
+    case 'switching':
+      return remember(state, order);
+    default:
+      return unreachable(state);
+  }
+}
+
+function remember(
+  state: Extract<SwitchState, { kind: 'switching' }>,
+  order: SwitchOrder,
+): Transition {
+  const { run, next } = state;
+  const superseded: readonly SwitchEffect[] =
+    next === undefined
+      ? []
+      : [
+          {
+            kind: 'superseded',
+            orderIds: [next.orderId],
+            because: `a newer order to ${order.to} came before it was carried out`,
+          },
+        ];
+  if (order.to === run.turn.to && run.rollBackOf === undefined) {
+    const joined = { ...run, orderIds: [...run.orderIds, order.orderId] };
+    return { state: { kind: 'switching', run: joined, next: undefined }, effects: superseded };
+  }
+  return { state: { kind: 'switching', run, next: order }, effects: superseded };
+}
+
+function begin(active: string, switchEpoch: number, order: SwitchOrder, atMs: number): Transition {
+  const turn: SwitchTurn = {
+    switchEpoch: switchEpoch + 1,
+    from: active,
+    to: order.to,
+    planned: order.planned,
+    reason: order.reason,
+  };
+  const run = newRun(turn, order.planned ? PLANNED_PHASES : UNPLANNED_PHASES, atMs, [
+    order.orderId,
+  ]);
+  return {
+    state: { kind: 'switching', run, next: undefined },
+    effects: [
+      { kind: 'started-switch', turn },
+      { kind: 'run-phase', run },
+    ],
+  };
+}
+
+function newRun(
+  turn: SwitchTurn,
+  phases: readonly SwitchPhase[],
+  atMs: number,
+  orderIds: readonly number[],
+): SwitchRun {
+  const [phase = 'open', ...remaining] = phases;
+  return {
+    turn,
+    startedAtMs: atMs,
+    phase,
+    phaseStartedAtMs: atMs,
+    remaining,
+    phases: [],
+    plans: [],
+    pending: [],
+    warnings: [],
+    orderIds,
+    rollBackOf: undefined,
+  };
+}
+
+function onPhaseEnded(
+  state: SwitchState,
+  input: Extract<SwitchInput, { kind: 'phase-ended' }>,
+): Transition {
+  // A late answer: of an older switch, or of a phase that was given up by its deadline.
+  if (
+    state.kind !== 'switching' ||
+    state.run.turn.switchEpoch !== input.switchEpoch ||
+    state.run.phase !== input.phase
+  ) {
+    return stay(state);
+  }
+  const { outcome, atMs } = input;
+  const run = measured(state.run, outcome, atMs);
+  switch (outcome.kind) {
+    case 'refused':
+      return settle(
+        { kind: 'steady', active: run.turn.from, switchEpoch: run.turn.switchEpoch - 1 },
+        state.next,
+        [{ kind: 'refused', run, reasons: outcome.reasons }],
+        atMs,
+      );
+    case 'failed':
+      return onFailure(run, state.next, outcome.error, atMs);
+    case 'overran':
+      return advance(run, state.next, atMs, [
+        { kind: 'overran', phase: run.phase, detail: outcome.detail },
+      ]);
+    case 'done':
+      return advance(run, state.next, atMs, []);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): SwitchRun {
+  const phase: PhaseReport = {
+    phase: run.phase,
+    durationMs: atMs - run.phaseStartedAtMs,
+    overran: outcome.kind === 'overran',
+  };
+  const warnings =
+    outcome.kind === 'done'
+      ? (outcome.warnings ?? [])
+      : outcome.kind === 'overran'
+        ? [`${run.phase} overran its deadline: ${outcome.detail}`]
+        : [];
+  return {
+    ...run,
+    phases: [...run.phases, phase],
+    plans: outcome.kind === 'done' ? (outcome.plans ?? run.plans) : run.plans,
+    pending:
+      outcome.kind === 'done' || outcome.kind === 'overran'
+        ? (outcome.pending ?? run.pending)
+        : run.pending,
+    warnings: [...run.warnings, ...warnings],
+  };
+}
+
+function advance(
+  run: SwitchRun,
+  next: SwitchOrder | undefined,
+  atMs: number,
+  effects: readonly SwitchEffect[],
+): Transition {
+  const [phase, ...remaining] = run.remaining;
+  if (phase !== undefined) {
+    const advanced = { ...run, phase, phaseStartedAtMs: atMs, remaining };
+    return {
+      state: { kind: 'switching', run: advanced, next },
+      effects: [...effects, { kind: 'run-phase', run: advanced }],
+    };
+  }
+  const end: SwitchEffect =
+    run.rollBackOf === undefined
+      ? { kind: 'completed', run, atMs }
+      : { kind: 'rolled-back', run, error: run.rollBackOf.error };
+  return settle(
+    { kind: 'steady', active: run.turn.to, switchEpoch: run.turn.switchEpoch },
+    next,
+    [...effects, end],
+    atMs,
+  );
+}
+
+/**
+ * A planned switch that fails goes back to its source, which is alive. An unplanned one has nowhere to go back to: it
+ * goes on, and what is missing is reported and tried again by the participants.
+ */
+function onFailure(
+  run: SwitchRun,
+  next: SwitchOrder | undefined,
+  error: Error,
+  atMs: number,
+): Transition {
+  if (!run.turn.planned || run.phase === 'open') {
+    const warned = { ...run, warnings: [...run.warnings, `${run.phase} failed: ${error.message}`] };
+    return advance(warned, next, atMs, []);
+  }
+  const back: SwitchTurn = {
+    switchEpoch: run.turn.switchEpoch + 1,
+    from: run.turn.to,
+    to: run.turn.from,
+    planned: false,
+    reason: `roll back: ${error.message}`,
+  };
+  const rollBack: SwitchRun = {
+    ...newRun(back, ROLL_BACK_PHASES, atMs, run.orderIds),
+    rollBackOf: { turn: run.turn, error },
+  };
+  return {
+    state: { kind: 'switching', run: rollBack, next },
+    effects: [{ kind: 'run-phase', run: rollBack }],
+  };
+}
+
+/** Reaches a steady state, and carries out the decision that was remembered, if it is still one. */
+function settle(
+  steady: Extract<SwitchState, { kind: 'steady' }>,
+  next: SwitchOrder | undefined,
+  effects: readonly SwitchEffect[],
+  atMs: number,
+): Transition {
+  if (next === undefined) return { state: steady, effects };
+  const following = onOrder(steady, next, atMs);
+  return { state: following.state, effects: [...effects, ...following.effects] };
+}
+
+function onHalt(state: SwitchState, active: string, error: Error): Transition {
+  if (state.kind === 'closed' || state.kind === 'halted') return stay(state);
+  return {
+    state: { kind: 'halted', active, switchEpoch: epochOf(state), error },
+    effects: [{ kind: 'halt', error, orderIds: waitingOrders(state) }],
+  };
+}
