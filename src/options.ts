@@ -165,39 +165,43 @@ export interface ResolvedOptions {
  * @internal
  */
 export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
-  // Checked values are taken from the input itself: sockets, SASL providers and worlds keep their identity.
-  const {
-    clusters,
-    brokers: _ignored,
-    strategy,
-    mirror: _m,
-    producer: _p,
-    consumer: _c,
-    ...rest
-  } = config;
-  const { switch: _s, socketStalledAfterMs: _w, world, ...kafka } = rest;
+  const checked = checkShape(config);
+  // What was checked is taken from the input itself: sockets, SASL providers and worlds keep their identity.
+  const { clusters, strategy, world } = config;
   const aliases = Object.keys(clusters);
-  const {
-    mirror,
-    producer,
-    consumer,
-    switch: deadlines,
-    socketStalledAfterMs,
-  } = checkShape(config);
-  checkAliases(aliases, mirror.separator);
+  checkAliases(aliases, checked.mirror.separator);
   return Object.freeze({
     aliases,
     clusters: new Map(Object.entries(clusters)),
-    kafka,
+    kafka: kafkaOptions(config),
     strategy: strategy ?? manualStrategy(),
-    mirror,
-    producer: { ...producer, onUnknownOutcome: producer.onUnknownOutcome },
-    consumer,
-    deadlines,
-    socketStalledAfterMs,
+    mirror: checked.mirror,
+    producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
+    consumer: checked.consumer,
+    deadlines: checked.switch,
+    socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
   });
 }
+
+/** What is kafkajs's own, without what is this library's. */
+function kafkaOptions(config: FailoverKafkaConfig): Omit<KafkaConfig, 'brokers'> {
+  const kafka: Partial<FailoverKafkaConfig> = { ...config };
+  for (const key of OWN_OPTIONS) delete kafka[key];
+  return kafka;
+}
+
+const OWN_OPTIONS = [
+  'clusters',
+  'brokers',
+  'strategy',
+  'mirror',
+  'producer',
+  'consumer',
+  'switch',
+  'socketStalledAfterMs',
+  'world',
+] as const;
 
 function checkAliases(aliases: readonly string[], separator: string): void {
   if (aliases.length !== 2) {
