@@ -29,6 +29,32 @@ export function sleep(
   });
 }
 
+/**
+ * Waits for `work`, but not beyond the abort of `signal`: then rejects with the signal's reason at once. The work is not
+ * stopped by it, and its later outcome is ignored (and never an unhandled rejection): kafkajs's own retries go on for
+ * seconds after a fence.
+ *
+ * @internal
+ */
+export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const settled = (): void => signal.removeEventListener('abort', onAbort);
+    work.then(
+      (value) => {
+        settled();
+        resolve(value);
+      },
+      (error: unknown) => {
+        settled();
+        reject(error);
+      },
+    );
+  });
+}
+
 /** @internal How a bounded wait ended. */
 export type Bounded<T> = { kind: 'settled'; value: T } | { kind: 'overrun' };
 
