@@ -1,5 +1,5 @@
 /**
- * The candidate that a misspelt word most probably meant: the one with the fewest single-letter edits, if they are few
+ * The candidate that a misspelt word most probably meant: the one with the fewest typing slips, if they are few
  * for its length. Letter case is ignored. Pure.
  *
  * @internal
@@ -15,16 +15,22 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best.editCount <= few ? best.candidate : undefined;
 }
 
-/** Levenshtein's distance, one row at a time. */
+/** Optimal string alignment: letters inserted, removed or replaced, and neighbours swapped, each count one. */
 function edits(source: string, target: string): number {
-  let row = Array.from({ length: target.length + 1 }, (_, index) => index);
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: target.length + 1 }, (_, index) => index);
   for (let i = 1; i <= source.length; i += 1) {
-    const next = [i];
+    const row = [i];
     for (let j = 1; j <= target.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (source[i - 1] === target[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const replaced = (last[j - 1] ?? 0) + (source[i - 1] === target[j - 1] ? 0 : 1);
+      const swapped =
+        source[i - 1] === target[j - 2] && source[i - 2] === target[j - 1]
+          ? (beforeLast[j - 2] ?? Infinity) + 1
+          : Infinity;
+      row.push(Math.min(replaced, swapped, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
     }
-    row = next;
+    beforeLast = last;
+    last = row;
   }
-  return row[target.length] ?? 0;
+  return last[target.length] ?? 0;
 }

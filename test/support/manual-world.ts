@@ -1,0 +1,64 @@
+import type { World } from '../../src/world.js';
+
+/** A world whose time moves only when a test says so. Timers fire in the order of their due times. */
+export interface ManualWorld extends World {
+  /** Moves time forward, firing what falls due, and lets promises settle in between. */
+  advance(byMs: number): Promise<void>;
+  readonly environmentVariables: Map<string, string>;
+  readonly files: Map<string, string>;
+  readonly timerCount: number;
+}
+
+/** Lets every promise that can settle do so. */
+export async function settle(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+export function manualWorld(): ManualWorld {
+  let nowMs = 0;
+  let timers: { atMs: number; callback: () => void }[] = [];
+  const environmentVariables = new Map<string, string>();
+  const files = new Map<string, string>();
+  return {
+    nowMs: () => nowMs,
+    wallMs: () => 1_700_000_000_000 + nowMs,
+    after(delayMs, callback) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    random: () => 0.5,
+    createKafka: () => {
+      throw new Error('no kafkajs in this test');
+    },
+    openSocket: () => {
+      throw new Error('no sockets in this test');
+    },
+    environment: (name) => environmentVariables.get(name),
+    readText: (path) => Promise.resolve(files.get(path)),
+    environmentVariables,
+    files,
+    get timerCount() {
+      return timers.length;
+    },
+    async advance(byMs) {
+      const untilMs = nowMs + byMs;
+      await settle();
+      for (;;) {
+        const due = timers
+          .filter((timer) => timer.atMs <= untilMs)
+          .sort((a, b) => a.atMs - b.atMs)[0];
+        if (due === undefined) break;
+        timers = timers.filter((timer) => timer !== due);
+        nowMs = Math.max(nowMs, due.atMs);
+        due.callback();
+        await settle();
+      }
+      nowMs = untilMs;
+    },
+  };
+}

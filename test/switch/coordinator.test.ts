@@ -1,0 +1,284 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ClusterSession } from '../../src/cluster/session.js';
+import type { FencedError } from '../../src/errors.js';
+import { FailoverEmitter } from '../../src/events.js';
+import type { GroupNeed, GroupPlan } from '../../src/position/plan.js';
+import { Coordinator } from '../../src/switch/coordinator.js';
+import type { SwitchOperations } from '../../src/switch/operations.js';
+import type { Participant } from '../../src/switch/participant.js';
+import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
+
+const DEADLINES = {
+  prepareMs: 1_000,
+  drainMs: 2_000,
+  handlersMs: 3_000,
+  catchUpMs: 4_000,
+  translateMs: 5_000,
+  openMs: 6_000,
+};
+
+const need: GroupNeed = { groupId: 'g', selectors: ['orders'], processed: [] };
+
+function planFor(cluster: string): GroupPlan {
+  return { groupId: 'g', cluster, topics: [], partitions: [] };
+}
+
+let world: ManualWorld;
+let log: string[];
+let events: FailoverEmitter;
+let coordinator: Coordinator;
+let operations: { -readonly [Key in keyof SwitchOperations]: SwitchOperations[Key] };
+
+function openSession(alias: string, switchEpoch: number): ClusterSession {
+  const controller = new AbortController();
+  log.push(`open ${alias}#${switchEpoch}`);
+  return {
+    alias,
+    switchEpoch,
+    kafka: {} as ClusterSession['kafka'],
+    wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
+    signal: controller.signal,
+    fence: (reason: FencedError) => {
+      log.push(`fence ${alias}#${switchEpoch}`);
+      controller.abort(reason);
+    },
+  };
+}
+
+function participant(id: string, overrides: Partial<Participant> = {}): Participant {
+  return {
+    id,
+    hold: () => {
+      log.push(`${id} hold`);
+    },
+    drain: async () => {
+      log.push(`${id} drain`);
+    },
+    detach: async () => {
+      log.push(`${id} detach`);
+    },
+    need: () => undefined,
+    attach: async (session, plan) => {
+      log.push(`${id} attach ${session.alias}#${session.switchEpoch}${plan ? ' with plan' : ''}`);
+    },
+    halt: () => {
+      log.push(`${id} halt`);
+    },
+    ...overrides,
+  };
+}
+
+beforeEach(() => {
+  world = manualWorld();
+  log = [];
+  operations = {
+    openSession,
+    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [] }),
+    catchUp: () => Promise.resolve({ missing: [] }),
+    plan: (turn) => Promise.resolve(planFor(turn.to)),
+    planAtStart: () => Promise.resolve(undefined),
+  };
+  events = new FailoverEmitter(() => ({
+    atMs: world.nowMs(),
+    switchEpoch: coordinator.switchEpoch(),
+  }));
+  coordinator = new Coordinator({ world, events, operations, deadlines: DEADLINES });
+  coordinator.start('A');
+});
+
+function switchToB(planned: boolean): ReturnType<Coordinator['order']> {
+  return coordinator.order({ to: 'B', planned, reason: 'test' });
+}
+
+describe('a planned switch', () => {
+  it('holds, drains, fences, detaches and opens, in this order', async () => {
+    coordinator.register(participant('p'));
+    coordinator.register(participant('c', { need: () => need }));
+    const outcome = await switchToB(true);
+    expect(log).toEqual([
+      'open A#1',
+      'p hold',
+      'c hold',
+      'p drain',
+      'c drain',
+      'fence A#1',
+      'p detach',
+      'c detach',
+      'open B#2',
+      'p attach B#2',
+      'c attach B#2 with plan',
+    ]);
+    expect(outcome).toMatchObject({
+      kind: 'switched',
+      report: { from: 'A', to: 'B', switchEpoch: 2, plans: [{ groupId: 'g' }], pending: [] },
+    });
+    expect(coordinator.session()?.alias).toBe('B');
+  });
+
+  it('touches nothing when the target is not ready', async () => {
+    operations.checkReadiness = () => Promise.resolve({ obstacles: ['B is down'], warnings: [] });
+    coordinator.register(participant('p'));
+    await expect(switchToB(true)).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      reasons: ['B is down'],
+    });
+    expect(log).toEqual(['open A#1']);
+    expect(coordinator.session()?.alias).toBe('A');
+  });
+
+  it('is refused when the target does not answer in time', async () => {
+    operations.checkReadiness = () => new Promise(() => {});
+    const refused = expect(switchToB(true)).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_REFUSED',
+    });
+    await world.advance(DEADLINES.prepareMs);
+    await refused;
+    expect(coordinator.state).toEqual({ kind: 'steady', active: 'A', switchEpoch: 1 });
+  });
+
+  it('goes on without a participant that does not drain in time, and reports it', async () => {
+    const overran: string[] = [];
+    events.on('switch.phase-overran', (event) => overran.push(`${event.phase}: ${event.detail}`));
+    coordinator.register(participant('slow', { drain: () => new Promise(() => {}) }));
+    const outcome = switchToB(true);
+    await world.advance(DEADLINES.drainMs);
+    await expect(outcome).resolves.toMatchObject({
+      kind: 'switched',
+      report: { warnings: [expect.stringContaining('still busy with A: slow')] },
+    });
+    expect(overran).toEqual(['drain: still busy with A: slow']);
+  });
+
+  it('goes back to the source, in a new epoch, when positions cannot be found', async () => {
+    operations.plan = () => Promise.reject(new Error('B answers no more'));
+    coordinator.register(participant('c', { need: () => need }));
+    await expect(switchToB(true)).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_ROLLED_BACK',
+      cluster: 'A',
+    });
+    expect(log.at(-1)).toBe('c attach A#3');
+    expect(coordinator.state).toEqual({ kind: 'steady', active: 'A', switchEpoch: 3 });
+  });
+
+  it('names what the mirror still lacks when it does not catch up in time', async () => {
+    operations.catchUp = (_turn, _needs, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve({ missing: ['orders-0 lacks 3 records'] }));
+      });
+    const outcome = switchToB(true);
+    await world.advance(DEADLINES.catchUpMs);
+    await expect(outcome).resolves.toMatchObject({
+      report: { warnings: [expect.stringContaining('orders-0 lacks 3 records')] },
+    });
+  });
+});
+
+describe('an unplanned switch', () => {
+  it('fences before anything is waited for', async () => {
+    coordinator.register(participant('p'));
+    await switchToB(false);
+    expect(log).toEqual([
+      'open A#1',
+      'p hold',
+      'fence A#1',
+      'p detach',
+      'open B#2',
+      'p attach B#2',
+    ]);
+  });
+
+  it('keeps asking for positions until the target answers, and starts no consumer without them', async () => {
+    let attempts = 0;
+    operations.plan = () => {
+      attempts += 1;
+      return attempts < 4 ? Promise.reject(new Error('not yet')) : Promise.resolve(planFor('B'));
+    };
+    coordinator.register(participant('c', { need: () => need }));
+    const outcome = switchToB(false);
+    await world.advance(DEADLINES.openMs);
+    await expect(outcome).resolves.toMatchObject({ kind: 'switched' });
+    expect(log.at(-1)).toBe('c attach B#2 with plan');
+  });
+
+  it('ends with the participants that are not open named as pending', async () => {
+    coordinator.register(participant('slow', { attach: () => new Promise(() => {}) }));
+    const outcome = switchToB(false);
+    await world.advance(DEADLINES.openMs);
+    await expect(outcome).resolves.toMatchObject({ report: { pending: ['slow'] } });
+    expect(coordinator.state).toMatchObject({ kind: 'steady', active: 'B' });
+  });
+});
+
+describe('the coordinator', () => {
+  it('holds a participant that arrives in the middle of a switch, and opens it with the others', async () => {
+    let release = (): void => {};
+    operations.catchUp = () =>
+      new Promise((resolve) => {
+        release = () => resolve({ missing: [] });
+      });
+    const outcome = switchToB(true);
+    await settle();
+    coordinator.register(participant('late'));
+    expect(log.at(-1)).toBe('late hold');
+    release();
+    await outcome;
+    expect(log.at(-1)).toBe('late attach B#2');
+  });
+
+  it('gives one plan to two consumers of the same group', async () => {
+    let planCount = 0;
+    operations.plan = (turn, merged) => {
+      planCount += 1;
+      expect(merged.selectors).toEqual(['orders', 'audit']);
+      return Promise.resolve(planFor(turn.to));
+    };
+    coordinator.register(participant('c1', { need: () => need }));
+    coordinator.register(participant('c2', { need: () => ({ ...need, selectors: ['audit'] }) }));
+    await switchToB(true);
+    expect(planCount).toBe(1);
+    expect(log).toContain('c2 attach B#2 with plan');
+  });
+
+  it('carries out a newer decision only after the switch under way', async () => {
+    coordinator.register(participant('p'));
+    const first = switchToB(true);
+    const second = coordinator.order({ to: 'A', planned: true, reason: 'changed my mind' });
+    await first;
+    await second;
+    expect(log.filter((line) => line.startsWith('open'))).toEqual([
+      'open A#1',
+      'open B#2',
+      'open A#3',
+    ]);
+  });
+
+  it('fences before it says that it halted, and goes on by order only', async () => {
+    coordinator.register(participant('p'));
+    events.on('failover.halted', () => log.push('halted'));
+    coordinator.halt('A', new Error('wrong cluster'));
+    expect(log).toEqual(['open A#1', 'fence A#1', 'halted', 'p halt']);
+    expect(coordinator.session()).toBeUndefined();
+    await switchToB(true);
+    expect(log.slice(-3)).toEqual(['p detach', 'open B#2', 'p attach B#2']);
+  });
+
+  it('answers a waiting caller when it is closed, and leaves no timer behind', async () => {
+    operations.catchUp = () => new Promise(() => {});
+    const outcome = expect(switchToB(true)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
+    await settle();
+    coordinator.close();
+    await outcome;
+    await settle();
+    expect(coordinator.state.kind).toBe('closed');
+  });
+
+  it('contains a listener that throws', async () => {
+    const failed: string[] = [];
+    events.on('switch.started', () => {
+      throw new Error('listener bug');
+    });
+    events.on('listener.failed', (event) => failed.push(`${event.event}: ${event.error.message}`));
+    await expect(switchToB(true)).resolves.toMatchObject({ kind: 'switched' });
+    expect(failed).toEqual(['switch.started: listener bug']);
+  });
+});

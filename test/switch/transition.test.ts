@@ -1,0 +1,309 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SwitchPhase } from '../../src/events.js';
+import {
+  epochOf,
+  type PhaseOutcome,
+  type SwitchEffect,
+  type SwitchInput,
+  type SwitchState,
+} from '../../src/switch/state.js';
+import { transition } from '../../src/switch/transition.js';
+
+const steadyOnA: SwitchState = { kind: 'steady', active: 'A', switchEpoch: 1 };
+
+function order(to: string, options: { planned?: boolean; orderId?: number } = {}): SwitchInput {
+  const { planned = true, orderId = 1 } = options;
+  return { kind: 'ordered', order: { orderId, to, planned, reason: 'test' }, atMs: 100 };
+}
+
+function ended(state: SwitchState, outcome: PhaseOutcome, atMs = 200): SwitchInput {
+  if (state.kind !== 'switching') throw new Error(`not switching: ${state.kind}`);
+  const { turn, phase } = state.run;
+  return { kind: 'phase-ended', switchEpoch: turn.switchEpoch, phase, outcome, atMs };
+}
+
+/** Lets every phase succeed until the machine is steady; returns the phases it went through. */
+function runToEnd(start: SwitchState): {
+  state: SwitchState;
+  phases: SwitchPhase[];
+  effects: SwitchEffect[];
+} {
+  let state = start;
+  const phases: SwitchPhase[] = [];
+  const effects: SwitchEffect[] = [];
+  while (state.kind === 'switching') {
+    phases.push(state.run.phase);
+    const next = transition(state, ended(state, { kind: 'done' }));
+    state = next.state;
+    effects.push(...next.effects);
+  }
+  return { state, phases, effects };
+}
+
+function switching(planned: boolean, phase: SwitchPhase): SwitchState {
+  let { state } = transition(steadyOnA, order('B', { planned }));
+  while (state.kind === 'switching' && state.run.phase !== phase) {
+    state = transition(state, ended(state, { kind: 'done' })).state;
+  }
+  expect(state.kind).toBe('switching');
+  return state;
+}
+
+describe('the switch machine', () => {
+  it('goes through every phase of a planned switch and ends on the target in the next epoch', () => {
+    const { state } = transition(steadyOnA, order('B'));
+    const end = runToEnd(state);
+    expect(end.phases).toEqual([
+      'prepare',
+      'hold',
+      'drain',
+      'fence',
+      'catch-up',
+      'translate',
+      'open',
+    ]);
+    expect(end.state).toEqual({ kind: 'steady', active: 'B', switchEpoch: 2 });
+    expect(end.effects.at(-1)).toMatchObject({ kind: 'completed', run: { orderIds: [1] } });
+  });
+
+  it('fences an unplanned switch at once, with nothing to drain or to wait for', () => {
+    const { state } = transition(steadyOnA, order('B', { planned: false }));
+    expect(runToEnd(state).phases).toEqual(['prepare', 'hold', 'fence', 'translate', 'open']);
+  });
+
+  it('answers an order to the active cluster without doing anything', () => {
+    const { state, effects } = transition(steadyOnA, order('A'));
+    expect(state).toEqual(steadyOnA);
+    expect(effects).toEqual([{ kind: 'already-active', orderId: 1, active: 'A', switchEpoch: 1 }]);
+  });
+
+  it('stays on the source, in its epoch, when prepare refuses', () => {
+    const { state } = transition(steadyOnA, order('B'));
+    const refused = transition(state, ended(state, { kind: 'refused', reasons: ['no mirror'] }));
+    expect(refused.state).toEqual(steadyOnA);
+    expect(refused.effects).toMatchObject([{ kind: 'refused', reasons: ['no mirror'] }]);
+  });
+
+  it('reports a phase that overruns its deadline and goes on', () => {
+    const state = switching(true, 'drain');
+    const next = transition(state, ended(state, { kind: 'overran', detail: 'busy' }));
+    expect(next.effects.map((effect) => effect.kind)).toEqual(['overran', 'run-phase']);
+    expect(next.state).toMatchObject({ kind: 'switching', run: { phase: 'fence' } });
+  });
+
+  it.each(['drain', 'fence', 'catch-up', 'translate'] as const)(
+    'takes a planned switch that fails in %s back to its source, in a new epoch',
+    (phase) => {
+      const state = switching(true, phase);
+      const error = new Error('boom');
+      const back = transition(state, ended(state, { kind: 'failed', error }));
+      expect(back.state).toMatchObject({
+        kind: 'switching',
+        run: {
+          turn: { from: 'B', to: 'A', switchEpoch: 3, planned: false },
+          rollBackOf: { error },
+        },
+      });
+      const end = runToEnd(back.state);
+      expect(end.phases).toEqual(['fence', 'open']);
+      expect(end.state).toEqual({ kind: 'steady', active: 'A', switchEpoch: 3 });
+      expect(end.effects.at(-1)).toMatchObject({ kind: 'rolled-back', error });
+    },
+  );
+
+  it('goes on to the target when an unplanned switch fails in translate: there is nothing to go back to', () => {
+    const state = switching(false, 'translate');
+    const next = transition(state, ended(state, { kind: 'failed', error: new Error('boom') }));
+    expect(next.state).toMatchObject({
+      kind: 'switching',
+      run: { phase: 'open', warnings: ['translate failed: boom'] },
+    });
+  });
+
+  it('drops a late answer of an older epoch', () => {
+    const state = switching(true, 'drain');
+    const late: SwitchInput = {
+      kind: 'phase-ended',
+      switchEpoch: 1,
+      phase: 'drain',
+      outcome: { kind: 'done' },
+      atMs: 300,
+    };
+    expect(transition(state, late)).toEqual({ state, effects: [] });
+  });
+
+  it('drops a late answer of a phase that was given up', () => {
+    const state = switching(true, 'fence');
+    const late: SwitchInput = {
+      kind: 'phase-ended',
+      switchEpoch: 2,
+      phase: 'drain',
+      outcome: { kind: 'done' },
+      atMs: 300,
+    };
+    expect(transition(state, late)).toEqual({ state, effects: [] });
+  });
+
+  it('lets a second order to the same target join the switch under way', () => {
+    const state = switching(true, 'drain');
+    const joined = transition(state, order('B', { orderId: 2 }));
+    expect(joined.effects).toEqual([]);
+    expect(joined.state).toMatchObject({ run: { orderIds: [1, 2] } });
+  });
+
+  it('remembers a newer decision and carries it out after the switch under way', () => {
+    const state = switching(true, 'drain');
+    const remembered = transition(state, order('A', { orderId: 2 }));
+    expect(remembered.effects).toEqual([]);
+    let next: SwitchState = remembered.state;
+    while (next.kind === 'switching' && next.run.turn.to === 'B') {
+      next = transition(next, ended(next, { kind: 'done' })).state;
+    }
+    expect(next).toMatchObject({
+      kind: 'switching',
+      run: { turn: { from: 'B', to: 'A', switchEpoch: 3 }, orderIds: [2] },
+    });
+  });
+
+  it('keeps only the newest of the decisions that wait', () => {
+    const state = switching(true, 'drain');
+    const first = transition(state, order('A', { orderId: 2 })).state;
+    const second = transition(first, order('A', { orderId: 3 }));
+    expect(second.effects).toMatchObject([{ kind: 'superseded', orderIds: [2] }]);
+    expect(second.state).toMatchObject({ next: { orderId: 3 } });
+  });
+
+  it('halts from anywhere, answers who waits, and leaves the halt by an order only', () => {
+    const state = switching(true, 'catch-up');
+    const error = new Error('wrong cluster');
+    const halted = transition(state, { kind: 'halted', active: 'B', error });
+    expect(halted.state).toEqual({ kind: 'halted', active: 'B', switchEpoch: 2, error });
+    expect(halted.effects).toEqual([{ kind: 'halt', error, orderIds: [1] }]);
+    const late = transition(halted.state, ended(state, { kind: 'done' }));
+    expect(late.state).toBe(halted.state);
+    const leave = transition(halted.state, order('B', { orderId: 2 }));
+    expect(leave.state).toMatchObject({
+      kind: 'switching',
+      run: { turn: { from: 'B', to: 'B', switchEpoch: 3, planned: false } },
+    });
+  });
+
+  it('never leaves the closed state, and answers who waits', () => {
+    const state = switching(true, 'drain');
+    const closed = transition(state, { kind: 'closed' });
+    expect(closed.effects).toEqual([{ kind: 'close', orderIds: [1] }]);
+    const after = transition(closed.state, order('A', { orderId: 9 }));
+    expect(after.state).toBe(closed.state);
+    expect(after.effects).toMatchObject([{ kind: 'superseded', orderIds: [9] }]);
+  });
+});
+
+describe('whatever happens to the switch machine', () => {
+  const phases: SwitchPhase[] = [
+    'prepare',
+    'hold',
+    'drain',
+    'fence',
+    'catch-up',
+    'translate',
+    'open',
+  ];
+  const outcome: fc.Arbitrary<PhaseOutcome> = fc.oneof(
+    fc.constant<PhaseOutcome>({ kind: 'done' }),
+    fc.constant<PhaseOutcome>({ kind: 'overran', detail: 'slow' }),
+    fc.constant<PhaseOutcome>({ kind: 'refused', reasons: ['no'] }),
+    fc.constant<PhaseOutcome>({ kind: 'failed', error: new Error('x') }),
+  );
+  type Step =
+    | { kind: 'order'; to: string; planned: boolean }
+    | { kind: 'end'; outcome: PhaseOutcome }
+    | { kind: 'late'; epoch: number; phase: SwitchPhase }
+    | { kind: 'halt' }
+    | { kind: 'close' };
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('order' as const),
+        to: fc.constantFrom('A', 'B'),
+        planned: fc.boolean(),
+      }),
+    },
+    { weight: 10, arbitrary: fc.record({ kind: fc.constant('end' as const), outcome }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('late' as const),
+        epoch: fc.integer({ min: 0, max: 3 }),
+        phase: fc.constantFrom(...phases),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('halt' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const) }) },
+  );
+
+  it('each order is answered exactly once, the epoch of a fenced state never decreases, and one phase runs at a time', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        let state: SwitchState = steadyOnA;
+        let orderId = 0;
+        let highestEpoch = 1;
+        const open = new Set<number>();
+        const answer = (ids: readonly number[]): void => {
+          for (const id of ids) expect(open.delete(id)).toBe(true);
+        };
+        const apply = (input: SwitchInput): void => {
+          const next = transition(state, input);
+          expect(
+            next.effects.filter((effect) => effect.kind === 'run-phase').length,
+          ).toBeLessThanOrEqual(1);
+          for (const effect of next.effects) {
+            if (
+              effect.kind === 'completed' ||
+              effect.kind === 'refused' ||
+              effect.kind === 'rolled-back'
+            )
+              answer(effect.run.orderIds);
+            if (effect.kind === 'superseded' || effect.kind === 'halt' || effect.kind === 'close')
+              answer(effect.orderIds);
+            if (effect.kind === 'already-active') answer([effect.orderId]);
+          }
+          state = next.state;
+          if (state.kind === 'steady') {
+            expect(state.switchEpoch).toBeGreaterThanOrEqual(highestEpoch);
+            highestEpoch = state.switchEpoch;
+          }
+        };
+        for (const one of steps) {
+          if (one.kind === 'order') {
+            orderId += 1;
+            open.add(orderId);
+            apply(order(one.to, { planned: one.planned, orderId }));
+          } else if (one.kind === 'end') {
+            // Only `prepare` can refuse: the runner gives no other phase that outcome.
+            if (state.kind !== 'switching') continue;
+            if (one.outcome.kind === 'refused' && state.run.phase !== 'prepare') continue;
+            apply(ended(state, one.outcome));
+          } else if (one.kind === 'late') {
+            if (state.kind === 'switching' && one.epoch === epochOf(state)) continue;
+            apply({
+              kind: 'phase-ended',
+              switchEpoch: one.epoch,
+              phase: one.phase,
+              outcome: { kind: 'done' },
+              atMs: 1,
+            });
+          } else if (one.kind === 'halt') {
+            apply({ kind: 'halted', active: 'A', error: new Error('h') });
+          } else {
+            apply({ kind: 'closed' });
+          }
+        }
+        apply({ kind: 'closed' });
+        expect([...open]).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
