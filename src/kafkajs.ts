@@ -6,6 +6,12 @@
  * Node's native ESM sees only six of its names (the error classes are invisible to the CommonJS lexer).
  */
 import kafkajs from 'kafkajs';
+import type * as kafkajsTypes from 'kafkajs';
 
-/** @internal kafkajs, whole. */
-export const kafka: typeof kafkajs = kafkajs;
+/**
+ * kafkajs, whole. Its type is the namespace, not the default import: users who compile without `esModuleInterop` can
+ * read the declaration then.
+ *
+ * @internal
+ */
+export const kafka: typeof kafkajsTypes = kafkajs;
