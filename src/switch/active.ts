@@ -13,7 +13,10 @@ export interface ActiveCluster {
   session(): ClusterSession | undefined;
   /** The activation in force, or, during a switch, the one it leads to. */
   switchEpoch(): number;
-  /** Resolves when the first cluster was chosen and its session opened; rejects where that failed. */
+  /**
+   * Chooses the first cluster and opens its session, once, when the first client asks; rejects where that failed (the
+   * next call tries again).
+   */
   started(): Promise<void>;
   /**
    * Takes part from now on. Where a switch is under way the participant's `hold` is called before this returns, and it

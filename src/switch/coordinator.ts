@@ -60,17 +60,10 @@ export class Coordinator implements ActiveCluster {
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
   #orderCount = 0;
-  #started: Promise<void>;
-  #settleStart: { resolve(): void; reject(error: Error): void };
+  #started: Promise<void> | undefined;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
-    let settle = { resolve: (): void => {}, reject: (_error: Error): void => {} };
-    this.#started = new Promise((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    this.#started.catch(() => {});
-    this.#settleStart = settle;
   }
 
   get state(): SwitchState {
@@ -86,20 +79,22 @@ export class Coordinator implements ActiveCluster {
   }
 
   started(): Promise<void> {
+    this.#started ??= this.#start().catch((error: unknown) => {
+      // The next client that connects tries again: the flag file may be readable by then.
+      this.#started = undefined;
+      throw error;
+    });
     return this.#started;
   }
 
-  /** Opens the first session. Participants that are registered already find it by `session()`. */
-  start(active: string): void {
-    if (this.#state.kind !== 'starting') return;
+  async #start(): Promise<void> {
+    const active = await this.#parts.operations.chooseFirst();
+    const state = this.#state;
+    if (state.kind === 'halted') throw haltedError(state.error);
+    if (state.kind === 'closed') throw new FailoverClosedError('FailoverKafka was closed');
+    if (state.kind !== 'starting') return;
     this.#session = this.#parts.operations.openSession(active, 1);
     this.#feed({ kind: 'started', active });
-    this.#settleStart.resolve();
-  }
-
-  /** The first cluster could not be chosen: whoever waits for it hears why. */
-  failStart(error: Error): void {
-    this.#settleStart.reject(error);
   }
 
   register(participant: Participant): void {
@@ -137,14 +132,12 @@ export class Coordinator implements ActiveCluster {
   /** Stops everything because going on could do harm: fences first, then reports. */
   halt(active: string, error: Error): void {
     this.#fence(`halted: ${error.message}`);
-    this.#settleStart.reject(haltedError(error));
     this.#feed({ kind: 'halted', active, error });
   }
 
   /** The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before. */
   close(): void {
     this.#end.abort(new FailoverClosedError('FailoverKafka was closed'));
-    this.#settleStart.reject(new FailoverClosedError('FailoverKafka was closed before it started'));
     this.#fence('closed');
     this.#feed({ kind: 'closed' });
   }

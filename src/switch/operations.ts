@@ -11,6 +11,11 @@ import type { SwitchTurn } from './participant.js';
  * @internal
  */
 export interface SwitchOperations {
+  /**
+   * The cluster to start on, by the strategy's opinion, after a look at its identity.
+   * Rejects where the opinion cannot be understood or the wrong cluster answers.
+   */
+  chooseFirst(): Promise<string>;
   /** Opens a new session. Synchronous: connections are made by those who use it. */
   openSession(alias: string, switchEpoch: number): ClusterSession;
   /**

@@ -68,10 +68,11 @@ function participant(id: string, overrides: Partial<Participant> = {}): Particip
   };
 }
 
-beforeEach(() => {
+beforeEach(async () => {
   world = manualWorld();
   log = [];
   operations = {
+    chooseFirst: () => Promise.resolve('A'),
     openSession,
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [] }),
     catchUp: () => Promise.resolve({ missing: [] }),
@@ -83,7 +84,7 @@ beforeEach(() => {
     switchEpoch: coordinator.switchEpoch(),
   }));
   coordinator = new Coordinator({ world, events, operations, deadlines: DEADLINES });
-  coordinator.start('A');
+  await coordinator.started();
 });
 
 function switchToB(planned: boolean): ReturnType<Coordinator['order']> {
@@ -210,6 +211,19 @@ describe('an unplanned switch', () => {
 });
 
 describe('the coordinator', () => {
+  it('tries to start again for the next client when choosing the first cluster failed', async () => {
+    let attempts = 0;
+    operations.chooseFirst = () => {
+      attempts += 1;
+      return attempts === 1 ? Promise.reject(new Error('unreadable')) : Promise.resolve('B');
+    };
+    const second = new Coordinator({ world, events, operations, deadlines: DEADLINES });
+    await expect(second.started()).rejects.toThrow('unreadable');
+    await Promise.all([second.started(), second.started()]);
+    expect(attempts).toBe(2);
+    expect(second.session()?.alias).toBe('B');
+  });
+
   it('holds a participant that arrives in the middle of a switch, and opens it with the others', async () => {
     let release = (): void => {};
     operations.catchUp = () =>
