@@ -246,7 +246,7 @@ describe('whatever happens to the switch machine', () => {
   it('each order is answered exactly once, the epoch of a fenced state never decreases, and one phase runs at a time', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let state: SwitchState = steadyOnA;
+        let state = steadyOnA as SwitchState;
         let orderId = 0;
         let highestEpoch = 1;
         const open = new Set<number>();
