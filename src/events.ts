@@ -12,13 +12,7 @@ export interface FailoverEventBase {
 
 /** @public The phases of a switch, in their order. A switch runs through those that its kind has. */
 export type SwitchPhase =
-  | 'prepare'
-  | 'hold'
-  | 'drain'
-  | 'fence'
-  | 'catch-up'
-  | 'translate'
-  | 'open';
+  'prepare' | 'hold' | 'drain' | 'fence' | 'catch-up' | 'translate' | 'open';
 
 /**
  * Facts that the library reports, by name, in the past tense. Listeners observe; nothing essential happens in them. A
@@ -76,7 +70,7 @@ export interface FailoverEvents {
     readonly sendCount: number;
     readonly resentCount: number;
   };
-  /** A send could not wait: the hold buffer was full. */
+  /** A send could not wait: the hold buffer was full; reported for the first one of each switch. */
   'producer.hold-full': FailoverEventBase & { readonly participant: string };
   /** A consumer handles records of the new cluster. */
   'consumer.attached': FailoverEventBase & {
@@ -91,7 +85,10 @@ export interface FailoverEvents {
     readonly topics: readonly string[];
   };
   /** User code handed back an offset of an older epoch; it was refused. */
-  'consumer.offset-refused': FailoverEventBase & { readonly participant: string; readonly error: Error };
+  'consumer.offset-refused': FailoverEventBase & {
+    readonly participant: string;
+    readonly error: Error;
+  };
   /** A record of MirrorMaker's internal topics could not be read and was skipped. */
   'mirror.record-skipped': FailoverEventBase & {
     readonly cluster: string;

@@ -77,6 +77,7 @@ const shape = z.strictObject({
         .default(32 * 1024 * 1024),
       holdMaxWaitMs: milliseconds.default(30_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
+      releaseJitterMs: milliseconds.default(0),
     })
     .prefault({}),
   consumer: z

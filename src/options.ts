@@ -63,6 +63,11 @@ export interface ProducerFailoverOptions {
    * producers.
    */
   readonly onUnknownOutcome?: 'resend' | 'reject';
+  /**
+   * After a switch each producer waits a random part of this time before it releases what it held, in milliseconds, so
+   * that a large fleet does not reach the new cluster in one instant. Default 0: at once.
+   */
+  readonly releaseJitterMs?: number;
 }
 
 /**
@@ -133,6 +138,7 @@ export interface ProducerLimits {
   readonly holdMaxWaitMs: number;
   /** undefined: `resend`, but `reject` where the producer is idempotent. */
   readonly onUnknownOutcome: 'resend' | 'reject' | undefined;
+  readonly releaseJitterMs: number;
 }
 
 /** @internal Options of the consumer wrapper, resolved. */
