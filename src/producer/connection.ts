@@ -1,0 +1,171 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { Participant } from '../switch/participant.js';
+import { unreachable } from '../unreachable.js';
+import { untilAborted, untilDeadline } from '../wait.js';
+import { closedError, type OpenState, type ProducerCore } from './core.js';
+import type { InnerProducer } from './inner-producer.js';
+import { disconnectedWhileHeld } from './outcome.js';
+import { PRODUCER_EVENTS } from './producer-events.js';
+
+/**
+ * The user's side of a producer's life: `connect()`, `disconnect()`, and the end.
+ *
+ * @internal
+ */
+export class ProducerConnection {
+  readonly #core: ProducerCore;
+  readonly #participant: Participant;
+  #connecting: Promise<void> | undefined;
+  #leaving: Promise<void> | undefined;
+  /** Grows with every `disconnect()`: a `connect()` from before it must not open anything after it. */
+  #leaveCount = 0;
+  #closing = false;
+
+  constructor(core: ProducerCore, participant: Participant) {
+    this.#core = core;
+    this.#participant = participant;
+  }
+
+  /** Concurrent calls share one run. */
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<void> {
+    await this.#leaving?.catch(() => {});
+    const { state, parts } = this.#core;
+    if (state.kind === 'idle' && !this.#closing) {
+      const leaveCount = this.#leaveCount;
+      await parts.active.started();
+      if (leaveCount !== this.#leaveCount || this.#closing) throw closedError('connect()');
+      this.#enter(parts.active.session());
+    }
+    await this.#untilConnected();
+  }
+
+  /** Becomes a participant: with the session in force or, where there is none, as a switch would leave it. */
+  #enter(session: ClusterSession | undefined): void {
+    const core = this.#core;
+    if (session === undefined) {
+      core.state = { kind: 'held', sinceMs: core.parts.world.nowMs(), inner: undefined };
+    } else {
+      const inner = core.makeInner(session);
+      core.state = { kind: 'open', inner };
+      core.parts.relay.attach(inner.producer);
+    }
+    // `hold` or `halt` may be called before this returns.
+    core.parts.active.register(this.#participant);
+  }
+
+  async #untilConnected(): Promise<void> {
+    const core = this.#core;
+    const { state } = core;
+    switch (state.kind) {
+      case 'open':
+        return this.#connectInner(state);
+      case 'held':
+        return core.untilOpen('connect()', core.holdDeadlineAtMs());
+      case 'halted':
+        throw state.error;
+      case 'idle':
+      case 'leaving':
+      case 'closed':
+        throw closedError('connect()');
+      default:
+        return unreachable(state);
+    }
+  }
+
+  async #connectInner(state: OpenState): Promise<void> {
+    const core = this.#core;
+    const { inner } = state;
+    try {
+      await untilAborted(inner.session.signal, inner.producer.connect());
+    } catch (error) {
+      if (core.state !== state) return this.#untilConnected();
+      // Fenced, and the switch is about to say so.
+      if (inner.overtaken) return core.untilOpen('connect()', core.holdDeadlineAtMs());
+      if (!core.connected) this.#giveUp(inner);
+      throw error;
+    }
+    if (core.isAway()) throw closedError('connect()');
+    core.connected = true;
+  }
+
+  /** The first `connect()` failed: as if it had not been called. */
+  #giveUp(inner: InnerProducer): void {
+    this.#core.parts.active.unregister(this.#participant);
+    this.#core.parts.relay.detach();
+    this.#core.state = { kind: 'idle' };
+    inner.retire();
+  }
+
+  disconnect(): Promise<void> {
+    if (this.#leaving !== undefined) return this.#leaving;
+    if (this.#core.state.kind === 'closed') return Promise.resolve();
+    this.#leaveCount += 1;
+    this.#leaving = this.#leave().finally(() => {
+      this.#leaving = undefined;
+    });
+    return this.#leaving;
+  }
+
+  /** The end: as `disconnect`, and nothing can be called afterwards. Never rejects. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#leaving !== undefined || this.#core.state.kind !== 'idle') {
+      await this.disconnect().catch(() => {});
+    }
+    this.#core.state = { kind: 'closed' };
+  }
+
+  async #leave(): Promise<void> {
+    const core = this.#core;
+    const { active, relay, sends, world } = core.parts;
+    const inner = core.inner();
+    core.state = { kind: 'leaving' };
+    core.connected = false;
+    active.unregister(this.#participant);
+    core.waiters.rejectAll(closedError('The call'));
+    sends.rejectHeld(disconnectedWhileHeld);
+    try {
+      const reported = inner !== undefined && (await this.#disconnectInner(inner));
+      relay.detach();
+      // kafkajs reports DISCONNECT at every call, also where there was nothing to disconnect.
+      if (!reported) relay.emit(PRODUCER_EVENTS.DISCONNECT, null, world.wallMs());
+    } finally {
+      relay.detach();
+      core.fenceTransaction('the producer was disconnected');
+      const because = 'the producer was disconnected before an answer came';
+      sends.rejectInFlight(because, disconnectedWhileHeld);
+      inner?.retire();
+      core.state = this.#closing ? { kind: 'closed' } : { kind: 'idle' };
+    }
+  }
+
+  /**
+   * Disconnects as kafkajs does, and then waits for sends that are still being retried (kafkajs would write them after
+   * `disconnect()` resolved); both at most `disconnectMaxMs`, and not beyond a fence.
+   *
+   * @returns whether the inner producer reported DISCONNECT.
+   */
+  async #disconnectInner(inner: InnerProducer): Promise<boolean> {
+    const { world, sends, disconnectMaxMs } = this.#core.parts;
+    let reported = false;
+    const work = async (): Promise<void> => {
+      await inner.producer.disconnect();
+      reported = true;
+      await sends.inFlight.whenIdle();
+    };
+    try {
+      const deadlineAtMs = world.nowMs() + disconnectMaxMs;
+      await untilDeadline(world, deadlineAtMs, untilAborted(inner.session.signal, work()));
+    } catch (error) {
+      if (!inner.overtaken) throw error;
+    }
+    return reported;
+  }
+}

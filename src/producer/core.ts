@@ -1,0 +1,121 @@
+import type { ProducerConfig } from 'kafkajs';
+import type { ClusterSession } from '../cluster/session.js';
+import { FailoverClosedError, HoldTimeoutError } from '../errors.js';
+import type { InstrumentationRelay } from '../instrumentation.js';
+import type { ProducerLimits } from '../options.js';
+import type { ActiveCluster } from '../switch/active.js';
+import type { World } from '../world.js';
+import { makeInnerProducer, type InnerProducer } from './inner-producer.js';
+import { OpenWaiters } from './open-waiters.js';
+import type { Sends } from './sends.js';
+import type { FencibleTransaction } from './transaction.js';
+
+/** @internal What a producer is at this moment. */
+export type ProducerState =
+  /** Not connected, or disconnected again: kafkajs's own errors answer. */
+  | { readonly kind: 'idle' }
+  /** `disconnect()` is under way. */
+  | { readonly kind: 'leaving' }
+  | OpenState
+  /**
+   * A switch is under way. `inner` is the old producer until `detach`, nothing after it, and the new one from `attach` on,
+   * until everything that waits was released.
+   */
+  | { readonly kind: 'held'; readonly sinceMs: number; readonly inner: InnerProducer | undefined }
+  | { readonly kind: 'halted'; readonly error: Error }
+  | { readonly kind: 'closed' };
+
+/**
+ * Sends go straight to the inner producer. Entered before its `connect()` ends: until then it refuses by itself.
+ *
+ * @internal
+ */
+export interface OpenState {
+  readonly kind: 'open';
+  readonly inner: InnerProducer;
+}
+
+/** @internal */
+export interface CoreParts {
+  readonly id: string;
+  readonly config: ProducerConfig | undefined;
+  readonly limits: ProducerLimits;
+  readonly world: World;
+  readonly active: ActiveCluster;
+  readonly homeCluster: string;
+  readonly disconnectMaxMs: number;
+  readonly sends: Sends;
+  readonly relay: InstrumentationRelay;
+}
+
+/**
+ * What the user's side (`connection.ts`), the coordinator's side (`switching.ts`) and transactions share.
+ *
+ * The state's *identity* is its epoch: after every `await` it is compared with the state object from before it, and
+ * whoever comes back to another one changes nothing.
+ *
+ * @internal
+ */
+export class ProducerCore {
+  readonly parts: CoreParts;
+  readonly waiters: OpenWaiters;
+  state: ProducerState = { kind: 'idle' };
+  /** True once the user's `connect()` succeeded: from then on sends wait during a switch, before it they are refused. */
+  connected: boolean = false;
+  /** The newest transaction; it may have ended. */
+  transaction: FencibleTransaction | undefined = undefined;
+
+  constructor(parts: CoreParts) {
+    this.parts = parts;
+    this.waiters = new OpenWaiters(parts.world);
+  }
+
+  makeInner(session: ClusterSession): InnerProducer {
+    return makeInnerProducer(session, this.parts.config, this.parts.homeCluster);
+  }
+
+  /** The inner producer in use, if there is one. */
+  inner(): InnerProducer | undefined {
+    return this.state.kind === 'open' || this.state.kind === 'held' ? this.state.inner : undefined;
+  }
+
+  /** True where the producer takes no part in switches. */
+  isAway(): boolean {
+    const { kind } = this.state;
+    return kind === 'idle' || kind === 'leaving' || kind === 'closed';
+  }
+
+  /** Sends go straight to `inner` from now on, and calls that waited for that go on. */
+  open(inner: InnerProducer): void {
+    this.state = { kind: 'open', inner };
+    this.waiters.resolveAll();
+  }
+
+  /** Ends the transaction that is open, if there is one. */
+  fenceTransaction(because: string): void {
+    this.transaction?.fence(because);
+    this.transaction = undefined;
+  }
+
+  /** When a call that begins to wait now must have its answer. */
+  holdDeadlineAtMs(): number {
+    return this.parts.world.nowMs() + this.parts.limits.holdMaxWaitMs;
+  }
+
+  /** Waits for a cluster to open; rejects at the deadline, when the library halts, and when the producer is disconnected. */
+  untilOpen(what: string, deadlineAtMs: number): Promise<void> {
+    const { holdMaxWaitMs } = this.parts.limits;
+    return this.waiters.wait(
+      deadlineAtMs,
+      () =>
+        new HoldTimeoutError(
+          `${what} waited ${holdMaxWaitMs} ms (producer.holdMaxWaitMs) for a switch to end`,
+        ),
+    );
+  }
+}
+
+/** @internal */
+export function closedError(what: string): FailoverClosedError {
+  return new FailoverClosedError(`${what} was refused: the producer was disconnected or closed`);
+}

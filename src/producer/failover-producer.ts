@@ -1,0 +1,193 @@
+import type { Logger, Producer, ProducerConfig, RecordMetadata } from 'kafkajs';
+import type { EventSink } from '../events.js';
+import { InstrumentationRelay } from '../instrumentation.js';
+import { kafka } from '../kafkajs.js';
+import type { ProducerLimits } from '../options.js';
+import type { ActiveCluster } from '../switch/active.js';
+import type { Participant } from '../switch/participant.js';
+import { unreachable } from '../unreachable.js';
+import type { World } from '../world.js';
+import { beginTransaction } from './begin-transaction.js';
+import { ProducerConnection } from './connection.js';
+import { closedError, ProducerCore } from './core.js';
+import { disconnectedError, disconnectingError } from './disconnected.js';
+import { PendingSend } from './in-flight.js';
+
+import type { Payload } from './payload.js';
+import { PRODUCER_EVENTS } from './producer-events.js';
+import { Sends } from './sends.js';
+import { ProducerSwitching } from './switching.js';
+import type { OffsetsGate } from './transaction.js';
+
+/** @internal What a producer is made of. */
+export interface FailoverProducerParts {
+  /** Names it in events and reports, for example `producer-1`. */
+  readonly id: string;
+  /** The user's own. Every inner producer gets a copy. */
+  readonly config: ProducerConfig | undefined;
+  readonly limits: ProducerLimits;
+  readonly world: World;
+  readonly events: EventSink;
+  readonly active: ActiveCluster;
+  /** The root logger. */
+  readonly logger: Logger;
+  /** Alias of the preferred cluster: only there may a send create a topic, if the user's config allows it. */
+  readonly homeCluster: string;
+  /** For `transaction.sendOffsets`. Default: offsets go on as they are. */
+  readonly offsetsGate?: OffsetsGate;
+  /**
+   * Longest wait of `disconnect()`, in milliseconds; what has no answer then is rejected as unknown. Default 30000.
+   */
+  readonly disconnectMaxMs?: number;
+}
+
+/** kafkajs's default `requestTimeout`, which is what bounds its own `disconnect()`. */
+const DISCONNECT_MAX_MS = 30_000;
+
+/**
+ * A producer, seen by an operator.
+ *
+ * @public
+ */
+export interface ProducerStatus {
+  readonly id: string;
+  /** `idle`: not connected. `held`: sends wait for a switch to end. */
+  readonly state: 'idle' | 'leaving' | 'open' | 'held' | 'halted' | 'closed';
+  /** Alias of the cluster that its inner producer belongs to; undefined where it has none. */
+  readonly cluster: string | undefined;
+  /** The activation that its inner producer belongs to; undefined where it has none. */
+  readonly switchEpoch: number | undefined;
+  /** Sends that wait for an answer. */
+  readonly inFlightCount: number;
+  /** Sends that wait for a switch to end. */
+  readonly heldCount: number;
+  /** Estimated size of what waits, with an allowance for each send. */
+  readonly heldBytes: number;
+  /** Sends refused because the hold buffer was full, since the producer was made. */
+  readonly refusedCount: number;
+}
+
+/** @internal A producer, as the composition root has it. */
+export interface FailoverProducer {
+  /** What the user gets: kafkajs's own surface and nothing else, with methods that need no `this`. */
+  readonly producer: Producer;
+  /** What the coordinator moves. It registers itself at `connect()` and takes its leave at `disconnect()`. */
+  readonly participant: Participant;
+  status(): ProducerStatus;
+  /** Disconnects, bounded; every later call is refused with `FailoverClosedError`. Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a producer that outlives its cluster: kafkajs's producer in front, one inner kafkajs producer per epoch behind.
+ *
+ * With no switch under way a send is handed to the inner producer as it is (the very same objects), and its answer or
+ * error comes back unchanged. During a switch sends wait in a bounded buffer, in order. A send that was overtaken settles
+ * by what the wire knows: certainly not sent (it waits with the others), or unknown (`producer.onUnknownOutcome`).
+ *
+ * A `sendBatch` is one unit: where its outcome is unknown, all of it is resent, although some partitions may have
+ * acknowledged their part (kafkajs does not tell which).
+ *
+ * @throws KafkaJSNonRetriableError for an idempotent producer without retries, as kafkajs does.
+ * @internal
+ */
+export function createFailoverProducer(parts: FailoverProducerParts): FailoverProducer {
+  const { id, config, limits, world, events } = parts;
+  const isIdempotent = config?.idempotent ?? false;
+  if (isIdempotent && (config?.retry?.retries ?? 1) < 1) {
+    throw new kafka.KafkaJSNonRetriableError(
+      'Idempotent producer must allow retries to protect against transient errors',
+    );
+  }
+  const sends = new Sends({
+    id,
+    world,
+    events,
+    limits,
+    onUnknownOutcome: limits.onUnknownOutcome ?? (isIdempotent ? 'reject' : 'resend'),
+  });
+  const relay = new InstrumentationRelay({
+    client: 'producer',
+    events: { ...PRODUCER_EVENTS },
+    contained: () => core.state.kind === 'held' || core.state.kind === 'halted',
+    onListenerFailed: (event, error) => events.emit('listener.failed', { event, error }),
+  });
+  const disconnectMaxMs = parts.disconnectMaxMs ?? DISCONNECT_MAX_MS;
+  const core = new ProducerCore({ ...parts, disconnectMaxMs, sends, relay });
+  const participant = new ProducerSwitching(core);
+  const connection = new ProducerConnection(core, participant);
+  return {
+    producer: surfaceOf(core, connection, isIdempotent, parts),
+    participant,
+    status: () => statusOf(core),
+    close: () => connection.close(),
+  };
+}
+
+function surfaceOf(
+  core: ProducerCore,
+  connection: ProducerConnection,
+  isIdempotent: boolean,
+  parts: FailoverProducerParts,
+): Producer {
+  const { world, sends, relay } = core.parts;
+  const logger = parts.logger.namespace('Producer');
+  const gate: OffsetsGate = parts.offsetsGate ?? ((offsets) => offsets);
+  const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
+  // The hot path: with a cluster open, a send is one record of it, one call, and nothing per message.
+  const submit = (method: 'send' | 'sendBatch', payload: Payload): Promise<RecordMetadata[]> =>
+    new Promise((resolve, reject) => {
+      const send = new PendingSend(method, payload, world.wallMs(), resolve, reject);
+      const { state } = core;
+      if (state.kind === 'open') sends.begin(send, state.inner);
+      else submitAside(core, send);
+    });
+  return {
+    connect: () => connection.connect(),
+    disconnect: () => connection.disconnect(),
+    isIdempotent: () => isIdempotent,
+    events: PRODUCER_EVENTS,
+    on: on as Producer['on'],
+    send: (record) => submit('send', record),
+    sendBatch: (batch) => submit('sendBatch', batch),
+    transaction: () => beginTransaction(core, gate),
+    logger: () => logger,
+  };
+}
+
+/** Everything but the usual case. */
+function submitAside(core: ProducerCore, send: PendingSend): void {
+  const { state } = core;
+  const { sends } = core.parts;
+  switch (state.kind) {
+    case 'open':
+      return sends.begin(send, state.inner);
+    case 'held':
+      return core.connected ? sends.hold(send) : send.reject(disconnectedError());
+    case 'halted':
+      return send.reject(state.error);
+    case 'idle':
+      return send.reject(disconnectedError());
+    case 'leaving':
+      return send.reject(disconnectingError());
+    case 'closed':
+      return send.reject(closedError(send.method));
+    default:
+      return unreachable(state);
+  }
+}
+
+function statusOf(core: ProducerCore): ProducerStatus {
+  const { sends, id } = core.parts;
+  const inner = core.inner();
+  return {
+    id,
+    state: core.state.kind,
+    cluster: inner?.session.alias,
+    switchEpoch: inner?.session.switchEpoch,
+    inFlightCount: sends.inFlight.count,
+    heldCount: sends.held.count,
+    heldBytes: sends.held.bytes,
+    refusedCount: sends.refusedCount,
+  };
+}

@@ -1,0 +1,147 @@
+import type { CancelTimer, World } from '../world.js';
+
+/** @internal What waits. */
+export interface Holdable {
+  /** Estimated size of keys, values and headers. */
+  readonly bytes: number;
+  /** Since when it waits, on the monotonic clock. An item that is put back keeps its first time. */
+  readonly heldSinceMs: number;
+}
+
+/** @internal Limits of a {@link HoldBuffer}. */
+export interface HoldBufferOptions<T> {
+  readonly world: World;
+  /** Most bytes that wait. An item that does not fit is refused; 0 refuses everything. */
+  readonly maxBytes: number;
+  /** Longest wait of one item, in milliseconds. */
+  readonly maxWaitMs: number;
+  /** Hears of each item that waited too long; it has left the buffer then. */
+  onTimeout(item: T): void;
+}
+
+/**
+ * Charged for each item on top of its bytes, for the promise and the objects around it. So a flood of empty records is
+ * bounded as well.
+ */
+export const HOLD_OVERHEAD_BYTES = 128;
+
+/** The longest delay that timers take (2^31 - 1 ms); a longer wait is armed again when it fires. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * Where sends wait while no cluster is open: first in, first out, bounded in bytes and in time.
+ *
+ * Items are ordered by `heldSinceMs` (the oldest is in front, and what is put back is older than what came after it), so
+ * one timer, for the first item, watches over all.
+ *
+ * @internal
+ */
+export class HoldBuffer<T extends Holdable> {
+  readonly #options: HoldBufferOptions<T>;
+  #items: T[] = [];
+  /** Index of the first item: taking moves it, so that taking all is not quadratic. */
+  #head = 0;
+  #bytes = 0;
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(options: HoldBufferOptions<T>) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#items.length - this.#head;
+  }
+
+  /** Bytes that wait, {@link HOLD_OVERHEAD_BYTES} of each item included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds an item at the end; false, and not added, where it does not fit. */
+  offer(item: T): boolean {
+    const charge = chargeOf(item);
+    if (this.#bytes + charge > this.#options.maxBytes) return false;
+    this.#items.push(item);
+    this.#bytes += charge;
+    this.#arm();
+    return true;
+  }
+
+  /**
+   * Puts items back in front, in their order. They were accepted once and are never refused, so the buffer may exceed its
+   * limit by what was in flight; nothing new fits until that is gone.
+   */
+  putBack(items: readonly T[]): void {
+    if (items.length === 0) return;
+    this.#items = [...items, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+    for (const item of items) this.#bytes += chargeOf(item);
+    this.#disarm();
+    this.#arm();
+  }
+
+  /** Takes the first item out. */
+  take(): T | undefined {
+    const item = this.#items[this.#head];
+    if (item === undefined) return undefined;
+    this.#head += 1;
+    this.#bytes -= chargeOf(item);
+    if (this.count === 0) {
+      this.#items = [];
+      this.#head = 0;
+      this.#disarm();
+    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
+      // Each item is moved at most once for every time that the list halves.
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** Takes everything out, in order. */
+  takeAll(): readonly T[] {
+    const items = this.#items.slice(this.#head);
+    this.#items = [];
+    this.#head = 0;
+    this.#bytes = 0;
+    this.#disarm();
+    return items;
+  }
+
+  #first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  #arm(): void {
+    const first = this.#first();
+    if (first === undefined || this.#cancelTimer !== undefined) return;
+    const { world, maxWaitMs } = this.#options;
+    if (maxWaitMs === Infinity) return;
+    const delayMs = Math.max(0, first.heldSinceMs + maxWaitMs - world.nowMs());
+    this.#cancelTimer = world.after(Math.min(delayMs, MAX_TIMER_MS), () => {
+      this.#cancelTimer = undefined;
+      this.#expire();
+      // The first item may have been taken since: then the timer was early for the one that is first now.
+      this.#arm();
+    });
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #expire(): void {
+    const { world, maxWaitMs, onTimeout } = this.#options;
+    const nowMs = world.nowMs();
+    for (let item = this.#first(); item !== undefined; item = this.#first()) {
+      if (item.heldSinceMs + maxWaitMs > nowMs) return;
+      this.take();
+      onTimeout(item);
+    }
+  }
+}
+
+function chargeOf(item: Holdable): number {
+  return item.bytes + HOLD_OVERHEAD_BYTES;
+}

@@ -1,0 +1,74 @@
+import type { Producer, ProducerConfig } from 'kafkajs';
+import type { ClusterSession } from '../cluster/session.js';
+
+/**
+ * One kafkajs producer in one session, and what the wrapper remembers of it. Made new for every epoch, never revived.
+ *
+ * @internal
+ */
+export class InnerProducer {
+  readonly producer: Producer;
+  readonly session: ClusterSession;
+  /**
+   * True from `hold` on: what it rejects with is no longer an answer for the caller, because the fence may be behind it.
+   * The wire decides when the switch detaches.
+   */
+  sealed = false;
+  /** A commit or an abort failed: kafkajs's transaction state never leaves COMMITTING or ABORTING again. */
+  transactionsDead = false;
+  #pendingCount = 0;
+  #retired = false;
+
+  constructor(producer: Producer, session: ClusterSession) {
+    this.producer = producer;
+    this.session = session;
+  }
+
+  /** True where an error of this producer says nothing about the user's records. */
+  get overtaken(): boolean {
+    return this.sealed || this.session.signal.aborted;
+  }
+
+  sendStarted(): void {
+    this.#pendingCount += 1;
+  }
+
+  sendEnded(): void {
+    this.#pendingCount -= 1;
+    if (this.#retired && this.#pendingCount === 0) this.#disconnect();
+  }
+
+  /**
+   * It is not used for anything new. Its timers and sockets are given back as soon as its last send ended (at once where
+   * the session is fenced); nobody waits for that. May be called again: a `connect()` that was under way may have
+   * succeeded since.
+   */
+  retire(): void {
+    this.#retired = true;
+    if (this.#pendingCount === 0 || this.session.signal.aborted) this.#disconnect();
+  }
+
+  #disconnect(): void {
+    // An inner promise that nobody waits for must not become an unhandled rejection.
+    void this.producer.disconnect().catch(() => {});
+  }
+}
+
+/**
+ * Makes the inner producer of a session from the user's own config.
+ *
+ * Topics are created by a send on the home cluster only, as the user configured it (kafkajs's default: they are). On the
+ * other one a missing topic is a broken mirror, and an empty topic with default settings would hide it.
+ *
+ * @internal
+ */
+export function makeInnerProducer(
+  session: ClusterSession,
+  config: ProducerConfig | undefined,
+  homeCluster: string,
+): InnerProducer {
+  // A fresh plain object each time: instrumentation may write into it.
+  const own: ProducerConfig = { ...config };
+  if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
+  return new InnerProducer(session.kafka.producer(own), session);
+}

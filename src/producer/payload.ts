@@ -1,0 +1,95 @@
+import { Buffer } from 'node:buffer';
+import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
+
+/**
+ * What one call hands to kafkajs: of `send` or of `sendBatch`. Told apart by the keys that kafkajs reads.
+ *
+ * @internal
+ */
+export type Payload = ProducerRecord | ProducerBatch;
+
+/**
+ * Estimates the bytes of keys, values and headers. User code may pass anything: what is not understood counts as nothing,
+ * and kafkajs says what is wrong with it when it is sent.
+ *
+ * @internal
+ */
+export function payloadBytes(payload: Payload): number {
+  let bytes = 0;
+  for (const messages of messageLists(payload)) {
+    for (const message of messages) bytes += messageBytes(message);
+  }
+  return bytes;
+}
+
+/**
+ * The payload with a timestamp in every message, for sends that reach a cluster later than they were called: without one
+ * kafkajs stamps the moment of encoding, and records of before a switch would look like records of after it.
+ *
+ * The user's objects are not touched: messages without a timestamp are copied one level deep (headers stay the same
+ * object, where tracing wrote into them); everything else is the same object.
+ *
+ * @param calledAtWallMs - wall-clock milliseconds since 1970 at which the user sent it.
+ * @internal
+ */
+export function withTimestamps(payload: Payload, calledAtWallMs: number): Payload {
+  if (!isObject(payload)) return payload;
+  const stamp = String(Math.trunc(calledAtWallMs));
+  if ('topicMessages' in payload) {
+    if (!Array.isArray(payload.topicMessages)) return payload;
+    const topicMessages = payload.topicMessages.map((entry) =>
+      isObject(entry) && Array.isArray(entry.messages)
+        ? { ...entry, messages: stamped(entry.messages, stamp) }
+        : entry,
+    );
+    return { ...payload, topicMessages };
+  }
+  if (!('messages' in payload) || !Array.isArray(payload.messages)) return payload;
+  return { ...payload, messages: stamped(payload.messages, stamp) };
+}
+
+function stamped(messages: readonly Message[], timestamp: string): Message[] {
+  return messages.map((message) =>
+    isObject(message) && !message.timestamp ? { ...message, timestamp } : message,
+  );
+}
+
+function* messageLists(payload: Payload): Generator<readonly Message[]> {
+  if (!isObject(payload)) return;
+  if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
+    for (const entry of payload.topicMessages) {
+      if (isObject(entry) && Array.isArray(entry.messages)) yield entry.messages;
+    }
+  } else if ('messages' in payload && Array.isArray(payload.messages)) {
+    yield payload.messages;
+  }
+}
+
+function messageBytes(message: Message): number {
+  if (!isObject(message)) return 0;
+  let bytes = bytesOf(message.key) + bytesOf(message.value);
+  if (!isObject(message.headers)) return bytes;
+  for (const [name, value] of Object.entries(message.headers)) {
+    bytes += bytesOf(name);
+    if (Array.isArray(value)) for (const one of value) bytes += bytesOf(one);
+    else bytes += bytesOf(value);
+  }
+  return bytes;
+}
+
+function bytesOf(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  return value instanceof Uint8Array ? value.byteLength : 0;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @internal The topics of a payload, for error messages. */
+export function topicOf(payload: Payload): string | undefined {
+  if (!isObject(payload)) return undefined;
+  if ('topic' in payload) return typeof payload.topic === 'string' ? payload.topic : undefined;
+  const [first, second] = Array.isArray(payload.topicMessages) ? payload.topicMessages : [];
+  return second === undefined ? first?.topic : undefined;
+}

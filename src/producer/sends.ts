@@ -1,0 +1,232 @@
+import type { RecordMetadata } from 'kafkajs';
+import type { EventSink } from '../events.js';
+import { OutcomeUnknownError } from '../errors.js';
+import type { ProducerLimits } from '../options.js';
+import type { World } from '../world.js';
+import { HoldBuffer } from './hold-buffer.js';
+import { InFlight, type PendingSend } from './in-flight.js';
+import type { InnerProducer } from './inner-producer.js';
+import { holdFull, holdTimeout, outcomeOf, unknownOutcome } from './outcome.js';
+import { payloadBytes, topicOf, withTimestamps } from './payload.js';
+import { release } from './release.js';
+
+/** Most held sends that are under way at the same time after a switch. */
+const RELEASE_WINDOW_COUNT = 32;
+
+/** @internal */
+export interface SendsParts {
+  /** The producer's id, for events. */
+  readonly id: string;
+  readonly world: World;
+  readonly events: EventSink;
+  readonly limits: ProducerLimits;
+  /** What happens to a send whose outcome is unknown, resolved. */
+  readonly onUnknownOutcome: 'resend' | 'reject';
+}
+
+/**
+ * Every send of one producer, wherever it is: in flight with an inner producer, or waiting in the hold buffer. Each
+ * settles exactly once:
+ *
+ * ```
+ *            ┌────────── taken back: certainly not sent, or unknown and `resend` ──────────┐
+ *            ▼                                                                             │
+ * call ──► held ──────────── release ────────────► in flight ── switch detaches ───────────┤
+ *   │        │                                      ▲    │                                 └─► unknown and `reject`
+ *   └────────│──────────── open ────────────────────┘    └─► acknowledged, or the inner error unchanged
+ *            └─► full, too long, halted, disconnected
+ * ```
+ *
+ * @internal
+ */
+export class Sends {
+  readonly inFlight: InFlight = new InFlight();
+  readonly held: HoldBuffer<PendingSend>;
+  readonly #parts: SendsParts;
+  #refusedCount = 0;
+  /** What was said already of the switch under way: each event comes once per switch. */
+  #announced: { held: boolean; full: boolean } = { held: false, full: false };
+
+  constructor(parts: SendsParts) {
+    this.#parts = parts;
+    this.held = new HoldBuffer({
+      world: parts.world,
+      maxBytes: parts.limits.holdMaxBytes,
+      maxWaitMs: parts.limits.holdMaxWaitMs,
+      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs)),
+    });
+  }
+
+  /** Sends that were refused because the hold buffer was full, since the producer was made. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** A switch begins. */
+  switchStarted(): void {
+    this.#announced = { held: false, full: false };
+  }
+
+  /** Hands a send to an inner producer. The hot path. */
+  begin(send: PendingSend, inner: InnerProducer): void {
+    send.inner = inner;
+    send.startedAtRequestCount = inner.session.wire.produceRequestCount;
+    inner.sendStarted();
+    this.inFlight.add(send);
+    callInner(send, inner).then(
+      (metadata) => {
+        inner.sendEnded();
+        // An answer of an older epoch: the switch has settled or taken back this send already.
+        if (send.inner !== inner) return;
+        this.inFlight.remove(send);
+        send.inner = undefined;
+        send.resolve(metadata);
+      },
+      (error: unknown) => {
+        inner.sendEnded();
+        if (send.inner === inner) this.#failed(send, inner, error);
+      },
+    );
+  }
+
+  /** Makes a send wait, or refuses it at once where the buffer is full. */
+  hold(send: PendingSend): void {
+    const { events, id, limits, world } = this.#parts;
+    send.bytes = payloadBytes(send.payload);
+    send.heldSinceMs = world.nowMs();
+    if (this.held.offer(send)) {
+      this.#announceHeld();
+      return;
+    }
+    this.#refusedCount += 1;
+    if (!this.#announced.full) {
+      this.#announced.full = true;
+      events.emit('producer.hold-full', { participant: id });
+    }
+    send.reject(holdFull(send, limits.holdMaxBytes));
+  }
+
+  /**
+   * The inner producers of before were fenced: judges what is in flight, in order. Nobody waits for inner promises.
+   *
+   * @param heldSinceMs - since when these sends wait, for their time limit: the beginning of the switch.
+   */
+  detach(heldSinceMs: number): void {
+    const takenBack: PendingSend[] = [];
+    for (const send of this.inFlight.takeAll()) {
+      const { inner } = send;
+      if (inner === undefined) continue;
+      send.inner = undefined;
+      if (outcomeOf(send, inner) === 'unknown') {
+        if (this.#parts.onUnknownOutcome === 'reject') {
+          send.reject(unknownOutcome(send, inner, 'a switch overtook it before an answer came'));
+          continue;
+        }
+        send.maybeWritten = true;
+      }
+      send.innerError = undefined;
+      send.parked = false;
+      if (Number.isNaN(send.heldSinceMs)) {
+        send.heldSinceMs = heldSinceMs;
+        send.bytes = payloadBytes(send.payload);
+      }
+      takenBack.push(send);
+    }
+    if (takenBack.length === 0) return;
+    this.held.putBack(takenBack);
+    this.#announceHeld();
+  }
+
+  /**
+   * Hands everything that waits to the new inner producer, in order.
+   *
+   * @param isCurrent - false as soon as a newer switch, or the end, took over.
+   * @param onEmpty - called once, synchronously, when nothing waits any more: from then on sends need not queue behind.
+   */
+  async release(
+    inner: InnerProducer,
+    { isCurrent, onEmpty }: { isCurrent: () => boolean; onEmpty: () => void },
+  ): Promise<void> {
+    let sendCount = 0;
+    let resentCount = 0;
+    await release<PendingSend>({
+      windowCount: RELEASE_WINDOW_COUNT,
+      take: () => {
+        if (!isCurrent()) return undefined;
+        const send = this.held.take();
+        if (send !== undefined) return send;
+        onEmpty();
+        const { events, id } = this.#parts;
+        if (sendCount > 0)
+          events.emit('producer.released', { participant: id, sendCount, resentCount });
+        return undefined;
+      },
+      start: (send) => {
+        sendCount += 1;
+        if (send.maybeWritten) resentCount += 1;
+        send.payload = withTimestamps(send.payload, send.calledAtWallMs);
+        return new Promise((resolve) => {
+          send.onLeft = resolve;
+          this.begin(send, inner);
+        });
+      },
+    });
+  }
+
+  /** Rejects everything that waits. */
+  rejectHeld(errorFor: (send: PendingSend) => unknown): void {
+    for (const send of this.held.takeAll()) send.reject(errorFor(send));
+  }
+
+  /**
+   * Rejects everything in flight, with the truth about it: as unknown, or, where it is certain that it was not sent and
+   * never was before, with this error.
+   */
+  rejectInFlight(because: string, notSent: (send: PendingSend) => unknown): void {
+    for (const send of this.inFlight.takeAll()) {
+      const { inner } = send;
+      if (inner === undefined) continue;
+      send.inner = undefined;
+      const certain = !send.maybeWritten && outcomeOf(send, inner) === 'not-sent';
+      send.reject(certain ? notSent(send) : unknownOutcome(send, inner, because));
+    }
+  }
+
+  #failed(send: PendingSend, inner: InnerProducer, error: unknown): void {
+    if (inner.overtaken) {
+      this.inFlight.park(send, error);
+      return;
+    }
+    this.inFlight.remove(send);
+    send.inner = undefined;
+    send.reject(send.maybeWritten ? resentAndFailed(send, inner, error) : error);
+  }
+
+  #announceHeld(): void {
+    if (this.#announced.held) return;
+    this.#announced.held = true;
+    this.#parts.events.emit('producer.held', { participant: this.#parts.id });
+  }
+}
+
+function callInner(send: PendingSend, { producer }: InnerProducer): Promise<RecordMetadata[]> {
+  try {
+    // Looked up at each call: tracing may have put its own function there.
+    return send.method === 'send'
+      ? producer.send(send.payload as Parameters<typeof producer.send>[0])
+      : producer.sendBatch(send.payload);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** The second attempt has a definite answer, the first one still has none. */
+function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
+  const { alias, switchEpoch } = inner.session;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new OutcomeUnknownError(
+    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${detail}). ` +
+      'It may or may not be in the log of the cluster it was sent to first.',
+    { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
+  );
+}

@@ -1,0 +1,121 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { Participant, SwitchTurn } from '../switch/participant.js';
+import { retry, sleep, untilAborted } from '../wait.js';
+import type { ProducerCore, ProducerState } from './core.js';
+import type { InnerProducer } from './inner-producer.js';
+import { haltedWhilePending } from './outcome.js';
+
+/** Pauses between attempts to connect to a cluster that does not answer, in milliseconds. */
+const RECONNECT = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
+
+/**
+ * The coordinator's side of a producer.
+ *
+ * @internal
+ */
+export class ProducerSwitching implements Participant {
+  readonly id: string;
+  readonly #core: ProducerCore;
+
+  constructor(core: ProducerCore) {
+    this.id = core.parts.id;
+    this.#core = core;
+  }
+
+  hold(turn: SwitchTurn): void {
+    const core = this.#core;
+    if (core.isAway()) return;
+    const inner = core.inner();
+    if (inner !== undefined) inner.sealed = true;
+    core.state = { kind: 'held', sinceMs: core.parts.world.nowMs(), inner };
+    core.parts.sends.switchStarted();
+    // While a planned switch drains, an open transaction may still come to its end on the source.
+    if (!turn.planned) core.transaction?.seal(overtakenBy(turn));
+  }
+
+  async drain(): Promise<void> {
+    const { state, parts, transaction } = this.#core;
+    if (state.kind !== 'held') return;
+    await Promise.all([parts.sends.inFlight.whenIdle(), transaction?.whenEnded()]);
+  }
+
+  detach(turn: SwitchTurn): Promise<void> {
+    const { state } = this.#core;
+    if (state.kind === 'held') this.#detach(state.sinceMs, overtakenBy(turn));
+    return Promise.resolve();
+  }
+
+  #detach(sinceMs: number, because: string): void {
+    const core = this.#core;
+    const inner = core.inner();
+    core.state = { kind: 'held', sinceMs, inner: undefined };
+    core.parts.relay.detach();
+    core.fenceTransaction(because);
+    core.parts.sends.detach(sinceMs);
+    inner?.retire();
+  }
+
+  need(): undefined {
+    return undefined;
+  }
+
+  async attach(session: ClusterSession): Promise<void> {
+    const core = this.#core;
+    const before = core.state;
+    if (core.isAway()) return;
+    const sinceMs = before.kind === 'held' ? before.sinceMs : core.parts.world.nowMs();
+    // Whoever joined in the middle of a switch may not have met its `detach`.
+    this.#detach(sinceMs, `cluster ${session.alias} took over`);
+    const inner = core.makeInner(session);
+    const held: ProducerState = { kind: 'held', sinceMs, inner };
+    core.state = held;
+    core.parts.relay.attach(inner.producer);
+    const isCurrent = (): boolean => core.state === held;
+    try {
+      await this.#connectPatiently(inner, isCurrent);
+    } finally {
+      // Overtaken by a newer switch, it is that one's to detach; otherwise nobody knows of it any more.
+      if (core.inner() !== inner) inner.retire();
+    }
+    if (!isCurrent()) return;
+    core.connected = true;
+    void core.parts.sends.release(inner, { isCurrent, onEmpty: () => core.open(inner) });
+  }
+
+  async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
+    const { world, limits } = this.#core.parts;
+    const { signal } = inner.session;
+    const policy = { ...RECONNECT, signal, shouldRetry: isCurrent };
+    try {
+      await untilAborted(
+        signal,
+        retry(world, policy, () => inner.producer.connect()),
+      );
+    } catch (error) {
+      // Disconnected or halted meanwhile: nobody is interested in how the connecting failed.
+      if (isCurrent() || signal.aborted) throw error;
+      return;
+    }
+    if (limits.releaseJitterMs > 0) {
+      await sleep(world, world.random() * limits.releaseJitterMs, { signal });
+    }
+  }
+
+  halt(error: Error): void {
+    const core = this.#core;
+    if (core.isAway()) return;
+    const { relay, sends } = core.parts;
+    const inner = core.inner();
+    core.state = { kind: 'halted', error };
+    relay.detach();
+    core.fenceTransaction(`the library halted: ${error.message}`);
+    sends.rejectInFlight('the library halted before an answer came', () => error);
+    sends.rejectHeld((send) => haltedWhilePending(send, error));
+    core.waiters.rejectAll(error);
+    inner?.retire();
+  }
+}
+
+function overtakenBy({ from, to, reason }: SwitchTurn): string {
+  return `a switch from ${from} to ${to} (${reason}) overtook it`;
+}
