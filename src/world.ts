@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import { connect as connectTls } from 'node:tls';
 import { kafka } from './kafkajs.js';
+import { TRANSPORT } from './transport.js';
 
 /**
  * Stops a timer that was started by {@link World.after}. Calling it twice, or after the timer fired, does nothing.
@@ -41,13 +42,23 @@ export interface World {
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
 const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  if (!ssl) {
+    const socket = connectTcp({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    return socket;
+  }
   // The server name is sent for host names only: an IP address in SNI is refused by TLS (RFC 6066).
   const servername = isIP(host) === 0 ? { servername: host } : {};
-  const socket = ssl
-    ? connectTls({ host, port, ...servername, ...ssl }, onConnect)
-    : connectTcp({ host, port }, onConnect);
-  socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
-  return socket;
+  const options = { host, port, ...servername, ...ssl };
+  // Layered by hand rather than by `tls.connect` so that the fence can reset the connection (`transport.ts`).
+  const { host: toHost = host, port: toPort = port } = options;
+  const transport =
+    options.socket === undefined
+      ? connectTcp({ ...options, host: toHost, port: toPort })
+      : undefined;
+  transport?.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  const layer = transport === undefined ? {} : { socket: transport };
+  return Object.assign(connectTls({ ...options, ...layer }, onConnect), { [TRANSPORT]: transport });
 };
 
 /**

@@ -169,7 +169,7 @@ function partsOf(error: object): readonly unknown[] {
 }
 
 function gravest(failures: readonly Failure[]): Failure | undefined {
-  const [first] = [...failures].sort((a, b) => GRAVITY.indexOf(a.about) - GRAVITY.indexOf(b.about));
+  const [first] = failures.toSorted((a, b) => GRAVITY.indexOf(a.about) - GRAVITY.indexOf(b.about));
   if (first === undefined) return undefined;
   const sure = failures.every((failure) => failure.executed === first.executed);
   return {

@@ -1,0 +1,82 @@
+import type { Kafka, KafkaConfig } from 'kafkajs';
+import type { FencedError } from '../errors.js';
+import type { EventSink } from '../events.js';
+import type { ClusterOptions } from '../options.js';
+import type { World } from '../world.js';
+import { logCreatorFor } from './log-creator.js';
+import type { ClusterSession } from './session.js';
+import { SocketGate } from './socket-gate.js';
+import { Watchdog } from './watchdog.js';
+
+/** @internal What {@link openSession} needs. */
+export interface SessionOptions {
+  readonly alias: string;
+  readonly switchEpoch: number;
+  readonly clusterOptions: ClusterOptions;
+  /** What the clusters share. `clusterOptions` outranks it. */
+  readonly kafkaConfig: Omit<KafkaConfig, 'brokers'>;
+  readonly world: World;
+  readonly events: EventSink;
+  /** How long a request may wait, with nothing received, before `socket.stalled` is reported, in milliseconds. */
+  readonly stalledAfterMs: number;
+}
+
+/**
+ * Makes the session of a cluster for one epoch. Opens no connection by itself: the inner clients made from
+ * {@link ClusterSession.kafka} do, each through this session's gate.
+ *
+ * @internal
+ */
+export function openSession(options: SessionOptions): ClusterSession {
+  const { alias, switchEpoch, clusterOptions, kafkaConfig, world, events } = options;
+  const controller = new AbortController();
+  const gate: SocketGate = new SocketGate({
+    world,
+    open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
+    onWaiting: (line) => watchdog.wake(line),
+  });
+  const watchdog = new Watchdog({
+    world,
+    lines: () => gate.lines(),
+    stalledAfterMs: options.stalledAfterMs,
+    report: (line) =>
+      events.emit('socket.stalled', {
+        cluster: alias,
+        broker: line.broker,
+        waitingMs: line.waitingMs(),
+      }),
+  });
+  const kafka: Kafka = world.createKafka({
+    ...innerConfig(kafkaConfig, clusterOptions),
+    socketFactory: gate.factory,
+    logCreator: logCreatorFor(alias, kafkaConfig.logCreator),
+  });
+  return {
+    alias,
+    switchEpoch,
+    kafka,
+    wire: gate,
+    signal: controller.signal,
+    fence(reason: FencedError): void {
+      if (controller.signal.aborted) return;
+      watchdog.stop();
+      const socketCount = gate.fence(reason);
+      controller.abort(reason);
+      events.emit('cluster.fenced', { cluster: alias, socketCount, reason: reason.message });
+    },
+  };
+}
+
+/**
+ * kafkajs's options for one cluster: what the clusters share, then what is the cluster's own, and nothing that is not
+ * kafkajs's. An option given as undefined leaves the shared one in force.
+ *
+ * @internal
+ */
+export function innerConfig(
+  shared: Omit<KafkaConfig, 'brokers'>,
+  { brokers, clusterId: _clusterId, socketFactory: _socketFactory, ...own }: ClusterOptions,
+): KafkaConfig {
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...shared, ...Object.fromEntries(given), brokers };
+}

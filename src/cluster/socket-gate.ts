@@ -1,0 +1,113 @@
+import type { Socket } from 'node:net';
+import type { ISocketFactory } from 'kafkajs';
+import { FencedError } from '../errors.js';
+import { resetSocket } from '../transport.js';
+import type { World } from '../world.js';
+import type { Wire } from './session.js';
+import { SocketLine } from './wire.js';
+
+/** @internal What a gate needs. */
+export interface SocketGateOptions {
+  readonly world: Pick<World, 'nowMs'>;
+  /** Opens the sockets: the user's own factory for the cluster, or the world's. */
+  readonly open: ISocketFactory;
+  /** Called when a socket begins to wait for an answer. */
+  readonly onWaiting?: (line: SocketLine) => void;
+}
+
+/**
+ * The one door through which a kafkajs client reaches its cluster: given to it as `socketFactory`.
+ *
+ * kafkajs cannot be stopped by its public methods: `disconnect()` resolves while a retrying `send()` reconnects and
+ * writes later (measured; kafkajs issue 1639). So the door is shut instead.
+ *
+ * @internal
+ */
+export class SocketGate implements Wire {
+  readonly #options: SocketGateOptions;
+  readonly #lines = new Map<Socket, SocketLine>();
+  #fenced: FencedError | undefined;
+  #produceRequestCount = 0;
+  #refusedCount = 0;
+
+  constructor(options: SocketGateOptions) {
+    this.#options = options;
+  }
+
+  get produceRequestCount(): number {
+    return this.#produceRequestCount;
+  }
+
+  get socketCount(): number {
+    return this.#lines.size;
+  }
+
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** The account of each open socket. */
+  lines(): Iterable<SocketLine> {
+    return this.#lines.values();
+  }
+
+  /** Opens a socket for kafkajs. @throws {FencedError} ERR_FAILOVER_FENCED - after the fence. */
+  readonly factory: ISocketFactory = (args) => {
+    const fenced = this.#fenced;
+    if (fenced !== undefined) {
+      this.#refusedCount += 1;
+      // kafkajs makes "Failed to connect: <message>" of it and drops the rest, so the code stands in the message.
+      throw new FencedError(`${fenced.message} (ERR_FAILOVER_FENCED)`, {
+        cause: fenced,
+        cluster: fenced.cluster,
+        switchEpoch: fenced.switchEpoch,
+      });
+    }
+    const socket = this.#options.open(args);
+    const line = new SocketLine(
+      `${args.host}:${args.port}`,
+      () => this.#options.world.nowMs(),
+      this.#options.onWaiting ?? (() => {}),
+    );
+    this.#lines.set(socket, line);
+    socket.once('close', () => this.#lines.delete(socket));
+    // kafkajs has its own listener; this one keeps an Error that comes before or after it from ending the process.
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => line.received(chunk));
+    this.#guardWrites(socket, line);
+    return socket;
+  };
+
+  /**
+   * Shuts the door: every open socket is reset with the Error, later connects throw, later writes are dropped.
+   * Synchronous and idempotent.
+   *
+   * @returns how many sockets were open.
+   */
+  fence(reason: FencedError): number {
+    if (this.#fenced !== undefined) return 0;
+    this.#fenced = reason;
+    const sockets = [...this.#lines.keys()];
+    for (const socket of sockets) resetSocket(socket, reason);
+    this.#lines.clear();
+    return sockets.length;
+  }
+
+  /**
+   * Counts what is written, and drops it after the fence: a user's own kind of socket may take its time to be destroyed.
+   * An own property of this one socket, so that no prototype is touched and nothing is looked up twice.
+   */
+  #guardWrites(socket: Socket, line: SocketLine): void {
+    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    const guarded = (chunk: unknown, ...rest: unknown[]): boolean => {
+      if (this.#fenced !== undefined) {
+        const done = rest.at(-1);
+        if (typeof done === 'function') queueMicrotask(() => done(this.#fenced));
+        return false;
+      }
+      if (line.wrote(chunk)) this.#produceRequestCount += 1;
+      return write(chunk, ...rest);
+    };
+    socket.write = guarded as Socket['write'];
+  }
+}
