@@ -1,0 +1,65 @@
+import { passes, type Tally } from './tally.js';
+
+/** The machine's last line. */
+export function jsonLine(tallies: readonly Tally[], ok: boolean): string {
+  const acts = tallies.map((act) => ({
+    name: act.name,
+    from: act.from,
+    to: act.to,
+    planned: act.planned,
+    acknowledged: act.acknowledged,
+    mirrored: act.mirrored,
+    handled: act.handled,
+    lostMirrored: act.lostMirrored,
+    skipped: act.skipped,
+    duplicates: act.duplicates,
+    callerErrors: act.callerErrors,
+    producerPauseMs: act.producerPauseMs,
+    consumerPauseMs: act.consumerPauseMs,
+  }));
+  return JSON.stringify({ ok, acts });
+}
+
+/** The reader's table of one act. */
+export function actTable(act: Tally): string {
+  const kind = act.planned ? 'planned' : 'unplanned';
+  const rows: (readonly [string, string, string])[] = [
+    ['acknowledged', count(act.acknowledged), 'records that the producer was told are safe'],
+    ['  by ' + act.from, count(act.acknowledgedBySource), 'before the switch'],
+    ['mirrored', count(act.mirrored), `acknowledged by ${act.from} and found on ${act.to}`],
+    ['not mirrored', count(act.unmirrored), unmirroredNote(act)],
+    ['handled', count(act.handled), 'different records'],
+    ['lost', count(act.lostMirrored), `acknowledged, present on ${act.to}, never handled`],
+    ['skipped', count(act.skipped), "below the group's committed position, never handled"],
+    ['handled twice', count(act.duplicates), 'runs of the handler beyond the first'],
+    ['caller errors', count(act.callerErrors), 'sends that were rejected'],
+    ['producer pause', `${count(act.producerPauseMs)} ms`, 'longest gap between acknowledgements'],
+    ...act.memberPausesMs.map(
+      ({ member, pauseMs }) =>
+        [`${member} pause`, `${count(pauseMs)} ms`, 'longest gap between handled records'] as const,
+    ),
+  ];
+  const names = Math.max(...rows.map(([name]) => name.length));
+  const values = Math.max(...rows.map(([, value]) => value.length));
+  const title = `${act.name}: ${kind} switch from ${act.from} to ${act.to} - ${passes(act) ? 'passed' : 'FAILED'}`;
+  return [
+    title,
+    '-'.repeat(title.length),
+    ...rows.map(([name, value, note]) =>
+      `${name.padEnd(names)}  ${value.padStart(values)}  ${note}`.trimEnd(),
+    ),
+  ].join('\n');
+}
+
+function unmirroredNote(act: Tally): string {
+  if (act.unmirrored === 0) return `every record of ${act.from} had reached ${act.to}`;
+  const handledCount = act.unmirrored - act.unmirroredUnhandled;
+  const fate = act.planned
+    ? `of ${act.from}'s records are missing on ${act.to}`
+    : `died with ${act.from} before MirrorMaker had copied them; back when ${act.from} is`;
+  return `${fate} (${count(handledCount)} were handled before, ${count(act.unmirroredUnhandled)} were not)`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}

@@ -1,0 +1,26 @@
+/** Who a fact is about: a cluster, a service, or the demo itself. */
+const WHO_WIDTH = 10;
+
+/** Prints the demo's progress, one fact a line, with seconds since its start. */
+export class Timeline {
+  readonly #write: (line: string) => void;
+  readonly #nowMs: () => number;
+  readonly #startedAtMs: number;
+
+  constructor({ write, nowMs }: { write: (line: string) => void; nowMs: () => number }) {
+    this.#write = write;
+    this.#nowMs = nowMs;
+    this.#startedAtMs = nowMs();
+  }
+
+  /** A fact. `atMs` is when it happened, where that is not now. */
+  fact(who: string, text: string, atMs: number = this.#nowMs()): void {
+    const seconds = ((atMs - this.#startedAtMs) / 1000).toFixed(2).padStart(7);
+    this.#write(`${seconds} s  ${who.padEnd(WHO_WIDTH)}  ${text}`);
+  }
+
+  /** Something between the facts: a heading, a table. */
+  text(text: string): void {
+    this.#write(text);
+  }
+}
