@@ -1,0 +1,263 @@
+import type { KafkaConfig } from 'kafkajs';
+import { FailoverClosedError } from '../errors.js';
+import { judge } from '../health/failure.js';
+import type { ClusterOptions } from '../options.js';
+import { retry } from '../wait.js';
+import type { World } from '../world.js';
+import type { ClusterAccess, Commit, FetchedRecords, LogRange } from './access.js';
+import { accessConfig, byTopic, rangesOn, READ_COMMITTED, throttled } from './access-requests.js';
+import { readableRecords } from './fetched-records.js';
+import { KafkaLink } from './kafka-link.js';
+import type { KafkaJsBroker } from './kafkajs-cluster.js';
+
+// What is used of kafkajs's inside is listed in `kafkajs-cluster.ts` (`KafkaJsCluster`, `KafkaJsBroker`).
+
+/** DescribeConfigs: the resource type of a topic. */
+const TOPIC_RESOURCE = 2;
+
+const DEFAULT_FETCH_BYTES = 1_048_576;
+
+/** @internal What {@link openAccess} needs. */
+export interface AccessOptions {
+  readonly alias: string;
+  readonly clusterOptions: ClusterOptions;
+  /** What the clusters share. `clusterOptions` outranks it. */
+  readonly kafkaConfig: Omit<KafkaConfig, 'brokers'>;
+  readonly world: World;
+  /** Limit of each request, in milliseconds. Default 5000; kafkajs's own 30000 is too long for a switch. */
+  readonly requestTimeoutMs?: number;
+}
+
+/**
+ * Makes the {@link ClusterAccess} of a cluster. Nothing is connected before the first question, and after a failure the
+ * next question connects anew, to the brokers that the options name.
+ *
+ * Its kafkajs client logs nothing: every failure reaches the caller.
+ *
+ * @internal
+ */
+export function openAccess(options: AccessOptions): ClusterAccess {
+  return new KafkaAccess(options);
+}
+
+class KafkaAccess implements ClusterAccess {
+  readonly alias: string;
+  readonly #world: World;
+  readonly #config: KafkaConfig;
+  readonly #closed = new AbortController();
+  readonly #compacted = new Map<string, boolean>();
+  #link: Promise<KafkaLink> | undefined;
+
+  constructor(options: AccessOptions) {
+    this.alias = options.alias;
+    this.#world = options.world;
+    this.#config = accessConfig(
+      options.alias,
+      options.clusterOptions,
+      options.kafkaConfig,
+      options.requestTimeoutMs ?? 5000,
+    );
+  }
+
+  async connect(): Promise<void> {
+    await this.#ask(() => Promise.resolve());
+  }
+
+  clusterId(): Promise<string> {
+    return this.#ask(async (link) => {
+      const id = await link.clusterId();
+      if (id === null) throw new Error(`cluster ${this.alias} has no cluster id`);
+      return id;
+    });
+  }
+
+  topics(): Promise<ReadonlyMap<string, number>> {
+    return this.#ask(async (link) => {
+      const { topicMetadata } = await link.metadata([]);
+      const there = topicMetadata.filter(({ partitionMetadata }) => partitionMetadata.length > 0);
+      return new Map(there.map((entry) => [entry.topic, entry.partitionMetadata.length]));
+    });
+  }
+
+  ranges(topic: string): Promise<ReadonlyMap<number, LogRange> | undefined> {
+    return this.#ask(async (link) => {
+      const leaders = await link.freshLeaders(topic);
+      if (leaders === undefined) return undefined;
+      const nodeIds = [...new Set(leaders.values())];
+      const perNode = await Promise.all(
+        nodeIds.map(async (nodeId) => {
+          const partitions = [...leaders.keys()].filter((each) => leaders.get(each) === nodeId);
+          return rangesOn(await link.broker(nodeId), topic, partitions);
+        }),
+      );
+      return new Map(perNode.flat().toSorted(([a], [b]) => a - b));
+    });
+  }
+
+  committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]> {
+    return this.#ask(async (link) => {
+      const coordinator = await link.coordinator(groupId);
+      const { responses } = await coordinator.offsetFetch({ groupId, topics: [] });
+      const wanted = new Set(topics);
+      return responses
+        .filter(({ topic }) => wanted.has(topic))
+        .flatMap(({ topic, partitions }) =>
+          partitions.map(({ partition, offset, metadata }) => ({
+            topic,
+            partition,
+            offset: BigInt(offset),
+            metadata: metadata ?? '',
+          })),
+        )
+        .filter(({ offset }) => offset >= 0n);
+    });
+  }
+
+  commitIdle(groupId: string, commits: readonly Commit[]): Promise<'stored' | 'refused'> {
+    if (commits.length === 0) return Promise.resolve('stored');
+    return this.#ask(async (link) => {
+      const coordinator = await link.coordinator(groupId);
+      try {
+        await coordinator.offsetCommit({
+          groupId,
+          // Without membership, which a coordinator accepts only while the group is empty.
+          groupGenerationId: -1,
+          memberId: '',
+          topics: byTopic(commits),
+        });
+        return 'stored';
+      } catch (error) {
+        // UNKNOWN_MEMBER_ID where members live (measured), or a rebalance: all rows are refused, none is stored.
+        if (judge(error).about === 'group') return 'refused';
+        throw error;
+      }
+    });
+  }
+
+  leaveGroup(groupId: string, memberId: string): Promise<void> {
+    return this.#ask(async (link) => {
+      const coordinator = await link.coordinator(groupId);
+      try {
+        await coordinator.leaveGroup({ groupId, memberId });
+      } catch (error) {
+        // Not a member (any more): what was wanted.
+        if (judge(error).about !== 'group') throw error;
+      }
+    });
+  }
+
+  fetch(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    { maxWaitMs, maxBytes = DEFAULT_FETCH_BYTES }: { maxWaitMs: number; maxBytes?: number },
+  ): Promise<FetchedRecords> {
+    return this.#ask(async (link) => {
+      const broker = await link.leaderOf(topic, partition);
+      const { responses } = await broker.fetch({
+        isolationLevel: READ_COMMITTED,
+        maxWaitTime: maxWaitMs,
+        minBytes: 1,
+        maxBytes,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: offset.toString(), maxBytes }] }],
+      });
+      const [answer] = responses.flatMap(({ partitions }) => partitions);
+      if (answer === undefined) return throttled(broker, topic, partition, offset);
+      const fetched = readableRecords(answer, offset);
+      if (answer.messages.length > 0 || offset >= fetched.range.high) return fetched;
+      return (await this.#isCompacted(broker, topic))
+        ? { ...fetched, nextOffset: offset + 1n }
+        : fetched;
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    const error = new FailoverClosedError(`the access to cluster ${this.alias} is closed`);
+    this.#closed.abort(error);
+    const link = await this.#link?.catch(() => undefined);
+    this.#link = undefined;
+    await link?.close();
+  }
+
+  /**
+   * An answer without any record, before the log's end, has two readings that kafkajs's decoder does not tell apart:
+   * batches that compaction has emptied (an idempotent producer's last batch is kept without records), which must be
+   * stepped over or the reader stands there for ever; and tiered storage that did not deliver in time, where a step would
+   * skip records. Kafka allows only one of them per topic: compacted topics are not tiered (KIP-405).
+   */
+  async #isCompacted(broker: KafkaJsBroker, topic: string): Promise<boolean> {
+    const known = this.#compacted.get(topic);
+    if (known !== undefined) return known;
+    const { resources } = await broker.describeConfigs({
+      resources: [{ type: TOPIC_RESOURCE, name: topic, configNames: ['cleanup.policy'] }],
+    });
+    const [policy] = resources.flatMap(({ configEntries }) => configEntries);
+    const compacted = policy?.configValue?.includes('compact') ?? false;
+    this.#compacted.set(topic, compacted);
+    return compacted;
+  }
+
+  /**
+   * Asks over the current link, opened if need be. A coordinator that is loading or moving and a leader that moved are
+   * asked again, shortly; any failure without an answer costs the link.
+   */
+  #ask<T>(work: (link: KafkaLink) => Promise<T>): Promise<T> {
+    return retry(
+      this.#world,
+      {
+        firstDelayMs: 100,
+        maxDelayMs: 400,
+        retries: 3,
+        signal: this.#closed.signal,
+        shouldRetry: isPassing,
+      },
+      () => this.#askOnce(work),
+    );
+  }
+
+  async #askOnce<T>(work: (link: KafkaLink) => Promise<T>): Promise<T> {
+    const { signal } = this.#closed;
+    signal.throwIfAborted();
+    this.#link ??= KafkaLink.open(this.#world, this.#config);
+    const opening = this.#link;
+    try {
+      const link = await opening;
+      signal.throwIfAborted();
+      return await work(link);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (judge(error).answered) (await opening.catch(() => undefined))?.forgetLeaders();
+      else this.#drop(opening);
+      throw error;
+    }
+  }
+
+  /** Nobody waits for the closing: it is bounded, and its sockets are its own. */
+  #drop(opening: Promise<KafkaLink>): void {
+    if (this.#link === opening) this.#link = undefined;
+    void opening.then(
+      (link) => link.close(),
+      () => {},
+    );
+  }
+}
+
+/**
+ * Worth another try at once: a coordinator or leader that moves, a broker that this link has not heard of, and a link that
+ * another question's failure has closed meanwhile (its fence is the only one here).
+ */
+function isPassing(error: Error): boolean {
+  const failure = judge(error);
+  switch (failure.about) {
+    case 'coordinator':
+    case 'fenced':
+      return true;
+    case 'partition':
+      return failure.kind === 'moved';
+    case 'cluster':
+      return failure.kind === 'no-metadata';
+    default:
+      return false;
+  }
+}

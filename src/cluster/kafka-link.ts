@@ -1,0 +1,151 @@
+import type { KafkaConfig } from 'kafkajs';
+import { FencedError } from '../errors.js';
+import { judge } from '../health/failure.js';
+import { kafka } from '../kafkajs.js';
+import { untilDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import {
+  clusterOf,
+  toleratePartialMetadata,
+  type KafkaJsBroker,
+  type KafkaJsCluster,
+  type KafkaJsMetadata,
+} from './kafkajs-cluster.js';
+import { SocketGate } from './socket-gate.js';
+
+/**
+ * A topic that need not exist. Asked for by name, it brings the list of brokers; asked for nothing, kafkajs would fetch
+ * the metadata of every topic of the cluster.
+ */
+const NO_TOPIC = '__kafkajs-failover';
+
+/** How long a link's closing waits for answers before it resets its sockets, in milliseconds. */
+const CLOSE_MS = 500;
+
+/** UNKNOWN_TOPIC_OR_PARTITION and INVALID_TOPIC_EXCEPTION: not there, or cannot be. */
+const NO_SUCH_TOPIC_CODES: readonly number[] = [3, 17];
+
+/**
+ * One inner kafkajs client of a {@link KafkaAccess} and its connections. Thrown away whole after a failure: kafkajs reuses
+ * a dead socket until the kernel gives it up, and finds a moved broker only in metadata that it does not renew on a time
+ * limit (kafkajs issue 919).
+ *
+ * @internal
+ */
+export class KafkaLink {
+  readonly #world: World;
+  readonly #gate: SocketGate;
+  readonly #cluster: KafkaJsCluster;
+  readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  /** The broker that answered last: a dead one is not tried again and again. */
+  #nodeId: string | number | undefined;
+
+  private constructor(world: World, gate: SocketGate, cluster: KafkaJsCluster) {
+    this.#world = world;
+    this.#gate = gate;
+    this.#cluster = cluster;
+  }
+
+  /** Connects to the cluster and learns its brokers. Leaves nothing open where it rejects. */
+  static async open(world: World, config: KafkaConfig): Promise<KafkaLink> {
+    const gate = new SocketGate({ world, open: config.socketFactory ?? world.openSocket });
+    const client = world.createKafka({ ...config, socketFactory: gate.factory });
+    const cluster = clusterOf(client);
+    toleratePartialMetadata(cluster);
+    const link = new KafkaLink(world, gate, cluster);
+    try {
+      await cluster.connect();
+      await link.#learnBrokers();
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+    return link;
+  }
+
+  async #learnBrokers(): Promise<void> {
+    try {
+      await this.#cluster.addMultipleTargetTopics([NO_TOPIC]);
+    } catch (error) {
+      // Only a client that is not built like kafkajs's minds the missing topic: it is asked for all of them.
+      if (judge(error).about !== 'partition') throw error;
+      await this.#cluster.refreshMetadata();
+    }
+  }
+
+  /** Metadata of these topics, or of all where none is named, from any broker. */
+  async metadata(topics: readonly string[]): Promise<KafkaJsMetadata> {
+    return (await this.#anyBroker()).metadata(topics);
+  }
+
+  /** Metadata for nobody in particular: the cluster's id and nothing that costs. */
+  async clusterId(): Promise<string | null> {
+    return (await this.metadata([NO_TOPIC])).clusterId;
+  }
+
+  /** The broker that keeps this group. */
+  coordinator(groupId: string): Promise<KafkaJsBroker> {
+    return this.#cluster.findGroupCoordinator({ groupId });
+  }
+
+  /** The node that leads each partition, asked now; undefined where the topic does not exist. */
+  async freshLeaders(topic: string): Promise<ReadonlyMap<number, number> | undefined> {
+    const metadata = await this.metadata([topic]).catch((error: unknown) => {
+      const failure = judge(error);
+      if (failure.about === 'partition' && failure.kind === 'absent') return undefined;
+      throw error;
+    });
+    const entry = metadata?.topicMetadata.find((each) => each.topic === topic);
+    if (entry === undefined || NO_SUCH_TOPIC_CODES.includes(entry.topicErrorCode)) return undefined;
+    await metadata?.insist?.(topic);
+    const leaders = new Map(entry.partitionMetadata.map((each) => [each.partitionId, each.leader]));
+    this.#leaders.set(topic, leaders);
+    return leaders;
+  }
+
+  /**
+   * The broker that leads a partition, as it was last known ({@link forgetLeaders}).
+   * @throws {KafkaJSNonRetriableError} with the type UNKNOWN_TOPIC_OR_PARTITION - where there is no such partition.
+   */
+  async leaderOf(topic: string, partition: number): Promise<KafkaJsBroker> {
+    const leaders = this.#leaders.get(topic) ?? (await this.freshLeaders(topic));
+    const nodeId = leaders?.get(partition);
+    if (nodeId !== undefined) return this.broker(nodeId);
+    const error = new kafka.KafkaJSNonRetriableError(`There is no partition ${topic}-${partition}`);
+    throw Object.assign(error, { type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 });
+  }
+
+  forgetLeaders(): void {
+    this.#leaders.clear();
+  }
+
+  broker(nodeId: number): Promise<KafkaJsBroker> {
+    return this.#cluster.findBroker({ nodeId });
+  }
+
+  /** Gives answers under way a moment, then resets what is left. */
+  async close(): Promise<void> {
+    await untilDeadline(
+      this.#world,
+      this.#world.nowMs() + CLOSE_MS,
+      this.#cluster.disconnect().catch(() => {}),
+    );
+    this.#gate.fence(new FencedError('the connection was closed'));
+  }
+
+  async #anyBroker(): Promise<KafkaJsBroker> {
+    const nodeIds = this.#cluster.getNodeIds();
+    const first = nodeIds.filter((nodeId) => nodeId === this.#nodeId);
+    let lastError: unknown = new Error('the cluster named no broker');
+    for (const nodeId of [...first, ...nodeIds.filter((each) => each !== this.#nodeId)]) {
+      try {
+        const broker = await this.#cluster.findBroker({ nodeId });
+        this.#nodeId = nodeId;
+        return broker;
+      } catch (error) {
+        lastError = error;
+      }
+    }
+    throw lastError;
+  }
+}

@@ -1,0 +1,193 @@
+import type { Kafka, KafkaMessage } from 'kafkajs';
+
+/**
+ * What the library calls on kafkajs's own `Cluster`, which the public `PartitionAssigner` hook hands out. Public types
+ * cover most of it; this list is the whole of it, and nothing else of kafkajs's inside is touched.
+ *
+ * @internal
+ */
+export interface KafkaJsCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  /** Adds topics to those whose metadata is asked for, and asks at once. */
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
+  /** Asks for the metadata of the target topics, or of all topics where there is no target. */
+  refreshMetadata(): Promise<void>;
+  getNodeIds(): readonly (string | number)[];
+  /** Connects the broker if need be. */
+  findBroker(node: { nodeId: string | number }): Promise<KafkaJsBroker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<KafkaJsBroker>;
+  /** Not in kafkajs's types; see {@link toleratePartialMetadata}. Absent in a client that is not kafkajs's own. */
+  readonly brokerPool?: { connectionPoolBuilder: KafkaJsConnectionPoolBuilder };
+}
+
+/** @internal What the library asks one broker. */
+export interface KafkaJsBroker {
+  metadata(topics: readonly string[]): Promise<KafkaJsMetadata>;
+  listOffsets(request: {
+    isolationLevel: number;
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; timestamp: number }[];
+    }[];
+  }): Promise<{
+    responses: readonly { partitions: readonly { partition: number; offset: string }[] }[];
+  }>;
+  fetch(request: {
+    isolationLevel: number;
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{
+    responses: readonly { topicName: string; partitions: readonly KafkaJsFetchedPartition[] }[];
+  }>;
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata: string }[];
+    }[];
+  }): Promise<unknown>;
+  /** No topics means: everything that the group has committed. */
+  offsetFetch(request: { groupId: string; topics: readonly never[] }): Promise<{
+    responses: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata: string | null }[];
+    }[];
+  }>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  describeConfigs(request: {
+    resources: readonly { type: number; name: string; configNames: readonly string[] }[];
+  }): Promise<{
+    resources: readonly {
+      configEntries: readonly { configName: string; configValue: string | null }[];
+    }[];
+  }>;
+}
+
+/** @internal An answer to a Metadata request. */
+export interface KafkaJsMetadata {
+  readonly clusterId: string | null;
+  readonly topicMetadata: readonly {
+    readonly topicErrorCode: number;
+    readonly topic: string;
+    readonly partitionMetadata: readonly {
+      readonly partitionErrorCode: number;
+      readonly partitionId: number;
+      readonly leader: number;
+    }[];
+  }[];
+  /** Throws kafkajs's own error for what is wrong with a topic; see {@link toleratePartialMetadata}. */
+  readonly insist?: (topic: string) => Promise<unknown>;
+}
+
+/** @internal One partition of a Fetch answer, at the versions that Kafka 1.0 and later speak. */
+export interface KafkaJsFetchedPartition {
+  readonly partition: number;
+  readonly lastStableOffset: string;
+  /** The log's start offset, under kafkajs's name for it. */
+  readonly lastStartOffset: string;
+  readonly abortedTransactions?: readonly { producerId: string; firstOffset: string }[] | null;
+  readonly messages: readonly KafkaJsRawMessage[];
+}
+
+/** @internal A record as kafkajs's decoder makes it, control records and aborted ones included. */
+export type KafkaJsRawMessage = KafkaMessage & {
+  readonly isControlRecord?: boolean;
+  readonly batchContext?: {
+    readonly firstOffset?: string;
+    readonly lastOffsetDelta?: number;
+    readonly producerId?: string;
+    readonly inTransaction?: boolean;
+  };
+};
+
+interface KafkaJsConnectionPoolBuilder {
+  build(destination?: unknown): Promise<KafkaJsConnectionPool>;
+}
+
+interface KafkaJsConnectionPool {
+  send(protocolRequest: {
+    request: { apiKey: number };
+    response: { parse(data: unknown): Promise<unknown> };
+  }): Promise<unknown>;
+}
+
+/** The throwaway consumer's group; it is never joined. */
+const GROUP_ID = '__kafkajs-failover';
+
+const METADATA_API_KEY = 3;
+
+/**
+ * Obtains kafkajs's `Cluster` of a client, through a consumer that is never run: its partition assigner is given the
+ * cluster when it is made.
+ *
+ * @internal
+ */
+export function clusterOf(kafka: Kafka): KafkaJsCluster {
+  let cluster: unknown;
+  kafka.consumer({
+    groupId: GROUP_ID,
+    allowAutoTopicCreation: false,
+    partitionAssigners: [
+      (config) => {
+        cluster = config.cluster;
+        return {
+          name: GROUP_ID,
+          version: 1,
+          assign: () => Promise.resolve([]),
+          protocol: () => ({ name: GROUP_ID, metadata: Buffer.alloc(0) }),
+        };
+      },
+    ],
+  });
+  if (cluster === undefined) throw new TypeError('kafkajs made a consumer without its assigner');
+  // kafkajs's types name a part of it; the list above is what is used.
+  return cluster as KafkaJsCluster;
+}
+
+/**
+ * Lets Metadata answers through that kafkajs refuses whole: it throws for the first topic or partition with an error, so
+ * that one leaderless partition of any topic hides every other topic, and a topic that does not exist hides the brokers.
+ * On a half-dead cluster, that is when they are wanted. Does nothing to a client that is not built like kafkajs's.
+ *
+ * @internal
+ */
+export function toleratePartialMetadata(cluster: KafkaJsCluster): void {
+  const pool = cluster.brokerPool;
+  const builder = pool?.connectionPoolBuilder;
+  if (pool === undefined || builder === undefined) return;
+  pool.connectionPoolBuilder = {
+    async build(destination) {
+      const connections = await builder.build(destination);
+      const send = connections.send.bind(connections);
+      connections.send = (asked) => {
+        if (asked.request.apiKey !== METADATA_API_KEY) return send(asked);
+        const { response } = asked;
+        return send({ ...asked, response: { ...response, parse: insistLater(response) } });
+      };
+      return connections;
+    },
+  };
+}
+
+/** The parsed answer, with kafkajs's own check to be run for one topic when it matters. */
+function insistLater(response: { parse(data: unknown): Promise<unknown> }) {
+  return (data: unknown): Promise<unknown> => {
+    const metadata = data as KafkaJsMetadata;
+    return Promise.resolve({
+      ...metadata,
+      insist: (topic: string) =>
+        response.parse({
+          ...metadata,
+          topicMetadata: metadata.topicMetadata.filter((entry) => entry.topic === topic),
+        }),
+    });
+  };
+}
