@@ -1,0 +1,293 @@
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Admin } from 'kafkajs';
+import { withAdmin } from './admin.js';
+import { StackError, explainDisk } from './errors.js';
+import { classpathEnv, jvmFlags } from './jvm.js';
+import type { Archive } from './jvm.js';
+import type { KafkaInstall } from './jars.js';
+import { freePorts, isFree, loopback } from './ports.js';
+import { afterKillProperties, brokerProperties, formatProperties } from './properties.js';
+import type { Properties } from './properties.js';
+import type { Java } from './preflight.js';
+import { ManagedProcess, readLog } from './process.js';
+import type { ProcessState } from './process.js';
+import { explainEnd } from './server-log.js';
+import { noteChild } from './runs.js';
+import type { Run } from './runs.js';
+import { waitFor } from './wait.js';
+
+/** @internal What all servers of one stack share. */
+export interface ServerContext {
+  run: Run;
+  install: KafkaInstall;
+  java: Java;
+  env: NodeJS.ProcessEnv;
+}
+
+/** @internal Options of one single-node cluster. */
+export interface BrokerOptions {
+  alias: string;
+  nodeId: number;
+  /** Undefined: a free one is chosen. */
+  port: number | undefined;
+  overrides: Properties;
+  archive: Archive;
+}
+
+/** @internal Options of every start. */
+export interface StartOptions {
+  /** Longest time until the server answers, in milliseconds. Default 90000. */
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+/** How a broker is, and for one that is not running, how that came: a killed one has a registration to outwait. */
+type Life =
+  | { kind: 'never' }
+  | { kind: 'up'; process: ManagedProcess }
+  | { kind: 'stopped' }
+  | { kind: 'killed' };
+
+/**
+ * One Kafka cluster of a single KRaft node on loopback. It keeps its port and its data through every stop, kill and
+ * restart.
+ *
+ * @internal
+ */
+export class Broker {
+  readonly alias: string;
+  /** As kafkajs's admin reports it. */
+  readonly clusterId: string = randomBytes(16).toString('base64url');
+  readonly #options: BrokerOptions;
+  readonly #context: ServerContext;
+  readonly #directory: string;
+  #ports: { port: number; controllerPort: number } | undefined;
+  #life: Life = { kind: 'never' };
+
+  constructor(context: ServerContext, options: BrokerOptions) {
+    this.alias = options.alias;
+    this.#options = options;
+    this.#context = context;
+    this.#directory = join(context.run.directory, options.alias);
+  }
+
+  /** Bootstrap addresses, `host:port`. Empty before the first start. */
+  get brokers(): string[] {
+    return this.#ports === undefined ? [] : [`${loopback}:${this.#ports.port}`];
+  }
+
+  get state(): ProcessState | { kind: 'not started' } {
+    const life = this.#life;
+    if (life.kind === 'up') return life.process.state;
+    if (life.kind === 'never') return { kind: 'not started' };
+    return { kind: 'ended', exitCode: 0, how: life.kind };
+  }
+
+  /** The JVM's process id while it runs. */
+  get pid(): number | undefined {
+    return this.#life.kind === 'up' && this.#life.process.state.kind !== 'ended'
+      ? this.#life.process.pid
+      : undefined;
+  }
+
+  /** Where everything the broker has said since its first start is kept. */
+  get logFile(): string {
+    return join(this.#context.run.logs, `${this.alias}.log`);
+  }
+
+  /**
+   * Starts the broker and resolves when it answers and every partition has a leader. About 1 s; about 4 s after
+   * {@link kill}, see {@link afterKillProperties}. Does nothing to one that runs.
+   *
+   * @throws StackError - it ended, or did not answer in time.
+   */
+  async start({ timeoutMs = 90_000, signal }: StartOptions = {}): Promise<void> {
+    if (this.pid !== undefined) return;
+    const wasKilled = this.#life.kind === 'killed' || this.#life.kind === 'up';
+    const isFirst = this.#life.kind === 'never';
+    const deadlineAtMs = performance.now() + timeoutMs;
+    for (;;) {
+      const ports = await this.#choosePorts(isFirst, deadlineAtMs);
+      await this.#write(ports, { isFirst, wasKilled });
+      const outcome = await this.#launch(deadlineAtMs - performance.now(), signal);
+      if (outcome.kind === 'up') return;
+      // Somebody took a port between the look and the bind: with others, or the same ones again when they must be kept.
+      if (outcome.kind === 'port taken' && performance.now() < deadlineAtMs) continue;
+      throw new StackError(outcome.sentence);
+    }
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.#end((process) => process.kill(), 'killed');
+  }
+
+  /** An orderly stop by SIGTERM. */
+  async stop(): Promise<void> {
+    await this.#end((process) => process.stop(), 'stopped');
+  }
+
+  /** SIGSTOP: connections stay open and nothing is answered. */
+  async pause(): Promise<void> {
+    await this.#running('paused').pause();
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#running('resumed').resume();
+  }
+
+  /** Stops what still runs, and starts again on the same port with the same data. */
+  async restart(options: StartOptions = {}): Promise<void> {
+    await this.stop();
+    await this.start(options);
+  }
+
+  logs(): Promise<string> {
+    return readLog(this.logFile);
+  }
+
+  /** Runs `work` with a connected kafkajs admin client, which is disconnected afterwards. */
+  withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    return withAdmin(this.brokers, work);
+  }
+
+  async #launch(timeoutMs: number, signal: AbortSignal | undefined): Promise<Launch> {
+    const { run, install, java, env } = this.#context;
+    const logged = (await this.logs()).length;
+    signal?.throwIfAborted();
+    const process = await ManagedProcess.start({
+      name: `Broker ${this.alias}`,
+      command: java.command,
+      args: [...jvmFlags(run.directory, this.#options.archive), 'kafka.Kafka', this.#configFile],
+      env: { ...env, ...classpathEnv(install.jars) },
+      cwd: this.#directory,
+      logFile: this.logFile,
+    });
+    await noteChild(run, this.alias, process.pid);
+    this.#life = { kind: 'up', process };
+    const settled = new AbortController();
+    const cut = AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]);
+    const ready = waitFor(`broker ${this.alias} to answer`, () => this.#answers(), {
+      timeoutMs,
+      signal: cut,
+    });
+    const said = async (): Promise<string> => (await this.logs()).slice(logged);
+    try {
+      return await Promise.race([
+        ready.then((): Launch => ({ kind: 'up' })),
+        process.ended.then(async ({ how }) => toFailedLaunch(this.alias, how, await said())),
+      ]);
+    } catch (error) {
+      await process.kill();
+      signal?.throwIfAborted();
+      throw new StackError(
+        `Broker ${this.alias} did not answer within ${Math.round(timeoutMs / 1000)} s: the machine or its disk may be too busy, or its settings wrong; its log has more.`,
+        { cause: error },
+      );
+    } finally {
+      settled.abort();
+      ready.catch(() => {});
+    }
+  }
+
+  /** True once requests are served and no partition waits for a leader, which right after a restart all do. */
+  #answers(): Promise<boolean> {
+    return this.withAdmin(async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata();
+      return topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+    });
+  }
+
+  async #choosePorts(isFirst: boolean, deadlineAtMs: number): Promise<Ports> {
+    const kept = this.#ports;
+    if (!isFirst && kept !== undefined) {
+      await waitFor(
+        `port ${kept.port} of broker ${this.alias} to be free again`,
+        async () => (await isFree(kept.port)) && (await isFree(kept.controllerPort)),
+        { timeoutMs: Math.min(20_000, deadlineAtMs - performance.now()) },
+      ).catch((error: unknown) => {
+        throw new StackError(
+          `Broker ${this.alias} cannot have port ${kept.port} back: another process listens there now.`,
+          { cause: error },
+        );
+      });
+      return kept;
+    }
+    const [controllerPort = 0, free = 0] = await freePorts(2);
+    const port = this.#options.port ?? free;
+    if (this.#options.port !== undefined && !(await isFree(port))) {
+      throw new StackError(
+        `Port ${port}, asked for by cluster ${this.alias}, is taken: choose another, or stop what listens there.`,
+      );
+    }
+    return (this.#ports = { port, controllerPort });
+  }
+
+  get #configFile(): string {
+    return join(this.#directory, 'server.properties');
+  }
+
+  async #write(
+    ports: Ports,
+    { isFirst, wasKilled }: { isFirst: boolean; wasKilled: boolean },
+  ): Promise<void> {
+    const { nodeId, overrides } = this.#options;
+    const dataDirectory = join(this.#directory, 'data');
+    const properties = brokerProperties(
+      { nodeId, ...ports, dataDirectory },
+      { ...(wasKilled ? afterKillProperties : {}), ...overrides },
+    );
+    try {
+      if (isFirst) await this.#format(dataDirectory);
+      await writeFile(this.#configFile, formatProperties(properties));
+    } catch (error) {
+      throw explainDisk(error, this.#directory);
+    }
+  }
+
+  /** What `StorageTool format` would do, without its second of JVM: its files with this cluster's ids put in. */
+  async #format(dataDirectory: string): Promise<void> {
+    const meta = join(dataDirectory, 'meta.properties');
+    await mkdir(this.#directory, { recursive: true });
+    await cp(this.#context.install.formatted, dataDirectory, { recursive: true });
+    const text = (await readFile(meta, 'utf8'))
+      .replace(/^cluster\.id=.*$/m, `cluster.id=${this.clusterId}`)
+      .replace(/^node\.id=.*$/m, `node.id=${this.#options.nodeId}`)
+      .replace(/^directory\.id=.*$/m, `directory.id=${randomBytes(16).toString('base64url')}`);
+    await writeFile(meta, text);
+  }
+
+  #running(done: string): ManagedProcess {
+    const life = this.#life;
+    if (life.kind === 'up' && life.process.state.kind !== 'ended') return life.process;
+    throw new StackError(`Broker ${this.alias} is not running, so it cannot be ${done}.`);
+  }
+
+  async #end(
+    end: (process: ManagedProcess) => Promise<void>,
+    kind: 'stopped' | 'killed',
+  ): Promise<void> {
+    const life = this.#life;
+    if (life.kind !== 'up') return;
+    // A process that has ended by itself has not taken its leave from the controller either.
+    const crashed = life.process.state.kind === 'ended';
+    await end(life.process);
+    this.#life = { kind: crashed ? 'killed' : kind };
+  }
+}
+
+interface Ports {
+  port: number;
+  controllerPort: number;
+}
+
+type Launch =
+  { kind: 'up' } | { kind: 'port taken'; sentence: string } | { kind: 'failed'; sentence: string };
+
+function toFailedLaunch(alias: string, how: string, log: string): Launch {
+  const { sentence, isPortTaken } = explainEnd(`Broker ${alias}`, how, log);
+  return { kind: isPortTaken ? 'port taken' : 'failed', sentence };
+}

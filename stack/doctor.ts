@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { messageOf } from './errors.js';
+import { examine } from './examine.js';
+import type { Finding } from './examine.js';
+import { cacheLayout, defaultCacheDirectory } from './paths.js';
+
+const marks: Record<Finding['verdict'], string> = { ok: 'ok  ', note: 'note', missing: 'LACK' };
+
+/** `npm run doctor`: what this machine lacks for the stack, one line each. Exit code 1 if anything is missing. */
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const findings = await examine({
+    env: process.env,
+    layout: cacheLayout(defaultCacheDirectory),
+    nodeVersion: process.version,
+    platform: process.platform,
+    availableMemoryBytes: process.availableMemory(),
+  });
+  const ok = findings.every((each) => each.verdict !== 'missing');
+  if (values.json) {
+    console.log(JSON.stringify({ ok, findings }));
+  } else {
+    for (const { name, verdict, says } of findings)
+      console.log(`${marks[verdict]}  ${name.padEnd(9)} ${says}`);
+    console.log(ok ? 'The stack can start: npm run stack -- up' : 'The stack cannot start yet.');
+  }
+  return ok ? 0 : 1;
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    console.error(messageOf(error));
+    process.exitCode = 1;
+  },
+);

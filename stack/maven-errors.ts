@@ -1,0 +1,40 @@
+import { StackError } from './errors.js';
+
+const unreachable =
+  /UnknownHost|unknown host|Name or service not known|Temporary failure in name resolution|No route to host|Network is unreachable|Connection refused|Connection timed out|connect timed out|Connect to .* failed|timed out|PKIX path|SSLHandshake|Connection reset|status code: (?:403|407|5\d\d)|in offline mode/i;
+
+/**
+ * One sentence for what Maven printed before it gave up.
+ *
+ * @internal
+ */
+export function explainMaven(log: string, kafkaVersion: string): StackError {
+  return new StackError(sentence(log, kafkaVersion));
+}
+
+function sentence(log: string, version: string): string {
+  if (/No space left on device|Disk quota exceeded/i.test(log)) {
+    return `The disk became full while Maven fetched Kafka ${version}: free some space and try again.`;
+  }
+  if (/Read-only file system|AccessDenied|Permission denied/i.test(log)) {
+    return `Maven could not write while it fetched Kafka ${version} (${firstError(log)}): check the owner of its local repository (~/.m2).`;
+  }
+  if (unreachable.test(log)) {
+    return `Maven could not reach its repository to fetch Kafka ${version} (${reason(log)}): check the network, or the mirror and proxy in Maven's settings.xml.`;
+  }
+  if (log.includes(`org.apache.kafka:kafka_2.13:jar:${version}`)) {
+    return `The Maven repository has no Kafka ${version}: set KAFKA_VERSION to a released version.`;
+  }
+  return `Maven could not fetch Kafka ${version}: ${firstError(log)}`;
+}
+
+function reason(log: string): string {
+  return unreachable.exec(log)?.[0] ?? 'no answer';
+}
+
+/** Maven's first [ERROR] line says what is wrong; the others say where to read about it. */
+function firstError(log: string): string {
+  const line =
+    log.split('\n').find((each) => each.includes('[ERROR]')) ?? log.trim().split('\n').at(-1);
+  return (line ?? 'it said nothing').replace('[ERROR]', '').trim().slice(0, 400);
+}

@@ -1,0 +1,191 @@
+import { cp, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureArchives } from './archive.js';
+import type { Archives } from './archive.js';
+import { Broker } from './broker.js';
+import type { ServerContext } from './broker.js';
+import { StackError } from './errors.js';
+import { ensureKafka } from './jars.js';
+import { Mirror, MirrorFlow } from './mirror.js';
+import type { CacheLayout } from './paths.js';
+import { planStack } from './plan.js';
+import type { StackOptions, StackPlan } from './plan.js';
+import { checkDisk, findJava, neededDiskBytes } from './preflight.js';
+import { createRun, removeDirectory, sweepRuns } from './runs.js';
+import { settleAll, startAll } from './settle.js';
+
+/** @internal Running servers. */
+export interface Stack<Alias extends string = 'A' | 'B'> {
+  readonly kafkaVersion: string;
+  /** The run directory: data, configuration, logs. */
+  readonly directory: string;
+  /** One log per process. */
+  readonly logs: string;
+  readonly clusters: Readonly<Record<Alias, Broker>>;
+  readonly mirror: Mirror;
+  /**
+   * Ends every process and removes the run directory. With `keepData` the processes are stopped in order, and the
+   * directory is moved to the one returned. May be called again.
+   */
+  stop(options?: { keepData?: boolean }): Promise<string | undefined>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts Kafka clusters and MM2 between them from nothing: fetches Kafka where the cache has none, removes what crashed
+ * runs left, and resolves when every broker answers and every mirror is at work. Everything listens on loopback, on
+ * free ports, and ends with this process, however it ends.
+ *
+ * @throws StackError - the machine lacks something, said in one sentence; or a server did not come up.
+ * @example
+ * const stack = await startStack({ policy: 'identity', flows: ['A->B'] });
+ * try { await work(stack.clusters.A.brokers) } finally { await stack.stop() }
+ * @internal
+ */
+export async function startStack<const Alias extends string = 'A' | 'B'>(
+  options: StackOptions<Alias> = {},
+): Promise<Stack<Alias>> {
+  const plan = planStack(options);
+  const { context, archives } = await prepare(plan);
+  const { brokers, mirror } = build(plan, context, archives);
+  const stop = stopper(plan.layout, context, brokers, mirror);
+  try {
+    await start(plan, brokers, mirror);
+  } catch (error) {
+    await keepLogs(context, plan.layout);
+    await stop();
+    plan.signal?.throwIfAborted();
+    if (!(error instanceof StackError)) throw error;
+    throw new StackError(`${error.message} Logs: ${plan.layout.lastFailure}`, { cause: error });
+  }
+  return {
+    kafkaVersion: plan.kafkaVersion,
+    directory: context.run.directory,
+    logs: context.run.logs,
+    // Proven: `build` makes one broker for each alias.
+    clusters: Object.fromEntries(brokers.map((broker) => [broker.alias, broker])) as Record<
+      Alias,
+      Broker
+    >,
+    mirror,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}
+
+/** Everything that must be there before the first server: Java, room, Kafka, a run directory. */
+async function prepare(plan: StackPlan): Promise<{ context: ServerContext; archives: Archives }> {
+  const { layout, env, kafkaVersion, signal, onProgress } = plan;
+  signal?.throwIfAborted();
+  const [java] = await Promise.all([
+    findJava(kafkaVersion, env),
+    checkDisk(layout.root, neededDiskBytes),
+  ]);
+  const swept = await sweepRuns(layout.runs);
+  if (swept.length > 0) onProgress(`removed what crashed runs had left (${swept.length})`);
+  const install = await ensureKafka({
+    version: kafkaVersion,
+    cacheDirectory: layout.root,
+    java,
+    env,
+    signal,
+    onProgress,
+  });
+  const archives = await ensureArchives({
+    install,
+    java,
+    runs: layout.runs,
+    env,
+    signal,
+    onProgress,
+  });
+  const run = await createRun(layout.runs, plan.name);
+  return { context: { run, install, java, env }, archives };
+}
+
+function build(
+  plan: StackPlan,
+  context: ServerContext,
+  archives: Archives,
+): { brokers: Broker[]; mirror: Mirror } {
+  const brokers = plan.clusters.map(
+    (alias, index) =>
+      new Broker(context, {
+        alias,
+        nodeId: index + 1,
+        port: plan.ports[alias],
+        overrides: plan.brokerOverrides,
+        archive: archives.broker,
+      }),
+  );
+  const brokerOf = new Map(brokers.map((broker) => [broker.alias, broker]));
+  const flows: MirrorFlow[] = [];
+  for (const each of plan.flows) {
+    const source = brokerOf.get(each.source);
+    const target = brokerOf.get(each.target);
+    if (source === undefined || target === undefined)
+      throw new StackError('A flow names no cluster of the stack.');
+    flows.push(
+      new MirrorFlow(context, {
+        source,
+        target,
+        policy: plan.policy,
+        separator: plan.separator,
+        overrides: plan.mirrorOverrides,
+        archive: archives.mirror,
+        opposite: () =>
+          flows.find((flow) => flow.source === each.target && flow.target === each.source),
+      }),
+    );
+  }
+  return { brokers, mirror: new Mirror(flows) };
+}
+
+async function start(plan: StackPlan, brokers: readonly Broker[], mirror: Mirror): Promise<void> {
+  const { signal, onProgress } = plan;
+  onProgress(`starting Kafka ${plan.kafkaVersion}: ${plan.clusters.join(', ')}`);
+  await startAll(
+    brokers.map((broker) => (cut) => broker.start({ signal: cut })),
+    signal,
+  );
+  if (!plan.startMirror || mirror.flows.length === 0) return;
+  onProgress(`starting MM2: ${mirror.flows.map((flow) => flow.name).join(', ')}`);
+  await mirror.start({ signal });
+}
+
+/** Stopping twice is one stop: the second caller waits for the first. */
+function stopper(
+  layout: CacheLayout,
+  context: ServerContext,
+  brokers: readonly Broker[],
+  mirror: Mirror,
+): Stack['stop'] {
+  let stopping: Promise<string | undefined> | undefined;
+  const stopOnce = async (keepData: boolean): Promise<string | undefined> => {
+    const { directory, id } = context.run;
+    if (keepData) {
+      await mirror.stop();
+      await settleAll(brokers.map((broker) => broker.stop()));
+      await mkdir(layout.kept, { recursive: true });
+      await rename(directory, join(layout.kept, id));
+      return join(layout.kept, id);
+    }
+    // Nobody reads the data again, so nothing is closed in order: kill -9 is the fastest end.
+    await settleAll([mirror.kill(), ...brokers.map((broker) => broker.kill())]);
+    await removeDirectory(directory);
+    return undefined;
+  };
+  return ({ keepData = false } = {}) => (stopping ??= stopOnce(keepData));
+}
+
+/** The run directory goes, but whoever looks for the cause of a failed start needs its logs. */
+async function keepLogs(context: ServerContext, layout: CacheLayout): Promise<void> {
+  try {
+    await removeDirectory(layout.lastFailure);
+    await cp(context.run.logs, layout.lastFailure, { recursive: true });
+  } catch {
+    // A full disk, perhaps: the reason of the failure itself must come through.
+  }
+}
