@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -63,11 +63,6 @@ export async function installPacked(): Promise<Consumer> {
       attempt(process.execPath, [join(root, 'node_modules', script), ...args], folder),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
-}
-
-/** Copies files of the repository into the project. */
-export async function copyInto(consumer: Consumer, from: string, to: string): Promise<void> {
-  await cp(join(root, from), join(consumer.folder, to), { recursive: true });
 }
 
 /** Runs npm in the repository. */
