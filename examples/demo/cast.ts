@@ -1,0 +1,169 @@
+import { waitFor } from '../../stack/wait.js';
+import type { Fact, Order, Service } from './messages.js';
+import type { Acknowledgement, Handling } from './tally.js';
+import type { Timeline } from './timeline.js';
+
+const START_WITHIN_MS = 60_000;
+const SWITCH_WITHIN_MS = 90_000;
+const END_WITHIN_MS = 60_000;
+
+/** The services of one act: passes orders on, keeps what they tell, and puts what a reader wants to know on the timeline. */
+export class Cast {
+  readonly acknowledged: Acknowledgement[] = [];
+  readonly handled: Handling[] = [];
+  readonly handledSeqs: Set<number> = new Set();
+  rejectedCount = 0;
+  /** What went wrong beside records: a failed switch, a service that ended with an error. */
+  readonly failures: string[] = [];
+  readonly #services: readonly Service[];
+  readonly #timeline: Timeline;
+  readonly #signal: AbortSignal;
+  readonly #crash = new AbortController();
+  readonly #started = new Set<string>();
+  readonly #switched = new Set<string>();
+  readonly #ended = new Set<string>();
+  readonly #gone = new Set<string>();
+  /** Members that joined the new cluster and have not handled a record since; and the producer before its first one there. */
+  readonly #newThere = new Map<string, string>();
+
+  constructor(services: readonly Service[], timeline: Timeline, signal: AbortSignal) {
+    this.#services = services;
+    this.#timeline = timeline;
+    this.#signal = AbortSignal.any([signal, this.#crash.signal]);
+    for (const service of services) {
+      service.onFact((fact) => this.#take(service.name, fact));
+      void service.gone.then(() => this.#gone.add(service.name));
+    }
+  }
+
+  get members(): readonly string[] {
+    return this.#services.map(({ name }) => name).filter((name) => name !== 'producer');
+  }
+
+  /** Aborted when the demo is to end, or when a service has failed. */
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  handledBy(member: string): number {
+    return this.handled.filter((handling) => handling.member === member).length;
+  }
+
+  async allStarted(): Promise<void> {
+    await waitFor(
+      'every service has started',
+      () => this.#services.filter(({ name }) => !this.#started.has(name)).map(({ name }) => name),
+      {
+        until: (missing) => missing.length === 0,
+        timeoutMs: START_WITHIN_MS,
+        signal: this.#signal,
+      },
+    );
+  }
+
+  async switchAll(order: Extract<Order, { kind: 'switch' }>): Promise<void> {
+    this.#newThere.set('producer', order.to);
+    for (const service of this.#services) service.order(order);
+    await waitFor(
+      'every service has switched',
+      () => this.#services.filter(({ name }) => !this.#switched.has(name)).map(({ name }) => name),
+      {
+        until: (missing) => missing.length === 0,
+        timeoutMs: SWITCH_WITHIN_MS,
+        signal: this.#signal,
+      },
+    );
+  }
+
+  /** Stops the services with these names, and waits until nothing of them is left. */
+  async stop(names: readonly string[]): Promise<void> {
+    const services = this.#services.filter(({ name }) => names.includes(name));
+    for (const service of services) service.order({ kind: 'stop' });
+    await waitFor(
+      `${names.join(', ')} ended`,
+      () => names.filter((name) => !this.#gone.has(name)),
+      { until: (missing) => missing.length === 0, timeoutMs: END_WITHIN_MS, signal: this.#signal },
+    );
+  }
+
+  /** Ends whatever is left. */
+  async killAll(): Promise<void> {
+    const left = this.#services.filter(({ name }) => !this.#gone.has(name));
+    for (const service of left) service.kill();
+    await Promise.all(left.map(({ gone }) => gone));
+  }
+
+  #take(name: string, fact: Fact): void {
+    switch (fact.kind) {
+      case 'started':
+        this.#started.add(name);
+        this.#timeline.fact(name, 'started', fact.atMs);
+        return;
+      case 'acknowledged':
+        for (const seq of fact.seqs) {
+          this.acknowledged.push({ seq, cluster: fact.cluster, atMs: fact.atMs });
+        }
+        if (this.#newThere.get(name) === fact.cluster) {
+          this.#newThere.delete(name);
+          this.#timeline.fact(name, `first record acknowledged by ${fact.cluster}`, fact.atMs);
+        }
+        return;
+      case 'handled':
+        this.handled.push({ seq: fact.seq, member: name, atMs: fact.atMs });
+        this.handledSeqs.add(fact.seq);
+        if (this.#newThere.has(name)) {
+          const cluster = this.#newThere.get(name) ?? '';
+          this.#newThere.delete(name);
+          this.#timeline.fact(name, `first record handled on ${cluster}`, fact.atMs);
+        }
+        return;
+      case 'attached':
+        this.#newThere.set(name, fact.cluster);
+        this.#timeline.fact(name, `joined its group on ${fact.cluster}`, fact.atMs);
+        return;
+      case 'rejected':
+        this.rejectedCount += fact.seqs.length;
+        this.#timeline.fact(name, `${fact.seqs.length} records rejected: ${fact.error}`, fact.atMs);
+        return;
+      case 'reported':
+        this.#timeline.fact(name, fact.text, fact.atMs);
+        return;
+      case 'switched': {
+        this.#switched.add(name);
+        const phases = fact.phases.map(
+          ({ phase, durationMs }) => `${phase} ${Math.round(durationMs)}`,
+        );
+        const text = `switched in ${Math.round(fact.durationMs)} ms (${phases.join(', ')})`;
+        this.#timeline.fact(name, text, fact.atMs);
+        for (const warning of fact.warnings) {
+          this.#timeline.fact(name, `warning: ${warning}`, fact.atMs);
+        }
+        return;
+      }
+      case 'switch-failed':
+        this.#switched.add(name);
+        this.#fail(name, `did not switch: ${fact.error}`);
+        return;
+      case 'failed':
+        this.#fail(name, fact.error);
+        // After its end a service can no longer spoil the act, only its process can hang.
+        if (!this.#ended.has(name)) this.#crash.abort(new Error(`${name}: ${fact.error}`));
+        return;
+      case 'ended':
+        this.#ended.add(name);
+        this.#timeline.fact(name, 'ended', fact.atMs);
+        return;
+      default:
+        unreachable(fact);
+    }
+  }
+
+  #fail(name: string, error: string): void {
+    this.failures.push(`${name}: ${error}`);
+    this.#timeline.fact(name, error);
+  }
+}
+
+function unreachable(fact: never): never {
+  throw new Error(`unknown fact: ${JSON.stringify(fact)}`);
+}

@@ -1,0 +1,116 @@
+/**
+ * The demo: a producer service and three consumers of one group, first with a cluster that is killed under load, then
+ * with a planned switch; and the count of every record.
+ *
+ *   npm run demo                          two real Kafka clusters with MirrorMaker 2 (needs Java and Maven)
+ *   npm run demo -- --policy identity     mirrored topics keep their names, A to B only
+ *   npm run demo -- --memory              the same services, clusters in this process's memory
+ *   npm run demo -- --json                the last line of the output is for machines
+ */
+import { parseArgs } from 'node:util';
+import { StackError } from '../../stack/errors.js';
+import { playAct, type Act, type ActResult } from './acts.js';
+import { memoryPlayground } from './memory-playground.js';
+import { nowMs } from './messages.js';
+import type { PlaygroundOptions } from './playground.js';
+import { realPlayground } from './real-playground.js';
+import { actTable, jsonLine } from './report.js';
+import { passes } from './tally.js';
+import { Timeline } from './timeline.js';
+
+process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+
+const ACTS: readonly Act[] = [
+  { name: 'killed', topic: 'orders', groupId: 'order-handling', planned: false },
+  { name: 'planned', topic: 'payments', groupId: 'payment-handling', planned: true },
+];
+
+const HEADINGS: Readonly<Record<string, string>> = {
+  killed: 'Act 1: cluster A is killed in full flow',
+  planned: 'Act 2: a planned switch from A to B, fresh clusters',
+};
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      memory: { type: 'boolean', default: false },
+      policy: { type: 'string', default: 'default' },
+    },
+  });
+  if (values.policy !== 'default' && values.policy !== 'identity') {
+    throw new StackError(`--policy must be default or identity, got ${values.policy}`);
+  }
+  const write = (line: string): void => {
+    (values.json ? process.stderr : process.stdout).write(`${line}\n`);
+  };
+  const timeline = new Timeline({ write, nowMs });
+  const options: PlaygroundOptions = { policy: values.policy, signal: endedByPerson() };
+  const open = values.memory ? memoryPlayground : realPlayground;
+
+  const results: ActResult[] = [];
+  let failure: unknown;
+  try {
+    for (const act of ACTS) {
+      timeline.text(`\n${HEADINGS[act.name] ?? act.name}`);
+      results.push(await onFreshClusters(act, timeline, options, open));
+    }
+  } catch (error) {
+    failure = error;
+  }
+
+  for (const { tally, failures } of results) {
+    write(`\n${actTable(tally)}`);
+    for (const text of failures) write(`failure: ${text}`);
+  }
+  const ok =
+    failure === undefined &&
+    results.length === ACTS.length &&
+    results.every(({ tally, failures }) => passes(tally) && failures.length === 0);
+  if (failure !== undefined) write(`\n${inWords(failure)}`);
+  if (values.json)
+    process.stdout.write(
+      `${jsonLine(
+        results.map(({ tally }) => tally),
+        ok,
+      )}\n`,
+    );
+  if (!ok) process.exitCode = options.signal.aborted ? 130 : 1;
+}
+
+async function onFreshClusters(
+  act: Act,
+  timeline: Timeline,
+  options: PlaygroundOptions,
+  open: typeof realPlayground,
+): Promise<ActResult> {
+  timeline.fact('demo', 'starting clusters A and B with MirrorMaker between them');
+  const playground = await open(options);
+  try {
+    timeline.fact('demo', playground.description);
+    return await playAct(act, { playground, timeline, ...options });
+  } finally {
+    await playground.close();
+  }
+}
+
+/** Ctrl-C, or a supervisor's wish: the first one ends the demo in order. */
+function endedByPerson(): AbortSignal {
+  const end = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () =>
+      end.abort(new StackError(`Ended by ${name}; nothing is left running.`)),
+    );
+  }
+  return end.signal;
+}
+
+function inWords(error: unknown): string {
+  if (error instanceof StackError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${inWords(error)}\n`);
+  process.exitCode = 1;
+});

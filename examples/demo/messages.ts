@@ -1,0 +1,77 @@
+import type { FailoverKafkaConfig } from 'kafkajs-failover';
+
+/** What a service is started with. Everything but `world` survives the way to another process. */
+export interface ServiceSettings {
+  /** `producer`, `consumer-1`, ... */
+  readonly name: string;
+  readonly topic: string;
+  readonly groupId: string;
+  /** What both services share: where the clusters are. */
+  readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror' | 'world'>;
+}
+
+/** What the demo tells a service. */
+export type Order =
+  | {
+      readonly kind: 'switch';
+      readonly to: string;
+      readonly planned: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: 'stop' };
+
+/** What a service tells the demo. `atMs` is on the machine's monotonic clock, which all processes share. */
+export type Fact =
+  | { readonly kind: 'started'; readonly atMs: number }
+  | {
+      readonly kind: 'acknowledged';
+      readonly seqs: readonly number[];
+      readonly cluster: string;
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: 'rejected';
+      readonly seqs: readonly number[];
+      readonly error: string;
+      readonly atMs: number;
+    }
+  | { readonly kind: 'handled'; readonly seq: number; readonly atMs: number }
+  /** The consumer has joined its group on the cluster that the service switched to. */
+  | { readonly kind: 'attached'; readonly cluster: string; readonly atMs: number }
+  /** Something the library reported, in words. */
+  | { readonly kind: 'reported'; readonly text: string; readonly atMs: number }
+  | {
+      readonly kind: 'switched';
+      readonly durationMs: number;
+      readonly phases: readonly { readonly phase: string; readonly durationMs: number }[];
+      readonly warnings: readonly string[];
+      readonly atMs: number;
+    }
+  | { readonly kind: 'switch-failed'; readonly error: string; readonly atMs: number }
+  /** The service's own code ended with an error. */
+  | { readonly kind: 'failed'; readonly error: string; readonly atMs: number }
+  /** The service's own code has ended; nothing follows. */
+  | { readonly kind: 'ended'; readonly atMs: number };
+
+/** The service's end of the line to the demo. */
+export interface Line {
+  tell(fact: Fact): void;
+  onOrder(listener: (order: Order) => void): void;
+}
+
+/** The demo's end. */
+export interface Service {
+  readonly name: string;
+  order(order: Order): void;
+  /** Called for every fact, in order, from the first on. */
+  onFact(listener: (fact: Fact) => void): void;
+  /** Resolves when nothing of the service is left. */
+  readonly gone: Promise<void>;
+  /** Ends it at once, whatever it is doing. */
+  kill(): void;
+}
+
+/** Milliseconds of the machine's monotonic clock; every process reads the same one. */
+export function nowMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
+}

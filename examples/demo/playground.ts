@@ -1,0 +1,27 @@
+import type { Kafka } from 'kafkajs';
+import type { Service, ServiceSettings } from './messages.js';
+
+/** What the demo's own options say. */
+export interface PlaygroundOptions {
+  readonly policy: 'default' | 'identity';
+  /** Aborted when a person wants the demo to end. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Two clusters with MirrorMaker between them, real or in memory: the stage on which an act plays. A is where the services
+ * start.
+ */
+export interface Playground {
+  /** What stands there, in words. */
+  readonly description: string;
+  /** What the services need to know of the clusters. */
+  readonly kafka: ServiceSettings['kafka'];
+  /** A plain kafkajs client of one cluster, which knows nothing of failover. */
+  plainKafka(alias: 'A' | 'B'): Kafka;
+  launch(settings: ServiceSettings): Service;
+  /** `kill -9` of every broker of the cluster. */
+  kill(alias: 'A' | 'B'): Promise<void>;
+  /** Ends everything. Idempotent. */
+  close(): Promise<void>;
+}
