@@ -53,6 +53,15 @@ describe('the content of the package', () => {
     expect(naming).toEqual([]);
   });
 
+  it('has the code of each module once: no entry point carries a copy of the errors', async () => {
+    const defining: string[] = [];
+    for (const { path } of files.filter((file) => /\.m?js$/.test(file.path))) {
+      const text = await readFile(join(consumer.installed, path), 'utf8');
+      if (text.includes('class FailoverError ')) defining.push(path);
+    }
+    expect(defining).toEqual(['dist/errors.js']);
+  });
+
   it('carries the licences of what is bundled', async () => {
     const text = await readFile(join(consumer.installed, 'dist/vendor/p-retry.js'), 'utf8');
     expect(text).toContain('p-retry\n\nMIT License');
