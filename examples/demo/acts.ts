@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../stack/wait.js';
+import { createMirroredTopic } from '../topics.js';
 import { Cast } from './cast.js';
 import { nowMs, type ServiceSettings } from './messages.js';
 import type { Playground } from './playground.js';
-import { countRecords, readCommits, readRecords, withAdmin } from './reader.js';
+import { countRecords, readCommits, readRecords } from './reader.js';
 import { tally, type Tally } from './tally.js';
 import type { Timeline } from './timeline.js';
 
@@ -91,33 +92,12 @@ function mirrorTopic({ topic }: Act, { policy }: Stage): string {
   return policy === 'identity' ? topic : `${from}.${topic}`;
 }
 
-/** Topics are made before the services start: a standby must not make them by accident, with the wrong settings. */
 async function createTopics(act: Act, stage: Stage): Promise<void> {
-  const { playground, policy, timeline, signal } = stage;
-  // Under the Identity policy MirrorMaker makes the topic on B itself.
-  const aliases = policy === 'identity' ? ([from] as const) : ([from, to] as const);
-  for (const alias of aliases) {
-    await withAdmin(playground.plainKafka(alias), (admin) =>
-      admin.createTopics({
-        topics: [{ topic: act.topic, numPartitions: PARTITION_COUNT, replicationFactor: 1 }],
-      }),
-    );
-  }
-  for (const alias of [from, to] as const) {
-    if (policy === 'identity' && alias === from) continue;
-    const names = topicNames(act, stage, alias);
-    await waitFor(
-      `${names.join(' and ')} on ${alias}`,
-      () => withAdmin(playground.plainKafka(alias), (admin) => admin.listTopics()),
-      {
-        until: (all) => names.every((name) => all.includes(name)),
-        timeoutMs: 60_000,
-        everyMs: 200,
-        signal,
-      },
-    );
-    timeline.fact(alias, `has ${names.join(' and ')}, ${PARTITION_COUNT} partitions`);
-  }
+  const { playground, policy, timeline } = stage;
+  const kafka = { A: playground.plainKafka('A'), B: playground.plainKafka('B') };
+  await createMirroredTopic(kafka, { topic: act.topic, partitionCount: PARTITION_COUNT, policy });
+  const names = topicNames(act, stage, to).join(' and ');
+  timeline.fact(to, `has ${names}, ${PARTITION_COUNT} partitions`);
 }
 
 /** Waits until records run through everything. */

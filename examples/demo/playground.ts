@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs';
+import type { Kafka } from 'kafkajs-failover';
 import type { Service, ServiceSettings } from './messages.js';
 
 /** What the demo's own options say. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs-failover';
+import { withAdmin } from '../topics.js';
 import type { GroupCommit, LoggedRecord } from './tally.js';
 
 const READ_WITHIN_MS = 30_000;
@@ -75,22 +76,6 @@ export async function readCommits(
     );
   });
 }
-
-/** Runs `work` with an admin of its own. */
-export async function withAdmin<T>(
-  kafka: Kafka,
-  work: (admin: ReturnType<Kafka['admin']>) => Promise<T>,
-): Promise<T> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-type Admin = ReturnType<Kafka['admin']>;
 
 async function endOffsets(
   admin: Admin,

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startChild, type Child } from './child.js';
+
+const children: Child[] = [];
+
+function example(name: string): Child {
+  const child = startChild(['tsx', `examples/${name}.ts`], { A_BROKERS: undefined });
+  children.push(child);
+  return child;
+}
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.signal('SIGKILL');
+});
+
+describe('the examples on clusters in memory', { timeout: 60_000 }, () => {
+  it('a minimal service handles what it sends, and ends in order when it is told to', async () => {
+    const service = example('minimal-service');
+    await service.says(': hello');
+    service.signal('SIGTERM');
+    expect(await service.ended).toBe(0);
+    expect(service.stderr()).toBe('');
+  });
+
+  it('a planned switch moves a service and handles every record', async () => {
+    const service = example('planned-switch');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toContain('switched from A to B');
+    expect(service.stdout()).toMatch(/handled 150 on B/);
+  });
+
+  it('says what is missing where an existing service is not told its brokers', async () => {
+    const service = example('after');
+    expect(await service.ended).toBe(1);
+    expect(service.stderr()).toContain('A_BROKERS must name the brokers of cluster A');
+  });
+});
+
+describe('before and after', () => {
+  it('differ in the import and the option `clusters` alone', async () => {
+    const [before, after] = await Promise.all([codeOf('before'), codeOf('after')]);
+    const gone = before.filter((line) => !after.includes(line));
+    const added = after.filter((line) => !before.includes(line));
+    expect(before).toHaveLength(after.length);
+    expect(gone).toEqual([
+      "import { Kafka, type EachMessagePayload } from 'kafkajs';",
+      "brokers: brokersOf('A'),",
+    ]);
+    expect(added).toEqual([
+      "import { FailoverKafka as Kafka, type EachMessagePayload } from 'kafkajs-failover';",
+      "clusters: { A: { brokers: brokersOf('A') }, B: { brokers: brokersOf('B') } },",
+    ]);
+  });
+});
+
+/** A file's lines of code, without comments. */
+async function codeOf(name: string): Promise<readonly string[]> {
+  const text = await readFile(join(__dirname, `../../examples/${name}.ts`), 'utf8');
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !/^(\/\*\*|\*)/.test(line));
+}

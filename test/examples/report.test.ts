@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import { actTable, jsonLine } from '../../examples/demo/report.js';
+import type { Tally } from '../../examples/demo/tally.js';
+import { Timeline } from '../../examples/demo/timeline.js';
+
+const act: Tally = {
+  name: 'killed',
+  from: 'A',
+  to: 'B',
+  planned: false,
+  acknowledged: 3000,
+  acknowledgedBySource: 1500,
+  mirrored: 1490,
+  unmirrored: 10,
+  unmirroredUnhandled: 4,
+  handled: 2996,
+  lostMirrored: 0,
+  skipped: 0,
+  duplicates: 12,
+  callerErrors: 0,
+  producerPauseMs: 60,
+  consumerPauseMs: 320,
+  memberPausesMs: [{ member: 'consumer-1', pauseMs: 320 }],
+};
+
+it('puts exactly the agreed fields on the line for machines', () => {
+  expect(jsonLine([act], true)).toBe(
+    '{"ok":true,"acts":[{"name":"killed","from":"A","to":"B","planned":false,"acknowledged":3000,"mirrored":1490,' +
+      '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320}]}',
+  );
+});
+
+it('tells a reader what died with the cluster, and how long each member paused', () => {
+  const table = actTable(act);
+  expect(table).toMatch(/not mirrored +10 +died with A .*6 were handled before, 4 were not/);
+  expect(table).toMatch(/consumer-1 pause +320 ms/);
+  expect(table).toContain('passed');
+  expect(actTable({ ...act, skipped: 1 })).toContain('FAILED');
+});
+
+it('writes each fact with the seconds since the start', () => {
+  const lines: string[] = [];
+  let nowMs = 5000;
+  const timeline = new Timeline({ write: (line) => lines.push(line), nowMs: () => nowMs });
+  nowMs = 6234;
+  timeline.fact('A', 'killed');
+  timeline.fact('consumer-1', 'joined', 5100);
+  expect(lines).toEqual(['   1.23 s  A           killed', '   0.10 s  consumer-1  joined']);
+});

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../stack/wait.js';
+import { processesWith, startChild, type Child } from '../examples/child.js';
+
+const children: Child[] = [];
+
+function demo(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+  const child = startChild(['npm', 'run', 'demo', '--', ...args], env);
+  children.push(child);
+  return child;
+}
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.signal('SIGKILL');
+    await child.ended;
+  }
+});
+
+interface Result {
+  readonly ok: boolean;
+  readonly acts: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The last line of a run, after it has ended with 0. */
+async function resultOf(child: Child): Promise<Result> {
+  const code = await child.ended;
+  expect(code, `${child.stderr()}\n${child.stdout()}`).toBe(0);
+  return JSON.parse(child.stdout().trimEnd().split('\n').at(-1) ?? '') as Result;
+}
+
+const FIELDS = [
+  'name',
+  'from',
+  'to',
+  'planned',
+  'acknowledged',
+  'mirrored',
+  'handled',
+  'lostMirrored',
+  'skipped',
+  'duplicates',
+  'callerErrors',
+  'producerPauseMs',
+  'consumerPauseMs',
+];
+
+function expectNothingLost(result: Result): void {
+  expect(result.ok).toBe(true);
+  expect(result.acts.map(({ planned }) => planned)).toEqual([false, true]);
+  for (const act of result.acts) {
+    expect(Object.keys(act)).toEqual(FIELDS);
+    expect(act).toMatchObject({ from: 'A', to: 'B', lostMirrored: 0, skipped: 0 });
+    expect(act['acknowledged']).toBeGreaterThan(2000);
+    expect(act['mirrored']).toBeGreaterThan(1000);
+  }
+}
+
+describe('the demo on real clusters', () => {
+  it('kills a cluster under load, then switches by plan, and loses no mirrored record', async () => {
+    expectNothingLost(await resultOf(demo(['--json'])));
+  });
+
+  it('does the same where mirrored topics keep their names', async () => {
+    expectNothingLost(await resultOf(demo(['--json', '--policy', 'identity'])));
+  });
+
+  it('ends at Ctrl-C and leaves nothing running', async () => {
+    const mark = randomUUID();
+    const child = demo([], { DEMO_TEST: mark });
+    await child.says('consumer-1  started', 120_000);
+    const isRunning = async (): Promise<readonly string[]> => processesWith(`DEMO_TEST=${mark}`);
+    // Two brokers, two mirrors, four services, and whoever started them: the test sees them while they live.
+    expect((await isRunning()).length).toBeGreaterThan(8);
+    child.signal('SIGINT');
+    expect(await child.ended).not.toBe(0);
+    await waitFor('no process of the demo is left', isRunning, {
+      until: (left) => left.length === 0,
+    });
+    expect(child.stdout()).toContain('nothing is left running');
+  });
+
+  it('says in a sentence that Java is missing, and what runs without it', async () => {
+    const child = demo([], { JAVA_HOME: '/nowhere' });
+    expect(await child.ended).not.toBe(0);
+    expect(child.stdout()).toMatch(/Java.*\n.*npm run demo -- --memory/);
+  });
+});
+
+describe('the demo on clusters in memory', () => {
+  it('plays the same acts with the same services', async () => {
+    expectNothingLost(await resultOf(demo(['--memory', '--json'])));
+  });
+});

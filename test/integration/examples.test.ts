@@ -1,0 +1,94 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createMirroredTopic } from '../../examples/topics.js';
+import { kafka as kafkajs } from '../../src/kafkajs.js';
+import { startStack, waitFor, type Stack } from '../../stack/index.js';
+import { startChild, type Child } from '../examples/child.js';
+
+let stack: Stack;
+const children: Child[] = [];
+
+beforeAll(async () => {
+  stack = await startStack({ name: 'examples' });
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.signal('SIGKILL');
+    await child.ended;
+  }
+});
+
+afterAll(async () => {
+  await stack.stop();
+});
+
+function example(name: string): Child {
+  const child = startChild(['tsx', `examples/${name}.ts`], {
+    A_BROKERS: stack.clusters.A.brokers.join(','),
+    B_BROKERS: stack.clusters.B.brokers.join(','),
+  });
+  children.push(child);
+  return child;
+}
+
+function plainKafka(alias: 'A' | 'B') {
+  const { brokers } = stack.clusters[alias];
+  return new kafkajs.Kafka({ clientId: 'test', brokers, logLevel: kafkajs.logLevel.NOTHING });
+}
+
+describe('the examples on real clusters', () => {
+  it('a minimal service handles what it sends, and ends in order when it is told to', async () => {
+    const service = example('minimal-service');
+    await service.says(': hello');
+    service.signal('SIGTERM');
+    expect(await service.ended).toBe(0);
+    expect(service.stderr()).toBe('');
+  });
+
+  it('a planned switch moves a service and handles every record', async () => {
+    const service = example('planned-switch');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toContain('switched from A to B');
+    expect(service.stdout()).toMatch(/handled 150 on B/);
+  });
+
+  it('an existing service goes on where it was once its import and `clusters` are changed', async () => {
+    const kafka = { A: plainKafka('A'), B: plainKafka('B') };
+    for (const topic of ['orders', 'invoices']) {
+      await createMirroredTopic(kafka, { topic, partitionCount: 3, policy: 'default' });
+    }
+    const producer = kafka.A.producer();
+    await producer.connect();
+    const order = (id: string): Promise<unknown> =>
+      producer.send({ topic: 'orders', messages: [{ key: id, value: id }] });
+
+    const before = example('before');
+    await before.says('started');
+    await order('order-1');
+    await waitFor('an invoice', () => invoiceCount(kafka.A), { until: (count) => count === 1 });
+    before.signal('SIGTERM');
+    expect(await before.ended, before.stderr()).toBe(0);
+
+    const after = example('after');
+    await after.says('started');
+    await order('order-2');
+    await order('order-3');
+    await waitFor('two more', () => invoiceCount(kafka.A), { until: (count) => count === 3 });
+    after.signal('SIGTERM');
+    expect(await after.ended, after.stderr()).toBe(0);
+    await producer.disconnect();
+    // The group's position was taken over: no order was billed again.
+    expect(await invoiceCount(kafka.A)).toBe(3);
+  });
+});
+
+async function invoiceCount(kafka: ReturnType<typeof plainKafka>): Promise<number> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const partitions = await admin.fetchTopicOffsets('invoices');
+    return partitions.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
