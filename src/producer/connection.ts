@@ -35,10 +35,10 @@ export class ProducerConnection {
   }
 
   async #connect(): Promise<void> {
+    const leaveCount = this.#leaveCount;
     await this.#leaving?.catch(() => {});
     const { state, parts } = this.#core;
     if (state.kind === 'idle' && !this.#closing) {
-      const leaveCount = this.#leaveCount;
       await parts.active.started();
       if (leaveCount !== this.#leaveCount || this.#closing) throw closedError('connect()');
       this.#enter(parts.active.session());
@@ -97,9 +97,12 @@ export class ProducerConnection {
 
   /** The first `connect()` failed: as if it had not been called. */
   #giveUp(inner: InnerProducer): void {
-    this.#core.parts.active.unregister(this.#participant);
-    this.#core.parts.relay.detach();
+    const { active, relay, sends } = this.#core.parts;
+    active.unregister(this.#participant);
+    relay.detach();
     this.#core.state = { kind: 'idle' };
+    // A CONNECT listener may have sent something before the connecting failed; nobody looks after it from here on.
+    sends.rejectInFlight('connect() failed before an answer came', disconnectedWhileHeld);
     inner.retire();
   }
 

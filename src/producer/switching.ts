@@ -27,7 +27,9 @@ export class ProducerSwitching implements Participant {
     if (core.isAway()) return;
     const inner = core.inner();
     if (inner !== undefined) inner.sealed = true;
-    core.state = { kind: 'held', sinceMs: core.parts.world.nowMs(), inner };
+    // A switch that follows before the last one ended prolongs the same wait: what waits longest stays in front.
+    const sinceMs = core.state.kind === 'held' ? core.state.sinceMs : core.parts.world.nowMs();
+    core.state = { kind: 'held', sinceMs, inner };
     core.parts.sends.switchStarted();
     // While a planned switch drains, an open transaction may still come to its end on the source.
     if (!turn.planned) core.transaction?.seal(overtakenBy(turn));
@@ -96,7 +98,7 @@ export class ProducerSwitching implements Participant {
       if (isCurrent() || signal.aborted) throw error;
       return;
     }
-    if (limits.releaseJitterMs > 0) {
+    if (isCurrent() && limits.releaseJitterMs > 0) {
       await sleep(world, world.random() * limits.releaseJitterMs, { signal });
     }
   }

@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { HOLD_OVERHEAD_BYTES, HoldBuffer } from '../../src/producer/hold-buffer.js';
+import { ManualWorld } from './support.js';
+
+interface Item {
+  readonly id: number;
+  readonly bytes: number;
+  readonly heldSinceMs: number;
+}
+
+function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
+  world: ManualWorld;
+  held: HoldBuffer<Item>;
+  expired: number[];
+} {
+  const world = new ManualWorld();
+  const expired: number[] = [];
+  const held = new HoldBuffer<Item>({
+    world,
+    maxBytes: Infinity,
+    maxWaitMs: Infinity,
+    ...limits,
+    onTimeout: (item) => void expired.push(item.id),
+  });
+  return { world, held, expired };
+}
+
+describe('the hold buffer', () => {
+  it('charges each item for itself, so that empty ones are bounded as well', () => {
+    const { held } = buffer({ maxBytes: 2 * HOLD_OVERHEAD_BYTES });
+    expect(held.offer({ id: 1, bytes: 0, heldSinceMs: 0 })).toBe(true);
+    expect(held.offer({ id: 2, bytes: 0, heldSinceMs: 0 })).toBe(true);
+    expect(held.offer({ id: 3, bytes: 0, heldSinceMs: 0 })).toBe(false);
+    expect([held.count, held.bytes]).toEqual([2, 2 * HOLD_OVERHEAD_BYTES]);
+  });
+
+  it('accepts an item of exactly the room that is left, and none of one byte more', () => {
+    const { held } = buffer({ maxBytes: HOLD_OVERHEAD_BYTES + 10 });
+    expect(held.offer({ id: 1, bytes: 11, heldSinceMs: 0 })).toBe(false);
+    expect(held.offer({ id: 1, bytes: 10, heldSinceMs: 0 })).toBe(true);
+  });
+
+  it('needs no timer without a time limit, and takes waits longer than a timer can', async () => {
+    const forever = buffer();
+    forever.held.offer({ id: 1, bytes: 0, heldSinceMs: forever.world.nowMs() });
+    expect(forever.world.timers).toEqual([]);
+    const month = 31 * 24 * 3_600_000;
+    const { world, held, expired } = buffer({ maxWaitMs: month });
+    held.offer({ id: 1, bytes: 0, heldSinceMs: world.nowMs() });
+    expect(Math.max(...world.timers.map((timer) => timer.atMs - world.nowMs()))).toBeLessThan(
+      2 ** 31,
+    );
+    await world.advance(month - 1);
+    expect(expired).toEqual([]);
+    await world.advance(1);
+    expect(expired).toEqual([1]);
+  });
+
+  it('times an item that is put back from the beginning of its first wait', async () => {
+    const { world, held, expired } = buffer({ maxWaitMs: 100 });
+    const item = { id: 1, bytes: 0, heldSinceMs: world.nowMs() };
+    await world.advance(60);
+    held.offer({ id: 2, bytes: 0, heldSinceMs: world.nowMs() });
+    held.putBack([item]);
+    await world.advance(40);
+    expect(expired).toEqual([1]);
+    await world.advance(60);
+    expect(expired).toEqual([1, 2]);
+    expect([held.count, held.bytes, world.timers.length]).toEqual([0, 0, 0]);
+  });
+
+  it('behaves as a plain list does, whatever is done to it', async () => {
+    const step = fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.record({ kind: fc.constant('offer' as const), bytes: fc.nat(300) }),
+      },
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant('take' as const), count: fc.nat(5) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('put-back' as const) }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(60) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('take-all' as const) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const maxBytes = 2_000;
+        const maxWaitMs = 100;
+        const { world, held, expired } = buffer({ maxBytes, maxWaitMs });
+        let model: Item[] = [];
+        let taken: Item[] = [];
+        const expectedExpired: number[] = [];
+        const charge = (items: readonly Item[]): number =>
+          items.reduce((sum, item) => sum + item.bytes + HOLD_OVERHEAD_BYTES, 0);
+        let id = 0;
+        for (const one of steps) {
+          switch (one.kind) {
+            case 'offer': {
+              const item = { id: (id += 1), bytes: one.bytes, heldSinceMs: world.nowMs() };
+              const fits = charge(model) + charge([item]) <= maxBytes;
+              expect(held.offer(item)).toBe(fits);
+              if (fits) model.push(item);
+              break;
+            }
+            case 'take':
+              for (let count = 0; count < one.count; count += 1) {
+                const item = held.take();
+                expect(item).toBe(model.shift());
+                if (item !== undefined) taken.push(item);
+              }
+              break;
+            case 'put-back':
+              held.putBack(taken);
+              model = [...taken, ...model];
+              taken = [];
+              break;
+            case 'wait':
+              await world.advance(one.ms);
+              while (model[0] !== undefined && model[0].heldSinceMs + maxWaitMs <= world.nowMs()) {
+                expectedExpired.push(model[0].id);
+                model.shift();
+              }
+              break;
+            case 'take-all':
+              expect(held.takeAll()).toEqual(model);
+              taken = [...taken, ...model];
+              model = [];
+              break;
+          }
+          // What was put back late expires with the next move of the clock.
+          if (one.kind !== 'put-back') expect(expired).toEqual(expectedExpired);
+          expect([held.count, held.bytes]).toEqual([model.length, charge(model)]);
+          expect(world.timers.length).toBeLessThanOrEqual(1);
+          if (model.length > 0) expect(world.timers.length).toBe(1);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('takes a long queue in linear time and keeps no reference to what left', () => {
+    const { held } = buffer();
+    for (let id = 0; id < 100_000; id += 1) held.offer({ id, bytes: 0, heldSinceMs: 0 });
+    for (let id = 0; id < 100_000; id += 1) expect(held.take()?.id).toBe(id);
+    expect(held.take()).toBeUndefined();
+  });
+});

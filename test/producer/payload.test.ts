@@ -1,0 +1,67 @@
+import { Buffer } from 'node:buffer';
+import type { ProducerBatch, ProducerRecord } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { payloadBytes, topicOf, withTimestamps, type Payload } from '../../src/producer/payload.js';
+
+describe('the size of a payload', () => {
+  it('counts keys, values and headers in bytes, strings as UTF-8', () => {
+    const record: ProducerRecord = {
+      topic: 'orders',
+      messages: [
+        { key: 'ä', value: Buffer.from('123') },
+        { key: null, value: null, headers: { one: 'x', two: Buffer.from('yz'), more: ['a', 'b'] } },
+      ],
+    };
+    expect(payloadBytes(record)).toBe(2 + 3 + (3 + 1) + (3 + 2) + (4 + 2));
+    const batch: ProducerBatch = {
+      topicMessages: [
+        { topic: 'a', messages: record.messages },
+        { topic: 'b', messages: [{ value: '1' }] },
+      ],
+    };
+    expect(payloadBytes(batch)).toBe(20 + 1);
+  });
+
+  const junk: unknown[] = [
+    undefined,
+    null,
+    7,
+    {},
+    { messages: 'x' },
+    { messages: [null, 3, { value: undefined, headers: 9 }] },
+    { topicMessages: [null, {}, { messages: [undefined] }] },
+    { topicMessages: 'x' },
+  ];
+  it('never throws: what is wrong with a payload is for kafkajs to say', () => {
+    for (const one of junk) {
+      expect(payloadBytes(one as Payload)).toBe(0);
+      expect(() => withTimestamps(one as Payload, 1)).not.toThrow();
+      expect(topicOf(one as Payload)).toBeUndefined();
+    }
+  });
+});
+
+describe('timestamps for a later cluster', () => {
+  it('are whole milliseconds, also where the clock is finer', () => {
+    const stamped = withTimestamps({ topic: 'a', messages: [{ value: '1' }] }, 17.9);
+    expect(stamped).toEqual({ topic: 'a', messages: [{ value: '1', timestamp: '17' }] });
+  });
+
+  it('are not changed by a second resend', () => {
+    const once = withTimestamps({ topic: 'a', messages: [{ value: '1' }] }, 17);
+    const twice = withTimestamps(once, 99);
+    expect(twice).toEqual(once);
+    expect(
+      'messages' in twice && 'messages' in once && twice.messages[0] === once.messages[0],
+    ).toBe(true);
+  });
+});
+
+describe('the topic of a payload', () => {
+  it('is named where there is exactly one', () => {
+    expect(topicOf({ topic: 'a', messages: [] })).toBe('a');
+    expect(topicOf({ topicMessages: [{ topic: 'a', messages: [] }] })).toBe('a');
+    const two = ['a', 'b'].map((topic) => ({ topic, messages: [] }));
+    expect(topicOf({ topicMessages: two })).toBeUndefined();
+  });
+});

@@ -1,0 +1,632 @@
+import { KafkaJSConnectionError, KafkaJSError, type Message } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import {
+  FailoverClosedError,
+  FailoverHaltedError,
+  FencedError,
+  HoldBufferFullError,
+  HoldTimeoutError,
+  OutcomeUnknownError,
+} from '../../src/errors.js';
+import {
+  answer,
+  connected,
+  FakeSession,
+  openOn,
+  overtake,
+  record,
+  settle,
+  turn,
+  watch,
+  type Harness,
+} from './support.js';
+
+/** What kafkajs says of a send that was written and then fenced (facts/measured.md 3). */
+function fencedConnectError(): Error {
+  return new KafkaJSConnectionError('Failed to connect: fenced', {});
+}
+
+/** Answers everything that the inner producer has now. */
+async function acknowledgeAll(session: FakeSession): Promise<void> {
+  for (;;) {
+    const before = session.inner.calls.length;
+    for (const call of session.inner.calls) call.resolve(answer());
+    await settle();
+    if (session.inner.calls.length === before) return;
+  }
+}
+
+describe('sends during a switch', () => {
+  it('wait, and go to the new cluster in their order', async () => {
+    const h = await connected();
+    await overtake(h);
+    const sends = ['1', '2', '3'].map((value) => watch(h.producer.send(record(value))));
+    expect(h.handle.status()).toMatchObject({ state: 'held', heldCount: 3, inFlightCount: 0 });
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(h.b.inner.values()).toEqual(['1', '2', '3']);
+    expect(sends.map((send) => send.state)).toEqual(['resolved', 'resolved', 'resolved']);
+    expect(h.a.inner.calls.length).toBe(0);
+    expect(h.handle.status()).toMatchObject({ state: 'open', cluster: 'B', switchEpoch: 2 });
+  });
+
+  it('are released behind the first one, which learns the topic, and then within a window', async () => {
+    const h = await connected();
+    await overtake(h);
+    for (let index = 0; index < 100; index += 1) void h.producer.send(record(String(index)));
+    await openOn(h);
+    await settle();
+    expect(h.b.inner.values()).toEqual(['0']);
+    h.b.inner.call('0').resolve(answer());
+    await settle();
+    expect(h.b.inner.calls.length).toBe(1 + 32);
+    h.b.inner.call('7').resolve(answer());
+    await settle();
+    expect(h.b.inner.calls.length).toBe(1 + 33);
+    await acknowledgeAll(h.b);
+    expect(h.b.inner.values()).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+  });
+
+  it('queue behind those that still wait, also while these are being released', async () => {
+    const h = await connected();
+    await overtake(h);
+    void h.producer.send(record('1'));
+    void h.producer.send(record('2'));
+    await openOn(h);
+    void h.producer.send(record('3'));
+    expect(h.b.inner.values()).toEqual(['1']);
+    await acknowledgeAll(h.b);
+    expect(h.b.inner.values()).toEqual(['1', '2', '3']);
+    void h.producer.send(record('4'));
+    expect(h.b.inner.values()).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('go on with the rest where the first one fails, and its caller hears why', async () => {
+    const h = await connected();
+    await overtake(h);
+    const first = watch(h.producer.send(record('1')));
+    const second = watch(h.producer.send(record('2')));
+    await openOn(h);
+    const error = new KafkaJSError('no such topic on B');
+    h.b.inner.call('1').reject(error);
+    await settle();
+    h.b.inner.call('2').resolve(answer());
+    await settle();
+    expect(first.error).toBe(error);
+    expect(second.state).toBe('resolved');
+  });
+
+  it('carry the time at which they were sent, without touching what the user passed', async () => {
+    const h = await connected();
+    await overtake(h);
+    const headers = { trace: 'abc' };
+    const plain = { key: 'k', value: '1', headers };
+    const timed = { value: '2', timestamp: '42' };
+    const mine = { topic: 'orders', acks: 1, messages: [plain, timed] };
+    const calledAtWallMs = h.world.wallMs();
+    void h.producer.send(mine);
+    void h.producer.sendBatch({ topicMessages: [{ topic: 'orders', messages: [plain] }] });
+    await h.world.advance(5_000);
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    const [sent, batch] = h.b.inner.calls.map((call) => call.payload);
+    expect(sent).toEqual({
+      ...mine,
+      messages: [{ ...plain, timestamp: String(calledAtWallMs) }, timed],
+    });
+    const messages: Message[] = sent !== undefined && 'messages' in sent ? sent.messages : [];
+    expect(messages[0]?.headers).toBe(headers);
+    expect(messages[1]).toBe(timed);
+    expect(batch).toEqual({
+      topicMessages: [
+        { topic: 'orders', messages: [{ ...plain, timestamp: String(calledAtWallMs) }] },
+      ],
+    });
+    expect(plain).toEqual({ key: 'k', value: '1', headers: { trace: 'abc' } });
+    expect(mine.messages).toEqual([plain, timed]);
+  });
+
+  it('are refused at once where the buffer is full, and said to be certainly not sent', async () => {
+    const h = await connected({ limits: { holdMaxBytes: 500 } });
+    await overtake(h);
+    const first = watch(h.producer.send(record('x'.repeat(300))));
+    const second = watch(h.producer.send(record('y'.repeat(300))));
+    const third = watch(h.producer.send(record('z'.repeat(300))));
+    await settle();
+    expect(first.state).toBe('pending');
+    expect(second.error).toBeInstanceOf(HoldBufferFullError);
+    expect(third.error).toMatchObject({ code: 'ERR_FAILOVER_HOLD_FULL', topic: 'orders' });
+    expect(h.handle.status()).toMatchObject({ heldCount: 1, refusedCount: 2 });
+    expect(h.eventNames()).toEqual(['producer.held', 'producer.hold-full']);
+  });
+
+  it('are rejected at their own time limit, watched by one timer', async () => {
+    const h = await connected({ limits: { holdMaxWaitMs: 10_000 } });
+    await overtake(h);
+    const early = watch(h.producer.send(record('1')));
+    await h.world.advance(4_000);
+    const late = watch(h.producer.send(record('2')));
+    expect(h.world.timers.length).toBe(1);
+    await h.world.advance(5_999);
+    expect(early.state).toBe('pending');
+    await h.world.advance(1);
+    expect(early.error).toBeInstanceOf(HoldTimeoutError);
+    expect(late.state).toBe('pending');
+    await h.world.advance(4_000);
+    expect(late.error).toMatchObject({ code: 'ERR_FAILOVER_HOLD_TIMEOUT', topic: 'orders' });
+    expect(h.world.timers.length).toBe(0);
+  });
+
+  it('are refused where the user never connected', async () => {
+    const h = await connected();
+    await h.producer.disconnect();
+    h.active.current = undefined;
+    h.active.onRegister = (participant) => participant.hold(turn());
+    void watch(h.producer.connect());
+    await settle();
+    const sent = watch(h.producer.send(record('1')));
+    await settle();
+    expect(sent.error).toMatchObject({ message: 'The producer is disconnected' });
+  });
+
+  it('wait a random part of the jitter before they are released', async () => {
+    const h = await connected({ limits: { releaseJitterMs: 1_000 } });
+    await overtake(h);
+    void h.producer.send(record('1'));
+    h.world.randomValue = 0.25;
+    const attaching = watch(openOn(h));
+    await settle();
+    await h.world.advance(249);
+    expect(h.b.inner.calls.length).toBe(0);
+    await h.world.advance(1);
+    expect(h.b.inner.calls.length).toBe(1);
+    expect(attaching.state).toBe('resolved');
+  });
+
+  it('report the beginning and the end of the wait once per switch', async () => {
+    const h = await connected();
+    h.participant.hold(turn());
+    expect(h.events).toEqual([]);
+    void h.producer.send(record('1'));
+    void h.producer.send(record('2'));
+    h.a.fence();
+    await h.participant.detach(turn());
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    const participant = 'producer-1';
+    expect(h.events).toEqual([
+      { name: 'producer.held', facts: { participant } },
+      { name: 'producer.released', facts: { participant, sendCount: 2, resentCount: 0 } },
+    ]);
+  });
+});
+
+describe('a send that a switch overtakes', () => {
+  it('is acknowledged where its answer came before the fence', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    h.participant.hold(turn());
+    h.a.inner.call('1').resolve(answer());
+    await settle();
+    expect(sent.state).toBe('resolved');
+    h.a.fence();
+    await h.participant.detach(turn());
+    await openOn(h);
+    expect(h.b.inner.calls.length).toBe(0);
+  });
+
+  it('waits with the others where the wire proves that nothing was sent', async () => {
+    const h = await connected({ limits: { onUnknownOutcome: 'reject' } });
+    h.a.wire.produceRequestCount = 7;
+    const sent = watch(h.producer.send(record('1')));
+    await overtake(h);
+    await settle();
+    expect(sent.state).toBe('pending');
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+    expect(h.events.at(-1)?.facts).toMatchObject({ sendCount: 1, resentCount: 0 });
+  });
+
+  it('is resent with the time of its first attempt where it is unknown, which is the default', async () => {
+    const h = await connected();
+    const calledAtWallMs = h.world.wallMs();
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    await h.world.advance(2_000);
+    await overtake(h);
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+    expect(h.b.inner.calls[0]?.payload).toMatchObject({
+      messages: [{ key: 'k', value: '1', timestamp: String(calledAtWallMs) }],
+    });
+    expect(h.events.at(-1)?.facts).toMatchObject({ sendCount: 1, resentCount: 1 });
+  });
+
+  it('is rejected as unknown where the user says so, and where the producer is idempotent', async () => {
+    for (const options of [
+      { limits: { onUnknownOutcome: 'reject' as const } },
+      { config: { idempotent: true } },
+    ]) {
+      const h = await connected(options);
+      const sent = watch(h.producer.send(record('1')));
+      h.a.wire.produceRequestCount += 1;
+      await overtake(h);
+      await settle();
+      expect(sent.error).toBeInstanceOf(OutcomeUnknownError);
+      expect(sent.error).toMatchObject({ cluster: 'A', switchEpoch: 1, topic: 'orders' });
+      expect((sent.error as Error).cause).toBeInstanceOf(FencedError);
+    }
+  });
+
+  it('is resent where an idempotent producer is told to', async () => {
+    const h = await connected({
+      config: { idempotent: true },
+      limits: { onUnknownOutcome: 'resend' },
+    });
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    await overtake(h);
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+  });
+
+  it('never shows the caller the connect error of the fence, before detach or after it', async () => {
+    const h = await connected();
+    const before = watch(h.producer.send(record('1')));
+    const after = watch(h.producer.send(record('2')));
+    h.participant.hold(turn());
+    h.a.fence();
+    h.a.inner.call('1').reject(fencedConnectError());
+    await settle();
+    expect(before.state).toBe('pending');
+    await h.participant.detach(turn());
+    h.a.inner.call('2').reject(fencedConnectError());
+    await settle();
+    expect(after.state).toBe('pending');
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect([before.state, after.state]).toEqual(['resolved', 'resolved']);
+    expect(h.b.inner.values()).toEqual(['1', '2']);
+  });
+
+  it('keeps what kafkajs said as the cause of an unknown outcome', async () => {
+    const h = await connected({ limits: { onUnknownOutcome: 'reject' } });
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    h.participant.hold(turn());
+    const error = fencedConnectError();
+    h.a.inner.call('1').reject(error);
+    await settle();
+    h.a.fence();
+    await h.participant.detach(turn());
+    await settle();
+    expect((sent.error as Error).cause).toBe(error);
+  });
+
+  it('goes in front of what came after it, in the order of the calls', async () => {
+    const h = await connected();
+    void h.producer.send(record('1'));
+    h.a.wire.produceRequestCount += 1;
+    void h.producer.send(record('2'));
+    h.participant.hold(turn());
+    void h.producer.send(record('3'));
+    h.a.fence();
+    await h.participant.detach(turn());
+    void h.producer.send(record('4'));
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(h.b.inner.values()).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('ignores an acknowledgement of the old cluster that comes after detach', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    await overtake(h);
+    h.a.inner.call('1').resolve([{ topicName: 'late', partition: 0, errorCode: 0 }]);
+    await settle();
+    expect(sent.state).toBe('pending');
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.value).toEqual(answer());
+  });
+
+  it('is accepted back although the buffer is full, and nothing new fits', async () => {
+    const h = await connected({ limits: { holdMaxBytes: 0 } });
+    const sent = watch(h.producer.send(record('1')));
+    await overtake(h);
+    const refused = watch(h.producer.send(record('2')));
+    await settle();
+    expect([sent.state, refused.state]).toEqual(['pending', 'rejected']);
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+  });
+
+  it('is said to be unknown, not unsent, where it times out after it may have been written', async () => {
+    const h = await connected({ limits: { holdMaxWaitMs: 1_000 } });
+    const written = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    const unsent = watch(h.producer.send(record('2')));
+    await overtake(h);
+    await h.world.advance(1_000);
+    expect(written.error).toBeInstanceOf(OutcomeUnknownError);
+    expect((written.error as Error).cause).toBeInstanceOf(HoldTimeoutError);
+    expect(unsent.error).toBeInstanceOf(HoldTimeoutError);
+  });
+
+  it('stays unknown where resending it fails', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    await overtake(h);
+    await openOn(h);
+    const error = new KafkaJSError('record too large for B');
+    h.b.inner.call('1').reject(error);
+    await settle();
+    expect(sent.error).toBeInstanceOf(OutcomeUnknownError);
+    expect((sent.error as Error).cause).toBe(error);
+  });
+
+  it('is unknown where the session was not fenced: nothing can be proven of it', async () => {
+    const h = await connected({ limits: { onUnknownOutcome: 'reject' } });
+    const sent = watch(h.producer.send(record('1')));
+    h.participant.hold(turn());
+    await h.participant.detach(turn());
+    await settle();
+    expect(sent.error).toBeInstanceOf(OutcomeUnknownError);
+  });
+
+  it('leaves no unhandled rejection behind, and does not wait for the old inner producer', async () => {
+    const h = await connected();
+    void h.producer.send(record('1'));
+    h.a.inner.automatic = false;
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', onUnhandled);
+    await overtake(h);
+    expect(h.a.inner.disconnects.length).toBe(1);
+    await openOn(h);
+    h.a.inner.call('1').reject(fencedConnectError());
+    h.a.inner.disconnects[0]?.reject(fencedConnectError());
+    await settle();
+    await settle();
+    process.off('unhandledRejection', onUnhandled);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe('a planned switch', () => {
+  it('drains: waits for the sends in flight and holds new ones', async () => {
+    const h = await connected();
+    const first = watch(h.producer.send(record('1')));
+    h.participant.hold(turn({ planned: true }));
+    const drained = watch(h.participant.drain(turn({ planned: true })));
+    void h.producer.send(record('2'));
+    await settle();
+    expect(drained.state).toBe('pending');
+    expect(h.a.inner.values()).toEqual(['1']);
+    h.a.inner.call('1').resolve(answer());
+    await settle();
+    expect([first.state, drained.state]).toEqual(['resolved', 'resolved']);
+  });
+
+  it('ends the draining when the last send in flight fails, and resends that one', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    h.participant.hold(turn({ planned: true }));
+    const drained = watch(h.participant.drain(turn({ planned: true })));
+    h.a.inner.call('1').reject(new KafkaJSError('broker is shutting down'));
+    await settle();
+    expect([sent.state, drained.state]).toEqual(['pending', 'resolved']);
+    h.a.fence();
+    await h.participant.detach(turn({ planned: true }));
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+  });
+
+  it('does not leave the draining pending where the deadline lets detach come first', async () => {
+    const h = await connected();
+    void h.producer.send(record('1'));
+    h.participant.hold(turn({ planned: true }));
+    const drained = watch(h.participant.drain(turn({ planned: true })));
+    h.a.fence();
+    await h.participant.detach(turn({ planned: true }));
+    await settle();
+    expect(drained.state).toBe('resolved');
+  });
+
+  it('goes back to the source in a new epoch where it is rolled back', async () => {
+    const h = await connected();
+    h.participant.hold(turn({ planned: true }));
+    const held = watch(h.producer.send(record('1')));
+    h.a.fence();
+    await h.participant.detach(turn({ planned: true }));
+    // The roll back fences again: detach may come twice.
+    await h.participant.detach(turn({ switchEpoch: 3, from: 'B', to: 'A' }));
+    const again = new FakeSession('A', 3);
+    await openOn(h, again);
+    await acknowledgeAll(again);
+    expect(held.state).toBe('resolved');
+    expect(h.handle.status()).toMatchObject({ state: 'open', cluster: 'A', switchEpoch: 3 });
+  });
+});
+
+describe('opening the new cluster', () => {
+  it('keeps trying to connect until it succeeds', async () => {
+    const h = await connected();
+    await overtake(h);
+    const held = watch(h.producer.send(record('1')));
+    h.b.automatic = false;
+    const attaching = watch(openOn(h));
+    await settle();
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      h.b.inner.connects[attempt]?.reject(new KafkaJSError('refused'));
+      await settle();
+      await h.world.advance(2_000);
+    }
+    expect(h.b.inner.connects.length).toBe(6);
+    expect(attaching.state).toBe('pending');
+    h.b.inner.connects[5]?.resolve();
+    await settle();
+    expect(attaching.state).toBe('resolved');
+    await acknowledgeAll(h.b);
+    expect(held.state).toBe('resolved');
+  });
+
+  it('ends at once when the new session is fenced, and what waits goes on waiting', async () => {
+    const h = await connected();
+    await overtake(h);
+    const held = watch(h.producer.send(record('1')));
+    h.b.automatic = false;
+    const attaching = watch(openOn(h));
+    await settle();
+    const reason = new FencedError('B was fenced');
+    h.participant.hold(turn({ switchEpoch: 3, from: 'B', to: 'A' }));
+    h.b.fence(reason);
+    await settle();
+    expect(attaching.error).toBe(reason);
+    await h.participant.detach(turn({ switchEpoch: 3, from: 'B', to: 'A' }));
+    const again = new FakeSession('A', 3);
+    await openOn(h, again);
+    await acknowledgeAll(again);
+    expect(held.state).toBe('resolved');
+    expect(h.b.inner.calls.length).toBe(0);
+  });
+
+  it('stops releasing when a newer switch takes over, and loses nothing', async () => {
+    const h = await connected();
+    await overtake(h);
+    const sends = ['1', '2', '3'].map((value) => watch(h.producer.send(record(value))));
+    await openOn(h);
+    await settle();
+    expect(h.b.inner.values()).toEqual(['1']);
+    await overtake(h, h.b);
+    h.b.inner.call('1').reject(fencedConnectError());
+    await settle();
+    expect(h.b.inner.values()).toEqual(['1']);
+    const again = new FakeSession('A', 3);
+    await openOn(h, again);
+    await acknowledgeAll(again);
+    expect(again.inner.values()).toEqual(['1', '2', '3']);
+    expect(sends.every((send) => send.state === 'resolved')).toBe(true);
+  });
+
+  it('accepts a participant that never met detach', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    h.participant.hold(turn());
+    h.a.fence();
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(sent.state).toBe('resolved');
+  });
+
+  it('does nothing for a producer that disconnected in the middle of the switch', async () => {
+    const h = await connected();
+    await overtake(h);
+    const held = watch(h.producer.send(record('1')));
+    await h.producer.disconnect();
+    expect(held.error).toBeInstanceOf(FailoverClosedError);
+    await h.participant.detach(turn());
+    await openOn(h);
+    expect(h.b.inners.length).toBe(0);
+    expect(h.handle.status().state).toBe('idle');
+  });
+
+  it('gives back an inner producer whose connect succeeds after disconnect', async () => {
+    const h = await connected();
+    await overtake(h);
+    h.b.automatic = false;
+    const attaching = watch(openOn(h));
+    await settle();
+    const disconnecting = watch(h.producer.disconnect());
+    h.b.inner.disconnects[0]?.resolve();
+    await settle();
+    expect(disconnecting.state).toBe('resolved');
+    const before = h.b.inner.disconnects.length;
+    h.b.inner.connects[0]?.resolve();
+    await settle();
+    expect(attaching.state).toBe('resolved');
+    expect(h.b.inner.disconnects.length).toBe(before + 1);
+    expect(h.handle.status().state).toBe('idle');
+  });
+
+  it('stops trying to connect after disconnect', async () => {
+    const h = await connected();
+    await overtake(h);
+    h.b.automatic = false;
+    const attaching = watch(openOn(h));
+    await settle();
+    const disconnecting = watch(h.producer.disconnect());
+    h.b.inner.disconnects[0]?.resolve();
+    await settle();
+    h.b.inner.connects[0]?.reject(new KafkaJSError('refused'));
+    await h.world.advance(60_000);
+    expect(h.b.inner.connects.length).toBe(1);
+    expect([attaching.state, disconnecting.state]).toEqual(['resolved', 'resolved']);
+  });
+});
+
+describe('a halt', () => {
+  async function halted(): Promise<{
+    h: Harness;
+    error: Error;
+    sends: ReturnType<typeof watch>[];
+  }> {
+    const h = await connected();
+    const unsent = watch(h.producer.send(record('1')));
+    h.participant.hold(turn());
+    const held = watch(h.producer.send(record('2')));
+    const error = new FailoverHaltedError('wrong cluster');
+    h.active.current = undefined;
+    h.a.fence();
+    h.participant.halt(error);
+    await settle();
+    return { h, error, sends: [unsent, held] };
+  }
+
+  it('rejects what waits and what was certainly not sent with the reason itself', async () => {
+    const { h, error, sends } = await halted();
+    for (const send of sends) expect(send.error).toBe(error);
+    await expect(h.producer.send(record('4'))).rejects.toBe(error);
+    await expect(h.producer.connect()).rejects.toBe(error);
+    expect(h.handle.status()).toMatchObject({ state: 'halted', inFlightCount: 0, heldCount: 0 });
+  });
+
+  it('reports a send that may have been written as unknown', async () => {
+    const h = await connected();
+    const inFlight = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    h.a.fence();
+    h.participant.halt(new FailoverHaltedError('wrong cluster'));
+    await settle();
+    expect(inFlight.error).toBeInstanceOf(OutcomeUnknownError);
+  });
+
+  it('reports a held send that may have been written before as unknown', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    h.a.wire.produceRequestCount += 1;
+    await overtake(h);
+    const error = new FailoverHaltedError('wrong cluster');
+    h.participant.halt(error);
+    await settle();
+    expect(sent.error).toBeInstanceOf(OutcomeUnknownError);
+    expect((sent.error as Error).cause).toBe(error);
+  });
+
+  it('ends with the next switch', async () => {
+    const { h } = await halted();
+    h.participant.hold(turn());
+    const held = watch(h.producer.send(record('5')));
+    await h.participant.detach(turn());
+    await openOn(h);
+    await acknowledgeAll(h.b);
+    expect(held.state).toBe('resolved');
+  });
+});
