@@ -1,0 +1,122 @@
+import type { Assigner, GroupMemberAssignment, PartitionAssigner } from 'kafkajs';
+import { kafka } from '../kafkajs.js';
+import type { LogicalTopic } from '../replication/topic-names.js';
+
+/** @internal How the physical topics of a group are dealt out: one of each logical topic, the others follow it. */
+export interface Representatives {
+  /** What the user's assigner is asked to deal out. */
+  readonly topics: readonly string[];
+  /** The other logs of each of them. */
+  readonly siblings: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Chooses one physical topic for each logical one: that with the most partitions, so that every logical partition is
+ * dealt out. Pure.
+ *
+ * @internal
+ */
+export function chooseRepresentatives(
+  topics: readonly string[],
+  logical: readonly LogicalTopic[],
+  partitionCount: (topic: string) => number,
+): Representatives {
+  const groupOf = new Map<string, string>();
+  for (const { topic, logs } of logical) for (const { name } of logs) groupOf.set(name, topic);
+  const groups = new Map<string, string[]>();
+  for (const topic of topics) {
+    const group = groupOf.get(topic) ?? topic;
+    groups.set(group, [...(groups.get(group) ?? []), topic]);
+  }
+  const siblings = new Map<string, readonly string[]>();
+  const chosen: string[] = [];
+  for (const names of groups.values()) {
+    // The order of the names decides between equals, so that every leader chooses alike.
+    const [first, ...others] = [...names].sort(
+      (a, b) => partitionCount(b) - partitionCount(a) || (a < b ? -1 : 1),
+    );
+    if (first === undefined) continue;
+    chosen.push(first);
+    if (others.length > 0) siblings.set(first, others);
+  }
+  return { topics: chosen, siblings };
+}
+
+/**
+ * Gives each member, beside what it was assigned, the same partitions of the sibling topics. Pure.
+ *
+ * @internal
+ */
+export function withSiblings(
+  assignment: Readonly<Record<string, readonly number[]>>,
+  siblings: Representatives['siblings'],
+  partitionCount: (topic: string) => number,
+): Record<string, number[]> {
+  const complete: Record<string, number[]> = {};
+  for (const [topic, partitions] of Object.entries(assignment)) {
+    complete[topic] = [...partitions];
+    for (const sibling of siblings.get(topic) ?? []) {
+      const count = partitionCount(sibling);
+      const shared = partitions.filter((partition) => partition < count);
+      if (shared.length > 0) complete[sibling] = shared;
+    }
+  }
+  return complete;
+}
+
+/** @internal What a wrapped assigner asks its inner consumer. */
+export interface AssignerGuard {
+  /** The logical topics of the subscription in force. */
+  topics(): readonly LogicalTopic[];
+  /**
+   * Throws where the inner consumer was given up. kafkajs asks each assigner for its protocol in every join, so this is
+   * the place where a consumer that was stopped while joining (kafkajs issue 1639) is kept from joining after all.
+   */
+  assertInUse(): void;
+}
+
+/**
+ * Wraps a user's assigner so that every log of a logical partition (`orders-0` and `A.orders-0`) goes to the same member.
+ * The name stays: members with and without the wrapper understand each other. Where no topic has two logs the user's
+ * assigner works as it is.
+ *
+ * @internal
+ */
+export function siblingsTogether(
+  assigner: PartitionAssigner,
+  guard: AssignerGuard,
+): PartitionAssigner {
+  return (config) => {
+    const inner: Assigner = assigner(config);
+    const partitionCount = (topic: string): number =>
+      config.cluster.findTopicPartitionMetadata(topic).length;
+    return {
+      name: inner.name,
+      version: inner.version,
+      protocol(subscription) {
+        guard.assertInUse();
+        return inner.protocol(subscription);
+      },
+      async assign({ members, topics }) {
+        guard.assertInUse();
+        const chosen = chooseRepresentatives(topics, guard.topics(), partitionCount);
+        if (chosen.siblings.size === 0) return inner.assign({ members, topics });
+        const assigned = await inner.assign({ members, topics: [...chosen.topics] });
+        return assigned.map((one) => completed(one, chosen.siblings, partitionCount));
+      },
+    };
+  };
+}
+
+function completed(
+  { memberId, memberAssignment }: GroupMemberAssignment,
+  siblings: Representatives['siblings'],
+  partitionCount: (topic: string) => number,
+): GroupMemberAssignment {
+  const { MemberAssignment } = kafka.AssignerProtocol;
+  const decoded = MemberAssignment.decode(memberAssignment);
+  if (decoded === null) return { memberId, memberAssignment };
+  const { version, userData } = decoded;
+  const assignment = withSiblings(decoded.assignment, siblings, partitionCount);
+  return { memberId, memberAssignment: MemberAssignment.encode({ version, assignment, userData }) };
+}

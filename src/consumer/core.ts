@@ -1,0 +1,271 @@
+import type { ConsumerConfig, InstrumentationEvent, Logger, RetryOptions } from 'kafkajs';
+import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterSession } from '../cluster/session.js';
+import type { EventSink } from '../events.js';
+import { InstrumentationRelay } from '../instrumentation.js';
+import type { ConsumerLimits } from '../options.js';
+import type { ReplicationPolicy } from '../replication/policy.js';
+import type { ActiveCluster } from '../switch/active.js';
+import type { SwitchTurn } from '../switch/participant.js';
+import { untilAborted } from '../wait.js';
+import type { World } from '../world.js';
+import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
+import { deferred, type Deferred } from './deferred.js';
+import type { InnerConsumerHost } from './inner-config.js';
+import { InnerConsumer } from './inner-consumer.js';
+import { PartitionLocks } from './locks.js';
+import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
+import { Pauses } from './pauses.js';
+import type { CarriedProgress } from './progress.js';
+import { Script } from './script.js';
+import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
+
+/** @internal What a consumer is made of. */
+export interface FailoverConsumerParts {
+  /** Names it in events and reports, for example `consumer-billing-1`. */
+  readonly id: string;
+  /** The user's own. Every inner consumer gets a copy. */
+  readonly config: ConsumerConfig;
+  readonly limits: ConsumerLimits;
+  readonly world: World;
+  readonly events: EventSink;
+  readonly active: ActiveCluster;
+  /** The root logger. */
+  readonly logger: Logger;
+  /** Alias of the preferred cluster: only there may a subscription create a topic, if the user's config allows it. */
+  readonly homeCluster: string;
+  readonly policy: ReplicationPolicy;
+  readonly aliases: readonly string[];
+  access(alias: string): ClusterAccess;
+  /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */
+  readonly kafkaRetry?: RetryOptions | undefined;
+}
+
+/** @internal What the core tells those who act on it. */
+export interface CoreListener {
+  /** kafkajs gave up on the consumer that runs. Answers whether it is started again. */
+  onDied(inner: InnerConsumer, error: Error): boolean;
+  /** The group knows topics that this member has not found. */
+  onUnknownTopics(inner: InnerConsumer): void;
+  /** True while user listeners must not disturb: what they throw is reported instead. */
+  isOpening(): boolean;
+}
+
+/**
+ * What the parts of a consumer share: what the user asked for, the inner consumer in force, and how to make the next one.
+ *
+ * @internal
+ */
+export class ConsumerCore {
+  readonly parts: FailoverConsumerParts;
+  readonly script: Script = new Script();
+  readonly pauses: Pauses = new Pauses();
+  readonly older: OlderDeliveries = new OlderDeliveries();
+  readonly relay: InstrumentationRelay;
+  /** The inner consumer in force. During a switch the old one: its progress is wanted. */
+  inner: InnerConsumer | undefined;
+  /** kafkajs's own end of the consumer that was stopped last. */
+  closing: Promise<void> = Promise.resolve();
+  /** True from `connect()` to `disconnect()`. */
+  isConnected = false;
+  /** One `run()` that was not ended by `stop()`, a crash or `disconnect()`. */
+  intent: object | undefined;
+  /** The switch under way, from `hold` to `attach`. */
+  turn: SwitchTurn | undefined;
+  halted: Error | undefined;
+  /** Seeks made after `run()` was called, before there was anything to seek in. */
+  readonly seeks: (HandedBackOffset & { readonly offset: string })[] = [];
+  /** The epoch in which this consumer first ran. */
+  firstEpoch: number | undefined;
+  /** The epoch in which it started with a plan: its group is a failed-over one and must not skip. */
+  plannedEpoch: number | undefined;
+  readonly #locks = new PartitionLocks();
+  readonly #listener: CoreListener;
+  readonly #died = new WeakMap<InnerConsumer, boolean>();
+  /** Inner consumers that were not asked for by the user just now: their CONNECT is not the user's. */
+  readonly #quiet = new WeakSet<InnerConsumer>();
+  #wake: Deferred<void> = deferred<void>();
+
+  constructor(parts: FailoverConsumerParts, listener: CoreListener) {
+    this.parts = parts;
+    this.#listener = listener;
+    this.relay = new InstrumentationRelay({
+      events: { ...CONSUMER_EVENTS },
+      client: 'consumer',
+      contained: () => this.turn !== undefined || this.halted !== undefined || listener.isOpening(),
+      onListenerFailed: (event, error) => parts.events.emit('listener.failed', { event, error }),
+      map: (event) => this.#map(event),
+    });
+  }
+
+  get groupId(): string {
+    return this.parts.config.groupId;
+  }
+
+  /** Wakes those who wait for a session: there is one, or there will be none. */
+  wakeUp(): void {
+    this.#wake.resolve();
+    this.#wake = deferred<void>();
+  }
+
+  /**
+   * The session to work with; waits for the end of a switch.
+   *
+   * @param isWanted - asked again after every wait; false ends it with undefined.
+   * @throws what `halt` said, or why no first cluster could be chosen.
+   */
+  async sessionInForce(isWanted: () => boolean): Promise<ClusterSession | undefined> {
+    await this.parts.active.started();
+    for (;;) {
+      if (this.halted !== undefined) throw this.halted;
+      if (!isWanted()) return undefined;
+      const session = this.turn === undefined ? this.parts.active.session() : undefined;
+      if (session !== undefined && !session.signal.aborted) return session;
+      await this.#wake.promise;
+    }
+  }
+
+  /**
+   * Does something with the inner consumer of the session in force; again with the next one where a switch overtakes it.
+   *
+   * @returns undefined where it was not wanted any more.
+   */
+  async withInner<T>(
+    isWanted: () => boolean,
+    work: (inner: InnerConsumer) => Promise<T>,
+  ): Promise<T | undefined> {
+    for (;;) {
+      const session = await this.sessionInForce(isWanted);
+      if (session === undefined) return undefined;
+      try {
+        return await untilAborted(session.signal, work(this.innerOf(session)));
+      } catch (error) {
+        if (!session.signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** The inner consumer of this session, made where there is none that can be used. */
+  innerOf(session: ClusterSession): InnerConsumer {
+    const { inner } = this;
+    if (inner?.session === session && !inner.isRetired) return inner;
+    const fresh = this.makeInner(session);
+    this.adopt(fresh, { isQuiet: this.isConnected });
+    return fresh;
+  }
+
+  makeInner(session: ClusterSession, carried: readonly CarriedProgress[] = []): InnerConsumer {
+    const { parts, pauses, older } = this;
+    const { config, world, kafkaRetry, homeCluster, events, id } = parts;
+    const host: InnerConsumerHost = {
+      pause: (topic, partition) => this.pausePartition(topic, partition),
+      onDied: (inner, error) => this.#onDied(inner, error),
+      onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
+      onJoined: (inner) => this.#quiet.delete(inner),
+      onOffsetRefused: (error) =>
+        events.emit('consumer.offset-refused', { participant: id, error }),
+    };
+    return new InnerConsumer({
+      session,
+      access: parts.access(session.alias),
+      config,
+      mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
+      restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,
+      world,
+      locks: this.#locks,
+      older,
+      pauses,
+      host,
+      carried,
+    });
+  }
+
+  /** This inner consumer is the one in force, and the one whose events the user hears. */
+  adopt(inner: InnerConsumer, { isQuiet }: { isQuiet: boolean }): void {
+    const before = this.inner;
+    if (before !== undefined && before.session !== inner.session) before.supersede();
+    this.inner = inner;
+    if (isQuiet) this.#quiet.add(inner);
+    this.relay.attach(inner.consumer);
+  }
+
+  /**
+   * False once the service has left the cluster it began with, or where its group came from another one: from then on
+   * nothing is created and nothing is skipped.
+   */
+  isFirstEpoch({ switchEpoch }: ClusterSession): boolean {
+    return this.plannedEpoch !== switchEpoch && (this.firstEpoch ?? switchEpoch) === switchEpoch;
+  }
+
+  /** What the subscriptions mean on this session's cluster, now. */
+  async resolve(session: ClusterSession): Promise<ResolvedSubscription> {
+    const { access, aliases, policy, config, homeCluster } = this.parts;
+    const isFirstEpoch = this.isFirstEpoch(session);
+    return resolveSubscription(
+      this.script.subscriptions,
+      { alias: session.alias, aliases, policy, topics: await access(session.alias).topics() },
+      {
+        isFirstEpoch,
+        mayCreate:
+          isFirstEpoch && session.alias === homeCluster && (config.allowAutoTopicCreation ?? true),
+      },
+    );
+  }
+
+  /** Pauses one logical partition; the answer resumes it, also after a switch. */
+  pausePartition(topic: string, partition: number): () => void {
+    const list = [{ topic, partitions: [partition] }];
+    this.pauses.pause(list);
+    this.inner?.applyPause('pause', list);
+    return () => {
+      this.pauses.resume(list);
+      this.inner?.applyPause('resume', list);
+    };
+  }
+
+  /** Tells the user's listeners what the wrapper itself knows. */
+  emit(eventName: string, payload: unknown): void {
+    this.relay.emit(eventName, payload, this.parts.world.wallMs());
+  }
+
+  #onDied(inner: InnerConsumer, error: Error): void {
+    if (inner === this.inner) this.#died.set(inner, this.#listener.onDied(inner, error));
+  }
+
+  /** What the user hears of an inner consumer. Of one that a switch or `stop()` has ended: nothing of its end. */
+  #map(event: InstrumentationEvent<unknown>): InstrumentationEvent<unknown> | undefined {
+    const { inner } = this;
+    if (inner === undefined || inner.gate.isOver) return undefined;
+    const isHeld = !inner.gate.passesResults;
+    switch (event.type) {
+      case CONSUMER_EVENTS.CONNECT:
+        return isHeld || this.#quiet.has(inner) ? undefined : event;
+      case CONSUMER_EVENTS.STOP:
+      case CONSUMER_EVENTS.DISCONNECT:
+        return isHeld || inner.isStopping ? undefined : event;
+      case CONSUMER_EVENTS.REBALANCING:
+        return isHeld ? undefined : event;
+      case CONSUMER_EVENTS.GROUP_JOIN:
+        return isHeld ? undefined : underOriginalNames(event, inner.names);
+      case CONSUMER_EVENTS.CRASH:
+        return isHeld || inner.isStopping ? undefined : this.#crash(event, inner);
+      default:
+        return underOriginalNames(event, inner.names);
+    }
+  }
+
+  #crash(
+    event: InstrumentationEvent<unknown>,
+    inner: InnerConsumer,
+  ): InstrumentationEvent<unknown> {
+    if (this.#died.get(inner) !== true) return event;
+    const { payload } = event;
+    if (typeof payload !== 'object' || payload === null) return event;
+    return {
+      id: event.id,
+      type: event.type,
+      timestamp: event.timestamp,
+      payload: { ...payload, restart: true },
+    };
+  }
+}

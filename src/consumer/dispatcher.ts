@@ -1,0 +1,239 @@
+import type {
+  ConsumerRunConfig,
+  EachBatchHandler,
+  EachBatchPayload,
+  EachMessageHandler,
+  EachMessagePayload,
+} from 'kafkajs';
+import type { SourcePosition } from '../position/plan.js';
+import type { World } from '../world.js';
+import type { Gate } from './gate.js';
+import { Lane } from './lane.js';
+import type { PartitionLock, PartitionLocks } from './locks.js';
+import type { LogFacts, OlderDeliveries } from './offsets.js';
+import { batchPayload, type BatchDesk } from './payload.js';
+import type { CarriedProgress } from './progress.js';
+import type { TopicNames } from './subscription.js';
+import type { FailoverConsumerRunConfig, FailoverEachMessagePayload } from './types.js';
+
+/** @internal What a dispatcher is made of. */
+export interface DispatcherParts {
+  readonly cluster: string;
+  readonly switchEpoch: number;
+  readonly run: FailoverConsumerRunConfig;
+  readonly names: TopicNames;
+  readonly gate: Gate;
+  readonly locks: PartitionLocks;
+  readonly world: World;
+  /** How often a handler that waits for its turn shows that its member lives, in milliseconds. */
+  readonly heartbeatIntervalMs: number;
+  readonly desk: BatchDesk;
+  pause(topic: string, partition: number): () => void;
+}
+
+/**
+ * Stands between kafkajs and the user's handlers: original names, one handler at a time for one logical partition,
+ * nothing new while the gate is closed, and how far each partition was handled.
+ *
+ * The hot path (`eachMessage`, one log) makes one payload object per message and no promise: the user's own promise goes
+ * back to kafkajs, and is looked at again only when a switch wants to know whether it ended well.
+ *
+ * @internal
+ */
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #lanes = new Map<string, Lane[]>();
+  #last: Lane | undefined;
+
+  constructor(parts: DispatcherParts, carried: readonly CarriedProgress[] = []) {
+    this.#parts = parts;
+    for (const one of carried) {
+      this.laneOf(one.physicalTopic, one.partition).progress.continues(one);
+    }
+  }
+
+  /** The run config for kafkajs: a fresh object each time, because instrumentation writes into it. */
+  runConfig(): ConsumerRunConfig {
+    const { eachMessage, eachBatch, ...rest } = this.#parts.run;
+    return {
+      ...rest,
+      ...(eachMessage ? { eachMessage: this.#eachMessage(eachMessage) } : {}),
+      ...(eachBatch ? { eachBatch: this.#eachBatch(eachBatch) } : {}),
+    };
+  }
+
+  #eachMessage(
+    handler: (payload: FailoverEachMessagePayload) => Promise<void>,
+  ): EachMessageHandler {
+    const { gate } = this.#parts;
+    const call = (lane: Lane, { message, heartbeat }: EachMessagePayload): Promise<void> => {
+      const { offset } = message;
+      lane.beat = heartbeat;
+      lane.progress.delivers(offset, offset);
+      const outcome = handler({
+        topic: lane.topic,
+        partition: lane.partition,
+        message,
+        heartbeat: lane.heartbeat,
+        pause: lane.pause,
+        physicalTopic: lane.physicalTopic,
+        cluster: lane.cluster,
+        switchEpoch: lane.switchEpoch,
+      });
+      lane.progress.outcome = outcome;
+      return outcome;
+    };
+    return (payload) => {
+      if (!gate.isOpen) return gate.refuse();
+      const lane = this.laneOf(payload.topic, payload.partition);
+      if (lane.lock === undefined) return call(lane, payload);
+      return this.#inTurn(lane.lock, payload, () => call(lane, payload));
+    };
+  }
+
+  #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
+    const { gate, desk, run } = this.#parts;
+    const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
+      const { batch, heartbeat } = payload;
+      lane.beat = heartbeat;
+      const last = batch.lastOffset();
+      lane.progress.delivers(batch.firstOffset() ?? last, last);
+      lane.progress.endCoversAll = run.eachBatchAutoResolve ?? true;
+      const outcome = handler(batchPayload(lane, payload, desk));
+      lane.progress.outcome = outcome;
+      await outcome;
+      // In a switch kafkajs must not resolve the whole batch: its handler may have left it early.
+      if (!gate.passesResults) await gate.refuse();
+    };
+    return (payload) => {
+      if (!gate.isOpen) return gate.refuse();
+      const lane = this.laneOf(payload.batch.topic, payload.batch.partition);
+      if (lane.lock === undefined) return call(lane, payload);
+      return this.#inTurn(lane.lock, payload, () => call(lane, payload));
+    };
+  }
+
+  async #inTurn(
+    lock: PartitionLock,
+    { heartbeat }: Pick<EachMessagePayload, 'heartbeat'>,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { gate, world, heartbeatIntervalMs } = this.#parts;
+    await lock.acquire({ world, paceMs: heartbeatIntervalMs, heartbeat, gate });
+    if (!gate.isOpen) {
+      lock.release();
+      return gate.refuse();
+    }
+    try {
+      await work();
+    } finally {
+      lock.release();
+    }
+  }
+
+  laneOf(physicalTopic: string, partition: number): Lane {
+    const last = this.#last;
+    if (
+      last !== undefined &&
+      last.partition === partition &&
+      last.physicalTopic === physicalTopic
+    ) {
+      return last;
+    }
+    const lanes = this.#lanes.get(physicalTopic);
+    const lane = lanes?.[partition] ?? this.#makeLane(physicalTopic, partition);
+    this.#last = lane;
+    return lane;
+  }
+
+  #makeLane(physicalTopic: string, partition: number): Lane {
+    const { names, locks, run, pause, ...rest } = this.#parts;
+    const topic = names.originalOf(physicalTopic);
+    const mayOverlap =
+      names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
+    const lane = new Lane({
+      ...rest,
+      topic,
+      physicalTopic,
+      partition,
+      lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
+      pause,
+    });
+    const lanes = this.#lanes.get(physicalTopic) ?? [];
+    lanes[partition] = lane;
+    this.#lanes.set(physicalTopic, lanes);
+    return lane;
+  }
+
+  *#all(): Generator<Lane> {
+    // Lists are sparse: a member has some of the partitions.
+    for (const lanes of this.#lanes.values()) for (const lane of lanes) if (lane) yield lane;
+  }
+
+  /** Resolves when every handler that was called has ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#all()].map((lane) => lane.progress.ended()));
+  }
+
+  /** A join ended with this assignment, by physical names. */
+  assigned(assignment: Readonly<Record<string, readonly number[]>>): void {
+    for (const lane of this.#all()) {
+      if (assignment[lane.physicalTopic]?.includes(lane.partition) === true) {
+        lane.progress.rejoined();
+      } else lane.progress.revoked();
+    }
+  }
+
+  /** Next offset to handle of each partition that this member has; with `autoCommit: false` what the user committed. */
+  positions(): readonly SourcePosition[] {
+    const isAutoCommit = this.#parts.run.autoCommit ?? true;
+    const positions: SourcePosition[] = [];
+    for (const { physicalTopic, partition, progress } of this.#all()) {
+      const offset = isAutoCommit ? progress.handled() : progress.committed;
+      if (offset !== undefined) positions.push({ physicalTopic, partition, offset });
+    }
+    return positions;
+  }
+
+  /** What was handled and is not committed yet, where kafkajs commits by itself. */
+  uncommitted(): readonly SourcePosition[] {
+    if (this.#parts.run.autoCommit === false) return [];
+    const positions: SourcePosition[] = [];
+    for (const { physicalTopic, partition, progress } of this.#all()) {
+      const offset = progress.handled();
+      const from = progress.committed ?? progress.delivered()?.first;
+      if (offset !== undefined && from !== undefined && offset > from) {
+        positions.push({ physicalTopic, partition, offset });
+      }
+    }
+    return positions;
+  }
+
+  factsOf(physicalTopic: string, partition: number): LogFacts {
+    const progress = this.#lanes.get(physicalTopic)?.[partition]?.progress;
+    return {
+      physicalTopic,
+      delivered: progress?.delivered(),
+      committed: progress?.committed,
+    };
+  }
+
+  carry(): readonly CarriedProgress[] {
+    return [...this.#all()].map((lane) => lane.progress.carry());
+  }
+
+  /** The epoch is over: keeps what was delivered in it, and the locks of handlers that still run. */
+  retire(older: OlderDeliveries): void {
+    const { cluster, locks } = this.#parts;
+    for (const { topic, physicalTopic, partition, progress, lock } of this.#all()) {
+      const delivered = progress.delivered();
+      if (delivered !== undefined) {
+        older.add({ cluster, topic, physicalTopic, partition }, delivered);
+      }
+      if (progress.mayRun) {
+        const isHolder = lock !== undefined;
+        locks.of(topic, partition).leftOver(progress.ended(), { isHolder });
+      }
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import type { ConsumerConfig, GroupDescription } from 'kafkajs';
+import { FailoverClosedError } from '../errors.js';
+import type { InstrumentationRelay } from '../instrumentation.js';
+import { kafka } from '../kafkajs.js';
+import type { Participant } from '../switch/participant.js';
+import { untilAborted, untilDeadline } from '../wait.js';
+import { CONSUMER_EVENTS } from './consumer-events.js';
+import { ConsumerCore, type FailoverConsumerParts } from './core.js';
+import { ConsumerRunning } from './running.js';
+import { readSubscription } from './script.js';
+import { ConsumerSwitching } from './switching.js';
+import type { FailoverKafkaConsumer } from './types.js';
+import { UserOffsets } from './user-offsets.js';
+
+/**
+ * A consumer, seen by an operator.
+ *
+ * @public
+ */
+export interface ConsumerStatus {
+  readonly id: string;
+  readonly groupId: string;
+  /** `idle`: not running. `joining`: on its way into the group. `held`: a switch is under way. */
+  readonly state: 'idle' | 'joining' | 'running' | 'held' | 'halted';
+  /** Alias of the cluster that its inner consumer belongs to; undefined where it has none. */
+  readonly cluster: string | undefined;
+  /** The activation that its inner consumer belongs to; undefined where it has none. */
+  readonly switchEpoch: number | undefined;
+  /** Partitions that this member was assigned, by original topic. */
+  readonly assignment: Readonly<Record<string, readonly number[]>>;
+  /** The topics that it reads, by their names on its cluster. */
+  readonly physicalTopics: readonly string[];
+}
+
+/** @internal A consumer, as the composition root has it. */
+export interface FailoverConsumer {
+  /** What the user gets: kafkajs's own surface and nothing else, with methods that need no `this`. */
+  readonly consumer: FailoverKafkaConsumer;
+  /** What the coordinator moves. It registers itself when it is first used and takes its leave at `disconnect()`. */
+  readonly participant: Participant;
+  status(): ConsumerStatus;
+  /** Disconnects, bounded. Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+/** Longest wait of `close()` for running handlers and for kafkajs, in milliseconds. */
+const CLOSE_MAX_MS = 30_000;
+
+/**
+ * Makes a consumer that outlives its cluster: kafkajs's consumer in front, one inner kafkajs consumer per epoch behind.
+ *
+ * @throws KafkaJSNonRetriableError for a config that kafkajs refuses at once.
+ * @internal
+ */
+export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverConsumer {
+  checkConfig(parts.config);
+  const running = new ConsumerRunning();
+  const core = new ConsumerCore(parts, running);
+  running.core = core;
+  const participant = new ConsumerSwitching(core, running);
+  const membership = new Membership(core, running, participant);
+  return {
+    consumer: surfaceOf(core, running, membership),
+    participant,
+    status: () => statusOf(core, running),
+    close: () => membership.close(),
+  };
+}
+
+/** kafkajs checks these where the consumer is made (`src/consumer/index.js`), in these words. */
+function checkConfig({
+  groupId,
+  heartbeatInterval = 3_000,
+  sessionTimeout = 30_000,
+}: ConsumerConfig): void {
+  if (!groupId) {
+    throw new kafka.KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.');
+  }
+  if (heartbeatInterval >= sessionTimeout) {
+    throw new kafka.KafkaJSNonRetriableError(
+      `Consumer heartbeatInterval (${heartbeatInterval}) must be lower than sessionTimeout (${sessionTimeout}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
+    );
+  }
+}
+
+function surfaceOf(
+  core: ConsumerCore,
+  running: ConsumerRunning,
+  membership: Membership,
+): FailoverKafkaConsumer {
+  const { relay, groupId } = core;
+  const logger = core.parts.logger.namespace('Consumer');
+  const offsets = new UserOffsets(core, () => running.isStopping);
+  const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
+  return {
+    connect: () => membership.connect(),
+    disconnect: () => membership.disconnect(),
+    subscribe: (subscription) => membership.subscribe(subscription),
+    stop: () => running.stop(),
+    async run(config = {}) {
+      if (core.intent !== undefined) {
+        logger.warn('consumer#run was called, but the consumer is already running', { groupId });
+        return;
+      }
+      membership.enter();
+      await running.run(config);
+    },
+    commitOffsets: (topicPartitions) => offsets.commit(topicPartitions),
+    seek: (topicPartitionOffset) => offsets.seek(topicPartitionOffset),
+    describeGroup: () => membership.describeGroup(),
+    pause: (topics) => offsets.pause(topics),
+    paused: () => offsets.paused(),
+    resume: (topics) => offsets.resume(topics),
+    on: on as FailoverKafkaConsumer['on'],
+    events: CONSUMER_EVENTS,
+    logger: () => logger,
+  };
+}
+
+/** The user's side of a consumer's life, but for running: `connect`, `subscribe`, `disconnect`. */
+class Membership {
+  readonly #core: ConsumerCore;
+  readonly #running: ConsumerRunning;
+  readonly #participant: Participant;
+  /** Grows with every `disconnect()`: a call from before it must not open anything after it. */
+  #leaveCount = 0;
+
+  constructor(core: ConsumerCore, running: ConsumerRunning, participant: Participant) {
+    this.#core = core;
+    this.#running = running;
+    this.#participant = participant;
+  }
+
+  /** Takes part in switches from now on. */
+  enter(): void {
+    this.#core.parts.active.register(this.#participant);
+  }
+
+  async connect(): Promise<void> {
+    const core = this.#core;
+    this.enter();
+    const leaveCount = this.#leaveCount;
+    try {
+      await core.withInner(
+        () => leaveCount === this.#leaveCount,
+        (inner) => inner.consumer.connect(),
+      );
+    } catch (error) {
+      this.#leaveUnlessUsed();
+      throw error;
+    }
+    if (leaveCount !== this.#leaveCount) {
+      throw new FailoverClosedError('connect() was overtaken by disconnect()');
+    }
+    core.isConnected = true;
+  }
+
+  #leaveUnlessUsed(): void {
+    const { isConnected, intent, parts } = this.#core;
+    if (!isConnected && intent === undefined) parts.active.unregister(this.#participant);
+  }
+
+  /** As kafkajs: refused while running, and by a cluster that does not have the topic. */
+  async subscribe(input: Parameters<FailoverKafkaConsumer['subscribe']>[0]): Promise<void> {
+    const core = this.#core;
+    if (core.intent !== undefined) {
+      throw new kafka.KafkaJSNonRetriableError(
+        'Cannot subscribe to topic while consumer is running',
+      );
+    }
+    const subscription = readSubscription(input);
+    core.script.subscribe(subscription);
+    // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
+    const session = core.turn === undefined ? core.parts.active.session() : undefined;
+    if (session === undefined) return;
+    try {
+      await core.innerOf(session).subscribe(await core.resolve(session));
+    } catch (error) {
+      if (session.signal.aborted) return;
+      core.script.unsubscribe(subscription);
+      throw error;
+    }
+  }
+
+  async describeGroup(): Promise<GroupDescription> {
+    const core = this.#core;
+    const leaveCount = this.#leaveCount;
+    await this.#running.settled();
+    const description = await core.withInner(
+      () => leaveCount === this.#leaveCount,
+      async (inner) => {
+        if (core.isConnected && !inner.hasStarted) await inner.consumer.connect();
+        return inner.consumer.describeGroup();
+      },
+    );
+    if (description !== undefined) return description;
+    throw new FailoverClosedError('describeGroup() was overtaken by disconnect()');
+  }
+
+  async disconnect(): Promise<void> {
+    const core = this.#core;
+    this.#leaveCount += 1;
+    await this.#running.stop();
+    const { inner } = core;
+    core.isConnected = false;
+    core.inner = undefined;
+    core.wakeUp();
+    core.parts.active.unregister(this.#participant);
+    if (inner !== undefined) {
+      inner.retire(new FailoverClosedError('The consumer was disconnected'));
+      core.closing = inner.closed;
+    }
+    const signal = inner?.session.signal ?? core.parts.active.session()?.signal;
+    try {
+      await (signal === undefined ? core.closing : untilAborted(signal, core.closing));
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    } finally {
+      core.relay.detach();
+    }
+    core.emit(CONSUMER_EVENTS.DISCONNECT, null);
+  }
+
+  async close(): Promise<void> {
+    const { world } = this.#core.parts;
+    await untilDeadline(world, world.nowMs() + CLOSE_MAX_MS, this.disconnect()).catch(() => {});
+  }
+}
+
+function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus {
+  const { inner } = core;
+  return {
+    id: core.parts.id,
+    groupId: core.groupId,
+    state: stateOf(core, running),
+    cluster: inner?.session.alias,
+    switchEpoch: inner?.session.switchEpoch,
+    assignment: inner?.assignment ?? {},
+    physicalTopics: [...(inner?.subscription?.fromBeginning.keys() ?? [])],
+  };
+}
+
+function stateOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus['state'] {
+  if (core.halted !== undefined) return 'halted';
+  if (core.intent === undefined) return 'idle';
+  if (core.turn !== undefined) return 'held';
+  const isMember = core.inner?.memberId !== undefined && !core.inner.isRetired;
+  return isMember && !running.isOpening() ? 'running' : 'joining';
+}

@@ -1,0 +1,68 @@
+import type { ConsumerConfig } from 'kafkajs';
+import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterSession } from '../cluster/session.js';
+import { kafka } from '../kafkajs.js';
+import type { World } from '../world.js';
+import { siblingsTogether, type AssignerGuard } from './assigner.js';
+import type { InnerConsumer } from './inner-consumer.js';
+import type { PartitionLocks } from './locks.js';
+import type { OlderDeliveries } from './offsets.js';
+import type { Pauses } from './pauses.js';
+import type { CarriedProgress } from './progress.js';
+
+/** @internal What an inner consumer is made of. */
+export interface InnerConsumerParts {
+  readonly session: ClusterSession;
+  readonly access: ClusterAccess;
+  /** The user's own. */
+  readonly config: ConsumerConfig;
+  /** False where subscribing must not create topics. */
+  readonly mayCreateTopics: boolean;
+  /** The user's own `restartOnFailure`, of the consumer or of the whole client. */
+  readonly restartOnFailure: ((error: Error) => Promise<boolean>) | undefined;
+  readonly world: World;
+  readonly locks: PartitionLocks;
+  readonly older: OlderDeliveries;
+  readonly pauses: Pauses;
+  readonly host: InnerConsumerHost;
+  /** Progress of the inner consumer before it, of the same epoch. */
+  readonly carried: readonly CarriedProgress[];
+}
+
+/** @internal What an inner consumer tells, and asks of, the wrapper. */
+export interface InnerConsumerHost {
+  /** Pauses a logical partition; the answer resumes it. */
+  pause(topic: string, partition: number): () => void;
+  onJoined(inner: InnerConsumer): void;
+  /** kafkajs gave up and does not restart. */
+  onDied(inner: InnerConsumer, error: Error): void;
+  /** The group's leader knows topics that this member has not found yet. */
+  onUnknownTopics(inner: InnerConsumer): void;
+  onOffsetRefused(error: Error): void;
+}
+
+/** kafkajs's default for consumers (`src/index.js`): giving it any `retry` takes it away. */
+const DEFAULT_RETRY = { retries: 5 };
+
+/**
+ * The config of an inner consumer: the user's own, a fresh copy, with what makes it one of several.
+ *
+ * @internal
+ */
+export function innerConfig(
+  { config, mayCreateTopics, restartOnFailure }: InnerConsumerParts,
+  inUse: AssignerGuard & { isOpen(): boolean },
+): ConsumerConfig {
+  const assigners = config.partitionAssigners ?? [kafka.PartitionAssigners.roundRobin];
+  return {
+    ...config,
+    ...(mayCreateTopics ? {} : { allowAutoTopicCreation: false }),
+    partitionAssigners: assigners.map((assigner) => siblingsTogether(assigner, inUse)),
+    retry: {
+      ...(config.retry ?? DEFAULT_RETRY),
+      // A restart is ours to decide: never of what a switch or a stop has ended, else as the user says.
+      restartOnFailure: async (error) =>
+        inUse.isOpen() && ((await restartOnFailure?.(error)) ?? true) && inUse.isOpen(),
+    },
+  };
+}

@@ -1,0 +1,354 @@
+import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
+import type { ClusterSession } from '../cluster/session.js';
+import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js';
+import type { SourcePosition } from '../position/plan.js';
+import { untilAborted } from '../wait.js';
+import { CommitWatch, readCommits, type PhysicalOffset } from './commit-watch.js';
+import { CONSUMER_EVENTS, mergedAssignment, readAssignment } from './consumer-events.js';
+import { deferred, type Deferred } from './deferred.js';
+import { Dispatcher } from './dispatcher.js';
+import { Gate } from './gate.js';
+import { innerConfig, type InnerConsumerParts } from './inner-config.js';
+import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
+import type { PausedTopic } from './pauses.js';
+import type { CarriedProgress } from './progress.js';
+import { TopicNames, type ResolvedSubscription } from './subscription.js';
+import type { FailoverConsumerRunConfig } from './types.js';
+
+/** kafkajs's default (`src/consumer/index.js`). */
+const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
+
+/**
+ * One kafkajs consumer in one session, with what stands around it. Runs at most once; never revived.
+ *
+ * @internal
+ */
+export class InnerConsumer {
+  readonly session: ClusterSession;
+  readonly consumer: Consumer;
+  readonly gate: Gate = new Gate();
+  /** True while `stop()` by the user is under way: the wrapper reports STOP itself. */
+  isStopping = false;
+  readonly #parts: InnerConsumerParts;
+  readonly #joined: Deferred<void> = deferred<void>();
+  readonly #commits = new CommitWatch();
+  readonly #pending = new Set<Promise<unknown>>();
+  #subscription: ResolvedSubscription | undefined;
+  #names = new TopicNames([]);
+  #dispatcher: Dispatcher | undefined;
+  #memberId: string | undefined;
+  #assignment: Readonly<Record<string, readonly number[]>> = {};
+  /** kafkajs forgets pauses in every restart of its own. */
+  #mustApplyPauses = true;
+  #retired: Error | undefined;
+  #refusal: Error | undefined;
+  #drained: Promise<void> | undefined;
+  #closed: Promise<void> = Promise.resolve();
+
+  constructor(parts: InnerConsumerParts) {
+    this.#parts = parts;
+    this.session = parts.session;
+    const inUse = {
+      topics: () => this.#subscription?.topics ?? [],
+      isOpen: () => this.gate.isOpen,
+      assertInUse: () => {
+        if (this.#retired !== undefined) throw this.#retired;
+      },
+    };
+    this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
+    this.consumer.on(CONSUMER_EVENTS.GROUP_JOIN, ({ payload }) => this.#onGroupJoin(payload));
+    this.consumer.on(CONSUMER_EVENTS.CRASH, ({ payload }) => this.#onCrash(payload));
+    this.consumer.on(CONSUMER_EVENTS.COMMIT_OFFSETS, ({ payload }) => this.#onCommit(payload));
+    this.consumer.on(CONSUMER_EVENTS.RECEIVED_UNSUBSCRIBED_TOPICS, () => {
+      if (this.#retired === undefined) parts.host.onUnknownTopics(this);
+    });
+    const { signal } = this.session;
+    if (signal.aborted) this.#onFenced();
+    else signal.addEventListener('abort', this.#onFenced, { once: true });
+  }
+
+  readonly #onFenced = (): void => this.retire(fencedError(this.session));
+
+  get names(): TopicNames {
+    return this.#names;
+  }
+
+  get subscription(): ResolvedSubscription | undefined {
+    return this.#subscription;
+  }
+
+  /** The member's id in its group; undefined before the first join. */
+  get memberId(): string | undefined {
+    return this.#memberId;
+  }
+
+  get hasStarted(): boolean {
+    return this.#dispatcher !== undefined;
+  }
+
+  get isRetired(): boolean {
+    return this.#retired !== undefined;
+  }
+
+  /** Resolves at the first join; rejects where kafkajs gave up before it, or the consumer was retired. */
+  get joined(): Promise<void> {
+    return this.#joined.promise;
+  }
+
+  /** Resolves when kafkajs has let go of everything, after `retire`. */
+  get closed(): Promise<void> {
+    return this.#closed;
+  }
+
+  /** What this member was assigned, by original names. */
+  get assignment(): Readonly<Record<string, readonly number[]>> {
+    return mergedAssignment(this.#assignment, this.#names);
+  }
+
+  async subscribe(resolved: ResolvedSubscription): Promise<void> {
+    this.#subscription = resolved;
+    this.#names = new TopicNames(resolved.topics);
+    for (const fromBeginning of [true, false]) {
+      const topics = [...resolved.fromBeginning]
+        .filter(([, flag]) => flag === fromBeginning)
+        .map(([name]) => name);
+      // kafkajs loads the metadata here; with no topic at all one empty call keeps its own behaviour.
+      if (topics.length > 0 || (!fromBeginning && resolved.fromBeginning.size === 0)) {
+        await this.consumer.subscribe({ topics, fromBeginning });
+      }
+    }
+  }
+
+  /**
+   * Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed.
+   */
+  start(run: FailoverConsumerRunConfig): Promise<void> {
+    const { session, world, locks, config, host, carried } = this.#parts;
+    this.#dispatcher = new Dispatcher(
+      {
+        cluster: session.alias,
+        switchEpoch: session.switchEpoch,
+        run,
+        names: this.#names,
+        gate: this.gate,
+        locks,
+        world,
+        heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
+        desk: {
+          gate: this.gate,
+          isTranslated: this.#names.areTranslated,
+          originalOf: (topic) => this.#names.originalOf(topic),
+          place: (entry) => this.place(entry),
+          refusal: () => this.#refusal,
+          onRefused: (error) => host.onOffsetRefused(error),
+        },
+        pause: (topic, partition) => host.pause(topic, partition),
+      },
+      carried,
+    );
+    return this.consumer.run(this.#dispatcher.runConfig());
+  }
+
+  /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link placeHandedBack}. */
+  place(entry: HandedBackOffset): readonly string[] | undefined {
+    const { session, older, locks } = this.#parts;
+    return placeHandedBack(entry, {
+      cluster: session.alias,
+      switchEpoch: session.switchEpoch,
+      originalOf: (topic) => this.#names.originalOf(topic),
+      logsOf: (topic) => this.#names.logsOf(topic),
+      factsOf: (topic, partition) =>
+        this.#dispatcher?.factsOf(topic, partition) ?? {
+          physicalTopic: topic,
+          delivered: undefined,
+          committed: undefined,
+        },
+      older,
+      isOlderHandlerRunning: (topic, partition) =>
+        locks.busy(topic, partition)?.isOlderRunning === true,
+    });
+  }
+
+  /**
+   * Commits offsets of physical topics. Resolves only where the cluster has stored them.
+   *
+   * @throws FencedError - the session was fenced meanwhile: they may or may not be stored.
+   * @throws FailoverClosedError - kafkajs dropped them, because it was stopping or restarting.
+   */
+  async commit(offsets: readonly (PhysicalOffset & { offset: string })[]): Promise<void> {
+    const { missing, close } = this.#commits.watch(offsets);
+    const work = this.consumer.commitOffsets([...offsets]);
+    this.#pending.add(work);
+    try {
+      await untilAborted(this.session.signal, work);
+      if (missing.size === 0) return;
+      throw new FailoverClosedError(
+        `Not committed: ${[...missing].join(', ')}. The consumer is not in its group now: it is stopping or joining.`,
+        { cluster: this.session.alias, switchEpoch: this.session.switchEpoch },
+      );
+    } finally {
+      close();
+      this.#pending.delete(work);
+    }
+  }
+
+  /** Moves the position in one physical partition. */
+  seek({ topic, partition, offset }: PhysicalOffset & { offset: string }): void {
+    this.consumer.seek({ topic, partition, offset });
+    const position = readOffset(offset);
+    const index = readPartition(partition);
+    if (position === undefined || index === undefined) return;
+    if (this.#assignment[topic]?.includes(index) !== true) return;
+    this.#dispatcher?.laneOf(topic, index).progress.seek(position);
+  }
+
+  /** Brings a change of the pauses to kafkajs, for every log of each topic. */
+  applyPause(method: 'pause' | 'resume', list: readonly PausedTopic[]): void {
+    if (!this.hasStarted || this.isRetired || list.length === 0) return;
+    this.consumer[method](
+      list.flatMap(({ topic, ...rest }) =>
+        this.#names.logsOf(topic).map((name) => ({ ...rest, topic: name })),
+      ),
+    );
+  }
+
+  /** How far each source partition was handled; kept after the fence. */
+  positions(): readonly SourcePosition[] {
+    return this.#dispatcher?.positions() ?? [];
+  }
+
+  carry(): readonly CarriedProgress[] {
+    return this.#dispatcher?.carry() ?? [];
+  }
+
+  /** Resolves when no handler runs any more. */
+  async idle(): Promise<void> {
+    await this.#dispatcher?.idle();
+  }
+
+  /**
+   * Ends in order while the cluster is alive: handlers finish, what they handled is committed with this member's own
+   * generation, and the group is left at once. Never waits for kafkajs's `stop()`, which may take its whole long poll.
+   *
+   * @throws what the commit rejected with; the progress is kept in memory all the same.
+   */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async #drain(): Promise<void> {
+    this.gate.hold();
+    await this.idle();
+    await Promise.allSettled(this.#pending);
+    try {
+      const handled = this.#dispatcher?.uncommitted() ?? [];
+      if (handled.length > 0 && !this.isRetired) {
+        await this.commit(
+          handled.map(({ physicalTopic, partition, offset }) => ({
+            topic: physicalTopic,
+            partition,
+            offset: String(offset),
+          })),
+        );
+      }
+    } finally {
+      this.retire(fencedError(this.session));
+      await this.#leave();
+    }
+  }
+
+  /**
+   * Stops as kafkajs does: running handlers end and count. Afterwards no handler is called any more, also where kafkajs
+   * was joining and joins after all.
+   */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    const stopped = new FailoverClosedError('The consumer was stopped');
+    this.gate.stop(stopped);
+    try {
+      await untilAborted(this.session.signal, this.consumer.stop());
+    } catch (error) {
+      if (!this.session.signal.aborted) throw error;
+    } finally {
+      await this.idle();
+      this.retire(stopped);
+    }
+  }
+
+  /** It counts no longer: kafkajs may do what it likes with it, nobody hears of it. Idempotent, synchronous. */
+  retire(error: Error): void {
+    if (this.#retired !== undefined) return;
+    this.#retired = error;
+    this.session.signal.removeEventListener('abort', this.#onFenced);
+    this.gate.close(error);
+    this.#joined.reject(error);
+    // Its promise may take as long as kafkajs's retries do; nobody waits for it in a switch.
+    this.#closed = this.consumer.disconnect();
+    this.#closed.catch(() => {});
+  }
+
+  /** A newer inner consumer takes over in another epoch: what user code hands back to this one is refused from now on. */
+  supersede(): void {
+    const { alias, switchEpoch } = this.session;
+    this.#refusal = new StaleOffsetError(
+      `The batch was delivered in epoch ${switchEpoch} on cluster ${alias}, which is over. Nothing was forwarded.`,
+      { cluster: alias, switchEpoch },
+    );
+    this.#dispatcher?.retire(this.#parts.older);
+  }
+
+  #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
+    this.#memberId = payload.memberId;
+    if (this.#retired !== undefined) {
+      void this.#leave();
+      // kafkajs was stopped while it joined, and would begin to consume now (its issue 1639). A listener that throws
+      // ends the join.
+      throw this.#retired;
+    }
+    this.#assignment = readAssignment(payload.memberAssignment);
+    this.#dispatcher?.assigned(this.#assignment);
+    if (this.#mustApplyPauses) {
+      this.#mustApplyPauses = false;
+      const { pause, resume } = this.#parts.pauses.calls();
+      this.applyPause('pause', pause);
+      this.applyPause('resume', resume);
+    }
+    this.#joined.resolve();
+    this.#parts.host.onJoined(this);
+  }
+
+  #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
+    if (this.#retired !== undefined) return;
+    this.#mustApplyPauses = true;
+    this.#memberId = undefined;
+    if (restart) return;
+    this.#joined.reject(error);
+    this.#parts.host.onDied(this, error);
+  }
+
+  #onCommit(payload: unknown): void {
+    for (const commit of readCommits(payload)) {
+      this.#commits.confirm(commit);
+      const offset = readOffset(commit.offset);
+      if (offset === undefined) continue;
+      const lane = this.#dispatcher?.laneOf(commit.topic, commit.partition);
+      if (lane !== undefined) lane.progress.committed = offset;
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const { access, config } = this.#parts;
+    if (this.#memberId === undefined) return;
+    // The group gets over a member that did not leave: it expires.
+    await access.leaveGroup(config.groupId, this.#memberId).catch(() => {});
+  }
+}
+
+function fencedError({ alias, switchEpoch, signal }: ClusterSession): Error {
+  if (signal.reason instanceof Error) return signal.reason;
+  return new FencedError(`The consumer left cluster ${alias}, epoch ${switchEpoch}`, {
+    cluster: alias,
+    switchEpoch,
+  });
+}

@@ -1,0 +1,52 @@
+import type { PhysicalSource } from './types.js';
+import type { Gate } from './gate.js';
+import type { PartitionLock } from './locks.js';
+import { PartitionProgress } from './progress.js';
+
+/** @internal What a lane is made of. */
+export interface LaneParts {
+  readonly topic: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly cluster: string;
+  readonly switchEpoch: number;
+  readonly gate: Gate;
+  /** Set where another handler of the same logical partition may run at the same time. */
+  readonly lock: PartitionLock | undefined;
+  pause(topic: string, partition: number): () => void;
+}
+
+/**
+ * One physical partition of one inner consumer: its names, its progress, and the functions that every payload of it
+ * shares, so that a message costs one payload object and no closure.
+ *
+ * @internal
+ */
+export class Lane implements PhysicalSource {
+  readonly topic: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly cluster: string;
+  readonly switchEpoch: number;
+  readonly lock: PartitionLock | undefined;
+  readonly progress: PartitionProgress;
+  /** kafkajs's own heartbeat, of the newest delivery: it belongs to kafkajs's runner, which a restart replaces. */
+  beat: () => Promise<void> = () => Promise.resolve();
+  /** For payloads. Of an older epoch it resolves and does nothing. */
+  readonly heartbeat: () => Promise<void>;
+  /** For payloads. What it returns resumes also after a switch or a restart. */
+  readonly pause: () => () => void;
+
+  constructor(parts: LaneParts) {
+    const { topic, physicalTopic, partition, gate } = parts;
+    this.topic = topic;
+    this.physicalTopic = physicalTopic;
+    this.partition = partition;
+    this.cluster = parts.cluster;
+    this.switchEpoch = parts.switchEpoch;
+    this.lock = parts.lock;
+    this.progress = new PartitionProgress(topic, physicalTopic, partition);
+    this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
+    this.pause = () => parts.pause(topic, partition);
+  }
+}

@@ -1,0 +1,166 @@
+import type { ClusterSession } from '../cluster/session.js';
+import type { Commit } from '../cluster/access.js';
+import { isFailoverError } from '../errors.js';
+import { judge } from '../health/failure.js';
+import type { GroupPlan } from '../position/plan.js';
+import { unreachable } from '../unreachable.js';
+import { retry, sleep, untilAborted } from '../wait.js';
+import type { ConsumerCore } from './core.js';
+import type { InnerConsumer } from './inner-consumer.js';
+import type { CarriedProgress } from './progress.js';
+import { assertAvailable, commitPositions, commitsOf } from './resume.js';
+import type { ResolvedSubscription } from './subscription.js';
+
+/**
+ * Why a consumer begins to consume on a session.
+ *
+ * - `run`: the user called `run()`. It ends as kafkajs's own `run()` does.
+ * - `attach`: a switch. It goes on until the group is joined.
+ * - `again`: in the same epoch, because the topics changed or the cluster made kafkajs give up. Until joined, too.
+ *
+ * @internal
+ */
+export type Opening =
+  | { readonly kind: 'run' }
+  | {
+      readonly kind: 'attach';
+      readonly plan: GroupPlan | undefined;
+      /** The member's own progress on this very cluster, where it comes back to it without a plan. */
+      readonly own: readonly Commit[];
+    }
+  | { readonly kind: 'again'; readonly carried: readonly CarriedProgress[] };
+
+/** Pauses between attempts on a cluster that does not answer, in milliseconds. */
+const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
+/** How soon to look again where no topic of the subscription exists yet, in milliseconds. */
+const NO_TOPIC_DELAY_MS = 1_000;
+
+/**
+ * Puts the positions in place, finds the topics and joins the group.
+ *
+ * @param signal - ends it: the session's fence, `hold`, `stop`, a halt.
+ * @returns the inner consumer that runs.
+ * @internal
+ */
+export async function openOn(
+  core: ConsumerCore,
+  session: ClusterSession,
+  opening: Opening,
+  signal: AbortSignal,
+): Promise<InnerConsumer> {
+  const { world } = core.parts;
+  const policy = {
+    ...RETRY_DELAYS,
+    retries: Infinity,
+    signal,
+    shouldRetry: (error: Error) => shouldRetry(error, opening),
+  };
+  await retry(world, policy, () => untilAborted(signal, positions(core, session, opening)));
+  return retry(world, policy, async () => {
+    const resolved = await topics(core, session, signal);
+    return start(core, session, opening, { resolved, signal });
+  });
+}
+
+function shouldRetry(error: Error, opening: Opening): boolean {
+  if (isFailoverError(error)) return false;
+  if (opening.kind !== 'run') return true;
+  const { about } = judge(error);
+  return about === 'cluster' || about === 'coordinator';
+}
+
+/** The group's commits on the target are the one carrier of resume positions: they are there before anybody joins. */
+async function positions(
+  core: ConsumerCore,
+  session: ClusterSession,
+  opening: Opening,
+): Promise<void> {
+  const access = core.parts.access(session.alias);
+  switch (opening.kind) {
+    case 'again':
+      return;
+    case 'attach': {
+      if (opening.plan === undefined && core.firstEpoch === undefined) break;
+      const { plan, own } = opening;
+      if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
+      await commitPositions(access, core.groupId, plan === undefined ? own : commitsOf(plan));
+      if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
+      return;
+    }
+    case 'run':
+      break;
+    default:
+      return unreachable(opening);
+  }
+  // It has run here before: its own commits are here.
+  if (core.firstEpoch === session.switchEpoch) return;
+  const plan = await core.parts.active.planAtStart({
+    groupId: core.groupId,
+    selectors: core.script.selectors,
+    processed: [],
+  });
+  if (plan === undefined) return;
+  assertAvailable(plan, session.switchEpoch);
+  await commitPositions(access, core.groupId, commitsOf(plan));
+  core.plannedEpoch = session.switchEpoch;
+}
+
+/** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
+async function topics(
+  core: ConsumerCore,
+  session: ClusterSession,
+  signal: AbortSignal,
+): Promise<ResolvedSubscription> {
+  const { world, limits } = core.parts;
+  for (;;) {
+    const resolved = await untilAborted(signal, core.resolve(session));
+    if (resolved.fromBeginning.size > 0 || core.isFirstEpoch(session)) return resolved;
+    if (core.script.subscriptions.length === 0) return resolved;
+    await sleep(world, Math.min(NO_TOPIC_DELAY_MS, limits.topicRefreshMs), { signal });
+  }
+}
+
+async function start(
+  core: ConsumerCore,
+  session: ClusterSession,
+  opening: Opening,
+  { resolved, signal }: { resolved: ResolvedSubscription; signal: AbortSignal },
+): Promise<InnerConsumer> {
+  const { run } = core.script;
+  if (run === undefined) throw new Error('the consumer was stopped');
+  // The one that `connect()` made is used once; later ones are made new, and become visible when they start.
+  const connected = unusedInner(core, session);
+  const inner =
+    connected ?? core.makeInner(session, opening.kind === 'again' ? opening.carried : []);
+  try {
+    if (connected === undefined) await untilAborted(signal, inner.consumer.connect());
+    await untilAborted(signal, inner.subscribe(resolved));
+    signal.throwIfAborted();
+    core.adopt(inner, { isQuiet: opening.kind !== 'run' });
+    core.firstEpoch ??= session.switchEpoch;
+    const running = inner.start(run);
+    running.catch(() => {});
+    applySeeks(core, inner);
+    // kafkajs's run() also resolves where the join failed and it goes on trying; only the user's own call wants that.
+    await untilAborted(signal, opening.kind === 'run' ? running : inner.joined);
+    return inner;
+  } catch (error) {
+    inner.retire(error instanceof Error ? error : new Error(String(error)));
+    throw error;
+  }
+}
+
+function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer | undefined {
+  const { inner } = core;
+  return inner?.session === session && !inner.isRetired && !inner.hasStarted ? inner : undefined;
+}
+
+/** Seeks that user code made between the call of `run()` and now. */
+function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
+  const seeks = core.seeks.splice(0);
+  for (const entry of seeks) {
+    for (const topic of inner.place(entry) ?? [entry.topic]) {
+      inner.seek({ topic, partition: entry.partition, offset: entry.offset });
+    }
+  }
+}

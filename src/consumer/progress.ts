@@ -1,0 +1,154 @@
+import { union, type Window } from './offsets.js';
+
+/** The handler has not been called, or threw before it returned a promise. */
+const NOT_ENDED: unique symbol = Symbol('not ended');
+
+/** @internal What is carried from one inner consumer to the next of the same epoch. */
+export interface CarriedProgress {
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly handled: bigint | undefined;
+  readonly delivered: Window | undefined;
+  readonly committed: bigint | undefined;
+}
+
+/**
+ * How far one physical partition was delivered, handled and committed, within one epoch. Written for every message, so
+ * its hot fields are plain and hold what kafkajs gave (offsets as strings); arithmetic waits until somebody asks.
+ *
+ * ```
+ *        everything below was handled
+ *                 │
+ *   ... ─────── floor ───────────── ceiling ────►   what the running (or last) handler call was given
+ *                        resolved                   (eachBatch: how far the handler itself says it is)
+ * ```
+ *
+ * @internal
+ */
+export class PartitionProgress {
+  readonly topic: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+  /** First and last offset of what the last handler call was given; equal for `eachMessage`. */
+  floor: string | undefined = undefined;
+  ceiling: string | undefined = undefined;
+  /** What `eachBatch` resolved itself. */
+  resolved: string | undefined = undefined;
+  /** What the last handler call returned. Its promise tells later whether it ended well. */
+  outcome: unknown = NOT_ENDED;
+  /** False for a batch that its handler may have left early: then only what it resolved was handled. */
+  endCoversAll = true;
+  /** Where user code moved the position, until the next delivery: an offset, or `unknown` for an end of the log. */
+  sought: bigint | 'unknown' | undefined = undefined;
+  /** First offset delivered since the partition was assigned, or the position was moved. */
+  first: string | undefined = undefined;
+  /** Next offset according to the last commit that the cluster confirmed in this epoch. */
+  committed: bigint | undefined = undefined;
+  #endedWell: unknown = undefined;
+  /** What was delivered before a seek or a rebalance moved the position. */
+  #folded: Window | undefined = undefined;
+  #carried: bigint | undefined = undefined;
+
+  constructor(topic: string, physicalTopic: string, partition: number) {
+    this.topic = topic;
+    this.physicalTopic = physicalTopic;
+    this.partition = partition;
+  }
+
+  /** The handler is about to be called with the offsets from `first` to `last`. */
+  delivers(first: string, last: string): void {
+    this.floor = first;
+    this.ceiling = last;
+    this.resolved = undefined;
+    this.endCoversAll = true;
+    this.sought = undefined;
+    this.outcome = NOT_ENDED;
+    if (this.first === undefined) this.first = first;
+  }
+
+  /** True while a handler call may still be running. */
+  get mayRun(): boolean {
+    return (
+      this.outcome instanceof Promise ||
+      (typeof this.outcome === 'object' && this.outcome !== null && 'then' in this.outcome)
+    );
+  }
+
+  /** Resolves when the last handler call has ended, however; then {@link handled} is exact. */
+  async ended(): Promise<void> {
+    const { outcome } = this;
+    if (outcome === NOT_ENDED) return;
+    try {
+      await outcome;
+    } catch {
+      return;
+    }
+    this.#endedWell = outcome;
+  }
+
+  /**
+   * The next offset to handle: everything below it was handled. A lower bound while a handler call runs; undefined where
+   * nothing is known.
+   */
+  handled(): bigint | undefined {
+    if (this.sought !== undefined) return this.sought === 'unknown' ? undefined : this.sought;
+    if (this.floor === undefined || this.ceiling === undefined) return this.#carried;
+    const endedWell =
+      this.outcome !== NOT_ENDED && (!this.mayRun || this.#endedWell === this.outcome);
+    if (endedWell && this.endCoversAll) return BigInt(this.ceiling) + 1n;
+    return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
+  }
+
+  /** What was delivered in this epoch since the partition was assigned; undefined where nothing was. */
+  delivered(): Window | undefined {
+    if (this.first === undefined || this.ceiling === undefined) return this.#folded;
+    const window = { first: BigInt(this.first), last: BigInt(this.ceiling) };
+    return this.#folded === undefined ? window : union(this.#folded, window);
+  }
+
+  /** User code moved the position. */
+  seek(offset: bigint): void {
+    this.#fold();
+    this.sought = offset < 0n ? 'unknown' : offset;
+  }
+
+  /** The member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
+  rejoined(): void {
+    this.#fold();
+  }
+
+  /** The partition went to another member: what is known of it here is no longer the group's progress. */
+  revoked(): void {
+    this.floor = undefined;
+    this.resolved = undefined;
+    this.ceiling = undefined;
+    this.first = undefined;
+    this.sought = undefined;
+    this.committed = undefined;
+    this.#folded = undefined;
+    this.#carried = undefined;
+  }
+
+  carry(): CarriedProgress {
+    return {
+      physicalTopic: this.physicalTopic,
+      partition: this.partition,
+      handled: this.handled(),
+      delivered: this.delivered(),
+      committed: this.committed,
+    };
+  }
+
+  /** Begins where another inner consumer of the same epoch ended. */
+  continues({ handled, delivered, committed }: CarriedProgress): void {
+    this.#carried = handled;
+    this.committed = committed;
+    this.#folded = delivered;
+  }
+
+  /** What follows may begin anywhere: it opens a window of its own, and the union of both counts. */
+  #fold(): void {
+    this.#folded = this.delivered();
+    this.first = undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import type { ClusterAccess, Commit } from '../cluster/access.js';
+import { PositionUnavailableError } from '../errors.js';
+import type { GroupPlan } from '../position/plan.js';
+
+/**
+ * Throws where a plan says that a group must not start.
+ *
+ * @throws PositionUnavailableError ERR_FAILOVER_POSITION_UNAVAILABLE
+ * @internal
+ */
+export function assertAvailable(plan: GroupPlan, switchEpoch: number): void {
+  const missing = plan.partitions.filter((one) => one.kind === 'unavailable');
+  const [first] = missing;
+  if (first === undefined) return;
+  throw new PositionUnavailableError(
+    `Group ${plan.groupId} does not start on cluster ${plan.cluster}: no position is known for ${missing.length} ` +
+      `partition(s), the first is ${first.physicalTopic}[${first.partition}]: ${first.because} ` +
+      `(consumer.onMissingPosition is 'fail')`,
+    { cluster: plan.cluster, switchEpoch, topic: first.topic, partition: first.partition },
+  );
+}
+
+/** @internal The positions of a plan, as commits. */
+export function commitsOf(plan: GroupPlan): readonly Commit[] {
+  return plan.partitions.flatMap((one) =>
+    one.kind === 'resume'
+      ? [{ topic: one.physicalTopic, partition: one.partition, offset: one.offset, metadata: '' }]
+      : [],
+  );
+}
+
+/**
+ * What is still to be committed: positions that are ahead of the group's own commit, or where it has none. A commit that
+ * is further on was made by this group on this cluster, and everything below it was handled. Pure.
+ *
+ * @internal
+ */
+export function aheadOf(wanted: readonly Commit[], existing: readonly Commit[]): readonly Commit[] {
+  const known = new Map(existing.map((one) => [`${one.partition} ${one.topic}`, one.offset]));
+  return wanted.filter(({ topic, partition, offset }) => {
+    const own = known.get(`${partition} ${topic}`);
+    return own === undefined || own < offset;
+  });
+}
+
+/**
+ * Puts the resume positions where every member of the group finds them: into the group's own commits, while it has no
+ * members. Where it has some they are members of the same service that were here first, and theirs are in place.
+ *
+ * @internal
+ */
+export async function commitPositions(
+  access: ClusterAccess,
+  groupId: string,
+  wanted: readonly Commit[],
+): Promise<void> {
+  if (wanted.length === 0) return;
+  const topics = [...new Set(wanted.map(({ topic }) => topic))];
+  const commits = aheadOf(wanted, await access.committed(groupId, topics));
+  if (commits.length > 0) await access.commitIdle(groupId, commits);
+}

@@ -1,0 +1,237 @@
+import type { ClusterSession } from '../cluster/session.js';
+import { FailoverClosedError } from '../errors.js';
+import { judge } from '../health/failure.js';
+import { sleep } from '../wait.js';
+import type { CancelTimer } from '../world.js';
+import { CONSUMER_EVENTS } from './consumer-events.js';
+import type { ConsumerCore, CoreListener } from './core.js';
+import type { InnerConsumer } from './inner-consumer.js';
+import { openOn, type Opening } from './opening.js';
+import { newTopics } from './subscription.js';
+import type { FailoverConsumerRunConfig } from './types.js';
+
+interface RunningOpening {
+  readonly session: ClusterSession;
+  readonly kind: Opening['kind'];
+  readonly controller: AbortController;
+  readonly promise: Promise<void>;
+}
+
+/** How long after kafkajs gave up the consumer is started again, in milliseconds: kafkajs's own first retry pause. */
+const REOPEN_DELAY_MS = 300;
+
+/**
+ * Keeps a consumer running while the user wants it to: begins on a session, begins again in the same epoch where that is
+ * needed, and ends.
+ *
+ * @internal
+ */
+export class ConsumerRunning implements CoreListener {
+  /** Set right after both were made: the core tells this, and this acts on the core. */
+  core: ConsumerCore | undefined;
+  #opening: RunningOpening | undefined;
+  #stopping: Promise<void> | undefined;
+  #cancelRefresh: CancelTimer = () => {};
+
+  get #core(): ConsumerCore {
+    if (this.core === undefined) throw new Error('the consumer is not complete');
+    return this.core;
+  }
+
+  isOpening(): boolean {
+    return this.#opening !== undefined && this.#opening.kind !== 'run';
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Resolves when a beginning that is under way has ended, however. */
+  async settled(): Promise<void> {
+    await this.#opening?.promise.catch(() => {});
+  }
+
+  /** As kafkajs's `run`: settles after the first join, or when joining failed and goes on failing. */
+  async run(config: FailoverConsumerRunConfig): Promise<void> {
+    const core = this.#core;
+    const intent = {};
+    core.intent = intent;
+    core.script.setRun(config);
+    try {
+      for (;;) {
+        const session = await core.sessionInForce(() => core.intent === intent);
+        if (session === undefined) return;
+        try {
+          return await this.open(session, { kind: 'run' });
+        } catch (error) {
+          // A switch, or the end of this run, came between.
+          if (core.intent === intent && core.turn === undefined && !session.signal.aborted) {
+            throw error;
+          }
+        }
+      }
+    } catch (error) {
+      if (core.intent === intent) this.#forget();
+      throw error;
+    }
+  }
+
+  /** Begins on this session, once: whoever asks meanwhile shares it. */
+  open(session: ClusterSession, opening: Opening): Promise<void> {
+    const core = this.#core;
+    const running = this.#opening;
+    if (running?.session === session && !running.controller.signal.aborted) return running.promise;
+    if (core.inner?.session === session && core.inner.hasStarted && !core.inner.isRetired) {
+      return Promise.resolve();
+    }
+    const controller = new AbortController();
+    return this.#track(session, opening.kind, controller, (signal) =>
+      this.#open(session, opening, signal),
+    );
+  }
+
+  #track(
+    session: ClusterSession,
+    kind: Opening['kind'],
+    controller: AbortController,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const promise = work(AbortSignal.any([session.signal, controller.signal])).finally(() => {
+      if (this.#opening === current) this.#opening = undefined;
+    });
+    promise.catch(() => {});
+    const current: RunningOpening = { session, kind, controller, promise };
+    this.#opening = current;
+    return promise;
+  }
+
+  async #open(session: ClusterSession, opening: Opening, signal: AbortSignal): Promise<void> {
+    const inner = await openOn(this.#core, session, opening, signal);
+    this.#scheduleRefresh(inner);
+  }
+
+  /** Ends whatever is on its way. The inner consumer in force stays. */
+  cancel(reason: Error): void {
+    this.#cancelRefresh();
+    this.#opening?.controller.abort(reason);
+  }
+
+  /** As kafkajs's `stop`; concurrent calls share one. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const core = this.#core;
+    const { inner, turn } = core;
+    const wasRunning = core.intent !== undefined;
+    this.#forget();
+    this.cancel(new FailoverClosedError('The consumer was stopped'));
+    core.wakeUp();
+    if (!wasRunning) return;
+    if (inner?.hasStarted === true) {
+      if (inner.isRetired) await inner.idle();
+      else if (turn === undefined) await inner.stop();
+      // A planned switch is under way: it ends in the same order, and shares the work.
+      else await inner.drain().catch(() => {});
+      core.closing = inner.closed;
+      if (core.inner === inner && core.turn === undefined) core.inner = undefined;
+    }
+    core.emit(CONSUMER_EVENTS.STOP, null);
+  }
+
+  /** The user does not want it to run any more. As with kafkajs, pauses and seeks are forgotten. */
+  #forget(): void {
+    const core = this.#core;
+    core.intent = undefined;
+    core.script.setRun(undefined);
+    core.pauses.clear();
+    core.seeks.length = 0;
+  }
+
+  /**
+   * kafkajs gave up, and would leave the consumer dead. It does so for errors that are not the cluster's fault (a handler
+   * that threw), and the service is told as with kafkajs. Where the cluster is to blame, the consumer goes on trying, so
+   * that it still is there when the cluster, or another one, is.
+   */
+  onDied(inner: InnerConsumer, error: Error): boolean {
+    const opening = this.#opening;
+    // The opening hears of it by itself, and tries again.
+    if (opening !== undefined && opening.kind !== 'run') return true;
+    const { about } = judge(error);
+    const isClusters = about === 'cluster' || about === 'coordinator';
+    void this.#afterDeath(inner, error, isClusters);
+    if (!isClusters) {
+      this.#forget();
+      this.#cancelRefresh();
+    }
+    return isClusters;
+  }
+
+  async #afterDeath(inner: InnerConsumer, error: Error, isClusters: boolean): Promise<void> {
+    const core = this.#core;
+    // After the CRASH event reached the user's listeners.
+    await Promise.resolve();
+    const { session } = inner;
+    inner.retire(error);
+    if (!isClusters || core.intent === undefined || core.turn !== undefined) return;
+    await this.#again(inner, new AbortController(), async (signal) => {
+      await sleep(core.parts.world, REOPEN_DELAY_MS, { signal });
+      await this.#open(session, { kind: 'again', carried: inner.carry() }, signal);
+    });
+  }
+
+  onUnknownTopics(inner: InnerConsumer): void {
+    this.#cancelRefresh();
+    void this.#refresh(inner);
+  }
+
+  #scheduleRefresh(inner: InnerConsumer): void {
+    this.#cancelRefresh();
+    const { world, limits } = this.#core.parts;
+    if (inner.subscription?.mayGrow !== true) return;
+    this.#cancelRefresh = world.after(limits.topicRefreshMs, () => void this.#refresh(inner));
+  }
+
+  /** Looks for physical topics that appeared since, and joins anew where there are some. */
+  async #refresh(inner: InnerConsumer): Promise<void> {
+    const core = this.#core;
+    const isInForce = (): boolean =>
+      core.inner === inner &&
+      !inner.isRetired &&
+      core.turn === undefined &&
+      core.intent !== undefined &&
+      this.#opening === undefined;
+    if (!isInForce()) return;
+    const next = await core.resolve(inner.session).catch(() => undefined);
+    if (!isInForce()) return;
+    const { subscription } = inner;
+    if (next === undefined || subscription === undefined) return this.#scheduleRefresh(inner);
+    if (newTopics(subscription, next).length === 0) return this.#scheduleRefresh(inner);
+    await this.#again(inner, new AbortController(), async (signal) => {
+      inner.gate.hold();
+      core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId: inner.memberId });
+      // What could not be committed is handled again: the progress it is about is not lost, only doubled.
+      await inner.drain().catch(() => {});
+      signal.throwIfAborted();
+      await this.#open(inner.session, { kind: 'again', carried: inner.carry() }, signal);
+      core.parts.events.emit('consumer.resubscribed', {
+        participant: core.parts.id,
+        groupId: core.groupId,
+        topics: [...next.fromBeginning.keys()],
+      });
+    });
+  }
+
+  /** Begins again in the same epoch. What ends it, a switch or a stop, has told its own callers. */
+  async #again(
+    inner: InnerConsumer,
+    controller: AbortController,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    await this.#track(inner.session, 'again', controller, work).catch(() => {});
+  }
+}

@@ -1,0 +1,137 @@
+import type { ClusterSession } from '../cluster/session.js';
+import { FencedError, isFailoverError } from '../errors.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { Participant, SwitchTurn } from '../switch/participant.js';
+import { retry, untilAborted } from '../wait.js';
+import { CONSUMER_EVENTS } from './consumer-events.js';
+import type { ConsumerCore } from './core.js';
+import type { InnerConsumer } from './inner-consumer.js';
+import type { ConsumerRunning } from './running.js';
+
+/** Pauses between attempts to connect on a cluster that does not answer, in milliseconds. */
+const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
+
+/**
+ * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
+ *
+ * @internal
+ */
+export class ConsumerSwitching implements Participant {
+  readonly id: string;
+  readonly #core: ConsumerCore;
+  readonly #running: ConsumerRunning;
+
+  constructor(core: ConsumerCore, running: ConsumerRunning) {
+    this.id = core.parts.id;
+    this.#core = core;
+    this.#running = running;
+  }
+
+  hold(turn: SwitchTurn): void {
+    const core = this.#core;
+    const isFirst = core.turn === undefined && core.halted === undefined;
+    core.turn = turn;
+    core.halted = undefined;
+    const reason = new FencedError(`A switch from ${turn.from} to ${turn.to} began`, {
+      cluster: turn.from,
+      switchEpoch: turn.switchEpoch - 1,
+    });
+    this.#running.cancel(reason);
+    const { inner } = core;
+    inner?.gate.hold();
+    for (const { topic, partition } of core.seeks.splice(0)) {
+      const error = new FencedError(
+        `The seek in ${topic}[${partition}] was not carried out: a switch to ${turn.to} began before the consumer did`,
+        { cause: reason, cluster: turn.from, topic, partition },
+      );
+      core.parts.events.emit('consumer.offset-refused', { participant: this.id, error });
+    }
+    if (isFirst && core.intent !== undefined && inner?.memberId !== undefined) {
+      const { memberId } = inner;
+      core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId });
+    }
+  }
+
+  async drain(): Promise<void> {
+    const { inner } = this.#core;
+    if (inner?.hasStarted === true) await inner.drain();
+  }
+
+  async detach(): Promise<void> {
+    await this.#core.inner?.idle();
+  }
+
+  need(): GroupNeed | undefined {
+    const { intent, script, groupId, inner } = this.#core;
+    if (intent === undefined) return undefined;
+    return { groupId, selectors: script.selectors, processed: inner?.positions() ?? [] };
+  }
+
+  async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
+    const core = this.#core;
+    const before = core.inner;
+    core.turn = undefined;
+    core.halted = undefined;
+    const opening =
+      core.intent === undefined
+        ? undefined
+        : this.#running.open(session, { kind: 'attach', plan, own: ownCommits(before, session) });
+    core.wakeUp();
+    if (opening === undefined) {
+      await this.#reconnect(session);
+      return;
+    }
+    try {
+      await opening;
+    } catch (error) {
+      if (isFailoverError(error) && error.code === 'ERR_FAILOVER_POSITION_UNAVAILABLE') {
+        core.emit(CONSUMER_EVENTS.CRASH, { error, groupId: core.groupId, restart: false });
+      }
+      throw error;
+    }
+    core.parts.events.emit('consumer.attached', {
+      participant: this.id,
+      groupId: core.groupId,
+      cluster: session.alias,
+    });
+  }
+
+  halt(error: Error): void {
+    const core = this.#core;
+    const { inner } = core;
+    const wasRunning = core.intent !== undefined && inner?.hasStarted === true;
+    core.halted = error;
+    this.#running.cancel(error);
+    inner?.retire(error);
+    if (wasRunning) {
+      core.emit(CONSUMER_EVENTS.CRASH, { error, groupId: core.groupId, restart: false });
+    }
+    core.wakeUp();
+  }
+
+  /** Connected, but not consuming: that is all it needs on the new cluster. */
+  async #reconnect(session: ClusterSession): Promise<void> {
+    const core = this.#core;
+    if (!core.isConnected) return;
+    const { signal } = session;
+    await retry(
+      core.parts.world,
+      { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: () => core.isConnected },
+      () => untilAborted(signal, core.innerOf(session).consumer.connect()),
+    );
+  }
+}
+
+/** Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there. */
+function ownCommits(
+  before: InnerConsumer | undefined,
+  session: ClusterSession,
+): { topic: string; partition: number; offset: bigint; metadata: string }[] {
+  if (before?.session.alias !== session.alias) return [];
+  return before.positions().map(({ physicalTopic, partition, offset }) => ({
+    topic: physicalTopic,
+    partition,
+    offset,
+    metadata: '',
+  }));
+}

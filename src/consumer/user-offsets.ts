@@ -1,0 +1,136 @@
+import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js';
+import { kafka } from '../kafkajs.js';
+import type { ConsumerCore } from './core.js';
+import type { InnerConsumer } from './inner-consumer.js';
+import type { HandedBackOffset } from './offsets.js';
+import { checkPausedTopics, type PausedTopic } from './pauses.js';
+
+/** @internal An offset to commit, as user code passes it. */
+export type OffsetToCommit = HandedBackOffset & {
+  readonly offset: string;
+  readonly metadata?: string | null;
+};
+
+/**
+ * What user code says about offsets and pauses: each belongs to one epoch, or to all of them.
+ *
+ * @internal
+ */
+export class UserOffsets {
+  readonly #core: ConsumerCore;
+  readonly #isStopping: () => boolean;
+
+  constructor(core: ConsumerCore, isStopping: () => boolean) {
+    this.#core = core;
+    this.#isStopping = isStopping;
+  }
+
+  async commit(entries: readonly OffsetToCommit[] = []): Promise<void> {
+    const inner = this.#innerFor('commitOffsets()');
+    const placed = this.#reported(() =>
+      entries.flatMap((entry) => {
+        const { topic, partition, offset, metadata } = entry;
+        const given = metadata === undefined ? {} : { metadata };
+        return (inner.place(entry) ?? [topic]).map((name) => ({
+          topic: name,
+          partition,
+          offset,
+          ...given,
+        }));
+      }),
+    );
+    await inner.commit(placed);
+  }
+
+  seek(entry: HandedBackOffset & { readonly offset: string }): void {
+    const core = this.#core;
+    if (core.intent !== undefined && core.turn === undefined && core.halted === undefined) {
+      // Between the call of run() and kafkajs's own: as with kafkajs, a seek is remembered.
+      const { inner } = core;
+      if (inner === undefined || !inner.hasStarted || inner.isRetired) {
+        core.seeks.push({ ...entry });
+        return;
+      }
+    }
+    const inner = this.#innerFor('seek()');
+    const { partition, offset } = entry;
+    const topics = this.#reported(() => inner.place(entry) ?? [entry.topic]);
+    for (const topic of topics) inner.seek({ topic, partition, offset });
+  }
+
+  pause(list: readonly PausedTopic[] = []): void {
+    checkPausedTopics(list, 'pause');
+    const named = this.#named(list);
+    this.#core.pauses.pause(named);
+    this.#core.inner?.applyPause('pause', named);
+  }
+
+  resume(list: readonly PausedTopic[] = []): void {
+    checkPausedTopics(list, 'resume');
+    const named = this.#named(list);
+    this.#core.pauses.resume(named);
+    this.#core.inner?.applyPause('resume', named);
+  }
+
+  /** As with kafkajs: of what is paused, what this member was assigned. */
+  paused(): { topic: string; partitions: number[] }[] {
+    const { inner, intent, pauses } = this.#core;
+    if (inner === undefined || intent === undefined) return [];
+    return Object.entries(inner.assignment)
+      .map(([topic, partitions]) => ({
+        topic,
+        partitions: partitions.filter((partition) => pauses.isPaused(topic, partition)),
+      }))
+      .filter(({ partitions }) => partitions.length > 0);
+  }
+
+  #named(list: readonly PausedTopic[]): PausedTopic[] {
+    const { inner, intent } = this.#core;
+    if (intent === undefined) throw notRunning();
+    return list.map((entry) => ({
+      ...entry,
+      topic: inner?.names.originalOf(entry.topic) ?? entry.topic,
+    }));
+  }
+
+  #innerFor(call: string): InnerConsumer {
+    const { inner, intent, turn, halted, parts } = this.#core;
+    if (halted !== undefined) throw halted;
+    if (intent === undefined) {
+      if (!this.#isStopping()) throw notRunning();
+      throw new FailoverClosedError(`${call} was refused: the consumer is stopping`);
+    }
+    if (inner?.hasStarted === true && !inner.isRetired) return inner;
+    const cluster = turn?.from ?? parts.active.session()?.alias;
+    const details = { cluster, switchEpoch: parts.active.switchEpoch() };
+    if (turn === undefined) {
+      throw new FailoverClosedError(
+        `${call} was refused: the consumer is not in its group now, it is joining`,
+        details,
+      );
+    }
+    throw new FencedError(
+      `${call} was refused: a switch from ${turn.from} to ${turn.to} is under way. The group resumes at positions of ` +
+        `its own; offsets of ${turn.from} mean nothing there.`,
+      details,
+    );
+  }
+
+  #reported<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof StaleOffsetError) {
+        const { events, id } = this.#core.parts;
+        events.emit('consumer.offset-refused', { participant: id, error });
+      }
+      throw error;
+    }
+  }
+}
+
+function notRunning(): Error {
+  return new kafka.KafkaJSNonRetriableError(
+    'Consumer group was not initialized, consumer#run must be called first',
+  );
+}
