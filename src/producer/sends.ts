@@ -125,7 +125,6 @@ export class Sends {
         send.maybeWritten = true;
       }
       send.innerError = undefined;
-      send.parked = false;
       if (Number.isNaN(send.heldSinceMs)) {
         send.heldSinceMs = heldSinceMs;
         send.bytes = payloadBytes(send.payload);
