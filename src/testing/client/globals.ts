@@ -1,0 +1,83 @@
+import type { Clock } from '../clock.js';
+import type { Random } from '../random.js';
+
+/** What Node makes of a delay of less than 1 ms. */
+const MIN_DELAY_MS = 1;
+
+/**
+ * What a negative delay becomes. kafkajs starts timers in the past, again and again, while a connection is idle: its
+ * throttle check (`src/network/requestQueue/index.js`), which then finds nothing to do, about 900 times a second.
+ * Once a second finds as much.
+ */
+const IDLE_CHECK_MS = 1000;
+
+/**
+ * The globals that kafkajs's code uses to know time, chance and the process, on another clock. Its timers keep the
+ * process alive on the real clock, as they do outside.
+ *
+ * @internal
+ */
+export function clockGlobals(clock: Clock, random: Random): Record<string, unknown> {
+  const startTimer = (
+    callback: (...args: unknown[]) => void,
+    delayMs?: number,
+    ...args: unknown[]
+  ) => clock.after(delayOf(delayMs), () => callback(...args), { keepAlive: true });
+
+  const startInterval = (callback: () => void, delayMs?: number) => {
+    let isStopped = false;
+    let cancel = (): void => {};
+    const next = (): void => {
+      cancel = clock.after(
+        delayOf(delayMs),
+        () => {
+          callback();
+          if (!isStopped) next();
+        },
+        { keepAlive: true },
+      );
+    };
+    next();
+    return () => {
+      isStopped = true;
+      cancel();
+    };
+  };
+
+  const stopTimer = (stop?: () => void): void => stop?.();
+  return {
+    setTimeout: startTimer,
+    clearTimeout: stopTimer,
+    setInterval: startInterval,
+    clearInterval: stopTimer,
+    Date: dateOn(clock),
+    Math: Object.assign(Object.create(Math), { random: () => random.next() }),
+    process: {
+      env: { NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1' },
+      hrtime: (since?: readonly [number, number]) => hrtime(clock.nowMs(), since),
+    },
+  };
+}
+
+function delayOf(delayMs = 0): number {
+  if (delayMs < 0) return IDLE_CHECK_MS;
+  return delayMs > MIN_DELAY_MS ? delayMs : MIN_DELAY_MS;
+}
+
+function dateOn(clock: Clock): unknown {
+  // oxlint-disable-next-line no-restricted-globals -- a Date that reads the simulated wall clock
+  return class extends Date {
+    constructor(value?: number | string) {
+      super(value ?? clock.wallMs());
+    }
+
+    static override now(): number {
+      return clock.wallMs();
+    }
+  };
+}
+
+function hrtime(nowMs: number, since: readonly [number, number] = [0, 0]): [number, number] {
+  const nanoseconds = Math.round(nowMs * 1e6) - since[0] * 1e9 - since[1];
+  return [Math.floor(nanoseconds / 1e9), nanoseconds % 1e9];
+}
