@@ -30,7 +30,9 @@ export interface FailoverErrorDetails {
   readonly cluster?: string | undefined;
   /** The activation in which it happened. */
   readonly switchEpoch?: number | undefined;
+  /** Topic concerned, as the user names it. */
   readonly topic?: string | undefined;
+  /** Partition concerned. */
   readonly partition?: number | undefined;
 }
 
@@ -123,7 +125,9 @@ export class FencedError extends FailoverError {
 
 /** @public The cluster behind a name is not the one expected: the ids differ, or both aliases reach the same cluster. */
 export class WrongClusterError extends FailoverError {
+  /** The id that was configured or learned before; undefined where both aliases reach one cluster. */
   readonly expectedClusterId: string | undefined;
+  /** The id that the brokers gave. */
   readonly actualClusterId: string;
 
   constructor(
@@ -139,6 +143,7 @@ export class WrongClusterError extends FailoverError {
 
 /** @public A switch was refused before anything was touched. `reasons` names each obstacle. */
 export class SwitchRefusedError extends FailoverError {
+  /** Each obstacle, in words. */
   readonly reasons: readonly string[];
 
   constructor(message: string, reasons: readonly string[], details: FailoverErrorDetails = {}) {
@@ -201,6 +206,7 @@ export class AmbiguousOffsetError extends FailoverError {
 
 /** @public A transaction belongs to one cluster in one epoch; a switch ended it. `abortable` tells transactional code to begin again. */
 export class TransactionFencedError extends FailoverError {
+  /** Always true: the transaction is over, and may be begun again. */
   readonly abortable: true;
 
   constructor(message: string, details: FailoverErrorDetails = {}) {
