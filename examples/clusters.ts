@@ -6,7 +6,7 @@ import { createMirroredTopic } from './topics.js';
 /** Where an example runs. */
 export interface Clusters {
   /** What `new FailoverKafka(...)` is told of the clusters. */
-  readonly config: Pick<FailoverKafkaConfig, 'clusters' | 'world'>;
+  readonly config: Pick<FailoverKafkaConfig, 'clusters'> & Partial<FailoverKafkaConfig>;
   /** Makes a topic of three partitions on both clusters, and waits until it is mirrored in both directions. */
   createTopic(topic: string): Promise<void>;
   /** Ends what was started for the example: clusters in memory. */
@@ -23,9 +23,9 @@ export async function openClusters(): Promise<Clusters> {
     const memory = startMemoryClusters({ policy: 'default' });
     const kafka = { A: memory.plainKafka('A'), B: memory.plainKafka('B') };
     return {
-      config: { clusters: memory.clusters, world: memory.world },
+      config: memory.config,
       createTopic: (name) => createMirroredTopic(kafka, { ...topic, topic: name }),
-      close: () => memory.close(),
+      close: async () => memory.close(),
     };
   }
   const clusters = { A: { brokers: brokersOf('A') }, B: { brokers: brokersOf('B') } };

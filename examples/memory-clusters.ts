@@ -1,0 +1,37 @@
+import { logLevel, type FailoverKafkaConfig, type Kafka } from 'kafkajs-failover';
+import { createMemoryWorld } from 'kafkajs-failover/testing';
+
+/** Two clusters, with MirrorMaker between them, in this process's memory and at ordinary speed. */
+export interface MemoryClusters {
+  /** What `new FailoverKafka(...)` is told of them. */
+  readonly config: Required<Pick<FailoverKafkaConfig, 'clusters' | 'world' | 'mirror'>>;
+  /** A plain kafkajs client of one cluster. */
+  plainKafka(alias: 'A' | 'B'): Kafka;
+  /** The cluster's processes are gone, as after `kill -9`. */
+  kill(alias: 'A' | 'B'): void;
+  close(): void;
+}
+
+/** Starts clusters in memory: the library's testing kit, without simulated time. */
+export function startMemoryClusters({
+  policy,
+}: {
+  policy: 'default' | 'identity';
+}): MemoryClusters {
+  const flows = policy === 'identity' ? (['A->B'] as const) : (['A->B', 'B->A'] as const);
+  const memory = createMemoryWorld({ clock: 'real', mirror: { policy, flows } });
+  return {
+    config: {
+      clusters: {
+        A: { brokers: [...memory.cluster('A').brokers] },
+        B: { brokers: [...memory.cluster('B').brokers] },
+      },
+      mirror: { policy },
+      world: memory.world,
+    },
+    plainKafka: (alias) =>
+      memory.createKafka(alias, { clientId: 'examples', logLevel: logLevel.NOTHING }),
+    kill: (alias) => memory.cluster(alias).down(),
+    close: () => memory.close(),
+  };
+}

@@ -89,8 +89,7 @@ export class Cast {
   /** Ends whatever is left. */
   async killAll(): Promise<void> {
     const left = this.#services.filter(({ name }) => !this.#gone.has(name));
-    for (const service of left) service.kill();
-    await Promise.all(left.map(({ gone }) => gone));
+    await Promise.all(left.map((service) => service.kill()));
   }
 
   #take(name: string, fact: Fact): void {

@@ -39,8 +39,9 @@ export function launchProcess(settings: ServiceSettings): Service {
     },
     onFact: (listener) => facts.open(listener),
     gone,
-    kill: () => {
+    kill: async () => {
       child.kill('SIGKILL');
+      await gone;
     },
   };
 }
@@ -60,8 +61,8 @@ export function launchHere(settings: ServiceSettings): Service {
     },
     onFact: (listener) => facts.open(listener),
     gone,
-    // A service in this process cannot be killed alone; it ends with the process.
-    kill: () => {},
+    // A service in this process cannot be killed alone: it ends with the process.
+    kill: async () => {},
   };
 }
 

@@ -110,7 +110,12 @@ function inWords(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${inWords(error)}\n`);
-  process.exitCode = 1;
-});
+main()
+  .catch((error: unknown) => {
+    process.stderr.write(`${inWords(error)}\n`);
+    process.exitCode = 1;
+  })
+  .finally(() => {
+    // After a failure services may be left that run in this process (--memory); after a success nothing is.
+    if (process.exitCode !== undefined) process.exit();
+  });

@@ -7,7 +7,8 @@ export interface ServiceSettings {
   readonly topic: string;
   readonly groupId: string;
   /** What both services share: where the clusters are. */
-  readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror' | 'world'>;
+  readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror'> &
+    Partial<Pick<FailoverKafkaConfig, 'world'>>;
 }
 
 /** What the demo tells a service. */
@@ -68,7 +69,7 @@ export interface Service {
   /** Resolves when nothing of the service is left. */
   readonly gone: Promise<void>;
   /** Ends it at once, whatever it is doing. */
-  kill(): void;
+  kill(): Promise<void>;
 }
 
 /** Milliseconds of the machine's monotonic clock; every process reads the same one. */
