@@ -1,8 +1,11 @@
 import type { LogRange } from '../cluster/access.js';
 import type { LogicalTopic, TopicSelector } from '../replication/topic-names.js';
+import { unreachable } from '../unreachable.js';
+import type { Bound } from './bounds.js';
 
 /**
- * How a resume position was found. Each is a sound lower bound: everything below it was handled by the group.
+ * How a resume position was found. The first three are sound lower bounds: everything below them was handled by the
+ * group.
  *
  * - `own-commit`: the group's own commit on the target.
  * - `checkpoint`: MirrorMaker's checkpoint for the group.
@@ -30,8 +33,9 @@ export type PartitionPlan =
       readonly offset: bigint;
       readonly method: PositionMethod;
       /**
-       * Upper bound of the records from `offset` on that the group may have handled already; undefined where it cannot
-       * be known. Records are counted as offsets of the target's log.
+       * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
+       * already; undefined where it cannot be known. Counted in offsets of the target's log. Records that the group
+       * handled before they were mirrored, and that are mirrored later, come on top.
        */
       readonly maxRereadCount: bigint | undefined;
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
@@ -74,15 +78,12 @@ export interface SourcePosition {
   readonly offset: bigint;
 }
 
-/** @internal One sound lower bound for a target partition. */
-export interface Bound {
-  readonly method: PositionMethod;
-  readonly offset: bigint;
-  /** True where the bound is the position itself and not merely below it. */
-  readonly exact: boolean;
-}
-
-/** @internal What an option says where no bound is known. */
+/**
+ * What an option says where no bound is known: `earliest` reads the partition from its beginning, `latest` may skip
+ * records, `fail` does not start the group.
+ *
+ * @public
+ */
 export type MissingPosition = 'earliest' | 'latest' | 'fail';
 
 /** @internal Facts of one target partition, gathered before the pure planning. */
@@ -90,8 +91,154 @@ export interface PartitionFacts {
   readonly topic: string;
   readonly physicalTopic: string;
   readonly partition: number;
+  /** Taken after the bounds: no sound one lies beyond `high`. */
   readonly range: LogRange;
   readonly bounds: readonly Bound[];
-  /** Why bounds are missing (no mirror, no checkpoint), for the notes. */
+  /** The group handled no record of this log at or above this offset, as far as is known; undefined where it is not. */
+  readonly handledBelow: bigint | undefined;
+  /** What the plan should say in any case. */
   readonly notes: readonly string[];
+  /** Why bounds are missing; said where there is none at all. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Plans one group. Pure.
+ *
+ * @internal
+ */
+export function planGroup(
+  group: Pick<GroupPlan, 'groupId' | 'cluster' | 'topics'>,
+  facts: readonly PartitionFacts[],
+  { onMissing }: { onMissing: MissingPosition },
+): GroupPlan {
+  return { ...group, partitions: facts.map((one) => planPartition(one, onMissing)) };
+}
+
+/**
+ * The best position that is sound in one partition: the maximum of its bounds.
+ *
+ * Sound because each bound says "everything below me was handled", so the highest one says it too. Two corrections keep
+ * it so when the log is not the one that a bound speaks of:
+ * - a bound above `high` is of a log that is gone (the topic was deleted and created again, with new records below the old
+ *   numbers): it says nothing about this log and is dropped. Moving it down to `high` would skip the new records.
+ * - a bound below `low` is moved up to it: what lay between is gone, by retention, and cannot be read by anybody.
+ *
+ * @internal
+ */
+export function planPartition(facts: PartitionFacts, onMissing: MissingPosition): PartitionPlan {
+  const { range } = facts;
+  const notes = [...facts.notes];
+  let best: Bound | undefined;
+  for (const bound of facts.bounds) {
+    if (bound.offset > range.high) {
+      notes.push(
+        `${bound.method} ${bound.offset} lies beyond the log's end ${range.high}: the topic was re-created or truncated, so it is not used`,
+      );
+    } else if (best === undefined || bound.offset > best.offset) {
+      best = bound;
+    }
+  }
+  if (best === undefined) return planMissing(facts, notes, onMissing);
+  const { method } = best;
+  if (best.offset >= range.low) return resumeAt(facts, best.offset, method, notes);
+  notes.push(
+    `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
+  );
+  return resumeAt(facts, range.low, method, notes);
+}
+
+function resumeAt(
+  { topic, physicalTopic, partition, range, handledBelow }: PartitionFacts,
+  offset: bigint,
+  method: PositionMethod,
+  notes: readonly string[],
+): PartitionPlan {
+  // A limit below a sound bound is refuted by it: somebody else has handled further.
+  const isLimited = handledBelow !== undefined && handledBelow >= offset;
+  const end = isLimited && handledBelow < range.high ? handledBelow : range.high;
+  const maxRereadCount = end > offset ? end - offset : 0n;
+  return { kind: 'resume', topic, physicalTopic, partition, offset, method, maxRereadCount, notes };
+}
+
+function planMissing(
+  facts: PartitionFacts,
+  notes: readonly string[],
+  onMissing: MissingPosition,
+): PartitionPlan {
+  const { topic, physicalTopic, partition, range } = facts;
+  const because = ['no position is known', ...facts.missing].join('; ');
+  // An empty log has one position, and resuming there neither skips nor repeats anything that is in it.
+  if (range.low >= range.high) return resumeAt(facts, range.low, 'earliest', notes);
+  switch (onMissing) {
+    case 'earliest':
+      return resumeAt(facts, range.low, 'earliest', [...notes, `${because}; read from the start`]);
+    case 'latest':
+      return resumeAt(facts, range.high, 'latest', [
+        ...notes,
+        `${because}; read from the end: ${range.high - range.low} offsets are skipped`,
+      ]);
+    case 'fail':
+      return {
+        kind: 'unavailable',
+        topic,
+        physicalTopic,
+        partition,
+        because: [because, ...notes].join('; '),
+      };
+    default:
+      return unreachable(onMissing);
+  }
+}
+
+/** @public A plan in a few numbers. */
+export interface PlanSummary {
+  readonly partitionCount: number;
+  /** Partitions by the method that found their position. */
+  readonly methodCounts: Readonly<Record<PositionMethod, number>>;
+  /** Sum over the partitions; undefined where one of them is not known. */
+  readonly maxRereadCount: bigint | undefined;
+  /** Partitions that are read from their start or end because nothing is known, although they hold records. */
+  readonly missing: readonly PartitionPlan[];
+  /** Partitions that keep the group from starting. */
+  readonly unavailable: readonly PartitionPlan[];
+}
+
+/**
+ * Sums up a plan, for reports and readiness checks. Pure.
+ *
+ * @internal
+ */
+export function summarisePlan({ partitions }: Pick<GroupPlan, 'partitions'>): PlanSummary {
+  const methodCounts: Record<PositionMethod, number> = {
+    'own-commit': 0,
+    checkpoint: 0,
+    'offset-sync': 0,
+    earliest: 0,
+    latest: 0,
+  };
+  let maxRereadCount: bigint | undefined = 0n;
+  const missing: PartitionPlan[] = [];
+  const unavailable: PartitionPlan[] = [];
+  for (const one of partitions) {
+    if (one.kind === 'unavailable') {
+      unavailable.push(one);
+      continue;
+    }
+    methodCounts[one.method] += 1;
+    maxRereadCount =
+      maxRereadCount === undefined || one.maxRereadCount === undefined
+        ? undefined
+        : maxRereadCount + one.maxRereadCount;
+    // An empty log starts at its `earliest` without a note.
+    const isGuess = one.method === 'earliest' || one.method === 'latest';
+    if (isGuess && one.notes.length > 0) missing.push(one);
+  }
+  return {
+    partitionCount: partitions.length,
+    methodCounts,
+    maxRereadCount,
+    missing,
+    unavailable,
+  };
 }

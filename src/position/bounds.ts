@@ -1,0 +1,146 @@
+import type { Checkpoint } from '../replication/checkpoint-store.js';
+import type { Mirror } from '../replication/mirror.js';
+import type { NoTranslation, Translation } from '../replication/translate.js';
+import { unreachable } from '../unreachable.js';
+import type { PartitionFacts, PositionMethod } from './plan.js';
+
+/** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
+export interface Bound {
+  readonly method: PositionMethod;
+  readonly offset: bigint;
+}
+
+/** @internal What is known of a group in one log of the target. */
+export interface Evidence {
+  /** The group's own commit in this log on the target. */
+  readonly ownCommit: bigint | undefined;
+  /**
+   * What the source and its mirror know; undefined for a log that was born on the target: no mirror leads to it, and what
+   * the group handled of its copy on the source cannot be told from MirrorMaker's records alone.
+   */
+  readonly mirrored: MirroredEvidence | undefined;
+}
+
+/** @internal What the source and its mirror know of a log. */
+export interface MirroredEvidence {
+  readonly mirror: Pick<Mirror, 'source' | 'target' | 'translate' | 'syncsAround'>;
+  /** The topic on the source. */
+  readonly upstreamTopic: string;
+  readonly partition: number;
+  readonly checkpoint: Checkpoint | undefined;
+  /** The group's commit on the source; undefined where there is none, or the source did not answer. */
+  readonly sourceCommit: bigint | undefined;
+  /** This process's own processed prefix on the source. */
+  readonly processed: bigint | undefined;
+}
+
+/** @internal What {@link gatherBounds} finds. */
+export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 'missing'>;
+
+/**
+ * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
+ *
+ * - **own commit**: the group committed it in this very log, so everything below it was handled, whenever that was.
+ * - **checkpoint (U, D)**: the group had committed U on the source, so every record before U was handled. MirrorMaker
+ *   chose D so that only copies of records before U lie below D (D <= f(U)). U itself is a position of the *source*, never
+ *   used as one of the target. It is dropped where an offset sync (u2, d2) with u2 >= U has d2 < D: then the first record
+ *   at or after U lies below D, so the checkpoint speaks of a topic that was re-created since.
+ * - **offset sync**: everything below U on the source was handled, U being the higher one of the group's commit there and
+ *   of what this process handled; `translate` answers at or before f(U). The mirror may know more of U than the
+ *   checkpoint, whose U is older.
+ *
+ * A bound is missing, never guessed, where there is nothing to take it from.
+ *
+ * `handledBelow` limits the re-read from above: where this process handled the partition last, the group has handled
+ * nothing from f(U) on, and the syncs say where f(U) is at most. It is not known where the group's commit or checkpoint
+ * is ahead of this process (another member went on from there), nor from a commit alone (handling runs ahead of commits).
+ *
+ * @internal
+ */
+export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
+  const bounds: Bound[] = [];
+  if (ownCommit !== undefined) bounds.push({ method: 'own-commit', offset: ownCommit });
+  const missing = ownCommit === undefined ? ['the group has no commit in this log'] : [];
+  if (mirrored === undefined) return { bounds, handledBelow: undefined, notes: [], missing };
+  const { notes } = addCheckpoint(bounds, mirrored, missing);
+  const handledBelow = addTranslation(bounds, mirrored, missing);
+  return { bounds, handledBelow, notes, missing };
+}
+
+function addCheckpoint(
+  bounds: Bound[],
+  { mirror, upstreamTopic, partition, checkpoint }: MirroredEvidence,
+  missing: string[],
+): { notes: readonly string[] } {
+  if (checkpoint === undefined) {
+    missing.push(`MirrorMaker has written no checkpoint for the group`);
+    return { notes: [] };
+  }
+  const { upstreamOffset, downstreamOffset } = checkpoint;
+  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
+  const ceiling = around.kind === 'known' ? around.ceiling : undefined;
+  if (ceiling === undefined || ceiling.downstreamOffset >= downstreamOffset) {
+    bounds.push({ method: 'checkpoint', offset: downstreamOffset });
+    return { notes: [] };
+  }
+  const note =
+    `checkpoint ${upstreamOffset} -> ${downstreamOffset} contradicts the offset sync ` +
+    `${ceiling.upstreamOffset} -> ${ceiling.downstreamOffset}: the topic was re-created, so it is not used`;
+  return { notes: [note] };
+}
+
+function addTranslation(
+  bounds: Bound[],
+  evidence: MirroredEvidence,
+  missing: string[],
+): bigint | undefined {
+  const { mirror, upstreamTopic, partition, sourceCommit, processed, checkpoint } = evidence;
+  const upstreamOffset = higher(processed, sourceCommit);
+  if (upstreamOffset === undefined) {
+    missing.push(`no position of the group on ${mirror.source} is known`);
+    return undefined;
+  }
+  const translation = mirror.translate(upstreamTopic, partition, upstreamOffset);
+  if (translation.kind === 'unavailable') {
+    missing.push(describe(translation.reason, mirror.source));
+    return undefined;
+  }
+  bounds.push({ method: 'offset-sync', offset: translation.offset });
+  const isLast =
+    processed === upstreamOffset &&
+    (checkpoint === undefined || checkpoint.upstreamOffset <= processed);
+  return isLast ? upperEnd(translation) : undefined;
+}
+
+function higher(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined) return b;
+  return b === undefined || a >= b ? a : b;
+}
+
+function upperEnd(translation: Exclude<Translation, { kind: 'unavailable' }>): bigint | undefined {
+  switch (translation.kind) {
+    case 'exact':
+      return translation.offset;
+    case 'atOrBefore':
+      return translation.distance === undefined
+        ? undefined
+        : translation.offset + translation.distance;
+    default:
+      return unreachable(translation);
+  }
+}
+
+function describe(reason: NoTranslation, source: string): string {
+  switch (reason) {
+    case 'not-read':
+      return 'the offset syncs have not been read to their end';
+    case 'not-readable':
+      return `the offset syncs are kept on ${source} (offset-syncs.topic.location)`;
+    case 'no-sync':
+      return 'MirrorMaker has written no offset sync for the partition';
+    case 'before-oldest-sync':
+      return "the group's position is older than every offset sync that is kept";
+    default:
+      return unreachable(reason);
+  }
+}

@@ -1,0 +1,297 @@
+import type { ClusterAccess, LogRange } from '../cluster/access.js';
+import type { Mirror } from '../replication/mirror.js';
+import { PartitionMap } from '../replication/partition-map.js';
+import type { ReplicationPolicy } from '../replication/policy.js';
+import {
+  resolveTopics,
+  type LogicalTopic,
+  type PhysicalTopic,
+} from '../replication/topic-names.js';
+import { untilAborted, untilDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
+import {
+  planGroup,
+  type GroupNeed,
+  type GroupPlan,
+  type MissingPosition,
+  type PartitionFacts,
+} from './plan.js';
+
+/** @internal What {@link planGroups} needs. */
+export interface PlannerParts {
+  readonly needs: readonly GroupNeed[];
+  /** The cluster to resume on. It has to answer. */
+  readonly target: ClusterAccess;
+  /** The cluster that was worked with, for the groups' commits; undefined where it is given up. */
+  readonly source: ClusterAccess | undefined;
+  /** The flow from the source to the target. */
+  readonly mirror: Mirror;
+  readonly policy: ReplicationPolicy;
+  /** Aliases of both clusters. */
+  readonly aliases: readonly string[];
+  readonly world: World;
+  readonly onMissing: MissingPosition;
+  /**
+   * Until then (the world's monotonic milliseconds) the newest knowledge of the mirror is waited for. After it the plan is
+   * made from what is known, and says so.
+   */
+  readonly deadlineAtMs: number;
+  /** Longest wait for the source's commits, in milliseconds, within the deadline. Default 500. */
+  readonly sourceMaxWaitMs?: number;
+  /** Ends the planning with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_SOURCE_MAX_WAIT_MS = 500;
+
+/**
+ * Finds where groups resume on the target: asks both clusters and the mirror, in parallel, and leaves the thinking to
+ * `gatherBounds` and `planGroup`. Writes nothing.
+ *
+ * Where each log of a topic gets its bounds from, under the default policy, with target B:
+ * - `A.orders`, born on the source: all of them;
+ * - `orders`, born on the target: the group's own commit there, nothing else.
+ *
+ * Under the identity policy there is one log, and all bounds apply to it.
+ *
+ * @throws whatever the target's access rejects with: without the target nothing can be planned. The source's and the
+ *   mirror's failures only cost bounds.
+ * @internal
+ */
+export function planGroups(parts: PlannerParts): Promise<readonly GroupPlan[]> {
+  const { signal } = parts;
+  const planning = plan(parts);
+  return signal === undefined ? planning : untilAborted(signal, planning);
+}
+
+interface Group {
+  readonly need: GroupNeed;
+  readonly topics: readonly LogicalTopic[];
+  /** The logs that exist on the target. */
+  readonly logs: readonly Log[];
+}
+
+interface Log extends PhysicalTopic {
+  /** The original topic. */
+  readonly topic: string;
+  /** The topic on the source that it is a mirror of; undefined where it was born on the target. */
+  readonly upstreamTopic: string | undefined;
+  readonly partitionCount: number;
+}
+
+/** Offsets by topic and partition. */
+type Offsets = PartitionMap<bigint>;
+
+/** What was found out about one group, before its bounds are taken. */
+interface Findings {
+  readonly group: Group;
+  readonly ownCommits: Offsets;
+  readonly sourceCommits: Offsets;
+  readonly notes: readonly string[];
+}
+
+async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
+  const { needs, target, onMissing } = parts;
+  const existing = await target.topics();
+  const groups = needs.map((need) => resolveGroup(need, existing, parts));
+  const [mirrorNotes, findings] = await Promise.all([
+    refreshMirror(parts),
+    Promise.all(groups.map((group) => ask(group, parts))),
+  ]);
+  // The bounds are taken first and the ends asked afterwards: the mirror goes on meanwhile, and a bound that is newer
+  // than the end would look like one of another log.
+  const bounds = findings.map((one) => boundsOf(one, parts, mirrorNotes));
+  const ranges = await rangesOf(groups, target);
+  return groups.map((group, index) => {
+    const found = bounds[index];
+    const facts = found === undefined ? [] : factsOf(group, found, ranges);
+    const { groupId } = group.need;
+    return planGroup({ groupId, cluster: target.alias, topics: group.topics }, facts, {
+      onMissing,
+    });
+  });
+}
+
+function resolveGroup(
+  need: GroupNeed,
+  existing: ReadonlyMap<string, number>,
+  { target, mirror, aliases, policy }: PlannerParts,
+): Group {
+  const cluster = { alias: target.alias, aliases, topics: existing, policy };
+  const topics = resolveTopics(need.selectors, cluster);
+  const logs = topics.flatMap(({ topic, logs: physical }) =>
+    physical.flatMap((log) => {
+      const partitionCount = existing.get(log.name);
+      if (partitionCount === undefined) return [];
+      const isMirrored = log.origin === undefined || log.origin === mirror.source;
+      const upstreamTopic = isMirrored ? policy.upstreamTopic(log.name) : undefined;
+      return [{ ...log, topic, upstreamTopic, partitionCount }];
+    }),
+  );
+  return { need, topics, logs };
+}
+
+/** Brings the mirror's knowledge up to date; says what is not. */
+async function refreshMirror({
+  mirror,
+  world,
+  deadlineAtMs,
+}: PlannerParts): Promise<readonly string[]> {
+  const flow = `${mirror.source}->${mirror.target}`;
+  try {
+    const refreshed = await untilDeadline(world, deadlineAtMs, mirror.refresh());
+    if (refreshed.kind === 'settled') return [];
+  } catch (error) {
+    return [`MirrorMaker's records of ${flow} cannot be read: ${messageOf(error)}`];
+  }
+  return [
+    mirror.state().isComplete
+      ? `MirrorMaker's records of ${flow} are not up to date: reading them took too long`
+      : `MirrorMaker's records of ${flow} are not known: reading them took too long`,
+  ];
+}
+
+async function ask(group: Group, parts: PlannerParts): Promise<Findings> {
+  const names = group.logs.map(({ name }) => name);
+  const [ownCommits, fromSource] = await Promise.all([
+    commitsOn(parts.target, group.need.groupId, names),
+    askSource(group, parts),
+  ]);
+  return { group, ownCommits, ...fromSource };
+}
+
+/** The group's commits on the source. A source that does not answer costs these bounds, and no more time than allowed. */
+async function askSource(
+  { need, logs }: Group,
+  parts: PlannerParts,
+): Promise<Pick<Findings, 'sourceCommits' | 'notes'>> {
+  const { source, world, deadlineAtMs } = parts;
+  const nothing = new PartitionMap<bigint>();
+  const topics = logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []);
+  if (source === undefined || topics.length === 0) return { sourceCommits: nothing, notes: [] };
+  const maxWaitMs = parts.sourceMaxWaitMs ?? DEFAULT_SOURCE_MAX_WAIT_MS;
+  const untilMs = Math.min(deadlineAtMs, world.nowMs() + maxWaitMs);
+  const unknown = `the group's commits on ${source.alias} are not known`;
+  try {
+    const commits = commitsOn(source, need.groupId, topics);
+    const answer = await untilDeadline(world, untilMs, commits);
+    if (answer.kind === 'settled') return { sourceCommits: answer.value, notes: [] };
+    return { sourceCommits: nothing, notes: [`${unknown}: it did not answer in time`] };
+  } catch (error) {
+    return { sourceCommits: nothing, notes: [`${unknown}: ${messageOf(error)}`] };
+  }
+}
+
+async function commitsOn(
+  access: ClusterAccess,
+  groupId: string,
+  topics: readonly string[],
+): Promise<Offsets> {
+  const offsets = new PartitionMap<bigint>();
+  if (topics.length === 0) return offsets;
+  for (const { topic, partition, offset } of await access.committed(groupId, topics)) {
+    offsets.set(topic, partition, offset);
+  }
+  return offsets;
+}
+
+/** The bounds of each partition, as the mirror stands now. Synchronous: one consistent moment. */
+function boundsOf(
+  findings: Findings,
+  { mirror }: PlannerParts,
+  mirrorNotes: readonly string[],
+): PartitionMap<Bounds> {
+  const { group, ownCommits, notes } = findings;
+  const processed = processedOffsets(group.need);
+  const all = new PartitionMap<Bounds>();
+  for (const log of group.logs) {
+    for (let partition = 0; partition < log.partitionCount; partition += 1) {
+      const bounds = gatherBounds({
+        ownCommit: ownCommits.get(log.name, partition),
+        mirrored: mirroredEvidence(log, partition, findings, processed, mirror),
+      });
+      const missing =
+        log.upstreamTopic === undefined
+          ? bounds.missing
+          : [...bounds.missing, ...mirrorNotes, ...notes];
+      all.set(log.name, partition, { ...bounds, missing });
+    }
+  }
+  return all;
+}
+
+function mirroredEvidence(
+  { name, upstreamTopic }: Log,
+  partition: number,
+  { group, sourceCommits }: Findings,
+  processed: Offsets,
+  mirror: Mirror,
+): MirroredEvidence | undefined {
+  if (upstreamTopic === undefined) return undefined;
+  return {
+    mirror,
+    upstreamTopic,
+    partition,
+    checkpoint: mirror.checkpoint(group.need.groupId, name, partition),
+    sourceCommit: sourceCommits.get(upstreamTopic, partition),
+    processed: processed.get(upstreamTopic, partition),
+  };
+}
+
+/** Where several consumers of the process handled a partition in turn, the furthest one counts. */
+function processedOffsets({ processed }: GroupNeed): Offsets {
+  const offsets = new PartitionMap<bigint>();
+  for (const { physicalTopic, partition, offset } of processed) {
+    const known = offsets.get(physicalTopic, partition);
+    if (known === undefined || offset > known) offsets.set(physicalTopic, partition, offset);
+  }
+  return offsets;
+}
+
+async function rangesOf(
+  groups: readonly Group[],
+  target: ClusterAccess,
+): Promise<ReadonlyMap<string, ReadonlyMap<number, LogRange>>> {
+  const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
+  const answers = await Promise.all(
+    [...names].map(async (name) => [name, await target.ranges(name)] as const),
+  );
+  return new Map(
+    answers.flatMap(([name, ranges]) => (ranges === undefined ? [] : [[name, ranges] as const])),
+  );
+}
+
+const NOT_ASKED: Bounds = {
+  bounds: [],
+  handledBelow: undefined,
+  notes: [],
+  missing: ['the partition appeared while the plan was made'],
+};
+
+function factsOf(
+  { logs }: Group,
+  bounds: PartitionMap<Bounds>,
+  ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
+): readonly PartitionFacts[] {
+  return logs.flatMap(({ topic, name, partitionCount }) => {
+    const known = ranges.get(name);
+    // Deleted while the plan was made.
+    if (known === undefined) return [];
+    for (let partition = 0; partition < partitionCount; partition += 1) {
+      // Leaving it out of the plan would leave it to chance where it is read from.
+      if (!known.has(partition)) throw new Error(`${name}-${partition} has no leader`);
+    }
+    return [...known].map(([partition, range]) => ({
+      topic,
+      physicalTopic: name,
+      partition,
+      range,
+      ...(bounds.get(name, partition) ?? NOT_ASKED),
+    }));
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

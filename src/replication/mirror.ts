@@ -1,0 +1,269 @@
+import type { ClusterAccess } from '../cluster/access.js';
+import type { EventSink } from '../events.js';
+import { untilAborted } from '../wait.js';
+import type { World } from '../world.js';
+import { CheckpointStore, type Checkpoint } from './checkpoint-store.js';
+import { OffsetSyncStore, type SyncsAround } from './offset-sync-store.js';
+import type { Flow, OffsetSyncsLocation, ReplicationPolicy } from './policy.js';
+import { decodeCheckpoint, decodeHeartbeat, decodeOffsetSync, type OffsetSync } from './records.js';
+import { TopicTailer, type TailedTopic, type TailState } from './tailer.js';
+import { translate, type Translation } from './translate.js';
+
+/**
+ * What is known about one flow of MirrorMaker.
+ *
+ * @public
+ */
+export interface MirrorState {
+  readonly source: string;
+  readonly target: string;
+  /** True where every topic on the target was read to the end that it had when reading began. */
+  readonly isComplete: boolean;
+  /** Milliseconds since everything on the target was last read to its end; undefined before the first time. */
+  readonly ageMs: number | undefined;
+  /**
+   * Age of the newest heartbeat that came through the flow, by the wall clocks of this machine and of MirrorMaker's, in
+   * milliseconds: how far the flow is behind. As good as these clocks agree. Undefined where none came.
+   */
+  readonly heartbeatAgeMs: number | undefined;
+  /**
+   * Milliseconds since this process last saw a new heartbeat arrive, by its own clock: whether the flow is alive.
+   * Undefined where it has seen none.
+   */
+  readonly sinceHeartbeatMs: number | undefined;
+  /** Groups with a checkpoint. */
+  readonly groupCount: number;
+  /** Source partitions with an offset sync. */
+  readonly syncedPartitionCount: number;
+  readonly topics: readonly TailState[];
+}
+
+/** @internal Options of waiting. */
+export interface WaitOptions {
+  /** Ends the waiting (with the signal's reason), not the reading. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * What MirrorMaker says about one flow, from memory: its checkpoints, offset syncs and heartbeats are read to their ends
+ * and followed.
+ *
+ * @internal
+ */
+export interface Mirror extends Flow {
+  readonly policy: ReplicationPolicy;
+  /** Resolves when everything on the target was read to the end that it had when reading began. */
+  ready(options?: WaitOptions): Promise<void>;
+  /** Resolves when everything on the target was read that is there at the time of the call. */
+  refresh(options?: WaitOptions): Promise<void>;
+  state(): MirrorState;
+  /** The latest checkpoint of a group; undefined where there is none, or the topic is not read to its end yet. */
+  checkpoint(group: string, remoteTopic: string, partition: number): Checkpoint | undefined;
+  /** Translates the next record to read in a topic of the source. */
+  translate(topic: string, partition: number, upstreamOffset: bigint): Translation;
+  /** The offset syncs around an offset of the source; `not-read` also where they cannot be read. */
+  syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround;
+  /** The newest offset sync of a topic of the source. */
+  newestSync(topic: string, partition: number): OffsetSync | undefined;
+  /** Ends all reading. Idempotent. The cluster accesses stay open: they belong to the caller. */
+  close(): void;
+}
+
+/** @internal What {@link openMirror} needs. */
+export interface MirrorParts extends Flow {
+  readonly policy: ReplicationPolicy;
+  /** Default `'target'`. */
+  readonly offsetSyncsLocation?: OffsetSyncsLocation;
+  readonly targetAccess: ClusterAccess;
+  /**
+   * Reads the offset syncs where they are on the source: as long as that lives. Nothing waits for it. Without it such
+   * syncs are not known.
+   */
+  readonly sourceAccess?: ClusterAccess | undefined;
+  readonly world: World;
+  readonly events: EventSink;
+  /** Pause between looks at a topic that had nothing new, in milliseconds. Default 250. */
+  readonly pollMs?: number;
+}
+
+/**
+ * Begins to read what MirrorMaker says about one flow. Nothing has to be reachable or to exist yet.
+ *
+ * @internal
+ */
+export function openMirror(parts: MirrorParts): Mirror {
+  return new TailedMirror(parts);
+}
+
+const DEFAULT_POLL_MS = 250;
+
+/** Heartbeats come once a second and only the newest counts, but compaction leaves holes at the end of the log. */
+const LAST_HEARTBEATS = 100n;
+
+class TailedMirror implements Mirror {
+  readonly source: string;
+  readonly target: string;
+  readonly policy: ReplicationPolicy;
+  readonly #world: World;
+  readonly #checkpoints: CheckpointStore;
+  readonly #syncs = new OffsetSyncStore();
+  readonly #checkpointsTailer: TopicTailer;
+  readonly #canReadSyncs: boolean;
+  readonly #onTarget: readonly TopicTailer[];
+  readonly #onSource: readonly TopicTailer[];
+  #heartbeatSentAtWallMs: number | undefined;
+  #heartbeatSeenAtMs: number | undefined;
+  /** False while heartbeats are read that came before. */
+  #heartbeatsAreLive = false;
+
+  constructor(parts: MirrorParts) {
+    const { source, target, policy, world, events, targetAccess, pollMs = DEFAULT_POLL_MS } = parts;
+    this.source = source;
+    this.target = target;
+    this.policy = policy;
+    this.#world = world;
+    this.#checkpoints = new CheckpointStore({ source, policy });
+    const tail = (topic: TailedTopic): TopicTailer =>
+      new TopicTailer(topic, { world, events, pollMs });
+    const location = parts.offsetSyncsLocation ?? 'target';
+    const syncsAccess = location === 'target' ? targetAccess : parts.sourceAccess;
+    const syncs = syncsAccess === undefined ? [] : [tail(this.#syncsTopic(syncsAccess, location))];
+    this.#checkpointsTailer = tail(this.#checkpointsTopic(targetAccess));
+    this.#onTarget = [
+      this.#checkpointsTailer,
+      tail(this.#heartbeatsTopic(targetAccess)),
+      ...(location === 'target' ? syncs : []),
+    ];
+    this.#onSource = location === 'target' ? [] : syncs;
+    this.#canReadSyncs = syncs.length > 0;
+  }
+
+  async ready({ signal }: WaitOptions = {}): Promise<void> {
+    const reading = this.#onTarget.filter((tailer) => !tailer.isComplete);
+    await all(reading, signal);
+  }
+
+  refresh({ signal }: WaitOptions = {}): Promise<void> {
+    return all(this.#onTarget, signal);
+  }
+
+  state(): MirrorState {
+    const ages = this.#onTarget.map((tailer) => tailer.state().ageMs);
+    const known = ages.filter((ageMs) => ageMs !== undefined);
+    const seenAtMs = this.#heartbeatSeenAtMs;
+    const sentAtWallMs = this.#heartbeatSentAtWallMs;
+    return {
+      source: this.source,
+      target: this.target,
+      isComplete: this.#onTarget.every((tailer) => tailer.isComplete),
+      ageMs: known.length === ages.length ? Math.max(...known) : undefined,
+      heartbeatAgeMs:
+        sentAtWallMs === undefined ? undefined : Math.max(0, this.#world.wallMs() - sentAtWallMs),
+      sinceHeartbeatMs: seenAtMs === undefined ? undefined : this.#world.nowMs() - seenAtMs,
+      groupCount: this.#checkpoints.groupCount,
+      syncedPartitionCount: this.#syncs.partitionCount,
+      topics: [...this.#onTarget, ...this.#onSource].map((tailer) => tailer.state()),
+    };
+  }
+
+  checkpoint(group: string, remoteTopic: string, partition: number): Checkpoint | undefined {
+    // A later record might take back an earlier one, so nothing is said before the end.
+    if (!this.#checkpointsTailer.isComplete) return undefined;
+    return this.#checkpoints.get(group, remoteTopic, partition);
+  }
+
+  translate(topic: string, partition: number, upstreamOffset: bigint): Translation {
+    if (!this.#canReadSyncs) return { kind: 'unavailable', reason: 'not-readable' };
+    return translate(this.#syncs, topic, partition, upstreamOffset);
+  }
+
+  syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
+    return this.#syncs.around(topic, partition, upstreamOffset);
+  }
+
+  newestSync(topic: string, partition: number): OffsetSync | undefined {
+    return this.#syncs.newest(topic, partition);
+  }
+
+  close(): void {
+    for (const tailer of [...this.#onTarget, ...this.#onSource]) tailer.close();
+  }
+
+  #checkpointsTopic(access: ClusterAccess): TailedTopic {
+    const store = this.#checkpoints;
+    return {
+      access,
+      topic: this.policy.checkpointsTopic(this.source),
+      onBegin: () => store.clear(),
+      onComplete: () => {},
+      onRecord: (record) => {
+        const decoded = decodeCheckpoint(record);
+        if (decoded.kind === 'skipped') return decoded.because;
+        if (decoded.kind === 'tombstone') {
+          store.delete(decoded.key);
+          return undefined;
+        }
+        const outcome = store.put(decoded.key, decoded.value, Number(record.timestamp));
+        return outcome === 'taken' ? undefined : outcome;
+      },
+    };
+  }
+
+  #syncsTopic(access: ClusterAccess, location: OffsetSyncsLocation): TailedTopic {
+    const store = this.#syncs;
+    return {
+      access,
+      topic: this.policy.offsetSyncsTopic(this, location).topic,
+      onBegin: () => store.beginReading(),
+      onComplete: () => store.finishReading(),
+      onRecord: (record) => {
+        const decoded = decodeOffsetSync(record);
+        if (decoded.kind === 'skipped') return decoded.because;
+        const { topic, partition } = decoded.key;
+        if (decoded.kind === 'tombstone') store.delete(topic, partition);
+        else store.put(topic, partition, decoded.value);
+        return undefined;
+      },
+    };
+  }
+
+  /**
+   * The heartbeats that were born on the source and came through this flow: whoever emitted them (on the source it is the
+   * connector of the opposite flow), their arrival shows that the flow is alive.
+   */
+  #heartbeatsTopic(access: ClusterAccess): TailedTopic {
+    return {
+      access,
+      topic: this.policy.formatRemoteTopic(this.source, this.policy.heartbeatsTopic()),
+      lastCount: LAST_HEARTBEATS,
+      onBegin: () => {
+        this.#heartbeatSentAtWallMs = undefined;
+        this.#heartbeatSeenAtMs = undefined;
+        this.#heartbeatsAreLive = false;
+      },
+      onComplete: () => {
+        this.#heartbeatsAreLive = true;
+      },
+      onRecord: (record) => {
+        const decoded = decodeHeartbeat(record);
+        if (decoded.kind === 'skipped') return decoded.because;
+        if (decoded.kind === 'tombstone') return undefined;
+        const sentAtWallMs = Number(decoded.value.timestampMs);
+        this.#heartbeatSentAtWallMs = Math.max(
+          sentAtWallMs,
+          this.#heartbeatSentAtWallMs ?? sentAtWallMs,
+        );
+        if (this.#heartbeatsAreLive) this.#heartbeatSeenAtMs = this.#world.nowMs();
+        return undefined;
+      },
+    };
+  }
+}
+
+async function all(
+  tailers: readonly TopicTailer[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const reading = Promise.all(tailers.map((tailer) => tailer.readToEnd()));
+  await (signal === undefined ? reading : untilAborted(signal, reading));
+}

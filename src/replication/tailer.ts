@@ -1,0 +1,339 @@
+import type { KafkaMessage } from 'kafkajs';
+import type { ClusterAccess, LogRange } from '../cluster/access.js';
+import { FailoverClosedError } from '../errors.js';
+import type { EventSink } from '../events.js';
+import { unreachable } from '../unreachable.js';
+import { retry, untilAborted } from '../wait.js';
+import type { World } from '../world.js';
+import type { SkipReason } from './records.js';
+
+/** @internal One of MirrorMaker's internal topics, and what becomes of its records. */
+export interface TailedTopic {
+  readonly access: ClusterAccess;
+  readonly topic: string;
+  /** Reading begins at most this many offsets before the end. Default: at the log's beginning. */
+  readonly lastCount?: bigint;
+  /** Reading begins, or begins anew because the topic is another one: what was known is void. */
+  onBegin(): void;
+  /** Takes a record, or says why not. */
+  onRecord(record: KafkaMessage): SkipReason | undefined;
+  /** Everything has been read that the topic held when reading began. */
+  onComplete(): void;
+}
+
+/** @internal */
+export interface TailerOptions {
+  readonly world: World;
+  readonly events: EventSink;
+  /** Pause between looks at a topic that had nothing new, in milliseconds; four times that where it is missing. */
+  readonly pollMs: number;
+}
+
+/**
+ * How far one topic has been read.
+ *
+ * - `starting`: its cluster has not answered yet.
+ * - `missing`: it does not exist, so there is nothing to know; it is looked for again.
+ * - `reading`: on the way to the end that it had when reading began.
+ * - `following`: complete; what is new is read as it comes.
+ *
+ * @public
+ */
+export type TailPhase = 'starting' | 'missing' | 'reading' | 'following';
+
+/** @public What is known about one of MirrorMaker's internal topics. */
+export interface TailState {
+  /** Alias of the cluster that holds the topic. */
+  readonly cluster: string;
+  readonly topic: string;
+  readonly phase: TailPhase;
+  /** The next offset to read; undefined while there is none. */
+  readonly position: bigint | undefined;
+  /** Milliseconds since nothing more was there to be read: the age of what is known. Undefined before the first time. */
+  readonly ageMs: number | undefined;
+  /** Records read since reading began. */
+  readonly recordCount: number;
+  /** Records that were skipped since reading began, by reason. */
+  readonly skippedCounts: Readonly<Partial<Record<SkipReason, number>>>;
+  /** Why the last attempt to read failed; undefined where it did not. */
+  readonly failure: Error | undefined;
+}
+
+/** What a look at the topic brought. `stalled`: there is more, but the cluster did not hand it out (an open transaction, a quota). */
+type Progress = 'more' | 'at-end' | 'stalled';
+
+type Phase =
+  | { readonly kind: 'starting' | 'missing' }
+  | { readonly kind: 'reading'; readonly position: bigint; readonly end: bigint }
+  | { readonly kind: 'following'; readonly position: bigint };
+
+/** Somebody who waits until everything is read that the topic held when the waiting began. */
+interface Waiter {
+  /** End of the topic, learned by the first answer to a question that was asked after the waiting began. */
+  end: bigint | undefined;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
+
+/** Small enough that decoding one answer does not hold up the process. */
+const FETCH_BYTES = 262_144;
+
+/** Of each reason so many skipped records are reported as events; the rest is only counted. */
+const REPORTED_PER_REASON = 10;
+
+/**
+ * Reads partition 0 of a topic without a group: from its beginning to its end as of start, then whatever comes. Survives
+ * whatever the cluster does.
+ *
+ * Fetch requests never wait at the broker: all of a process's fetches to one broker share a connection, and a waiting one
+ * would hold up the others. Quickness comes from {@link TopicTailer.readToEnd}, which ends the pause.
+ *
+ * Limit: a topic that is deleted, created again and filled beyond our position between two looks is not recognised.
+ *
+ * @internal
+ */
+export class TopicTailer {
+  readonly #tailed: TailedTopic;
+  readonly #options: TailerOptions;
+  readonly #end = new AbortController();
+  readonly #waiters = new Set<Waiter>();
+  #phase: Phase = { kind: 'starting' };
+  /** True after a failure: the topic may be gone, or be another one. */
+  #mustLook = true;
+  #wake = (): void => {};
+  #completeAtMs: number | undefined;
+  #failure: Error | undefined;
+  #recordCount = 0;
+  #skippedCounts: Partial<Record<SkipReason, number>> = {};
+
+  constructor(tailed: TailedTopic, options: TailerOptions) {
+    this.#tailed = tailed;
+    this.#options = options;
+    void this.#run();
+  }
+
+  /** True where everything is known that the topic held when reading began: also where it does not exist. */
+  get isComplete(): boolean {
+    return this.#phase.kind === 'following' || this.#phase.kind === 'missing';
+  }
+
+  state(): TailState {
+    const { access, topic } = this.#tailed;
+    return {
+      cluster: access.alias,
+      topic,
+      phase: this.#phase.kind,
+      position: 'position' in this.#phase ? this.#phase.position : undefined,
+      ageMs:
+        this.#completeAtMs === undefined
+          ? undefined
+          : this.#options.world.nowMs() - this.#completeAtMs,
+      recordCount: this.#recordCount,
+      skippedCounts: { ...this.#skippedCounts },
+      failure: this.#failure,
+    };
+  }
+
+  /**
+   * Resolves when everything is read that the topic holds at the time of the call; goes on trying until then.
+   *
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - the tailer was closed.
+   */
+  readToEnd(): Promise<void> {
+    if (this.#end.signal.aborted) return Promise.reject(closedError(this.#tailed.topic));
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ end: undefined, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  /** Stops reading at once; an answer that is under way is ignored. Idempotent. */
+  close(): void {
+    if (this.#end.signal.aborted) return;
+    const error = closedError(this.#tailed.topic);
+    this.#end.abort(error);
+    this.#wake();
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters.clear();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#end;
+    const { world } = this.#options;
+    while (!signal.aborted) {
+      try {
+        const progress = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+          this.#attempt(signal),
+        );
+        const isAwaited = progress === 'at-end' && this.#waiters.size > 0;
+        if (progress !== 'more' && !isAwaited) await this.#pause();
+      } catch {
+        // Closed; or an error that p-retry never retries (a TypeError, from anywhere in kafkajs): it was reported.
+        if (!signal.aborted) await this.#pause();
+      }
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<Progress> {
+    try {
+      const progress = await this.#step(signal);
+      this.#failure = undefined;
+      return progress;
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error);
+      throw error;
+    }
+  }
+
+  #failed(cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    // One report per spell of failures.
+    if (this.#failure === undefined) {
+      const { access, topic } = this.#tailed;
+      this.#options.events.emit('mirror.read-failed', { cluster: access.alias, topic, error });
+    }
+    this.#failure = error;
+    this.#mustLook = true;
+  }
+
+  /** Asks the cluster once or twice, and takes what it answers. */
+  async #step(signal: AbortSignal): Promise<Progress> {
+    const { access, topic } = this.#tailed;
+    // Only they asked before this step's questions: its answers hold for them.
+    const waiters = [...this.#waiters];
+    const position = this.#mustLook ? await this.#look(signal) : this.#position;
+    if (position === undefined) {
+      this.#reachedEnd(waiters);
+      return 'at-end';
+    }
+    const { records, nextOffset, range } = await untilAborted(
+      signal,
+      access.fetch(topic, 0, position, { maxWaitMs: 0, maxBytes: FETCH_BYTES }),
+    );
+    if (range.high < position) {
+      this.#mustLook = true;
+      return 'more';
+    }
+    for (const record of records) this.#take(record);
+    if (nextOffset > position) this.#moveTo(nextOffset);
+    else if (position < range.high) return 'stalled';
+    return this.#settle(waiters, range.high);
+  }
+
+  get #position(): bigint | undefined {
+    return 'position' in this.#phase ? this.#phase.position : undefined;
+  }
+
+  /** Finds out whether the topic is (still) there and (still) the same, and where to go on. Undefined: it is missing. */
+  async #look(signal: AbortSignal): Promise<bigint | undefined> {
+    const { access, topic } = this.#tailed;
+    const ranges = await untilAborted(signal, access.ranges(topic));
+    if (ranges === undefined) {
+      if (this.#phase.kind !== 'missing') {
+        this.#begin({ kind: 'missing' });
+        this.#tailed.onComplete();
+      }
+      return undefined;
+    }
+    const range = ranges.get(0);
+    if (range === undefined) throw new Error(`partition 0 of ${topic} has no leader`);
+    this.#mustLook = false;
+    const position = this.#position;
+    if (position !== undefined && position >= range.low && position <= range.high) return position;
+    // Below `low`, records are gone that may have taken back earlier ones; above `high` this is another topic.
+    return this.#beginAt(range);
+  }
+
+  #beginAt({ low, high }: LogRange): bigint {
+    const { lastCount } = this.#tailed;
+    const position = lastCount === undefined || high - lastCount < low ? low : high - lastCount;
+    this.#begin({ kind: 'reading', position, end: high });
+    this.#moveTo(position);
+    return position;
+  }
+
+  #begin(phase: Phase): void {
+    this.#phase = phase;
+    this.#recordCount = 0;
+    this.#skippedCounts = {};
+    this.#tailed.onBegin();
+  }
+
+  #take(record: KafkaMessage): void {
+    this.#recordCount += 1;
+    const because = this.#tailed.onRecord(record);
+    if (because === undefined) return;
+    const count = (this.#skippedCounts[because] ?? 0) + 1;
+    this.#skippedCounts[because] = count;
+    if (count > REPORTED_PER_REASON) return;
+    const { access, topic } = this.#tailed;
+    const { offset } = record;
+    const cluster = access.alias;
+    this.#options.events.emit('mirror.record-skipped', { cluster, topic, offset, because });
+  }
+
+  #moveTo(position: bigint): void {
+    const phase = this.#phase;
+    switch (phase.kind) {
+      case 'reading':
+        if (position < phase.end) {
+          this.#phase = { ...phase, position };
+          return;
+        }
+        this.#phase = { kind: 'following', position };
+        this.#tailed.onComplete();
+        return;
+      case 'following':
+        this.#phase = { kind: 'following', position };
+        return;
+      case 'starting':
+      case 'missing':
+        throw new Error(`${this.#tailed.topic} was read while ${phase.kind}`);
+      default:
+        unreachable(phase);
+    }
+  }
+
+  #settle(waiters: readonly Waiter[], high: bigint): Progress {
+    const position = this.#position ?? 0n;
+    for (const waiter of waiters) waiter.end ??= high;
+    this.#release(waiters.filter(({ end }) => end !== undefined && position >= end));
+    if (position < high) return 'more';
+    this.#reachedEnd(waiters);
+    return 'at-end';
+  }
+
+  #reachedEnd(waiters: readonly Waiter[]): void {
+    this.#completeAtMs = this.#options.world.nowMs();
+    this.#release(waiters);
+  }
+
+  #release(waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  /** Ends early where somebody asks, or at the close. */
+  #pause(): Promise<void> {
+    const { world, pollMs } = this.#options;
+    const isMissing = this.#phase.kind === 'missing';
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#wake = () => {};
+        resolve();
+      };
+      const cancel = world.after(isMissing ? pollMs * 4 : pollMs, done);
+      this.#wake = done;
+      if (this.#end.signal.aborted) done();
+    });
+  }
+}
+
+function closedError(topic: string): FailoverClosedError {
+  return new FailoverClosedError(`Reading ${topic} was ended by close()`);
+}
