@@ -27,7 +27,9 @@ export interface ManualStrategyOptions {
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - from `startOn`, when the variable, the file or `initial`
  *   names a cluster that is not configured. An empty variable or file is no opinion.
  * @example
+ * ```ts
  * const strategy = manualStrategy({ environment: 'KAFKA_ACTIVE_CLUSTER', initial: 'A' });
+ * ```
  * @public
  */
 export function manualStrategy(options: ManualStrategyOptions = {}): Strategy {
