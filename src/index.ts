@@ -19,6 +19,7 @@ export {
   PositionUnavailableError,
   StaleOffsetError,
   SwitchRefusedError,
+  SwitchRolledBackError,
   SwitchSupersededError,
   TransactionFencedError,
   WrongClusterError,
@@ -26,3 +27,47 @@ export {
   type FailoverErrorCode,
   type FailoverErrorDetails,
 } from './errors.js';
+export { FailoverKafka, type FailoverAdminConfig, type SwitchToOptions } from './failover-kafka.js';
+export type {
+  FailoverEventBase,
+  FailoverEventName,
+  FailoverEvents,
+  SwitchPhase,
+  Unsubscribe,
+} from './events.js';
+export type {
+  ClusterOptions,
+  ConsumerFailoverOptions,
+  FailoverKafkaConfig,
+  MirrorOptions,
+  ProducerFailoverOptions,
+  SwitchOptions,
+} from './options.js';
+export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
+export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
+export type { MirrorState } from './replication/mirror.js';
+export type { TailPhase, TailState } from './replication/tailer.js';
+export type {
+  FailoverKafkaConsumer,
+  FailoverConsumerRunConfig,
+  FailoverEachBatchPayload,
+  FailoverEachMessagePayload,
+  OffsetOrigin,
+  PhysicalSource,
+} from './consumer/types.js';
+export type { ConsumerStatus } from './consumer/failover-consumer.js';
+export type { ProducerStatus } from './producer/failover-producer.js';
+export type { ClusterStatus, FailoverStatus } from './status.js';
+export { manualStrategy, type ManualStrategyOptions } from './strategy/manual.js';
+export type {
+  ClusterView,
+  Decision,
+  OperatorOrder,
+  StartSources,
+  StayReason,
+  Strategy,
+  View,
+} from './strategy/strategy.js';
+export type { SwitchOutcome } from './switch/coordinator.js';
+export type { PhaseReport, SwitchPlan, SwitchReport } from './switch/report.js';
+export type { CancelTimer, World } from './world.js';

@@ -27,14 +27,27 @@ type Layered = Socket & { readonly [TRANSPORT]?: Socket };
 export function resetSocket(socket: Socket, error: Error): void {
   if (socket.destroyed) return;
   const transport = (socket as Layered)[TRANSPORT] ?? socket;
-  try {
-    // While it connects there is nothing to discard, and a reset would wait for the connection.
-    if (transport.connecting) throw error;
-    transport.resetAndDestroy();
-  } catch {
+  // While it connects there is nothing to discard, and a reset would wait for the connection. A user's own kind of socket
+  // may know no reset at all.
+  if (transport.connecting || typeof transport.resetAndDestroy !== 'function') {
     socket.destroy(error);
     return;
   }
-  if (transport === socket) queueMicrotask(() => socket.emit('error', error));
-  else socket.destroy(error);
+  queueMicrotask(() => socket.emit('error', error));
+  // libuv refuses to reset while a shutdown is under way (`uv_tcp_close_reset`: EINVAL), and Node then loses the handle,
+  // which keeps the process busy for ever. The shutdown is over within a turn of the event loop; nothing can be written
+  // in between.
+  const isShuttingDown =
+    socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
+  if (isShuttingDown) socket.once('finish', () => resetNow(socket, transport));
+  else resetNow(socket, transport);
+}
+
+function resetNow(socket: Socket, transport: Socket): void {
+  try {
+    if (!transport.destroyed) transport.resetAndDestroy();
+  } catch {
+    // A TLS socket that hides its TCP socket (ERR_INVALID_HANDLE_TYPE): closed, which is the most that can be done.
+  }
+  socket.destroy();
 }

@@ -20,6 +20,16 @@ export interface FailoverAdminParts {
   readonly maxWaitMs: number;
 }
 
+/** @internal An admin, as the composition root has it. */
+export interface FailoverAdmin {
+  /** What the user gets: kafkajs's own surface. */
+  readonly admin: Admin;
+  readonly participant: Participant;
+  /** An admin has nothing to report. */
+  status(): undefined;
+  close(): Promise<void>;
+}
+
 /** kafkajs's admin calls, all of them asynchronous. The type check below keeps the list complete. */
 const CALLS = [
   'listTopics',
@@ -64,9 +74,8 @@ const ADMIN_EVENTS: Admin['events'] = {
  *
  * @internal
  */
-export function createFailoverAdmin(parts: FailoverAdminParts): Admin {
+export function createFailoverAdmin(parts: FailoverAdminParts): FailoverAdmin {
   const route = new AdminRoute(parts);
-  parts.active.register(route);
   const relay = route.relay;
   const calls = Object.fromEntries(
     CALLS.map((name) => [name, (...args: unknown[]) => route.call(name, args)]),
@@ -81,7 +90,12 @@ export function createFailoverAdmin(parts: FailoverAdminParts): Admin {
       relay.on(name, listener),
   };
   // The calls are made from the list above, which the compiler has compared with kafkajs's own type.
-  return admin as unknown as Admin;
+  return {
+    admin: admin as unknown as Admin,
+    participant: route,
+    status: () => undefined,
+    close: () => route.disconnect().catch(() => {}),
+  };
 }
 
 class AdminRoute implements Participant {

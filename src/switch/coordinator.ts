@@ -8,7 +8,7 @@ import type { ActiveCluster } from './active.js';
 import { haltedError, refusedError, rolledBackError } from './answers.js';
 import { phaseDeadlineMs, type PhaseDeadlines, type SwitchOperations } from './operations.js';
 import type { Participant } from './participant.js';
-import { runPhase } from './phases.js';
+import { needsOf, runPhase } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
   epochOf,
@@ -109,6 +109,15 @@ export class Coordinator implements ActiveCluster {
     this.#participants.delete(participant);
   }
 
+  participants(): readonly Participant[] {
+    return [...this.#participants];
+  }
+
+  /** What the groups of this process need planned. */
+  needs(): readonly GroupNeed[] {
+    return needsOf(this.participants());
+  }
+
   planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
     const signal = this.#session?.signal;
     if (this.#state.kind !== 'steady' || signal === undefined) return Promise.resolve(undefined);
@@ -201,7 +210,7 @@ export class Coordinator implements ActiveCluster {
       case 'halt': {
         const error = haltedError(effect.error);
         this.#parts.events.emit('failover.halted', { error: effect.error });
-        for (const participant of [...this.#participants]) participant.halt(error);
+        for (const participant of this.participants()) participant.halt(error);
         this.#reject(effect.orderIds, error);
         return;
       }
@@ -223,7 +232,7 @@ export class Coordinator implements ActiveCluster {
       world,
       operations,
       deadlines,
-      participants: () => [...this.#participants],
+      participants: () => this.participants(),
       fence: (reason) => this.#fence(reason),
       openSession: () => {
         this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);

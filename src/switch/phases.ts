@@ -79,8 +79,8 @@ async function bounded<T>(
   return undefined;
 }
 
-/** One need per group: several consumers of a process may be members of the same one. */
-function needsOf(participants: readonly Participant[]): readonly GroupNeed[] {
+/** @internal One need per group: several consumers of a process may be members of the same one. */
+export function needsOf(participants: readonly Participant[]): readonly GroupNeed[] {
   const byGroup = new Map<string, GroupNeed>();
   for (const participant of participants) {
     const need = participant.need();

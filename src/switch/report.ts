@@ -34,3 +34,18 @@ export interface PhaseReport {
   /** True where the phase took longer than its deadline and the switch went on. */
   readonly overran: boolean;
 }
+
+/**
+ * What a switch would do, found without writing anything.
+ *
+ * @public
+ */
+export interface SwitchPlan {
+  readonly from: string;
+  readonly to: string;
+  /** What would refuse a planned switch now. */
+  readonly obstacles: readonly string[];
+  readonly warnings: readonly string[];
+  /** Where each group would resume; one entry for each group that this process consumes in. */
+  readonly groups: readonly GroupPlan[];
+}

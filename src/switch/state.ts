@@ -134,3 +134,19 @@ export function epochOf(state: SwitchState): number {
       return unreachable(state);
   }
 }
+
+/** @internal The active cluster: during a switch still the one that is being left; undefined where there is none. */
+export function activeOf(state: SwitchState): string | undefined {
+  switch (state.kind) {
+    case 'starting':
+    case 'closed':
+      return undefined;
+    case 'switching':
+      return state.run.turn.from;
+    case 'steady':
+    case 'halted':
+      return state.active;
+    default:
+      return unreachable(state);
+  }
+}

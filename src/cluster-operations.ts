@@ -1,0 +1,313 @@
+import type { ClusterAccess } from './cluster/access.js';
+import { checkIdentity } from './cluster/identity.js';
+import { openAccess } from './cluster/kafka-access.js';
+import { openSession } from './cluster/kafka-session.js';
+import type { ClusterSession } from './cluster/session.js';
+import { isFailoverError, type WrongClusterError } from './errors.js';
+import type { EventSink } from './events.js';
+import type { ClusterOptions, ResolvedOptions } from './options.js';
+import type { GroupNeed, GroupPlan, MissingPosition, PositionMethod } from './position/plan.js';
+import { planGroups } from './position/planner.js';
+import { catchUp } from './replication/catch-up.js';
+import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
+import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
+import { resolveTopics } from './replication/topic-names.js';
+import type { SwitchOperations } from './switch/operations.js';
+import type { SwitchTurn } from './switch/participant.js';
+import type { SwitchPlan } from './switch/report.js';
+import { untilAborted, untilDeadline } from './wait.js';
+
+/** @internal What the operations are made of. */
+export interface ClusterOperationsParts {
+  readonly options: ResolvedOptions;
+  readonly events: EventSink;
+  /** Another cluster than expected answered under this alias. */
+  onWrongCluster(alias: string, error: WrongClusterError): void;
+}
+
+/** What was learned about readiness. */
+interface Readiness {
+  readonly obstacles: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
+const SILENT_MIRROR_MS = 10_000;
+
+/** Longest look at the mirror before a switch, in milliseconds. */
+const MIRROR_LOOK_MS = 3_000;
+
+/**
+ * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
+ * and the cluster ids learned so far.
+ *
+ * @internal
+ */
+export class ClusterOperations implements SwitchOperations {
+  readonly policy: ReplicationPolicy;
+  readonly #parts: ClusterOperationsParts;
+  readonly #accesses = new Map<string, ClusterAccess>();
+  readonly #mirrors = new Map<string, Mirror>();
+  readonly #clusterIds = new Map<string, string>();
+
+  constructor(parts: ClusterOperationsParts) {
+    this.#parts = parts;
+    this.policy = replicationPolicy(parts.options.mirror);
+    const { clusters, kafka, world } = parts.options;
+    for (const [alias, clusterOptions] of clusters) {
+      this.#accesses.set(alias, openAccess({ alias, clusterOptions, kafkaConfig: kafka, world }));
+    }
+  }
+
+  get clusterIds(): ReadonlyMap<string, string> {
+    return this.#clusterIds;
+  }
+
+  mirrorStates(): readonly MirrorState[] {
+    return [...this.#mirrors.values()].map((mirror) => mirror.state());
+  }
+
+  access(alias: string): ClusterAccess {
+    const access = this.#accesses.get(alias);
+    if (access === undefined) throw new Error(`no cluster ${alias}`);
+    return access;
+  }
+
+  /** Begins to follow MirrorMaker in both directions, once a consumer exists that will need positions. */
+  watchMirrors(): void {
+    if (this.#mirrors.size > 0) return;
+    const { options, events } = this.#parts;
+    const [first = '', second = ''] = options.aliases;
+    for (const [source, target] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      this.#mirrors.set(
+        target,
+        openMirror({
+          source,
+          target,
+          policy: this.policy,
+          offsetSyncsLocation: options.mirror.offsetSyncsLocation,
+          targetAccess: this.access(target),
+          sourceAccess: this.access(source),
+          world: options.world,
+          events,
+        }),
+      );
+    }
+  }
+
+  async chooseFirst(): Promise<string> {
+    const { strategy, world, aliases, deadlines } = this.#parts.options;
+    const active = (await strategy.startOn(world, aliases)) ?? aliases[0] ?? '';
+    const standby = aliases.filter((alias) => alias !== active);
+    // The standby may be down: what it is called is learned in the background, and halts the library if it is wrong.
+    for (const alias of standby) this.#identify(alias).catch(() => {});
+    const identified = this.#identify(active).catch((error: unknown) => {
+      if (isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER') throw error;
+      // A cluster that does not answer is reported by the client that connects to it, in kafkajs's own words.
+    });
+    await untilDeadline(world, world.nowMs() + deadlines.prepareMs, identified);
+    return active;
+  }
+
+  openSession(alias: string, switchEpoch: number): ClusterSession {
+    const { options, events } = this.#parts;
+    return openSession({
+      alias,
+      switchEpoch,
+      clusterOptions: this.#clusterOptions(alias),
+      kafkaConfig: options.kafka,
+      world: options.world,
+      events,
+      stalledAfterMs: options.socketStalledAfterMs,
+    });
+  }
+
+  async checkReadiness(
+    turn: Pick<SwitchTurn, 'to' | 'planned'>,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<Readiness> {
+    const target = turn.to;
+    try {
+      await untilAborted(signal, this.#identify(target));
+    } catch (error) {
+      signal.throwIfAborted();
+      return {
+        obstacles: [`cluster ${target} does not answer: ${messageOf(error)}`],
+        warnings: [],
+      };
+    }
+    if (needs.length === 0) return { obstacles: [], warnings: [] };
+    return this.#mirrorReadiness(target, turn.planned);
+  }
+
+  async catchUp(
+    turn: SwitchTurn,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<{ missing: readonly string[] }> {
+    if (needs.length === 0) return { missing: [] };
+    const { world, aliases } = this.#parts.options;
+    const source = this.access(turn.from);
+    const topics = await untilAborted(signal, source.topics());
+    const selectors = needs.flatMap((need) => need.selectors);
+    const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
+    const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
+      logs.filter(({ origin }) => origin === undefined || origin === turn.from),
+    );
+    const { missing, unknown } = await catchUp({
+      topics: born.map(({ name }) => name),
+      source,
+      target: this.access(turn.to),
+      mirror: this.#mirror(turn.to),
+      world,
+      signal,
+    });
+    return {
+      missing: [
+        ...missing.map((one) => `${one.missingCount} of ${one.topic}-${one.partition}`),
+        ...unknown.map((topic) => `${topic} (its end on ${turn.from} is not known)`),
+      ],
+    };
+  }
+
+  async plan(
+    turn: Pick<SwitchTurn, 'from' | 'to' | 'planned'>,
+    need: GroupNeed,
+    signal: AbortSignal,
+  ): Promise<GroupPlan> {
+    const { consumer, deadlines } = this.#parts.options;
+    return this.#plan(turn, need, {
+      signal,
+      onMissing: consumer.onMissingPosition,
+      maxWaitMs: deadlines.translateMs / 2,
+    });
+  }
+
+  async planAtStart(
+    active: string,
+    need: GroupNeed,
+    signal: AbortSignal,
+  ): Promise<GroupPlan | undefined> {
+    const { aliases, deadlines } = this.#parts.options;
+    const other = aliases.find((alias) => alias !== active);
+    if (other === undefined) return undefined;
+    const plan = await this.#plan({ from: other, to: active, planned: false }, need, {
+      signal,
+      // What has no bound is left out below: the user's `fromBeginning` decides there.
+      onMissing: 'earliest',
+      maxWaitMs: deadlines.translateMs,
+    });
+    const translated = plan.partitions.filter(
+      (one) => one.kind === 'resume' && isTranslated(one.method),
+    );
+    return translated.length === 0 ? undefined : { ...plan, partitions: translated };
+  }
+
+  /** What a switch would do now; writes nothing. */
+  async dryRun({
+    from,
+    to,
+    needs,
+  }: {
+    from: string;
+    to: string;
+    needs: readonly GroupNeed[];
+  }): Promise<SwitchPlan> {
+    const { signal } = new AbortController();
+    this.watchMirrors();
+    const turn = { from, to, planned: true };
+    const readiness = await this.checkReadiness(turn, needs, signal);
+    const groups = await Promise.all(needs.map((need) => this.plan(turn, need, signal)));
+    return { from, to, ...readiness, groups };
+  }
+
+  async close(): Promise<void> {
+    for (const mirror of this.#mirrors.values()) mirror.close();
+    await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
+  }
+
+  async #plan(
+    turn: Pick<SwitchTurn, 'from' | 'to' | 'planned'>,
+    need: GroupNeed,
+    limits: { signal: AbortSignal; onMissing: MissingPosition; maxWaitMs: number },
+  ): Promise<GroupPlan> {
+    const { world, aliases } = this.#parts.options;
+    const [plan] = await planGroups({
+      needs: [need],
+      // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
+      source: turn.planned ? this.access(turn.from) : undefined,
+      target: this.access(turn.to),
+      mirror: this.#mirror(turn.to),
+      policy: this.policy,
+      aliases,
+      world,
+      onMissing: limits.onMissing,
+      deadlineAtMs: world.nowMs() + limits.maxWaitMs,
+      signal: limits.signal,
+    });
+    if (plan === undefined) throw new Error(`no plan for group ${need.groupId}`);
+    return plan;
+  }
+
+  async #mirrorReadiness(target: string, planned: boolean): Promise<Readiness> {
+    const { world } = this.#parts.options;
+    const mirror = this.#mirror(target);
+    const flow = `${mirror.source}->${target}`;
+    await untilDeadline(world, world.nowMs() + MIRROR_LOOK_MS, mirror.refresh());
+    const { sinceHeartbeatMs, heartbeatAgeMs, isComplete } = mirror.state();
+    const findings: string[] = [];
+    if (!isComplete)
+      findings.push(`MirrorMaker's records of ${flow} could not be read to their end`);
+    if (sinceHeartbeatMs === undefined || heartbeatAgeMs === undefined) {
+      findings.push(
+        `no heartbeat has come through the mirror ${flow}: it does not run, or its heartbeats are switched off`,
+      );
+    } else if (sinceHeartbeatMs > SILENT_MIRROR_MS) {
+      const seconds = Math.round(sinceHeartbeatMs / 1_000);
+      findings.push(`the mirror ${flow} stands still: no heartbeat for ${seconds} s`);
+    }
+    // A dead source sends no heartbeats: for an unplanned switch that is what one expects, and only worth a line.
+    return planned && !isComplete
+      ? { obstacles: findings, warnings: [] }
+      : { obstacles: [], warnings: findings };
+  }
+
+  /** Learns which cluster answers under an alias; the wrong one stops the library before harm is done. */
+  async #identify(alias: string): Promise<void> {
+    const clusterId = await this.access(alias).clusterId();
+    const configured = new Map(
+      [...this.#parts.options.clusters].map(([name, one]) => [name, one.clusterId] as const),
+    );
+    const verdict = checkIdentity(this.#clusterIds, alias, clusterId, configured);
+    if (verdict.kind !== 'ok') {
+      this.#parts.onWrongCluster(alias, verdict.error);
+      throw verdict.error;
+    }
+    this.#clusterIds.set(alias, clusterId);
+  }
+
+  #mirror(target: string): Mirror {
+    this.watchMirrors();
+    const mirror = this.#mirrors.get(target);
+    if (mirror === undefined) throw new Error(`no mirror to ${target}`);
+    return mirror;
+  }
+
+  #clusterOptions(alias: string): ClusterOptions {
+    const options = this.#parts.options.clusters.get(alias);
+    if (options === undefined) throw new Error(`no cluster ${alias}`);
+    return options;
+  }
+}
+
+function isTranslated(method: PositionMethod): boolean {
+  return method === 'checkpoint' || method === 'offset-sync';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,291 @@
+import type {
+  Admin,
+  AdminConfig,
+  Consumer,
+  ConsumerConfig,
+  Kafka,
+  Logger,
+  Producer,
+  ProducerConfig,
+} from 'kafkajs';
+import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
+import { innerConfig } from './cluster/kafka-session.js';
+import { ClusterOperations } from './cluster-operations.js';
+import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
+import { FailoverClosedError, FailoverOptionsError, SwitchSupersededError } from './errors.js';
+import {
+  FailoverEmitter,
+  type FailoverEventName,
+  type FailoverEvents,
+  type Unsubscribe,
+} from './events.js';
+import {
+  resolveOptions,
+  type ClusterOptions,
+  type FailoverKafkaConfig,
+  type ResolvedOptions,
+} from './options.js';
+import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
+import { describeStatus, type FailoverStatus } from './status.js';
+import type { OperatorOrder, View } from './strategy/strategy.js';
+import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
+import type { Participant } from './switch/participant.js';
+import type { SwitchPlan } from './switch/report.js';
+import { activeOf } from './switch/state.js';
+
+/**
+ * How `switchTo` goes about it.
+ *
+ * @public
+ */
+export interface SwitchToOptions {
+  /**
+   * True: the source is alive; what is in flight finishes, and the mirror catches up, before anything moves. False: the
+   * source is given up and fenced at once. Default true.
+   */
+  readonly planned?: boolean;
+  /** Why, in your words; it goes into events and the report. Default `'operator'`. */
+  readonly reason?: string;
+}
+
+/** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
+export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
+
+/**
+ * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
+ * and admins are kafkajs's own, in front of one inner client per cluster and epoch.
+ *
+ * Nothing is connected, and no file is read, before the first client connects.
+ *
+ * @example
+ * const kafka = new FailoverKafka({
+ *   clientId: 'billing',
+ *   clusters: { A: { brokers: ['a1:9092'] }, B: { brokers: ['b1:9092'] } },
+ * });
+ * const producer = kafka.producer();
+ * await producer.connect();
+ * await kafka.switchTo('B', { planned: true, reason: 'maintenance of A' });
+ * @public
+ */
+export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'admin' | 'logger'> {
+  readonly #options: ResolvedOptions;
+  readonly #events: FailoverEmitter;
+  readonly #operations: ClusterOperations;
+  readonly #coordinator: Coordinator;
+  /** Weak, so that a client that was disconnected and forgotten by the service is forgotten here as well. */
+  readonly #clients = new WeakMap<
+    Participant,
+    FailoverProducer | FailoverConsumer | FailoverAdmin
+  >();
+  readonly #offline: Kafka;
+  #clientCount = 0;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is wrong; the message names it, its value and
+   *   the remedy. Nothing was started.
+   */
+  constructor(config: FailoverKafkaConfig) {
+    const options = resolveOptions(config);
+    this.#options = options;
+    const { world, deadlines } = options;
+    this.#events = new FailoverEmitter(() => ({
+      atMs: world.nowMs(),
+      switchEpoch: this.#coordinator.switchEpoch(),
+    }));
+    this.#operations = new ClusterOperations({
+      options,
+      events: this.#events,
+      onWrongCluster: (alias, error) => this.#coordinator.halt(alias, error),
+    });
+    this.#coordinator = new Coordinator({
+      world,
+      events: this.#events,
+      operations: this.#operations,
+      deadlines,
+    });
+    this.#offline = world.createKafka(innerConfig(options.kafka, this.#cluster(this.#home)));
+  }
+
+  /** A kafkajs producer that outlives its cluster. See the guide for what its sends may rely on. */
+  producer(config?: ProducerConfig): Producer {
+    this.#refuseWhenClosed();
+    const client = createFailoverProducer({
+      id: this.#nextId('producer'),
+      config,
+      limits: this.#options.producer,
+      world: this.#options.world,
+      events: this.#events,
+      active: this.#coordinator,
+      logger: this.#offline.logger(),
+      homeCluster: this.#home,
+    });
+    this.#clients.set(client.participant, client);
+    return client.producer;
+  }
+
+  /** A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position. */
+  consumer(config: ConsumerConfig): Consumer {
+    this.#refuseWhenClosed();
+    const client = createFailoverConsumer({
+      id: this.#nextId(`consumer-${config.groupId}`),
+      config,
+      limits: this.#options.consumer,
+      world: this.#options.world,
+      events: this.#events,
+      active: this.#coordinator,
+      logger: this.#offline.logger(),
+      homeCluster: this.#home,
+      policy: this.#operations.policy,
+      aliases: this.#options.aliases,
+      access: (alias) => this.#operations.access(alias),
+      kafkaRetry: this.#options.kafka.retry,
+    });
+    this.#clients.set(client.participant, client);
+    return client.consumer;
+  }
+
+  /**
+   * A kafkajs admin. It follows the active cluster, or stays with the one that `cluster` names. Nothing is ever done on
+   * both.
+   *
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `cluster` is not a configured alias.
+   */
+  admin(config: FailoverAdminConfig = {}): Admin {
+    this.#refuseWhenClosed();
+    const { cluster, ...adminConfig } = config;
+    if (cluster !== undefined) {
+      const options = this.#cluster(cluster);
+      const kafka = this.#options.world.createKafka(innerConfig(this.#options.kafka, options));
+      return kafka.admin(adminConfig);
+    }
+    const client = createFailoverAdmin({
+      id: this.#nextId('admin'),
+      config: adminConfig,
+      world: this.#options.world,
+      events: this.#events,
+      active: this.#coordinator,
+      logger: this.#offline.logger(),
+      maxWaitMs: this.#options.producer.holdMaxWaitMs,
+    });
+    this.#clients.set(client.participant, client);
+    return client.admin;
+  }
+
+  /** kafkajs's root logger. */
+  logger(): Logger {
+    return this.#offline.logger();
+  }
+
+  /** Listens to one of the library's own events; the answer ends it. A listener that throws is contained. */
+  on<Name extends FailoverEventName>(
+    name: Name,
+    listener: (event: FailoverEvents[Name]) => void,
+  ): Unsubscribe {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Orders a switch. One switch runs at a time: an order to the cluster that is being switched to joins that switch, an
+   * order to another one is carried out after it (the newest wins).
+   *
+   * @returns what was done, with the report, when the switch has ended.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
+   * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - the target or the mirror is not ready, nothing was touched.
+   * @throws {@link SwitchRolledBackError} ERR_FAILOVER_SWITCH_ROLLED_BACK - a planned switch failed on its way and went back.
+   * @throws {@link SwitchSupersededError} ERR_FAILOVER_SWITCH_SUPERSEDED - a newer order, or a strategy, kept it from being carried out.
+   */
+  async switchTo(to: string, options: SwitchToOptions = {}): Promise<SwitchOutcome> {
+    const { planned = true, reason = 'operator' } = options;
+    this.#cluster(to);
+    await this.#coordinator.started().catch((error: unknown) => {
+      // A halt at start is exactly what an order is the way out of.
+      if (this.#coordinator.state.kind !== 'halted') throw error;
+    });
+    const decision = this.#options.strategy.decide(this.#view({ to, planned, reason }));
+    if (decision.kind === 'switch') return this.#coordinator.order(decision);
+    if (decision.because === 'already-active') {
+      return this.#coordinator.order({ to, planned, reason });
+    }
+    throw new SwitchSupersededError(
+      `The strategy ${this.#options.strategy.name} keeps the present state: ${decision.because}`,
+      { cluster: to },
+    );
+  }
+
+  /**
+   * What a switch would do now: obstacles, and for each group of this process and each partition where it would resume,
+   * by which method. Writes nothing; needs the target and, if it is alive, the source.
+   *
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
+   */
+  async plan({ to }: { to: string }): Promise<SwitchPlan> {
+    this.#cluster(to);
+    await this.#coordinator.started();
+    const from = this.#view(undefined).active;
+    return this.#operations.dryRun({ from, to, needs: this.#coordinator.needs() });
+  }
+
+  /** The present state, from memory: no I/O. */
+  status(): FailoverStatus {
+    return describeStatus({
+      options: this.#options,
+      state: this.#coordinator.state,
+      operations: this.#operations,
+      clients: this.#coordinator.participants().flatMap((one) => this.#clients.get(one) ?? []),
+    });
+  }
+
+  /**
+   * The end: every client is disconnected (bounded), every socket and timer is gone. Idempotent; never rejects.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const clients = this.#coordinator.participants().flatMap((one) => this.#clients.get(one) ?? []);
+    await Promise.allSettled(clients.map((client) => client.close()));
+    this.#coordinator.close();
+    await this.#operations.close();
+    this.#events.removeAll();
+  }
+
+  get #home(): string {
+    // resolveOptions has checked that there are two.
+    return this.#options.aliases[0] ?? '';
+  }
+
+  #cluster(alias: string): ClusterOptions {
+    const cluster = this.#options.clusters.get(alias);
+    if (cluster !== undefined) return cluster;
+    const known = this.#options.aliases.join(', ');
+    throw new FailoverOptionsError(
+      'cluster',
+      alias,
+      `There is no cluster ${JSON.stringify(alias)}; the configured ones are ${known}.`,
+    );
+  }
+
+  #nextId(kind: string): string {
+    this.#clientCount += 1;
+    return `${kind}-${this.#clientCount}`;
+  }
+
+  #view(order: OperatorOrder | undefined): View {
+    const { state } = this.#coordinator;
+    return Object.freeze({
+      nowMs: this.#options.world.nowMs(),
+      active: activeOf(state) ?? this.#home,
+      switchEpoch: this.#coordinator.switchEpoch(),
+      clusters: this.#options.aliases.map((alias, rank) => ({ alias, rank })),
+      order,
+    });
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed === undefined) return;
+    throw new FailoverClosedError('This FailoverKafka was closed; make a new one.');
+  }
+}

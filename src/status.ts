@@ -1,0 +1,82 @@
+import type { ClusterOperations } from './cluster-operations.js';
+import type { ConsumerStatus } from './consumer/failover-consumer.js';
+import type { SwitchPhase } from './events.js';
+import type { ResolvedOptions } from './options.js';
+import type { ProducerStatus } from './producer/failover-producer.js';
+import type { MirrorState } from './replication/mirror.js';
+import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+
+/**
+ * One cluster, as far as this process knows it.
+ *
+ * @public
+ */
+export interface ClusterStatus {
+  readonly alias: string;
+  readonly isActive: boolean;
+  /** The id that its brokers gave; undefined as long as they have not been asked, or have not answered. */
+  readonly clusterId: string | undefined;
+}
+
+/**
+ * The present state of a FailoverKafka, from memory.
+ *
+ * @public
+ */
+export interface FailoverStatus {
+  readonly state: 'starting' | 'steady' | 'switching' | 'halted' | 'closed';
+  /** Alias of the active cluster; during a switch still the one that is being left. */
+  readonly active: string | undefined;
+  /** Alias of the cluster that is being switched to. */
+  readonly switchingTo: string | undefined;
+  /** The phase of the switch under way. */
+  readonly phase: SwitchPhase | undefined;
+  /** The activation in force, or, during a switch, the one it leads to. */
+  readonly switchEpoch: number;
+  /** Why the library stopped itself. */
+  readonly haltedBecause: Error | undefined;
+  readonly strategy: string;
+  readonly clusters: readonly ClusterStatus[];
+  /** What is known of each direction of mirroring; empty while no consumer was made. */
+  readonly mirrors: readonly MirrorState[];
+  readonly producers: readonly ProducerStatus[];
+  readonly consumers: readonly ConsumerStatus[];
+}
+
+/** @internal A client, as far as `status()` is concerned. */
+export interface StatusSource {
+  status(): ProducerStatus | ConsumerStatus | undefined;
+}
+
+/** @internal Puts the status together. */
+export function describeStatus({
+  options,
+  state,
+  operations,
+  clients,
+}: {
+  options: ResolvedOptions;
+  state: SwitchState;
+  operations: ClusterOperations;
+  clients: readonly StatusSource[];
+}): FailoverStatus {
+  const active = activeOf(state);
+  const statuses = clients.flatMap((client) => client.status() ?? []);
+  return {
+    state: state.kind,
+    active,
+    switchingTo: state.kind === 'switching' ? state.run.turn.to : undefined,
+    phase: state.kind === 'switching' ? state.run.phase : undefined,
+    switchEpoch: epochOf(state),
+    haltedBecause: state.kind === 'halted' ? state.error : undefined,
+    strategy: options.strategy.name,
+    clusters: options.aliases.map((alias) => ({
+      alias,
+      isActive: alias === active,
+      clusterId: operations.clusterIds.get(alias),
+    })),
+    mirrors: operations.mirrorStates(),
+    producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
+    consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),
+  };
+}
