@@ -58,6 +58,7 @@ export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
  * Nothing is connected, and no file is read, before the first client connects.
  *
  * @example
+ * ```ts
  * const kafka = new FailoverKafka({
  *   clientId: 'billing',
  *   clusters: { A: { brokers: ['a1:9092'] }, B: { brokers: ['b1:9092'] } },
@@ -65,6 +66,7 @@ export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
  * const producer = kafka.producer();
  * await producer.connect();
  * await kafka.switchTo('B', { planned: true, reason: 'maintenance of A' });
+ * ```
  * @public
  */
 export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'admin' | 'logger'> {

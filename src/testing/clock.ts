@@ -50,10 +50,12 @@ const DEFAULT_LIMIT_MS = 3_600_000;
  * hold the clock: what waits on a file or a socket of the operating system is overtaken by simulated time.
  *
  * @example
+ * ```ts
  * const clock = new SimulatedClock();
  * await clock.run(async () => {
  *   await clock.sleep(3_600_000); // an hour, at once
  * });
+ * ```
  * @public
  */
 export class SimulatedClock implements Clock {

@@ -72,6 +72,7 @@ const DEFAULT_COPY_LAG_MS = 10;
  * real timers.
  *
  * @example
+ * ```ts
  * const { world, cluster, mirror, clock, run } = createMemoryWorld({
  *   seed: 7,
  *   clusters: { A: { topics: { orders: 3 } }, B: { topics: { orders: 3 } } },
@@ -85,6 +86,7 @@ const DEFAULT_COPY_LAG_MS = 10;
  *   cluster('A').down();
  *   cluster('B').records('A.orders', 0); // the copy
  * });
+ * ```
  * @public
  */
 export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {

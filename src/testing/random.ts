@@ -25,9 +25,11 @@ export interface Random {
  *
  * @param seed - the same seed gives the same numbers, on every machine and Node version.
  * @example
+ * ```ts
  * const random = createRandom(42);
  * const again = createRandom(42);
  * random.next() === again.next(); // true
+ * ```
  * @public
  */
 export function createRandom(seed: number | string): Random {
