@@ -186,15 +186,12 @@ async function linkToMain(names: ReadonlySet<string>): Promise<void> {
 /** Makes the reference pages and writes them to `docs/api`, or compares them with it. */
 async function guardPages({ update }: { update: boolean }): Promise<readonly string[]> {
   const fresh = join(temporary, 'pages');
-  const made = await run('api-documenter', [
-    'markdown',
-    '--input-folder',
-    join(temporary, 'model'),
-    '--output-folder',
-    fresh,
-  ]);
+  const model = join(temporary, 'model');
+  const options = ['--input-folder', model, '--output-folder', fresh];
+  const made = await run('api-documenter', ['markdown', ...options]);
   if (made.exitCode !== 0) return [made.output];
-  const [expected, actual] = await Promise.all([readFolder(fresh), readFolder(pagesFolder)]);
+  const expected = foldMembers(await readFolder(fresh));
+  const actual = await readFolder(pagesFolder);
   if (expected.size === 0) return ['api-documenter made no page'];
   if (update) {
     await rm(pagesFolder, { recursive: true, force: true });
@@ -202,10 +199,46 @@ async function guardPages({ update }: { update: boolean }): Promise<readonly str
     for (const [name, text] of expected) await writeFile(join(pagesFolder, name), text);
     return [];
   }
-  const names = new Set([...expected.keys(), ...actual.keys()]);
-  return [...names]
-    .filter((name) => expected.get(name) !== actual.get(name))
-    .map((name) => `docs/api/${name} is not what the code says. If that is intended: npm run api`);
+  const names = [...new Set([...expected.keys(), ...actual.keys()])];
+  const different = names.filter((name) => expected.get(name) !== actual.get(name));
+  if (different.length === 0) return [];
+  return [
+    `docs/api: ${different.length} pages are not what the code says, for example ${different[0]}. If that is intended: npm run api`,
+  ];
+}
+
+/**
+ * api-documenter writes a page for each member of each type. Here each exported name has one page, with its members on
+ * it, so that it can be read as a whole and a change shows in one place.
+ */
+function foldMembers(pages: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const folded = new Map<string, string>();
+  const linked = (text: string): string =>
+    text.replaceAll(/\(\.\/([\w.-]+\.md)\)/g, (link, page: string) => {
+      const owner = ownerOf(page);
+      return owner === page ? link : `(./${owner}#${anchorOf(page)})`;
+    });
+  for (const [name, text] of [...pages].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const owner = ownerOf(name);
+    if (owner === name) {
+      folded.set(name, linked(text) + (folded.get(name) ?? ''));
+      continue;
+    }
+    const body = text.slice(text.indexOf('\n## ') + '\n## '.length);
+    const heading = `<a id="${anchorOf(name)}"></a>\n\n## `;
+    folded.set(owner, `${folded.get(owner) ?? ''}\n${heading}${linked(body)}`);
+  }
+  return folded;
+}
+
+/** `package.type.member.md` belongs to `package.type.md`. */
+function ownerOf(page: string): string {
+  const [packageName, typeName, ...rest] = page.split('.');
+  return rest.length > 1 ? `${packageName}.${typeName}.md` : page;
+}
+
+function anchorOf(page: string): string {
+  return page.split('.').slice(2, -1).join('.');
 }
 
 async function readFolder(folder: string): Promise<ReadonlyMap<string, string>> {
