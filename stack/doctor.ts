@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from './errors.js';
 import { examine } from './examine.js';
 import type { Finding } from './examine.js';
-import { cacheLayout, defaultCacheDirectory } from './paths.js';
+import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 
 const marks: Record<Finding['verdict'], string> = { ok: 'ok  ', note: 'note', missing: 'LACK' };
 
@@ -11,7 +11,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
   const findings = await examine({
     env: process.env,
-    layout: cacheLayout(defaultCacheDirectory),
+    layout: cacheLayout(cacheDirectoryFrom(process.env)),
     nodeVersion: process.version,
     platform: process.platform,
     availableMemoryBytes: process.availableMemory(),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StackError, explainDisk, hasCode } from './errors.js';
 import { withLock } from './lock.js';
@@ -66,7 +66,9 @@ export async function findKafka(
   version: string,
   cacheDirectory: string,
 ): Promise<KafkaInstall | undefined> {
-  const home = join(cacheDirectory, `kafka-${version}`);
+  const link = join(cacheDirectory, `kafka-${version}`);
+  // The jars' real paths: a class data archive fits only the paths that it was made with.
+  const home = await realpath(link).catch(() => link);
   const lib = join(home, 'lib');
   const names = await readdir(lib).catch((error: unknown): string[] => {
     if (hasCode(error, 'ENOENT')) return [];
@@ -122,7 +124,8 @@ async function runMaven(draft: string, options: EnsureKafkaOptions): Promise<voi
     '-Dmaven.wagon.http.connectionTimeout=15000',
     '-Daether.connector.connectTimeout=15000',
     '-Daether.connector.requestTimeout=60000',
-    'dependency:copy-dependencies',
+    // In full: the short prefix would be looked up in the repository each time.
+    'org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies',
   ]).catch((error: unknown) => {
     throw error instanceof ToolFailure ? explainMaven(error.log, version) : error;
   });

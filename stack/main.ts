@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { describe, findCliRuns, probe, stopCliRun } from './cli-runs.js';
 import { StackError, hasCode, messageOf } from './errors.js';
 import { ensureKafka } from './jars.js';
-import { cacheLayout, defaultCacheDirectory } from './paths.js';
+import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
 import type { StackOptions } from './plan.js';
 import { checkDisk, findJava, kafkaVersionFrom, neededDiskBytes } from './preflight.js';
@@ -49,7 +49,7 @@ async function main(args: string[]): Promise<number> {
   if (values.help) return say(usage, 0);
   if (command === undefined) return complain(usage);
   if (rest.length > 0) return complain(`Unexpected argument "${rest[0]}": see --help.`);
-  const layout = cacheLayout(defaultCacheDirectory);
+  const layout = cacheLayout(cacheDirectoryFrom(process.env));
   switch (command) {
     case 'up': {
       const asked = { options: stackOptions(values), layout, keep: values.keep, json: values.json };
@@ -157,8 +157,8 @@ function failed(error: unknown): number {
   );
 }
 
-main(process.argv.slice(2))
-  .catch(failed)
-  .then((exitCode) => {
-    process.exitCode = exitCode;
-  });
+async function run(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2)).catch(failed);
+}
+
+void run();

@@ -77,7 +77,8 @@ export class MirrorFlow {
 
   /**
    * Starts MM2 and resolves when the target shows it at work: a new heartbeat of this flow, its checkpoints topic and,
-   * where somebody writes heartbeats into the source, a mirrored one. About 3 s; does nothing to one that runs.
+   * where somebody writes heartbeats into the source, a mirrored one. About 3 s, and 10 s after {@link kill}, whose
+   * membership in its Connect group has to expire. Does nothing to one that runs.
    *
    * @throws StackError - it ended, or showed no sign in time.
    */

@@ -1,11 +1,18 @@
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 /** @internal The folder of this file: the pom and the supervisor script lie here. */
 export const stackDirectory: string = fileURLToPath(new URL('.', import.meta.url));
 
-/** @internal The ignored cache in the repo's root: jars, run directories, kept data. */
-export const defaultCacheDirectory: string = fileURLToPath(new URL('../.cache', import.meta.url));
+/**
+ * Where jars, run directories and kept data lie: `STACK_CACHE` of the environment, else the ignored `.cache` in the
+ * repo's root.
+ *
+ * @internal
+ */
+export function cacheDirectoryFrom(env: NodeJS.ProcessEnv): string {
+  return resolve(env['STACK_CACHE'] || fileURLToPath(new URL('../.cache', import.meta.url)));
+}
 
 /** @internal What lies where in a cache directory. */
 export interface CacheLayout {

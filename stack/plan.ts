@@ -1,5 +1,5 @@
 import { StackError } from './errors.js';
-import { cacheLayout, defaultCacheDirectory } from './paths.js';
+import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
 import { kafkaVersionFrom } from './preflight.js';
 import type { PolicyName, Properties } from './properties.js';
@@ -27,7 +27,7 @@ export interface StackOptions<Alias extends string = 'A' | 'B'> {
   mirrorOverrides?: Properties;
   /** Fixed ports. Default: free ones. */
   ports?: Partial<Record<NoInfer<Alias>, number>>;
-  /** Default: `.cache` in the repo's root. */
+  /** Default: `STACK_CACHE` of the environment, else `.cache` in the repo's root. */
   cacheDirectory?: string;
   /** Default: the environment of this process. Java, Maven and their settings are looked for here. */
   env?: NodeJS.ProcessEnv;
@@ -88,7 +88,7 @@ export function planStack<Alias extends string>(options: StackOptions<Alias>): S
     brokerOverrides: options.brokerOverrides ?? {},
     mirrorOverrides: options.mirrorOverrides ?? {},
     ports: { ...options.ports },
-    layout: cacheLayout(options.cacheDirectory ?? defaultCacheDirectory),
+    layout: cacheLayout(options.cacheDirectory ?? cacheDirectoryFrom(env)),
     env,
     name: options.name ?? 'stack',
     signal: options.signal,

@@ -1,0 +1,131 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureKafka } from '../../stack/jars.js';
+import { waitFor } from '../../stack/index.js';
+import type { Broker } from '../../stack/index.js';
+import { cacheDirectoryFrom } from '../../stack/paths.js';
+import { findJava, kafkaVersionFrom } from '../../stack/preflight.js';
+import { kafka } from '../../src/kafkajs.js';
+import { makeSandbox } from '../stack/sandbox.js';
+
+/** The repository's root. */
+export const root = join(import.meta.dirname, '../..');
+
+function client(broker: Broker) {
+  return new kafka.Kafka({
+    clientId: 'stack-test',
+    brokers: broker.brokers,
+    logLevel: kafka.logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 20 },
+  });
+}
+
+/** An idle kafkajs consumer leaves only when its fetch comes back: after 5 s by default. */
+const impatient = { maxWaitTimeInMs: 50 };
+
+export async function createTopic(broker: Broker, topic: string): Promise<void> {
+  await broker.withAdmin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+}
+
+export async function produce(broker: Broker, topic: string, ...values: string[]): Promise<void> {
+  const producer = client(broker).producer();
+  await producer.connect();
+  try {
+    await producer.send({ topic, messages: values.map((value) => ({ value })) });
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** How many records a topic of one partition holds; -1 where there is no such topic. */
+export function count(broker: Broker, topic: string): Promise<number> {
+  return broker.withAdmin(async (admin) => {
+    if (!(await admin.listTopics()).includes(topic)) return -1;
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    return Number(partition?.high) - Number(partition?.low);
+  });
+}
+
+/** The values of the topic from its start on, as many as asked for. */
+export async function read(
+  broker: Broker,
+  topic: string,
+  expectedCount: number,
+): Promise<string[]> {
+  // kafkajs refuses to subscribe to a topic that MM2 has not made yet.
+  await waitFor(`${expectedCount} records in ${topic}`, () => count(broker, topic), {
+    until: (held) => held >= expectedCount,
+    timeoutMs: 60_000,
+  });
+  const consumer = client(broker).consumer({
+    groupId: `reader-${topic}-${Date.now()}`,
+    ...impatient,
+  });
+  const values: string[] = [];
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ message }) => {
+        values.push(String(message.value));
+      },
+    });
+    await waitFor(`${expectedCount} records of ${topic}`, () => values, {
+      until: ({ length }) => length >= expectedCount,
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return values;
+}
+
+export async function commit(
+  broker: Broker,
+  groupId: string,
+  topic: string,
+  offset: string,
+): Promise<void> {
+  await broker.withAdmin((admin) =>
+    admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] }),
+  );
+}
+
+/** True when some checkpoint of the topic on this broker carries the group's name. */
+export async function hasCheckpoint(
+  broker: Broker,
+  topic: string,
+  groupId: string,
+): Promise<boolean> {
+  const held = await count(broker, topic);
+  if (held <= 0) return false;
+  const keys: string[] = [];
+  const consumer = client(broker).consumer({ groupId: `checkpoints-${Date.now()}`, ...impatient });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ message }) => {
+        keys.push(String(message.key));
+      },
+    });
+    await waitFor('all checkpoints', () => keys.length, { until: (seen) => seen >= held });
+  } finally {
+    await consumer.disconnect();
+  }
+  return keys.some((key) => key.includes(groupId));
+}
+
+/** A cache of its own for runs, with the jars of the real one: what other stacks do is not seen in it. */
+export async function makeCache(): Promise<NodeJS.ProcessEnv> {
+  const version = kafkaVersionFrom(undefined, process.env);
+  const { directory } = await makeSandbox();
+  const cache = join(directory, 'cache');
+  await mkdir(cache);
+  const java = await findJava(version, process.env);
+  const real = cacheDirectoryFrom(process.env);
+  const { home } = await ensureKafka({ version, cacheDirectory: real, java, env: process.env });
+  await symlink(home, join(cache, `kafka-${version}`));
+  return { ...process.env, STACK_CACHE: cache };
+}
