@@ -119,9 +119,13 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly brokers?: KafkaConfig['brokers'];
   /** Decides which cluster is active. Default: {@link manualStrategy} on the first cluster. */
   readonly strategy?: Strategy;
+  /** How the two clusters are mirrored. Default: MirrorMaker's default policy, offset syncs on the target. */
   readonly mirror?: MirrorOptions;
+  /** What the producers do during a switch. */
   readonly producer?: ProducerFailoverOptions;
+  /** Where the consumers resume, and how they follow topics. */
   readonly consumer?: ConsumerFailoverOptions;
+  /** Deadlines of the phases of a switch. */
   readonly switch?: SwitchOptions;
   /**
    * A socket whose oldest request has had no answer for this long is reported as `socket.stalled`, in milliseconds.

@@ -12,7 +12,9 @@ import { activeOf, epochOf, type SwitchState } from './switch/state.js';
  * @public
  */
 export interface ClusterStatus {
+  /** The cluster's MirrorMaker alias. */
   readonly alias: string;
+  /** True for the cluster that is produced to and consumed from. */
   readonly isActive: boolean;
   /** The id that its brokers gave; undefined as long as they have not been asked, or have not answered. */
   readonly clusterId: string | undefined;
@@ -24,6 +26,7 @@ export interface ClusterStatus {
  * @public
  */
 export interface FailoverStatus {
+  /** What the library is doing. */
   readonly state: 'starting' | 'steady' | 'switching' | 'halted' | 'closed';
   /** Alias of the active cluster; during a switch still the one that is being left. */
   readonly active: string | undefined;
@@ -35,11 +38,15 @@ export interface FailoverStatus {
   readonly switchEpoch: number;
   /** Why the library stopped itself. */
   readonly haltedBecause: Error | undefined;
+  /** Name of the strategy that decides. */
   readonly strategy: string;
+  /** Both clusters, the preferred one first. */
   readonly clusters: readonly ClusterStatus[];
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
+  /** Every producer that was made and not closed. */
   readonly producers: readonly ProducerStatus[];
+  /** Every consumer that was made and not closed. */
   readonly consumers: readonly ConsumerStatus[];
 }
 

@@ -46,7 +46,9 @@ export interface FailoverConsumerRunConfig extends Omit<
   ConsumerRunConfig,
   'eachBatch' | 'eachMessage'
 > {
+  /** Handles a batch; kafkajs's own payload, and where the batch was read. */
   eachBatch?: (payload: FailoverEachBatchPayload) => Promise<void>;
+  /** Handles a message; kafkajs's own payload, and where the message was read. */
   eachMessage?: (payload: FailoverEachMessagePayload) => Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export interface FailoverConsumerRunConfig extends Omit<
  * @public
  */
 export interface FailoverKafkaConsumer extends Omit<Consumer, 'run' | 'commitOffsets' | 'seek'> {
+  /** As kafkajs's `run`; the handlers also learn where what they handle was read. */
   run(config?: FailoverConsumerRunConfig): Promise<void>;
   /**
    * Commits, as kafkajs does. `topic` is the original name or the physical one.

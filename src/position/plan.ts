@@ -56,10 +56,13 @@ export type PartitionPlan =
  * @public
  */
 export interface GroupPlan {
+  /** The consumer group. */
   readonly groupId: string;
   /** Alias of the cluster that the plan is for. */
   readonly cluster: string;
+  /** What the group subscribes to, as found on the target. */
   readonly topics: readonly LogicalTopic[];
+  /** One entry per physical partition of the target. */
   readonly partitions: readonly PartitionPlan[];
 }
 

@@ -50,6 +50,7 @@ const DISCONNECT_MAX_MS = 30_000;
  * @public
  */
 export interface ProducerStatus {
+  /** Names it in events and reports. */
   readonly id: string;
   /** `idle`: not connected. `held`: sends wait for a switch to end. */
   readonly state: 'idle' | 'leaving' | 'open' | 'held' | 'halted' | 'closed';

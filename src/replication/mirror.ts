@@ -15,7 +15,9 @@ import { translate, type Translation } from './translate.js';
  * @public
  */
 export interface MirrorState {
+  /** Alias of the cluster that is copied from. */
   readonly source: string;
+  /** Alias of the cluster that is copied to. */
   readonly target: string;
   /** True where every topic on the target was read to the end that it had when reading began. */
   readonly isComplete: boolean;
@@ -35,6 +37,7 @@ export interface MirrorState {
   readonly groupCount: number;
   /** Source partitions with an offset sync. */
   readonly syncedPartitionCount: number;
+  /** MirrorMaker's internal topics, as far as they have been read. */
   readonly topics: readonly TailState[];
 }
 

@@ -45,7 +45,9 @@ export type TailPhase = 'starting' | 'missing' | 'reading' | 'following';
 export interface TailState {
   /** Alias of the cluster that holds the topic. */
   readonly cluster: string;
+  /** The internal topic. */
   readonly topic: string;
+  /** How far the reading has come. */
   readonly phase: TailPhase;
   /** The next offset to read; undefined while there is none. */
   readonly position: bigint | undefined;

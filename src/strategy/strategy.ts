@@ -6,6 +6,7 @@ import type { World } from '../world.js';
  * @public
  */
 export interface ClusterView {
+  /** The cluster's MirrorMaker alias. */
   readonly alias: string;
   /** Place in the order in which the clusters were configured; 0 is the preferred one. */
   readonly rank: number;

@@ -7,15 +7,21 @@ import type { GroupPlan } from '../position/plan.js';
  * @public
  */
 export interface SwitchReport {
+  /** The activation that the switch led to. */
   readonly switchEpoch: number;
+  /** Alias of the cluster that was left. */
   readonly from: string;
+  /** Alias of the cluster that was switched to. */
   readonly to: string;
+  /** Whether the source was expected to be alive. */
   readonly planned: boolean;
+  /** Why, as it was ordered or decided. */
   readonly reason: string;
   /** Monotonic milliseconds at which the switch began. */
   readonly startedAtMs: number;
   /** Wall-clock milliseconds since 1970 at which the switch began, for the reader only. */
   readonly startedAtWallMs: number;
+  /** From the decision to the end of the last phase, in milliseconds. */
   readonly durationMs: number;
   /** How long each phase took, in the order in which they ran. */
   readonly phases: readonly PhaseReport[];
@@ -29,7 +35,9 @@ export interface SwitchReport {
 
 /** @public One phase of a switch. */
 export interface PhaseReport {
+  /** The phase. */
   readonly phase: SwitchPhase;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
   /** True where the phase took longer than its deadline and the switch went on. */
   readonly overran: boolean;
@@ -41,10 +49,13 @@ export interface PhaseReport {
  * @public
  */
 export interface SwitchPlan {
+  /** Alias of the active cluster. */
   readonly from: string;
+  /** Alias of the cluster asked about. */
   readonly to: string;
   /** What would refuse a planned switch now. */
   readonly obstacles: readonly string[];
+  /** What an operator should know, in words. */
   readonly warnings: readonly string[];
   /** Where each group would resume; one entry for each group that this process consumes in. */
   readonly groups: readonly GroupPlan[];
