@@ -27,6 +27,7 @@ export interface MemoryClusterOptions {
 
 /** @public How a topic is set up. */
 export interface MemoryTopicOptions {
+  /** How many partitions it has. */
   readonly partitions: number;
   /** Topic settings by Kafka's names. `message.timestamp.type` and `max.message.bytes` have an effect. */
   readonly config?: Readonly<Record<string, string>>;
@@ -34,8 +35,11 @@ export interface MemoryTopicOptions {
 
 /** @public A record to be written straight into a log. */
 export interface MemoryMessage {
+  /** Default: none. */
   readonly key?: string | Buffer | null;
+  /** Null is a tombstone. */
   readonly value: string | Buffer | null;
+  /** Default: none. */
   readonly headers?: Readonly<Record<string, string | Buffer>>;
   /** Milliseconds since 1970. Default: the world's wall clock. */
   readonly timestampMs?: number;
@@ -43,11 +47,15 @@ export interface MemoryMessage {
 
 /** @public A record as it lies in a log. */
 export interface MemoryRecord {
+  /** Where it lies in its partition. */
   readonly offset: bigint;
+  /** The bytes as they were written. */
   readonly key: Buffer | null;
+  /** The bytes as they were written; null is a tombstone. */
   readonly value: Buffer | null;
   /** In order; a name may occur more than once. */
   readonly headers: readonly (readonly [string, Buffer])[];
+  /** Milliseconds since 1970. */
   readonly timestampMs: number;
   /** Set on the marker that ends a transaction. No handler sees it. */
   readonly marker: 'commit' | 'abort' | undefined;
@@ -59,13 +67,17 @@ export interface MemoryRecord {
 export interface MemoryCommit {
   /** The next record to read. */
   readonly offset: bigint;
+  /** What was stored with it. */
   readonly metadata: string;
 }
 
 /** @public A consumer group as its coordinator sees it. */
 export interface MemoryGroup {
+  /** Kafka's name of the group's state. */
   readonly state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
+  /** Counts the rebalances. */
   readonly generation: number;
+  /** Who is in it. */
   readonly members: readonly {
     readonly memberId: string;
     readonly clientId: string;
@@ -76,6 +88,7 @@ export interface MemoryGroup {
 
 /** @public Bytes that a client has handed to its socket. They may never arrive. */
 export interface ObservedWrite {
+  /** Monotonic milliseconds of the world's clock. */
   readonly atMs: number;
   /** kafkajs's name of the request; undefined for bytes that are none. */
   readonly apiName: ApiName | undefined;
@@ -90,10 +103,13 @@ export interface ObservedWrite {
  * @public
  */
 export interface MemoryCluster {
+  /** The cluster's MirrorMaker alias. */
   readonly alias: string;
+  /** The id that its brokers give. */
   readonly clusterId: string;
   /** Addresses for kafkajs's `brokers`. */
   readonly brokers: readonly string[];
+  /** What has been done to it. */
   readonly state: ClusterState;
   /** Connections that clients hold open. */
   readonly connectionCount: number;
@@ -126,7 +142,7 @@ export interface MemoryCluster {
   /** Calls `listener` for everything that a client writes to a socket of this cluster, as it is written. */
   onWrite(listener: (write: ObservedWrite) => void): () => void;
 
-  /** @throws Error - where the name is taken or not allowed. */
+  /** Makes a topic. @throws Error - where the name is taken or not allowed. */
   createTopic(name: string, options: number | MemoryTopicOptions): void;
   /** Deletes a topic, its records and what groups have committed for it. Created again, it starts at 0. */
   deleteTopic(name: string): void;

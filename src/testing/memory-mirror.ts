@@ -54,6 +54,7 @@ export interface MemoryMirror {
   readonly source: string;
   /** Alias of the cluster that is mirrored to. */
   readonly target: string;
+  /** Whether it copies. */
   readonly state: 'running' | 'paused' | 'stopped';
   /** Name on the target of a topic of the source. */
   remoteTopic(topic: string): string;

@@ -41,14 +41,17 @@ export interface MemoryWorldOptions {
 export interface MemoryWorld {
   /** What `FailoverKafka` takes as its world. `world.createKafka` makes ordinary kafkajs clients of these clusters. */
   readonly world: World;
+  /** The world's clock. */
   readonly clock: Clock;
   /** A stream of random numbers for the test itself, from the same seed. */
   readonly random: Random;
-  /** @throws Error - where there is no such cluster. */
+  /** A cluster by its alias. @throws Error - where there is no such cluster. */
   cluster(alias: string): MemoryCluster;
-  /** @throws Error - where no such flow copies records. */
+  /** The mirror of one flow. @throws Error - where no such flow copies records. */
   mirror(flow: `${string}->${string}`): MemoryMirror;
+  /** Every cluster. */
   readonly clusters: readonly MemoryCluster[];
+  /** Every flow that copies records. */
   readonly mirrors: readonly MemoryMirror[];
   /** A kafkajs client of one cluster, as a service without the library would make it. */
   createKafka(alias: string, config?: Omit<KafkaConfig, 'brokers'>): Kafka;
