@@ -120,7 +120,11 @@ function configure({ name, declarations }: EntryPoint): IConfigFile {
     tsdocMetadata: { enabled: false },
     messages: {
       compilerMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
-      tsdocMessageReporting: { default: { logLevel: ExtractorLogLevel.Error } },
+      tsdocMessageReporting: {
+        default: { logLevel: ExtractorLogLevel.Error },
+        // `@param options.limitMs` is how the members of an options object are documented here.
+        'tsdoc-param-tag-with-invalid-name': { logLevel: ExtractorLogLevel.None },
+      },
       extractorMessageReporting: {
         default: { logLevel: ExtractorLogLevel.Error },
         'ae-undocumented': { logLevel: ExtractorLogLevel.Error },

@@ -46,6 +46,8 @@ export type {
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
 export type { MirrorState } from './replication/mirror.js';
+export type { OffsetSyncsLocation } from './replication/policy.js';
+export type { SkipReason } from './replication/records.js';
 export type { TailPhase, TailState } from './replication/tailer.js';
 export type {
   FailoverKafkaConsumer,
@@ -55,6 +57,7 @@ export type {
   OffsetOrigin,
   PhysicalSource,
 } from './consumer/types.js';
+export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
