@@ -92,7 +92,12 @@ describe('ManagedProcess', () => {
     await polite.pause();
     await polite.stop();
     expect(polite.state).toMatchObject({ exitCode: 7 });
-    const { process: deaf } = await start('trap "" TERM; while :; do sleep 0.05; done');
+    const { process: deaf, logFile: deafLog } = await start(
+      'trap "" TERM; echo ready; while :; do sleep 0.05; done',
+    );
+    await waitFor('its trap to be set', () => readFile(deafLog, 'utf8').catch(() => ''), {
+      until: (log) => log.includes('ready'),
+    });
     await deaf.stop({ graceMs: 100 });
     expect(deaf.state).toMatchObject({ how: 'SIGKILL' });
   });
