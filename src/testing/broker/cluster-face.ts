@@ -180,7 +180,7 @@ export class ClusterFace implements MemoryCluster {
 
   setCommit(groupId: string, topic: string, partition: number, commit: MemoryCommit): void {
     const { commits } = this.#parts.groups.getOrCreate(groupId);
-    const options = { metadataMaxBytes: Infinity, exists: () => true };
+    const options = { metadataMaxLength: Infinity, exists: () => true };
     commits.store([{ topic, partitions: [{ partition, ...commit }] }], options);
   }
 

@@ -32,7 +32,7 @@ const DEFAULT_LATENCY_MS = 0.5;
 const GROUP_LIMITS = {
   minSessionTimeoutMs: 6000,
   maxSessionTimeoutMs: 1_800_000,
-  offsetMetadataMaxBytes: 4096,
+  offsetMetadataMaxLength: 4096,
 };
 
 /** @internal Puts a cluster together. */
@@ -77,7 +77,7 @@ export function buildCluster(
       transactions,
       groups,
       topics,
-      offsetMetadataMaxBytes: limits.offsetMetadataMaxBytes,
+      offsetMetadataMaxLength: limits.offsetMetadataMaxLength,
     }),
     ...topicApi({
       topics,

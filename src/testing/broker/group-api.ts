@@ -10,8 +10,8 @@ export interface GroupLimits {
   /** Kafka's `group.min.session.timeout.ms` and `group.max.session.timeout.ms`. */
   readonly minSessionTimeoutMs: number;
   readonly maxSessionTimeoutMs: number;
-  /** Kafka's `offset.metadata.max.bytes`. */
-  readonly offsetMetadataMaxBytes: number;
+  /** Kafka's `offset.metadata.max.bytes`, which counts characters. */
+  readonly offsetMetadataMaxLength: number;
 }
 
 type GroupApiName =
@@ -117,7 +117,7 @@ export function groupApi(surroundings: {
     },
 
     OffsetCommit(request, reply) {
-      reply({ responses: commit(groups, request, limits.offsetMetadataMaxBytes, exists) });
+      reply({ responses: commit(groups, request, limits.offsetMetadataMaxLength, exists) });
     },
 
     OffsetFetch({ groupId, topics }, reply) {
@@ -160,7 +160,7 @@ export function groupApi(surroundings: {
 function commit(
   groups: GroupStore,
   request: Protocol['OffsetCommit']['request'],
-  metadataMaxBytes: number,
+  metadataMaxLength: number,
   exists: (topic: string, partition: number) => boolean,
 ): Protocol['OffsetCommit']['answer']['responses'] {
   const { groupId, memberId, groupGenerationId, topics } = request;
@@ -170,7 +170,7 @@ function commit(
       ? refusalWithoutGroup(groupGenerationId)
       : known.refusalToCommit(memberId, groupGenerationId);
   if (refusal === errorCodes.NONE) {
-    return groups.getOrCreate(groupId).commits.store(topics, { metadataMaxBytes, exists });
+    return groups.getOrCreate(groupId).commits.store(topics, { metadataMaxLength, exists });
   }
   return topics.map(({ topic, partitions }) => ({
     topic,

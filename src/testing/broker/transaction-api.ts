@@ -13,11 +13,11 @@ export function transactionApi(surroundings: {
   transactions: Transactions;
   groups: GroupStore;
   topics: TopicStore;
-  offsetMetadataMaxBytes: number;
+  offsetMetadataMaxLength: number;
 }): Handlers<
   'InitProducerId' | 'AddPartitionsToTxn' | 'AddOffsetsToTxn' | 'EndTxn' | 'TxnOffsetCommit'
 > {
-  const { transactions, groups, topics, offsetMetadataMaxBytes } = surroundings;
+  const { transactions, groups, topics, offsetMetadataMaxLength } = surroundings;
   const exists = (topic: string, partition: number): boolean =>
     topics.partition(topic, partition) !== undefined;
   return {
@@ -57,8 +57,8 @@ export function transactionApi(surroundings: {
       if (refusal === errorCodes.NONE) {
         const { commits } = groups.getOrCreate(request.groupId);
         const producerId = String(request.producerId);
-        const metadataMaxBytes = offsetMetadataMaxBytes;
-        reply({ topics: commits.store(request.topics, { metadataMaxBytes, exists, producerId }) });
+        const metadataMaxLength = offsetMetadataMaxLength;
+        reply({ topics: commits.store(request.topics, { metadataMaxLength, exists, producerId }) });
         return;
       }
       reply({

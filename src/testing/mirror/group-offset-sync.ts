@@ -53,7 +53,7 @@ export class GroupOffsetSync {
       const exists = (): boolean => target.topics.partition(topic, partition) !== undefined;
       target.groups
         .getOrCreate(group)
-        .commits.store([{ topic, partitions: [commit] }], { metadataMaxBytes: Infinity, exists });
+        .commits.store([{ topic, partitions: [commit] }], { metadataMaxLength: Infinity, exists });
     }
   }
 }

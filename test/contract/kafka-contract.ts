@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { commitContract } from './commits.js';
+import type { ContractEnv } from './env.js';
+import { faultContract } from './faults.js';
+import { groupContract } from './groups.js';
+import { mirrorContract } from './mirror.js';
+import { recordContract } from './records.js';
+import { topicContract } from './topics.js';
+import { transactionContract } from './transactions.js';
+
+/**
+ * What simulations take for granted about Kafka, kafkajs and MirrorMaker. It runs against memory clusters and against real
+ * ones: where they differ, the memory clusters are wrong.
+ */
+export function kafkaContract(name: string, start: () => Promise<ContractEnv>): void {
+  describe(name, () => {
+    let started: ContractEnv | undefined;
+    const env = (): ContractEnv => {
+      if (started === undefined) throw new Error(`${name} did not start`);
+      return started;
+    };
+    beforeAll(async () => {
+      started = await start();
+    });
+    afterAll(() => started?.close());
+
+    describe('a record', () => recordContract(env));
+    describe('a topic', () => topicContract(env));
+    describe('a group', () => groupContract(env));
+    describe('a commit', () => commitContract(env));
+    describe('a transaction', () => transactionContract(env));
+    describe('MirrorMaker', () => mirrorContract(env));
+    describe('a cluster under faults', () => faultContract(env));
+  });
+}

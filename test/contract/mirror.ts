@@ -1,0 +1,235 @@
+import { expect, it } from 'vitest';
+import {
+  decodeCheckpoint,
+  decodeHeartbeat,
+  decodeOffsetSync,
+  type CheckpointValue,
+  type OffsetSync,
+} from '../../src/replication/records.js';
+import { type ContractEnv, eventually, newTopic, send, startReader, uniqueName } from './env.js';
+
+type Fetched = Awaited<ReturnType<ReturnType<ContractEnv['access']>['fetch']>>['records'];
+
+/** All records of a partition, as a reader without a group sees them. */
+async function readAll(env: ContractEnv, cluster: 'A' | 'B', topic: string): Promise<Fetched> {
+  const records: Fetched[number][] = [];
+  let offset = (await env.access(cluster).ranges(topic))?.get(0)?.low ?? 0n;
+  for (;;) {
+    const fetched = await env.access(cluster).fetch(topic, 0, offset, { maxWaitMs: 50 });
+    records.push(...fetched.records);
+    offset = fetched.nextOffset;
+    if (offset >= fetched.range.high) return records;
+  }
+}
+
+async function isMirrored(env: ContractEnv, topic: string, count: bigint): Promise<boolean> {
+  const range = (await env.access('B').ranges(`A.${topic}`))?.get(0);
+  return range !== undefined && range.high >= count;
+}
+
+async function checkpointsOf(env: ContractEnv, group: string): Promise<CheckpointValue[]> {
+  const records = await readAll(env, 'B', 'A.checkpoints.internal');
+  return records.flatMap((record) => {
+    const decoded = decodeCheckpoint(record);
+    return decoded.kind === 'checkpoint' && decoded.key.group === group ? [decoded.value] : [];
+  });
+}
+
+async function syncsOf(env: ContractEnv, topic: string): Promise<OffsetSync[]> {
+  const records = await readAll(env, 'B', 'mm2-offset-syncs.A.internal');
+  return records.flatMap((record) => {
+    const decoded = decodeOffsetSync(record);
+    return decoded.kind === 'offset-sync' && decoded.key.topic === topic ? [decoded.value] : [];
+  });
+}
+
+/** Values by offset. */
+async function valuesOf(env: ContractEnv, cluster: 'A' | 'B', topic: string) {
+  const records = await readAll(env, cluster, topic);
+  return new Map(records.map(({ offset, value }) => [BigInt(offset), String(value)]));
+}
+
+/** Where on B the first record lies whose offset on A is not smaller: the truth that a translation must not pass. */
+function truePosition(
+  upstreamValues: ReadonlyMap<bigint, string>,
+  downstreamValues: ReadonlyMap<bigint, string>,
+  upstream: bigint,
+): bigint | undefined {
+  const wanted = new Set([...upstreamValues].filter(([at]) => at >= upstream).map(([, v]) => v));
+  return [...downstreamValues].find(([, value]) => wanted.has(value))?.[0];
+}
+
+export function mirrorContract(env: () => ContractEnv): void {
+  it('copies records to the same partition, byte for byte and with their times', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'mirrored', { partitions: 2 });
+      const producer = env().kafka('A').producer();
+      await producer.connect();
+      const message = {
+        partition: 1,
+        key: Buffer.from([1, 0, 255]),
+        value: 'grüße',
+        headers: { one: 'a', many: ['x', 'y'] },
+        timestamp: '1700000000123',
+      };
+      await producer.send({ topic, messages: [message, { partition: 1, key: 'k', value: null }] });
+      await producer.disconnect();
+      const found = await eventually(env(), 'the copies', async () => {
+        if ((await env().access('B').ranges(`A.${topic}`)) === undefined) return undefined;
+        const fetched = await env().access('B').fetch(`A.${topic}`, 1, 0n, { maxWaitMs: 200 });
+        return fetched.records.length === 2 ? fetched.records : undefined;
+      });
+      expect(found[0]).toMatchObject({
+        offset: '0',
+        key: Buffer.from([1, 0, 255]),
+        value: Buffer.from('grüße'),
+        timestamp: '1700000000123',
+        headers: { one: Buffer.from('a'), many: [Buffer.from('x'), Buffer.from('y')] },
+      });
+      expect(found[1]).toMatchObject({ key: Buffer.from('k'), value: null });
+      expect((await env().access('B').topics()).get(`A.${topic}`)).toBe(2);
+    }));
+
+  it('makes a checkpoint that never lies beyond the truth, with the metadata of the commit', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'checkpointed');
+      const values = Array.from({ length: 20 }, (_each, index) => `v${index}`);
+      await send(env(), topic, values);
+      await eventually(env(), 'the copies', () => isMirrored(env(), topic, 20n));
+      const commit = { topic, partition: 0, offset: 12n, metadata: 'grüße' };
+      await env().access('A').commitIdle(topic, [commit]);
+      const [checkpoint] = await eventually(env(), 'a checkpoint', async () => {
+        const found = await checkpointsOf(env(), topic);
+        return found.length > 0 ? found : undefined;
+      });
+      expect(checkpoint).toMatchObject({ upstreamOffset: 12n, metadata: 'grüße' });
+      expect(checkpoint?.downstreamOffset).toBeLessThanOrEqual(12n);
+      expect(checkpoint?.downstreamOffset).toBeGreaterThan(0n);
+    }));
+
+  it('makes no checkpoint for a group that has committed nothing', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'silent');
+      await send(env(), topic, ['0', '1']);
+      const reader = await startReader(env(), {
+        groupId: topic,
+        topics: [topic],
+        run: { autoCommit: false },
+      });
+      await eventually(env(), 'the records', () => reader.messages.length === 2);
+      await eventually(env(), 'the copies', () => isMirrored(env(), topic, 2n));
+      const marker = uniqueName(env(), 'marker');
+      const commit = { topic, partition: 0, offset: 1n, metadata: '' };
+      await env().access('A').commitIdle(marker, [commit]);
+      await eventually(env(), "another group's checkpoint", async () => {
+        return (await checkpointsOf(env(), marker)).length > 0;
+      });
+      expect(await checkpointsOf(env(), topic)).toEqual([]);
+      await reader.consumer.disconnect();
+    }));
+
+  it('makes no checkpoint for a partition of which nothing was copied', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'empty');
+      const other = await newTopic(env(), 'full');
+      await send(env(), other, ['0', '1']);
+      await eventually(env(), 'the copies', () => isMirrored(env(), other, 2n));
+      await env()
+        .access('A')
+        .commitIdle(topic, [
+          { topic, partition: 0, offset: 0n, metadata: '' },
+          { topic: other, partition: 0, offset: 1n, metadata: '' },
+        ]);
+      await eventually(env(), 'a checkpoint', async () => {
+        return (await checkpointsOf(env(), topic)).length > 0;
+      });
+      // One, of the other topic.
+      expect(await checkpointsOf(env(), topic)).toMatchObject([{ upstreamOffset: 1n }]);
+    }));
+
+  it('does not carry new metadata of an offset that did not move, but carries a rewind', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'rewound');
+      await send(env(), topic, ['0', '1', '2', '3', '4']);
+      await eventually(env(), 'the copies', () => isMirrored(env(), topic, 5n));
+      const commit = async (offset: bigint, metadata: string) =>
+        env()
+          .access('A')
+          .commitIdle(topic, [{ topic, partition: 0, offset, metadata }]);
+      const seen = (metadata: string) =>
+        eventually(env(), `the checkpoint of ${metadata}`, async () => {
+          return (await checkpointsOf(env(), topic)).some((each) => each.metadata === metadata);
+        });
+      await commit(3n, 'first');
+      await seen('first');
+      await commit(3n, 'again');
+      await env().sleep(2500);
+      await commit(1n, 'rewound');
+      await seen('rewound');
+      const metadata = (await checkpointsOf(env(), topic)).map((each) => each.metadata);
+      expect(metadata).not.toContain('again');
+    }));
+
+  it('copies aborted records as ordinary ones, and no markers: each gap has a sync behind it', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'gaps');
+      const producer = env()
+        .kafka('A')
+        .producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });
+      await producer.connect();
+      for (let round = 0; round < 3; round += 1) {
+        const transaction = await producer.transaction();
+        const messages = [0, 1, 2].map((each) => ({ value: `${round}-${each}` }));
+        await transaction.send({ topic, messages });
+        await (round === 1 ? transaction.abort() : transaction.commit());
+      }
+      await producer.disconnect();
+      // 9 records and 3 markers.
+      expect((await env().access('A').ranges(topic))?.get(0)?.high).toBe(12n);
+      await eventually(env(), 'the copies', () => isMirrored(env(), topic, 9n));
+      await env().sleep(500);
+      expect((await env().access('B').ranges(`A.${topic}`))?.get(0)?.high).toBe(9n);
+      const downstream = await valuesOf(env(), 'B', `A.${topic}`);
+      expect([...downstream.values()]).toContain('1-0');
+      const syncs = await eventually(env(), 'the syncs', async () => {
+        const found = await syncsOf(env(), topic);
+        return found.some(({ upstreamOffset }) => upstreamOffset >= 8n) ? found : undefined;
+      });
+      // U is A's offset, markers counted; D is B's. Every sync is true.
+      for (const { upstreamOffset, downstreamOffset } of syncs) {
+        expect(downstreamOffset).toBe(upstreamOffset - upstreamOffset / 4n);
+      }
+    }));
+
+  it('translates commits at every place soundly, behind and ahead of the mirror', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'sound');
+      const values = Array.from({ length: 200 }, (_each, index) => `${topic}-${index}`);
+      for (let at = 0; at < 200; at += 40) await send(env(), topic, values.slice(at, at + 40));
+      await eventually(env(), 'the copies', () => isMirrored(env(), topic, 200n));
+      const upstream = await valuesOf(env(), 'A', topic);
+      const downstream = await valuesOf(env(), 'B', `A.${topic}`);
+      for (const offset of [1n, 57n, 130n, 199n, 200n]) {
+        const group = `${topic}-at-${offset}`;
+        await env()
+          .access('A')
+          .commitIdle(group, [{ topic, partition: 0, offset, metadata: '' }]);
+        const [checkpoint] = await eventually(env(), `the checkpoint of ${offset}`, async () => {
+          const found = await checkpointsOf(env(), group);
+          return found.length > 0 ? found : undefined;
+        });
+        const truth = truePosition(upstream, downstream, offset) ?? 200n;
+        expect(checkpoint?.downstreamOffset).toBeLessThanOrEqual(truth);
+      }
+    }));
+
+  it("shows the other cluster's heartbeats", () =>
+    env().run(async () => {
+      const keys = await eventually(env(), 'heartbeats', async () => {
+        const records = await readAll(env(), 'B', 'A.heartbeats');
+        const found = records.map((record) => decodeHeartbeat(record));
+        return found.length > 0 ? found : undefined;
+      });
+      expect(keys[0]).toMatchObject({ kind: 'heartbeat', key: { source: 'B', target: 'A' } });
+    }));
+}
