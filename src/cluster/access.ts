@@ -6,7 +6,9 @@ import type { KafkaMessage } from 'kafkajs';
  * @public
  */
 export interface LogRange {
+  /** The first offset that can be read. */
   readonly low: bigint;
+  /** The next offset to be written. */
   readonly high: bigint;
 }
 
