@@ -224,7 +224,7 @@ export class ConsumerCore {
   }
 
   /** Tells the user's listeners what the wrapper itself knows. */
-  emit(eventName: string, payload: unknown): void {
+  emit(eventName: string, payload?: unknown): void {
     this.relay.emit(eventName, payload, this.parts.world.wallMs());
   }
 

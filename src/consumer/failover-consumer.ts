@@ -18,7 +18,9 @@ import { UserOffsets } from './user-offsets.js';
  * @public
  */
 export interface ConsumerStatus {
+  /** Names it in events and reports. */
   readonly id: string;
+  /** The consumer group. */
   readonly groupId: string;
   /** `idle`: not running. `joining`: on its way into the group. `held`: a switch is under way. */
   readonly state: 'idle' | 'joining' | 'running' | 'held' | 'halted';
@@ -218,7 +220,7 @@ class Membership {
     } finally {
       core.relay.detach();
     }
-    core.emit(CONSUMER_EVENTS.DISCONNECT, null);
+    core.emit(CONSUMER_EVENTS.DISCONNECT);
   }
 
   async close(): Promise<void> {

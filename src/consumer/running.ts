@@ -140,7 +140,7 @@ export class ConsumerRunning implements CoreListener {
       core.closing = inner.closed;
       if (core.inner === inner && core.turn === undefined) core.inner = undefined;
     }
-    core.emit(CONSUMER_EVENTS.STOP, null);
+    core.emit(CONSUMER_EVENTS.STOP);
   }
 
   /** The user does not want it to run any more. As with kafkajs, pauses and seeks are forgotten. */
