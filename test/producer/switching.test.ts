@@ -32,6 +32,7 @@ async function acknowledgeAll(session: FakeSession): Promise<void> {
     const before = session.inner.calls.length;
     for (const call of session.inner.calls) call.resolve(answer());
     await settle();
+    await settle();
     if (session.inner.calls.length === before) return;
   }
 }
@@ -52,6 +53,7 @@ describe('sends during a switch', () => {
 
   it('are released behind the first one, which learns the topic, and then within a window', async () => {
     const h = await connected();
+    h.b.writesAtOnce = true;
     await overtake(h);
     for (let index = 0; index < 100; index += 1) void h.producer.send(record(String(index)));
     await openOn(h);
@@ -65,6 +67,25 @@ describe('sends during a switch', () => {
     expect(h.b.inner.calls.length).toBe(1 + 33);
     await acknowledgeAll(h.b);
     expect(h.b.inner.values()).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+  });
+
+  it('are started one behind the other, each when the one before is on the wire', async () => {
+    const h = await connected();
+    await overtake(h);
+    for (const value of ['1', '2', '3']) void h.producer.send(record(value));
+    await openOn(h);
+    h.b.inner.call('1').resolve(answer());
+    await settle();
+    // kafkajs compresses, or waits for its turn: nothing is on the wire yet.
+    await h.world.advance(100);
+    expect(h.b.inner.values()).toEqual(['1', '2']);
+    h.b.wire.produceRequestCount += 1;
+    await h.world.advance(100);
+    expect(h.b.inner.values()).toEqual(['1', '2', '3']);
+    expect(h.handle.status().state).toBe('held');
+    h.b.wire.produceRequestCount += 1;
+    await h.world.advance(100);
+    expect(h.handle.status().state).toBe('open');
   });
 
   it('queue behind those that still wait, also while these are being released', async () => {
