@@ -75,6 +75,7 @@ export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
     progress.abort();
     await cast.stop(MEMBERS);
     const result = await judge(act, stage, cast, { switchedAtMs, stoppedAtMs });
+    await cast.allGone();
     return { tally: result, failures: cast.failures };
   } finally {
     progress.abort();

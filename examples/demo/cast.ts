@@ -75,15 +75,20 @@ export class Cast {
     );
   }
 
-  /** Stops the services with these names, and waits until nothing of them is left. */
+  /** Tells the services with these names to stop, and waits until their own code has ended. */
   async stop(names: readonly string[]): Promise<void> {
     const services = this.#services.filter(({ name }) => names.includes(name));
     for (const service of services) service.order({ kind: 'stop' });
     await waitFor(
       `${names.join(', ')} ended`,
-      () => names.filter((name) => !this.#gone.has(name)),
+      () => names.filter((name) => !this.#ended.has(name)),
       { until: (missing) => missing.length === 0, timeoutMs: END_WITHIN_MS, signal: this.#signal },
     );
+  }
+
+  /** Waits until nothing is left of services that have ended: one whose process stays has left something open. */
+  async allGone(): Promise<void> {
+    await Promise.all(this.#services.map(({ gone }) => gone));
   }
 
   /** Ends whatever is left. */

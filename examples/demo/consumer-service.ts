@@ -14,7 +14,11 @@ export async function consumerService(settings: ServiceSettings, control: Contro
   });
   control.watch(kafka);
 
-  const consumer = kafka.consumer({ groupId: settings.groupId });
+  const consumer = kafka.consumer({
+    groupId: settings.groupId,
+    // A member learns of a rebalance by its heartbeat: members that join one after the other wait for it.
+    heartbeatInterval: 500,
+  });
   await consumer.connect();
   await consumer.subscribe({ topics: [settings.topic], fromBeginning: true });
   await consumer.run({

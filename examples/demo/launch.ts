@@ -4,7 +4,7 @@ import type { Fact, Order, Service, ServiceSettings } from './messages.js';
 import { runService } from './services.js';
 
 /** How long a service that has ended may take to leave its process, in milliseconds. */
-const LEAVE_WITHIN_MS = 10_000;
+const LEAVE_WITHIN_MS = 30_000;
 
 /** Starts a service in a process of its own. */
 export function launchProcess(settings: ServiceSettings): Service {
@@ -27,7 +27,14 @@ export function launchProcess(settings: ServiceSettings): Service {
     child.on('close', (code, signal) => {
       if (!ended || code !== 0) {
         const how = signal === null ? `with code ${code ?? '?'}` : `by ${signal}`;
-        facts.put({ kind: 'failed', error: `process ended ${how} ${stderr}`.trim(), atMs: 0 });
+        const late = ended
+          ? `, ${LEAVE_WITHIN_MS} ms after its service: something was left open`
+          : '';
+        facts.put({
+          kind: 'failed',
+          error: `process ended ${how}${late} ${stderr}`.trim(),
+          atMs: 0,
+        });
       }
       resolve();
     });
