@@ -30,10 +30,11 @@ export function chooseRepresentatives(
   }
   const siblings = new Map<string, readonly string[]>();
   const chosen: string[] = [];
-  for (const names of groups.values()) {
-    // The order of the names decides between equals, so that every leader chooses alike.
+  for (const [original, names] of groups) {
+    // Between equals the local topic: a user's assigner may know it by name.
+    const rank = (name: string): number => (name === original ? 0 : 1);
     const [first, ...others] = [...names].sort(
-      (a, b) => partitionCount(b) - partitionCount(a) || (a < b ? -1 : 1),
+      (a, b) => partitionCount(b) - partitionCount(a) || rank(a) - rank(b) || (a < b ? -1 : 1),
     );
     if (first === undefined) continue;
     chosen.push(first);

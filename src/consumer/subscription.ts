@@ -55,7 +55,9 @@ export function resolveSubscription(
     for (const logical of resolveTopics(selectors, cluster)) {
       const logs = logical.logs.filter(({ name }) => cluster.topics.has(name));
       const hasLocal = logs.some(({ name }) => name === logical.topic);
-      if (!hasLocal && isFirstEpoch && (mayCreate || logs.length === 0)) {
+      // Listed without existing: the user named it. What a pattern finds exists.
+      const isNamed = logical.logs.some(({ name }) => name === logical.topic);
+      if (isNamed && !hasLocal && isFirstEpoch && (mayCreate || logs.length === 0)) {
         logs.unshift({ name: logical.topic, origin: cluster.alias });
       }
       mayGrow ||= !hasLocal || couldBeMirrored(logical, cluster);

@@ -94,8 +94,12 @@ export class FakeInner {
   readonly consumer: Consumer;
   subscriptions: { topics: string[]; fromBeginning: boolean }[] = [];
   runConfig: ConsumerRunConfig | undefined;
-  readonly commits: { topic: string; partition: number; offset: string; metadata?: string | null }[] =
-    [];
+  readonly commits: {
+    topic: string;
+    partition: number;
+    offset: string;
+    metadata?: string | null;
+  }[] = [];
   readonly seeks: { topic: string; partition: number; offset: string }[] = [];
   readonly pauses: { method: 'pause' | 'resume'; topic: string; partitions?: number[] }[] = [];
   readonly resolved: string[] = [];
@@ -224,7 +228,9 @@ export class FakeInner {
         pause: () => () => {},
         commitOffsetsIfNecessary: commit ?? (async () => {}),
         uncommittedOffsets: () => ({
-          topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset: '7' }] }],
+          topics: [
+            { topic: batch.topic, partitions: [{ partition: batch.partition, offset: '7' }] },
+          ],
         }),
         isRunning: () => !this.isStopped,
         isStale: () => false,

@@ -41,7 +41,12 @@ describe('resuming on the other cluster', () => {
         topics.push(`${payload.topic} ${payload.physicalTopic} ${payload.cluster}`);
       },
     });
-    await h.switchTo('B', { plan: planFor('B', [['A.orders', 0, 7n], ['A.orders', 1, 9n]]) });
+    await h.switchTo('B', {
+      plan: planFor('B', [
+        ['A.orders', 0, 7n],
+        ['A.orders', 1, 9n],
+      ]),
+    });
 
     expect(h.b.idleCommits).toMatchObject([
       { topic: 'A.orders', partition: 0, offset: 7n },
@@ -59,7 +64,12 @@ describe('resuming on the other cluster', () => {
     h.b.committed.set('A.orders/0', 8n);
     h.b.committed.set('A.orders/1', 8n);
     await start(h);
-    await h.switchTo('B', { plan: planFor('B', [['A.orders', 0, 7n], ['A.orders', 1, 9n]]) });
+    await h.switchTo('B', {
+      plan: planFor('B', [
+        ['A.orders', 0, 7n],
+        ['A.orders', 1, 9n],
+      ]),
+    });
     expect(h.b.idleCommits).toMatchObject([{ partition: 1, offset: 9n }]);
   });
 
@@ -678,7 +688,9 @@ describe('batches', () => {
     });
     await h.switchTo('B');
     await h.b.inner.deliverBatch(new FakeBatch('A.orders', 0, [6]), commit);
-    const expected = { topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7' }] }] };
+    const expected = {
+      topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7' }] }],
+    };
     expect(committed).toEqual([expected, expected]);
   });
 });
@@ -714,7 +726,9 @@ describe('topics that appear later', () => {
     const h = harness();
     await start(h);
     h.a.topics.set('B.orders', 2);
-    h.a.inner.emit(CONSUMER_EVENTS.RECEIVED_UNSUBSCRIBED_TOPICS, { topicsNotSubscribed: ['B.orders'] });
+    h.a.inner.emit(CONSUMER_EVENTS.RECEIVED_UNSUBSCRIBED_TOPICS, {
+      topicsNotSubscribed: ['B.orders'],
+    });
     await settle();
     expect(h.a.inners).toHaveLength(2);
   });

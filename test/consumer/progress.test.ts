@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { PartitionProgress } from '../../src/consumer/progress.js';
+
+const progress = (): PartitionProgress => new PartitionProgress('orders', 'orders', 0);
+
+describe('the progress of a partition', () => {
+  it('is unknown until something was delivered', () => {
+    expect(progress().handled()).toBeUndefined();
+    expect(progress().delivered()).toBeUndefined();
+  });
+
+  it('is a lower bound while a handler runs, and exact when it has ended', async () => {
+    const one = progress();
+    one.delivers('5', '5');
+    one.outcome = Promise.resolve();
+    expect(one.handled()).toBe(5n);
+    await one.ended();
+    expect(one.handled()).toBe(6n);
+    one.delivers('6', '6');
+    one.outcome = Promise.reject(new Error('bad'));
+    await one.ended();
+    expect(one.handled()).toBe(6n);
+  });
+
+  it('does not take the end of one call for the end of the next', async () => {
+    const one = progress();
+    one.delivers('5', '5');
+    one.outcome = Promise.resolve();
+    await one.ended();
+    one.delivers('6', '6');
+    one.outcome = new Promise(() => {});
+    expect(one.handled()).toBe(6n);
+  });
+
+  it('counts a handler that returns no promise when it returned, and not one that threw', () => {
+    const one = progress();
+    one.delivers('5', '5');
+    one.outcome = undefined;
+    expect(one.handled()).toBe(6n);
+    one.delivers('6', '6');
+    // It threw before its outcome could be kept.
+    expect(one.handled()).toBe(6n);
+  });
+
+  it('follows a seek until the next delivery', () => {
+    const one = progress();
+    one.delivers('5', '5');
+    one.outcome = undefined;
+    one.seek(2n);
+    expect(one.handled()).toBe(2n);
+    one.delivers('2', '2');
+    expect(one.handled()).toBe(2n);
+    one.seek(-1n);
+    expect(one.handled()).toBeUndefined();
+  });
+
+  it('remembers everything that was delivered, over seeks and rejoins, but not over a revocation', () => {
+    const one = progress();
+    one.delivers('100', '109');
+    one.seek(50n);
+    one.delivers('50', '55');
+    one.rejoined();
+    one.delivers('60', '61');
+    expect(one.delivered()).toEqual({ first: 50n, last: 109n });
+    one.revoked();
+    expect(one.delivered()).toBeUndefined();
+    expect(one.handled()).toBeUndefined();
+  });
+
+  it('goes on where another inner consumer of the same epoch ended', () => {
+    const before = progress();
+    before.delivers('5', '7');
+    before.outcome = undefined;
+    before.committed = 6n;
+    const after = progress();
+    after.continues(before.carry());
+    expect(after.handled()).toBe(8n);
+    expect(after.delivered()).toEqual({ first: 5n, last: 7n });
+    expect(after.committed).toBe(6n);
+  });
+});
