@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
+import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { NoTranslation, Translation } from '../replication/translate.js';
 import { unreachable } from '../unreachable.js';
 import type { PartitionFacts, PositionMethod } from './plan.js';
@@ -44,7 +45,8 @@ export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 
  * - **checkpoint (U, D)**: the group had committed U on the source, so every record before U was handled. MirrorMaker
  *   chose D so that only copies of records before U lie below D (D <= f(U)). U itself is a position of the *source*, never
  *   used as one of the target. It is dropped where an offset sync (u2, d2) with u2 >= U has d2 < D: then the first record
- *   at or after U lies below D, so the checkpoint speaks of a topic that was re-created since.
+ *   at or after U lies below D, so the checkpoint speaks of a topic that was re-created since. It is dropped as well where
+ *   it points among the second copies of a replay (`OffsetSyncStore`): these are not all there yet.
  * - **offset sync**: everything below U on the source was handled, U being the higher one of the group's commit there and
  *   of what this process handled; `translate` answers at or before f(U). The mirror may know more of U than the
  *   checkpoint, whose U is older.
@@ -76,17 +78,32 @@ function addCheckpoint(
     missing.push(`MirrorMaker has written no checkpoint for the group`);
     return { notes: [] };
   }
-  const { upstreamOffset, downstreamOffset } = checkpoint;
-  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
-  const ceiling = around.kind === 'known' ? around.ceiling : undefined;
-  if (ceiling === undefined || ceiling.downstreamOffset >= downstreamOffset) {
-    bounds.push({ method: 'checkpoint', offset: downstreamOffset });
-    return { notes: [] };
+  const doubt = doubtOf(
+    checkpoint,
+    mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset),
+  );
+  if (doubt !== undefined) return { notes: [`${doubt}, so it is not used`] };
+  bounds.push({ method: 'checkpoint', offset: checkpoint.downstreamOffset });
+  return { notes: [] };
+}
+
+function doubtOf(
+  { upstreamOffset, downstreamOffset }: Checkpoint,
+  around: SyncsAround,
+): string | undefined {
+  if (around.kind !== 'known') return undefined;
+  const name = `checkpoint ${upstreamOffset} -> ${downstreamOffset}`;
+  const { ceiling, replay } = around;
+  if (replay !== undefined && downstreamOffset >= replay.beginsAt) {
+    return `${name} points among the records from ${replay.beginsAt} on that MirrorMaker is copying a second time`;
   }
-  const note =
-    `checkpoint ${upstreamOffset} -> ${downstreamOffset} contradicts the offset sync ` +
-    `${ceiling.upstreamOffset} -> ${ceiling.downstreamOffset}: the topic was re-created, so it is not used`;
-  return { notes: [note] };
+  if (ceiling !== undefined && ceiling.downstreamOffset < downstreamOffset) {
+    return (
+      `${name} contradicts the offset sync ${ceiling.upstreamOffset} -> ${ceiling.downstreamOffset}: ` +
+      'the topic was re-created'
+    );
+  }
+  return undefined;
 }
 
 function addTranslation(

@@ -29,7 +29,34 @@ export type SyncsAround =
       readonly floor: OffsetSync | undefined;
       /** The oldest kept sync at or above the offset; undefined where the offset is newer than all of them. */
       readonly ceiling: OffsetSync | undefined;
+      /** Set while MirrorMaker copies again what it had copied before. */
+      readonly replay: ReplayAround | undefined;
     };
+
+/** @internal What is known of the first copies, while a replay makes second ones. */
+export interface ReplayAround {
+  /** Where the second copies begin on the target. */
+  readonly beginsAt: bigint;
+  /** The newest sync of the first copies at or below the offset; undefined where it is older than all of them. */
+  readonly floor: OffsetSync | undefined;
+}
+
+/**
+ * MirrorMaker crashed and copies again from an older upstream offset (it stores its progress once a minute). Until it is
+ * past all that it had copied before, the newest records of the target's log have only *first* copies, below the second
+ * ones: whoever resumed among the second copies would skip them if the source died now.
+ *
+ * Limit: a replay that begins behind the newest sync is not told from a foreign record. It repeats no more than what one
+ * `offset.lag.max` leaves without a sync; with 0 that is next to nothing.
+ */
+interface Replay {
+  /** The syncs of the first copies. */
+  readonly before: SyncHistory;
+  readonly beginsAt: bigint;
+  /** It is over when a sync has reached both: as far on the source, and as many records on the target. */
+  readonly endsAtUpstream: bigint;
+  readonly endsAtDownstream: bigint;
+}
 
 /**
  * The offset syncs of one flow, by topic of the *source* and partition, kept by MirrorMaker's rules (`SyncHistory`).
@@ -39,6 +66,7 @@ export type SyncsAround =
  */
 export class OffsetSyncStore {
   readonly #histories = new PartitionMap<SyncHistory>();
+  readonly #replays = new PartitionMap<Replay>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
   #isRead = false;
@@ -64,6 +92,7 @@ export class OffsetSyncStore {
   /** The topic is (re-)read from its beginning: forgets everything. */
   beginReading(): void {
     this.#histories.clear();
+    this.#replays.clear();
     this.#isRead = false;
   }
 
@@ -79,27 +108,48 @@ export class OffsetSyncStore {
       return;
     }
     const { newest } = history;
-    // The source was rewound (MirrorMaker restarted, or its topic was re-created): older syncs may speak of other records.
     const isRewind = sync.upstreamOffset < newest.upstreamOffset;
     const isDecrease =
       sync.downstreamOffset < newest.downstreamOffset ||
       (sync.downstreamOffset === newest.downstreamOffset &&
         sync.upstreamOffset > newest.upstreamOffset);
     const isNewestOnly = !this.#isRead && this.#startUp === 'newest-only';
-    if (isRewind || isNewestOnly || (isDecrease && this.#forgetsOnDecrease)) history.restart(sync);
-    else history.push(sync);
+    if (isRewind) {
+      if (isDecrease) this.#replays.delete(topic, partition);
+      else this.#beginReplay(topic, partition, history, sync);
+      this.#histories.set(topic, partition, new SyncHistory(sync));
+    } else if (isNewestOnly || (isDecrease && this.#forgetsOnDecrease)) {
+      this.#replays.delete(topic, partition);
+      this.#histories.set(topic, partition, new SyncHistory(sync));
+    } else {
+      const isRepeat =
+        sync.upstreamOffset === newest.upstreamOffset &&
+        sync.downstreamOffset > newest.downstreamOffset;
+      if (isRepeat) this.#beginReplay(topic, partition, history.copy(), sync);
+      history.push(sync);
+      this.#endReplay(topic, partition, sync);
+    }
   }
 
   /** A tombstone: nothing is known of the partition any more. */
   delete(topic: string, partition: number): void {
     this.#histories.delete(topic, partition);
+    this.#replays.delete(topic, partition);
   }
 
   around(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
     if (!this.#isRead) return { kind: 'not-read' };
     const history = this.#histories.get(topic, partition);
     if (history === undefined) return { kind: 'no-sync' };
-    return { kind: 'known', ...history.around(upstreamOffset) };
+    const replay = this.#replays.get(topic, partition);
+    return {
+      kind: 'known',
+      ...history.around(upstreamOffset),
+      replay:
+        replay === undefined
+          ? undefined
+          : { beginsAt: replay.beginsAt, floor: replay.before.around(upstreamOffset).floor },
+    };
   }
 
   /** The newest sync, also while reading. */
@@ -110,5 +160,29 @@ export class OffsetSyncStore {
   /** What is kept of one partition, for tests and inspection. */
   history(topic: string, partition: number): SyncHistory | undefined {
     return this.#histories.get(topic, partition);
+  }
+
+  #beginReplay(topic: string, partition: number, before: SyncHistory, sync: OffsetSync): void {
+    // A crash during a replay: the first copies are still those of the first life.
+    if (this.#replays.get(topic, partition) !== undefined) return;
+    const { newest } = before;
+    const beginsAt = sync.downstreamOffset;
+    const repeatedFrom = before.around(sync.upstreamOffset).floor?.downstreamOffset ?? 0n;
+    this.#replays.set(topic, partition, {
+      before,
+      beginsAt,
+      // Records may have been copied after the newest sync, at most as many as the target has offsets behind it.
+      endsAtUpstream: newest.upstreamOffset + (beginsAt - newest.downstreamOffset - 1n),
+      endsAtDownstream: beginsAt + (beginsAt - repeatedFrom),
+    });
+  }
+
+  #endReplay(topic: string, partition: number, sync: OffsetSync): void {
+    const replay = this.#replays.get(topic, partition);
+    if (replay === undefined) return;
+    const isOver =
+      sync.upstreamOffset >= replay.endsAtUpstream &&
+      sync.downstreamOffset >= replay.endsAtDownstream;
+    if (isOver) this.#replays.delete(topic, partition);
   }
 }

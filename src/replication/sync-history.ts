@@ -33,8 +33,8 @@ export class SyncHistory {
   /** Flat triples (upstream, downstream, last slot), newest first. Replaced as a whole, exactly as long as needed. */
   #kept: readonly CompactOffset[];
 
-  constructor(first: OffsetSync) {
-    this.#kept = alone(first);
+  constructor({ upstreamOffset, downstreamOffset }: OffsetSync) {
+    this.#kept = [compact(upstreamOffset), compact(downstreamOffset), SLOT_COUNT - 1];
   }
 
   get newest(): OffsetSync {
@@ -52,9 +52,11 @@ export class SyncHistory {
     return [...slotsOf(this.#keptList())];
   }
 
-  /** Forgets everything but this sync. */
-  restart(sync: OffsetSync): void {
-    this.#kept = alone(sync);
+  copy(): SyncHistory {
+    const copy = new SyncHistory(this.newest);
+    // Never changed in place.
+    copy.#kept = this.#kept;
+    return copy;
   }
 
   /** Adds a sync that is not older than the newest one, and restores the invariants. */
@@ -116,10 +118,6 @@ export class SyncHistory {
     }
     return list;
   }
-}
-
-function alone({ upstreamOffset, downstreamOffset }: OffsetSync): readonly CompactOffset[] {
-  return [compact(upstreamOffset), compact(downstreamOffset), SLOT_COUNT - 1];
 }
 
 function at(kept: readonly CompactOffset[], index: number): CompactOffset {

@@ -1,4 +1,5 @@
 import type { OffsetSyncStore } from './offset-sync-store.js';
+import type { OffsetSync } from './records.js';
 
 /**
  * Why an upstream offset has no translation.
@@ -54,8 +55,10 @@ export type Translation =
  * Adding U - u1 instead (`d1 + (U - u1)`) skips records where the source has gaps (transaction markers, compaction); it is
  * what MirrorMaker did until 3.5 (KAFKA-12468).
  *
- * The limits assume what MirrorMaker tells: a mirroring that starts anew from an older offset shows as a sync with a lower
- * upstream offset, which empties the store.
+ * **During a replay** (MirrorMaker crashed and copies again from an older offset) the answer is where the *first* copies
+ * are, as the syncs before the crash say: the second ones are not all there yet, and if the source dies they never will be.
+ * It is a lower bound without a limit, because records before U lie among the second copies once more. MirrorMaker itself,
+ * and so its checkpoints, goes by the second copies at once ({@link translateAsMirrorMaker}).
  *
  * @param upstreamOffset - the next record to read, as a commit on the source says it.
  * @internal
@@ -68,7 +71,38 @@ export function translate(
 ): Translation {
   const around = store.around(topic, partition, upstreamOffset);
   if (around.kind !== 'known') return { kind: 'unavailable', reason: around.kind };
-  const { floor, ceiling } = around;
+  const { floor, ceiling, replay } = around;
+  if (replay !== undefined) {
+    const first = fromSyncs(upstreamOffset, replay.floor, undefined);
+    return first.kind === 'exact'
+      ? { kind: 'atOrBefore', offset: first.offset, distance: undefined }
+      : first;
+  }
+  return fromSyncs(upstreamOffset, floor, ceiling);
+}
+
+/**
+ * Translates as MirrorMaker does when it makes a checkpoint: as {@link translate}, but also among the second copies of a
+ * replay. For comparisons and for simulating it; positions are found by {@link translate}.
+ *
+ * @internal
+ */
+export function translateAsMirrorMaker(
+  store: OffsetSyncStore,
+  topic: string,
+  partition: number,
+  upstreamOffset: bigint,
+): Translation {
+  const around = store.around(topic, partition, upstreamOffset);
+  if (around.kind !== 'known') return { kind: 'unavailable', reason: around.kind };
+  return fromSyncs(upstreamOffset, around.floor, around.ceiling);
+}
+
+function fromSyncs(
+  upstreamOffset: bigint,
+  floor: OffsetSync | undefined,
+  ceiling: OffsetSync | undefined,
+): Translation {
   if (floor === undefined) return { kind: 'unavailable', reason: 'before-oldest-sync' };
   if (floor.upstreamOffset === upstreamOffset) {
     return { kind: 'exact', offset: floor.downstreamOffset };
