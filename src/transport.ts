@@ -12,6 +12,9 @@ export const TRANSPORT: unique symbol = Symbol.for('kafkajs-failover.transport')
 /** A socket that may know the TCP socket below it. */
 type Layered = Socket & { readonly [TRANSPORT]?: Socket };
 
+/** Node's own mark (since 18.3, `net.js`) that a socket's coming destruction is to be a reset. */
+type Resettable = Socket & { resetAndClosing?: boolean };
+
 /**
  * Destroys a socket so that what it still holds is *not* delivered, and lets its `'error'` listeners know.
  *
@@ -26,28 +29,31 @@ type Layered = Socket & { readonly [TRANSPORT]?: Socket };
  */
 export function resetSocket(socket: Socket, error: Error): void {
   if (socket.destroyed) return;
-  const transport = (socket as Layered)[TRANSPORT] ?? socket;
-  // While it connects there is nothing to discard, and a reset would wait for the connection. A user's own kind of socket
-  // may know no reset at all.
-  if (transport.connecting || typeof transport.resetAndDestroy !== 'function') {
-    socket.destroy(error);
+  const transport: Resettable = (socket as Layered)[TRANSPORT] ?? socket;
+  // libuv refuses to reset while a shutdown is under way (`uv_tcp_close_reset`: EINVAL), and Node then loses the handle,
+  // which keeps the process busy for ever. The shutdown is over within a turn of the event loop, and nothing can be
+  // written in between.
+  if (socket.writableEnded && !socket.writableFinished && socket.writableLength === 0) {
+    socket.once('finish', () => reset(socket, transport));
+    queueMicrotask(() => socket.emit('error', error));
     return;
   }
-  queueMicrotask(() => socket.emit('error', error));
-  // libuv refuses to reset while a shutdown is under way (`uv_tcp_close_reset`: EINVAL), and Node then loses the handle,
-  // which keeps the process busy for ever. The shutdown is over within a turn of the event loop; nothing can be written
-  // in between.
-  const isShuttingDown =
-    socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
-  if (isShuttingDown) socket.once('finish', () => resetNow(socket, transport));
-  else resetNow(socket, transport);
+  reset(socket, transport, error);
 }
 
-function resetNow(socket: Socket, transport: Socket): void {
-  try {
-    if (!transport.destroyed) transport.resetAndDestroy();
-  } catch {
-    // A TLS socket that hides its TCP socket (ERR_INVALID_HANDLE_TYPE): closed, which is the most that can be done.
-  }
-  socket.destroy();
+/**
+ * The mark instead of `resetAndDestroy()`, which takes no Error, and which under TLS pulls the TCP socket away from
+ * below: the next write or destroy of the TLS socket then ended the process (SIGSEGV, Node 20.20). Where Node does not
+ * know the mark, or the TCP socket is not known, this is a plain destroy.
+ */
+function reset(socket: Socket, transport: Resettable, error?: Error): void {
+  // While it connects there is nothing to discard.
+  if (!transport.connecting) transport.resetAndClosing = isTcp(transport);
+  socket.destroy(error);
+  if (transport !== socket && transport.connecting) transport.destroy();
+}
+
+/** A TLS socket has the method too, but its handle knows no reset, and Node would throw a TypeError. */
+function isTcp(socket: Socket): boolean {
+  return typeof socket.resetAndDestroy === 'function' && !('encrypted' in socket);
 }
