@@ -1,0 +1,107 @@
+import type { FailoverKafka } from 'kafkajs-failover';
+import { median, percentile, rounded } from './statistics.js';
+
+/** @internal Milliseconds from the decision (the call of `switchTo`). */
+export interface SwitchFigures {
+  readonly firstAckMs: { readonly p50: number; readonly p95: number };
+  readonly firstRecordMs: { readonly p50: number; readonly p95: number };
+}
+
+/**
+ * Switches to and fro and measures when the first send is acknowledged by, and the first new record is handled on, the
+ * cluster that was switched to.
+ *
+ * @param sendsPerSecond - 0: an idle service, in which one send is made together with the decision.
+ * @internal
+ */
+export async function measurePlanned(
+  kafka: FailoverKafka,
+  {
+    topic,
+    groupId,
+    runs,
+    sendsPerSecond,
+  }: { topic: string; groupId: string; runs: number; sendsPerSecond: number },
+): Promise<SwitchFigures> {
+  const producer = kafka.producer();
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
+  let onHandled = (_cluster: string, _value: string): void => {};
+  await producer.connect();
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await consumer.run({
+    eachMessage: ({ message, ...payload }) => {
+      const { cluster } = payload as unknown as { cluster: string };
+      onHandled(cluster, message.value?.toString() ?? '');
+      return Promise.resolve();
+    },
+  });
+  const flow = steadyFlow(producer, topic, sendsPerSecond);
+  const firstAckMs: number[] = [];
+  const firstRecordMs: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const to = kafka.status().active === 'A' ? 'B' : 'A';
+    const probe = `probe-${groupId}-${run}`;
+    const decidedAtMs = performance.now();
+    const handled = new Promise<number>((resolve) => {
+      onHandled = (cluster, value) => {
+        if (cluster === to && value === probe) resolve(performance.now() - decidedAtMs);
+      };
+    });
+    const switched = kafka.switchTo(to, { planned: true, reason: 'bench' });
+    // One turn of the event loop later the switch holds sends: the probe is one of them.
+    const acknowledged = held(kafka).then(async () => {
+      await producer.send({ topic, messages: [{ key: 'probe', value: probe }] });
+      return performance.now() - decidedAtMs;
+    });
+    await switched;
+    firstAckMs.push(await acknowledged);
+    firstRecordMs.push(await handled);
+  }
+  await flow.stop();
+  await consumer.disconnect();
+  await producer.disconnect();
+  return { firstAckMs: spread(firstAckMs), firstRecordMs: spread(firstRecordMs) };
+}
+
+/** Resolves when the switch under way has begun to hold sends. */
+function held(kafka: FailoverKafka): Promise<void> {
+  return new Promise((resolve) => {
+    const end = kafka.on('switch.phase-started', ({ phase }) => {
+      if (phase !== 'drain') return;
+      end();
+      resolve();
+    });
+  });
+}
+
+function steadyFlow(
+  producer: {
+    send(record: { topic: string; messages: { key: string; value: string }[] }): Promise<unknown>;
+  },
+  topic: string,
+  sendsPerSecond: number,
+): { stop(): Promise<void> } {
+  if (sendsPerSecond === 0) return { stop: () => Promise.resolve() };
+  const pending = new Set<Promise<unknown>>();
+  let count = 0;
+  const timer = setInterval(() => {
+    for (let index = 0; index < sendsPerSecond / 100; index += 1) {
+      count += 1;
+      const send = producer
+        .send({ topic, messages: [{ key: `key-${count % 64}`, value: `flow-${count}` }] })
+        .finally(() => pending.delete(send));
+      pending.add(send);
+    }
+  }, 10);
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await Promise.all(pending);
+    },
+  };
+}
+
+function spread(samples: readonly number[]): { p50: number; p95: number } {
+  return { p50: rounded(median(samples)), p95: rounded(percentile(samples, 0.95)) };
+}

@@ -1,0 +1,16 @@
+/** @internal The value below which a share of the samples lies; NaN without samples. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const index = Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1);
+  return sorted[Math.max(0, index)] ?? Number.NaN;
+}
+
+/** @internal */
+export function median(samples: readonly number[]): number {
+  return percentile(samples, 0.5);
+}
+
+/** @internal Three significant digits say what a benchmark knows. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}

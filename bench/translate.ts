@@ -1,0 +1,138 @@
+import { gatherBounds } from '../src/position/bounds.js';
+import { planGroup, type PartitionFacts } from '../src/position/plan.js';
+import { CheckpointStore } from '../src/replication/checkpoint-store.js';
+import { OffsetSyncStore } from '../src/replication/offset-sync-store.js';
+import { defaultPolicy } from '../src/replication/policy.js';
+import { translate } from '../src/replication/translate.js';
+import { median, rounded } from './statistics.js';
+
+/** @internal */
+export interface TranslateFigures {
+  readonly partitions: number;
+  /** Median time to translate one group's positions, in milliseconds. */
+  readonly ms: number;
+  /** Median time to do that and to make the whole plan of it, in milliseconds. */
+  readonly planMs: number;
+  /** Heap that one partition's syncs and checkpoint take, in bytes. */
+  readonly bytesPerPartition: number;
+}
+
+const TOPICS = 100;
+const PARTITIONS = 100;
+/** Syncs of each partition: enough to fill MirrorMaker's history as far as it goes. */
+const SYNCS = 200;
+const GROUP = 'bench';
+const RUNS = 30;
+
+/**
+ * Translates one group with 10,000 partitions from memory: the lookups, the bounds and the plan, as a switch does them,
+ * without the requests to the clusters.
+ *
+ * @param collectGarbage - `global.gc`; without it the memory is not measured (NaN).
+ * @internal
+ */
+export function measureTranslate(collectGarbage: (() => void) | undefined): TranslateFigures {
+  collectGarbage?.();
+  const before = process.memoryUsage().heapUsed;
+  const stores = fill();
+  collectGarbage?.();
+  const bytes = process.memoryUsage().heapUsed - before;
+  const all = TOPICS * PARTITIONS;
+  const ms = timed(() => translateAll(stores) === all);
+  const planMs = timed(() => planAll(stores).partitions.length === all);
+  return {
+    partitions: TOPICS * PARTITIONS,
+    ms,
+    planMs,
+    bytesPerPartition:
+      collectGarbage === undefined ? Number.NaN : Math.round(bytes / (TOPICS * PARTITIONS)),
+  };
+}
+
+function timed(work: () => boolean): number {
+  const times: number[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const startedAtMs = performance.now();
+    const isComplete = work();
+    times.push(performance.now() - startedAtMs);
+    if (!isComplete) throw new Error('some partitions were not translated');
+  }
+  return rounded(median(times));
+}
+
+interface Stores {
+  readonly syncs: OffsetSyncStore;
+  readonly checkpoints: CheckpointStore;
+}
+
+function fill(): Stores {
+  const syncs = new OffsetSyncStore();
+  const checkpoints = new CheckpointStore({ source: 'A', policy: defaultPolicy() });
+  syncs.beginReading();
+  syncs.finishReading();
+  for (let topic = 0; topic < TOPICS; topic += 1) {
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      for (let sync = 0; sync < SYNCS; sync += 1) {
+        const offset = BigInt(sync * 50);
+        syncs.put(`topic-${topic}`, partition, {
+          upstreamOffset: offset,
+          downstreamOffset: offset,
+        });
+      }
+      checkpoints.put(
+        { group: GROUP, topic: `A.topic-${topic}`, partition },
+        { upstreamOffset: 9_000n, downstreamOffset: 8_951n, metadata: '' },
+        0,
+      );
+    }
+  }
+  return { syncs, checkpoints };
+}
+
+/** For each partition the checkpoint's position and the commit's, translated; the higher one counts. */
+function translateAll({ syncs, checkpoints }: Stores): number {
+  let translatedCount = 0;
+  for (let topic = 0; topic < TOPICS; topic += 1) {
+    const upstreamTopic = `topic-${topic}`;
+    const physicalTopic = `A.${upstreamTopic}`;
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const checkpoint = checkpoints.get(GROUP, physicalTopic, partition);
+      const translation = translate(syncs, upstreamTopic, partition, 9_321n);
+      if (translation.kind === 'unavailable' || checkpoint === undefined) continue;
+      if (translation.offset > checkpoint.downstreamOffset) translatedCount += 1;
+    }
+  }
+  return translatedCount;
+}
+
+function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
+  const mirror = {
+    source: 'A',
+    target: 'B',
+    translate: (topic: string, partition: number, offset: bigint) =>
+      translate(syncs, topic, partition, offset),
+    syncsAround: (topic: string, partition: number, offset: bigint) =>
+      syncs.around(topic, partition, offset),
+  };
+  const facts: PartitionFacts[] = [];
+  for (let topic = 0; topic < TOPICS; topic += 1) {
+    const upstreamTopic = `topic-${topic}`;
+    const physicalTopic = `A.${upstreamTopic}`;
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const bounds = gatherBounds({
+        ownCommit: undefined,
+        mirrored: {
+          mirror,
+          upstreamTopic,
+          partition,
+          checkpoint: checkpoints.get(GROUP, physicalTopic, partition),
+          sourceCommit: 9_321n,
+          processed: undefined,
+        },
+      });
+      const range = { low: 0n, high: 10_000n };
+      facts.push({ topic: upstreamTopic, physicalTopic, partition, range, ...bounds });
+    }
+  }
+  return planGroup({ groupId: GROUP, cluster: 'B', topics: [] }, facts, { onMissing: 'earliest' });
+}
