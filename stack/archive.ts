@@ -16,6 +16,9 @@ export interface Archives {
   mirror: Archive;
 }
 
+/** A JVM writes its archive in its last seconds, and on a busy machine those are many. */
+const dumpGraceMs = 120_000;
+
 /** @internal */
 export const noArchives: Archives = { broker: { kind: 'none' }, mirror: { kind: 'none' } };
 
@@ -42,17 +45,13 @@ export async function ensureArchives(options: EnsureArchivesOptions): Promise<Ar
   const { install, java, signal, onProgress } = options;
   if (java.major < 13) return noArchives; // Archives made at exit came with JDK 13.
   const directory = join(install.home, `classes-${java.version}`);
-  const archives: Archives = {
-    broker: { kind: 'use', file: join(directory, 'broker.jsa') },
-    mirror: { kind: 'use', file: join(directory, 'mirror.jsa') },
-  };
-  if (await exists(directory)) return archives;
+  if (await exists(directory)) return usable(directory);
   try {
     return await withLock(
       `${directory}.lock`,
       async () => {
         if (!(await exists(directory))) await train(directory, options);
-        return archives;
+        return usable(directory);
       },
       {
         signal,
@@ -94,13 +93,22 @@ async function train(directory: string, options: EnsureArchivesOptions): Promise
     await source.withAdmin((admin) => admin.createTopics({ topics: [{ topic: 'training' }] }));
     await flow.start({ signal });
     // One after the other: an MM2 whose cluster goes away while it stops takes 15 s more.
-    await flow.stop();
-    await source.stop();
+    await flow.stop({ graceMs: dumpGraceMs });
+    await source.stop({ graceMs: dumpGraceMs });
     await rename(draft, directory);
   } finally {
     await Promise.all([flow.kill(), source.kill(), target.kill()]);
     await removeDirectory(run.directory);
   }
+}
+
+/** What the training has made: a server whose archive could not be written starts without. */
+async function usable(directory: string): Promise<Archives> {
+  const use = async (name: string): Promise<Archive> => {
+    const file = join(directory, `${name}.jsa`);
+    return (await exists(file)) ? { kind: 'use', file } : { kind: 'none' };
+  };
+  return { broker: await use('broker'), mirror: await use('mirror') };
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -12,7 +12,7 @@ import { afterKillProperties, brokerProperties, formatProperties } from './prope
 import type { Properties } from './properties.js';
 import type { Java } from './preflight.js';
 import { ManagedProcess, readLog } from './process.js';
-import type { ProcessState } from './process.js';
+import type { ProcessState, StopOptions } from './process.js';
 import { explainEnd } from './server-log.js';
 import { noteChild } from './runs.js';
 import type { Run } from './runs.js';
@@ -124,9 +124,9 @@ export class Broker {
     await this.#end((process) => process.kill(), 'killed');
   }
 
-  /** An orderly stop by SIGTERM. */
-  async stop(): Promise<void> {
-    await this.#end((process) => process.stop(), 'stopped');
+  /** An orderly stop by SIGTERM; kill -9 where that has not ended it after `graceMs` (default 20000). */
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.#end((process) => process.stop(options), 'stopped');
   }
 
   /** SIGSTOP: connections stay open and nothing is answered. */

@@ -7,7 +7,7 @@ import type { Archive } from './jvm.js';
 import { formatProperties, mirrorProperties, mirrorTopics } from './properties.js';
 import type { PolicyName, Properties } from './properties.js';
 import { ManagedProcess, readLog } from './process.js';
-import type { ProcessState } from './process.js';
+import type { ProcessState, StopOptions } from './process.js';
 import { explainEnd } from './server-log.js';
 import { noteChild } from './runs.js';
 import { settleAll, startAll } from './settle.js';
@@ -129,9 +129,9 @@ export class MirrorFlow {
     await this.#process?.kill();
   }
 
-  /** An orderly stop: MM2 commits what it has done. */
-  async stop(): Promise<void> {
-    await this.#process?.stop();
+  /** An orderly stop: MM2 commits what it has done. kill -9 where that takes longer than `graceMs` (default 20000). */
+  async stop(options: StopOptions = {}): Promise<void> {
+    await this.#process?.stop(options);
   }
 
   /** SIGSTOP. */

@@ -22,6 +22,12 @@ export interface ProcessOptions {
   logFile: string;
 }
 
+/** @internal Options of an orderly stop. */
+export interface StopOptions {
+  /** How long SIGTERM is given, in milliseconds. Default 20000. */
+  graceMs?: number;
+}
+
 /** @internal A process is one of these; a paused one (SIGSTOP) still holds its sockets and answers nothing. */
 export type ProcessState =
   | { kind: 'running' }
@@ -122,7 +128,7 @@ export class ManagedProcess {
   }
 
   /** SIGTERM, and kill -9 where that has not ended it after `graceMs` (default 20000). A paused process is resumed first. */
-  async stop({ graceMs = 20_000 }: { graceMs?: number } = {}): Promise<void> {
+  async stop({ graceMs = 20_000 }: StopOptions = {}): Promise<void> {
     this.#signal('SIGTERM');
     this.resume();
     const timer = setTimeout(() => this.#signal('SIGKILL'), graceMs);
