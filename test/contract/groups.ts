@@ -66,7 +66,7 @@ export function groupContract(env: () => ContractEnv): void {
       await eventually(env(), 'the second join', () => first.joins.length >= 2);
       const shares = [first, second].map(({ joins }) => joins.at(-1)?.[topic] ?? []);
       expect(shares.map(({ length }) => length)).toEqual([2, 2]);
-      expect(shares.flat().toSorted()).toEqual([0, 1, 2, 3]);
+      expect(new Set(shares.flat())).toEqual(new Set([0, 1, 2, 3]));
       expect(first.events).toContain('consumer.rebalancing');
       await second.consumer.disconnect();
       await eventually(env(), 'everything back', () => first.joins.at(-1)?.[topic]?.length === 4);

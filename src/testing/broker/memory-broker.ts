@@ -45,7 +45,7 @@ export class MemoryBroker implements Listener {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return [...this.#connections].filter(({ isOpen }) => isOpen).length;
   }
 
   /** Whether requests are taken up. */
@@ -120,6 +120,10 @@ class Connection implements ServerEnd {
     this.#broker = broker;
     this.#parts = parts;
     this.#client = client;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   receive(bytes: Buffer): void {
