@@ -26,6 +26,32 @@ const compareNames = `
   }));`;
 const allOfKafkajs = { count: 44, missing: [], foreign: [], undefinedNames: [] };
 
+/**
+ * A service that is switched over, on clusters in memory: `carryOn` resolves to the first offset acknowledged on A, where
+ * the producer was after the switch, and how many records B has of its own.
+ */
+const carryOn = `
+  const carryOn = () => {
+    const topics = { orders: 1 };
+    const memory = createMemoryWorld({ seed: 7, clusters: { A: { topics }, B: { topics } }, mirror: {} });
+    const brokers = (alias) => ({ brokers: [...memory.cluster(alias).brokers] });
+    return memory.run(async () => {
+      const kafka = new FailoverKafka({
+        clusters: { A: brokers('A'), B: brokers('B') },
+        world: memory.world,
+        logLevel: logLevel.NOTHING,
+      });
+      const producer = kafka.producer();
+      await producer.connect();
+      const [first] = await producer.send({ topic: 'orders', messages: [{ value: 'one' }] });
+      await kafka.switchTo('B', { planned: true });
+      await producer.send({ topic: 'orders', messages: [{ value: 'two' }] });
+      const { active } = kafka.status();
+      await kafka.close();
+      return [first.baseOffset, active, memory.cluster('B').records('orders', 0).length];
+    });
+  };`;
+
 describe('the packed package in plain Node', () => {
   it("gives require all 44 of kafkajs's names by identity, and its own", async () => {
     const seen = await evaluate(
@@ -122,6 +148,27 @@ describe('the packed package in plain Node', () => {
     });
   });
 
+  it.each([
+    [
+      'carry.cjs',
+      `const { FailoverKafka, logLevel } = require('kafkajs-failover');
+       const { createMemoryWorld } = require('kafkajs-failover/testing');`,
+    ],
+    [
+      'carry.mjs',
+      `import { FailoverKafka, logLevel } from 'kafkajs-failover';
+       import { createMemoryWorld } from 'kafkajs-failover/testing';`,
+    ],
+  ])('carries a service from A to B on clusters in memory: %s', async (file, imports) => {
+    const seen = await evaluate(
+      file,
+      `${imports}
+       ${carryOn}
+       carryOn().then((result) => console.log(JSON.stringify(result)));`,
+    );
+    expect(seen).toEqual(['0', 'B', 1]);
+  });
+
   it('needs no p-retry at run time: the package carries it', async () => {
     const seen = await evaluate(
       'retry.cjs',
@@ -174,8 +221,11 @@ describe('the packed package in Jest', () => {
           expect(() => new failover.FailoverKafka({ clusters: {} })).toThrow(kafkajs.KafkaJSNonRetriableError);
         });
 
-        test('has the testing kit', () => {
-          expect(Object.keys(testing)).not.toHaveLength(0);
+        const { FailoverKafka, logLevel } = failover;
+        const { createMemoryWorld } = testing;
+        ${carryOn}
+        test('carries a service from A to B on clusters in memory', async () => {
+          expect(await carryOn()).toEqual(['0', 'B', 1]);
         });
       `,
     });

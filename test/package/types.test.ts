@@ -108,10 +108,9 @@ async function compile(
   files: Readonly<Record<string, string>>,
   { compiler, options }: Setting,
 ): Promise<string> {
-  const inFolder = Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]);
   const tsconfig = { compilerOptions: { ...common, ...options }, include: ['**/*'] };
   await consumer.write({
-    ...Object.fromEntries(inFolder),
+    ...inFolder(folder, files),
     [`${folder}/tsconfig.json`]: JSON.stringify(tsconfig),
   });
   const { output } = await consumer.tool(
@@ -122,6 +121,15 @@ async function compile(
     'false',
   );
   return output;
+}
+
+function inFolder(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]),
+  );
 }
 
 async function readSamples(): Promise<Readonly<Record<string, string>>> {
@@ -150,20 +158,28 @@ describe('kafkajs services', () => {
     expect(users.length).toBeGreaterThanOrEqual(6);
   });
 
-  it.each(settings)('compile with only the import path changed: $name', async (setting) => {
-    const files = mapValues(await readSamples(), changeImports);
-    const output = await compile(`path-${settings.indexOf(setting)}`, files, setting);
-    expect(output).toBe('');
-  });
-
   it.each(settings)(
-    'compile with FailoverKafka for Kafka and two clusters in the configuration: $name',
+    'compile with only the import path changed, and with FailoverKafka for Kafka and two clusters configured: $name',
     async (setting) => {
-      const files = { ...mapValues(await readSamples(), changeClass), 'config.ts': twoClusters };
-      const output = await compile(`class-${settings.indexOf(setting)}`, files, setting);
+      const samples = await readSamples();
+      const output = await compile(
+        `services-${settings.indexOf(setting)}`,
+        {
+          ...inFolder('path', mapValues(samples, changeImports)),
+          ...inFolder('class', { ...mapValues(samples, changeClass), 'config.ts': twoClusters }),
+        },
+        setting,
+      );
       expect(output).toBe('');
     },
   );
+
+  it('are changed as the tests say', async () => {
+    for (const [name, text] of Object.entries(await readSamples())) {
+      expect(changeImports(text), name).not.toMatch(/from 'kafkajs'/);
+      if (name !== 'config.ts') expect(changeClass(text), name).toMatch(/FailoverKafka as Kafka/);
+    }
+  });
 
   it('do not compile when they are wrong: the declarations are seen, and are not any', async () => {
     const wrong = `
