@@ -76,7 +76,7 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
       await sleep(world, pollMs, { signal });
     }
   } catch {
-    // Aborted: nothing else gets here.
+    // Aborted, or an error that is a programming mistake: what is known so far is the answer.
   }
   return {
     missing: pending

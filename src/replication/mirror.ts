@@ -6,7 +6,8 @@ import { CheckpointStore, type Checkpoint } from './checkpoint-store.js';
 import { OffsetSyncStore, type SyncsAround } from './offset-sync-store.js';
 import type { Flow, OffsetSyncsLocation, ReplicationPolicy } from './policy.js';
 import { decodeCheckpoint, decodeHeartbeat, decodeOffsetSync, type OffsetSync } from './records.js';
-import { TopicTailer, type TailedTopic, type TailState } from './tailer.js';
+import type { TailedTopic, TailState } from './tail-state.js';
+import { TopicTailer } from './tailer.js';
 import { translate, type Translation } from './translate.js';
 
 /**

@@ -1,0 +1,22 @@
+import type {
+  EventSink,
+  FailoverEventBase,
+  FailoverEventName,
+  FailoverEvents,
+} from '../../src/events.js';
+
+/** Keeps every event, for tests. */
+export class EventLog implements EventSink {
+  readonly events: { readonly name: FailoverEventName; readonly facts: unknown }[] = [];
+
+  emit<Name extends FailoverEventName>(
+    name: Name,
+    facts: Omit<FailoverEvents[Name], keyof FailoverEventBase>,
+  ): void {
+    this.events.push({ name, facts });
+  }
+
+  named(name: FailoverEventName): readonly unknown[] {
+    return this.events.filter((event) => event.name === name).map(({ facts }) => facts);
+  }
+}
