@@ -59,7 +59,7 @@ describe('ManagedProcess', () => {
   });
 
   it('kills with -9, and is idle about one that has ended', async () => {
-    const { process } = await start('trap "" TERM; sleep 600');
+    const { process } = await start('trap "" TERM; exec sleep 600');
     await process.kill();
     expect(process.state).toEqual({ kind: 'ended', exitCode: 137, how: 'SIGKILL' });
     await Promise.all([process.kill(), process.stop(), process.pause()]);
