@@ -216,7 +216,6 @@ export class ConsumerRunning implements CoreListener {
       core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId: inner.memberId });
       // What could not be committed is handled again: the progress it is about is not lost, only doubled.
       await inner.drain().catch(() => {});
-      signal.throwIfAborted();
       await this.#open(inner.session, { kind: 'again', carried: inner.carry() }, signal);
       core.parts.events.emit('consumer.resubscribed', {
         participant: core.parts.id,

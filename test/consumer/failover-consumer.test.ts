@@ -135,6 +135,14 @@ describe('a failover consumer with no switch', () => {
     expect(h.a.inner.config.retry?.retries).toBe(2);
   });
 
+  it("asks the whole client's restartOnFailure where the consumer has none", async () => {
+    const restartOnFailure = vi.fn(async () => false);
+    const h = harness({}, { kafkaRetry: { restartOnFailure } });
+    await start(h);
+    await h.a.inner.config.retry?.restartOnFailure?.(new Error('crash'));
+    expect(restartOnFailure).toHaveBeenCalledOnce();
+  });
+
   it('starts at positions of its own where the group comes from another cluster', async () => {
     const h = harness();
     h.active.plan = planFor('A', [['orders', 0, 17n]]);
@@ -214,6 +222,30 @@ describe('stop and disconnect', () => {
     await h.consumer.run({ eachMessage: async () => {} });
     expect(h.a.inners).toHaveLength(2);
     expect(h.a.inner.subscriptions.at(-1)?.topics).toEqual(['orders']);
+  });
+
+  it('hands nothing new to a handler from the call of stop on', async () => {
+    const h = harness();
+    const handling = controlled();
+    const handler = vi.fn(() => handling.promise);
+    await start(h, { eachMessage: handler });
+    void h.a.inner.deliver('orders', 0, 1);
+    const stopping = h.consumer.stop();
+    const late = h.a.inner.deliver('orders', 1, 1);
+    handling.resolve();
+    await stopping;
+    await expect(late).rejects.toThrow();
+    expect(handler).toHaveBeenCalledOnce();
+  });
+
+  it('forgets pauses, as kafkajs does', async () => {
+    const h = harness();
+    await start(h);
+    h.consumer.pause([{ topic: 'orders' }]);
+    await h.consumer.stop();
+    await h.consumer.run({ eachMessage: async () => {} });
+    expect(h.consumer.paused()).toEqual([]);
+    expect(h.a.inner.pauses).toEqual([]);
   });
 
   it('rejects a commit while it stops, which kafkajs drops without a word', async () => {

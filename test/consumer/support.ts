@@ -127,6 +127,7 @@ export class FakeInner {
       },
       disconnect: async () => {
         this.disconnectCount += 1;
+        this.emit(CONSUMER_EVENTS.DISCONNECT, null);
       },
       subscribe: async (subscription: { topics: string[]; fromBeginning: boolean }) => {
         if (this.cluster.subscribeError !== undefined) throw this.cluster.subscribeError;
@@ -253,6 +254,7 @@ export class FakeCluster {
   assignment: Record<string, number[]> = {};
   subscribeError: Error | undefined;
   topicsError: Error | undefined;
+  topicsDelay: Controlled<void> | undefined;
   commitDelay: Controlled<void> | undefined;
 
   constructor(alias: string) {
@@ -288,6 +290,7 @@ export class FakeCluster {
     connect: async () => {},
     clusterId: async () => this.alias,
     topics: async () => {
+      await this.topicsDelay?.promise;
       if (this.topicsError !== undefined) throw this.topicsError;
       return new Map(this.topics);
     },

@@ -203,6 +203,42 @@ describe('resuming on the other cluster', () => {
     expect(h.b.inner.runConfig).toBeDefined();
   });
 
+  it('skips nothing where the first run of the service is on the cluster that it failed over to', async () => {
+    const h = harness();
+    h.b.topics.set('orders', 1);
+    await h.consumer.connect();
+    await h.consumer.subscribe({ topics: ['orders'], fromBeginning: false });
+    const s = steps(h, 'B');
+    s.hold();
+    const running = h.consumer.run({ eachMessage: async () => {} });
+    s.fence();
+    await s.attach(planFor('B', [['A.orders', 0, 7n]]));
+    await running;
+    expect(h.b.inner.subscriptions.at(-1)).toEqual({
+      topics: ['orders', 'A.orders'],
+      fromBeginning: true,
+    });
+  });
+
+  it('gives up a beginning on the old cluster that a switch overtakes', async () => {
+    const h = harness();
+    await h.consumer.connect();
+    await h.consumer.subscribe({ topics: ['orders'] });
+    h.a.topicsDelay = controlled();
+    const running = h.consumer.run({ eachMessage: async () => {} });
+    await settle();
+    const s = steps(h, 'B', true);
+    s.hold();
+    h.a.topicsDelay.resolve();
+    await settle();
+    await s.drain();
+    expect(h.a.inners.map(({ runConfig }) => runConfig)).toEqual([undefined]);
+    s.fence();
+    await s.attach();
+    await running;
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
+  });
+
   it('does not begin on the new cluster where stop was called during the switch', async () => {
     const h = harness();
     await start(h);
@@ -284,6 +320,36 @@ describe('what a switch leaves behind', () => {
     s.hold();
     await s.drain();
     expect(h.a.inner.commits).toEqual([{ topic: 'orders', partition: 0, offset: '6' }]);
+  });
+
+  it('lets commits that are on their way arrive before the group is left', async () => {
+    const h = harness();
+    await start(h, { autoCommit: false });
+    h.a.commitDelay = controlled();
+    const committing = h.consumer.commitOffsets([{ topic: 'orders', partition: 0, offset: '6' }]);
+    const s = steps(h, 'B', true);
+    s.hold();
+    const draining = s.drain();
+    await settle();
+    expect(h.a.left).toEqual([]);
+    h.a.commitDelay.resolve();
+    await draining;
+    await committing;
+    expect(h.a.left).toEqual(['member-0']);
+  });
+
+  it('keeps to itself what its group does while it is held', async () => {
+    const h = harness();
+    await start(h);
+    const s = steps(h, 'B', true);
+    s.hold();
+    h.heard.length = 0;
+    h.a.inner.emit(CONSUMER_EVENTS.REBALANCING, {});
+    h.a.inner.join({ orders: [0] });
+    h.a.inner.crash(new Error('late'), false);
+    expect(h.heard).toEqual([]);
+    const restart = h.a.inner.config.retry?.restartOnFailure?.(new Error('late'));
+    await expect(restart).resolves.toBe(false);
   });
 
   it('does not commit for partitions that went to another member', async () => {
@@ -687,6 +753,7 @@ describe('batches', () => {
       });
     });
     await h.switchTo('B');
+    await h.b.inner.deliverBatch(new FakeBatch('orders', 0, [6]));
     await h.b.inner.deliverBatch(new FakeBatch('A.orders', 0, [6]), commit);
     const expected = {
       topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7' }] }],
