@@ -75,7 +75,8 @@ describe("kafkajs on a memory world's clock", () => {
       memory.cluster('A').thaw();
       await memory.clock.sleep(10);
       const counts = [0, 1].map((partition) => memory.cluster('A').range('orders', partition).high);
-      expect(counts).toContain(2n);
+      // Keyless records take the partitions in turn.
+      expect(counts).toEqual([1n, 1n]);
     });
   });
 

@@ -19,7 +19,7 @@ describe('random numbers', () => {
 
   it('are spread evenly', () => {
     const random = createRandom('spread');
-    const buckets = new Array<number>(10).fill(0);
+    const buckets = Array.from({ length: 10 }, () => 0);
     for (let count = 0; count < 10_000; count += 1) {
       const bucket = random.below(10);
       buckets[bucket] = (buckets[bucket] ?? 0) + 1;
