@@ -1,0 +1,61 @@
+import kafkajs, { type LogEntry } from 'kafkajs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { logCreatorFor } from '../../src/cluster/log-creator.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('logCreatorFor', () => {
+  it('hands the user’s own creator each entry with the cluster in it', () => {
+    const entries: LogEntry[] = [];
+    const levels: number[] = [];
+    const logCreator = logCreatorFor('A', (level) => {
+      levels.push(level);
+      return (entry) => entries.push(entry);
+    });
+    const client = new kafkajs.Kafka({ brokers: [], logLevel: kafkajs.logLevel.WARN, logCreator });
+    client.logger().namespace('Test').error('broken', { topic: 'orders' });
+    client.logger().info('not wanted at this level');
+    expect(levels).toEqual([kafkajs.logLevel.WARN]);
+    expect(entries).toEqual([
+      {
+        namespace: 'Test',
+        level: kafkajs.logLevel.ERROR,
+        label: 'ERROR',
+        log: {
+          timestamp: expect.any(String),
+          logger: 'kafkajs',
+          message: 'broken',
+          topic: 'orders',
+          cluster: 'A',
+        },
+      },
+    ]);
+  });
+
+  it.each(['error', 'warn', 'info', 'debug'] as const)(
+    'leaves kafkajs’s own console output as it is, but for the cluster (%s)',
+    (method) => {
+      const lines: string[] = [];
+      // kafkajs prints DEBUG by console.log.
+      vi.spyOn(console, method === 'debug' ? 'log' : method).mockImplementation((line) => {
+        lines.push(line as string);
+      });
+      vi.useFakeTimers();
+      const config = { brokers: [], logLevel: kafkajs.logLevel.DEBUG };
+      const bare = new kafkajs.Kafka(config);
+      const ours = new kafkajs.Kafka({ ...config, logCreator: logCreatorFor('A', undefined) });
+      for (const client of [bare, ours]) {
+        client.logger().namespace('Connection')[method]('message', { broker: 'a:1' });
+        client.logger()[method]('no namespace');
+      }
+      vi.useRealTimers();
+      const [named, plain, ...rest] = lines;
+      const withCluster = (line: string | undefined): string =>
+        (line ?? '').replace(/\}$/, ',"cluster":"A"}');
+      expect(rest).toEqual([withCluster(named), withCluster(plain)]);
+      expect(named).toContain('[Connection] message');
+    },
+  );
+});

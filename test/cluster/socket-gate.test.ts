@@ -1,0 +1,147 @@
+import { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { ISocketFactory } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { SocketGate } from '../../src/cluster/socket-gate.js';
+import { FencedError } from '../../src/errors.js';
+import { HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
+
+/** A user's own kind of socket: no net.Socket, and in no hurry to be destroyed. */
+class SlowSocket extends Duplex {
+  readonly written: Buffer[] = [];
+  readonly #destroyAfter: Promise<void>;
+
+  constructor(destroyAfter: Promise<void> = Promise.resolve()) {
+    super();
+    this.#destroyAfter = destroyAfter;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written.push(chunk);
+    done();
+  }
+
+  override _read(): void {}
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // oxlint-disable-next-line promise/no-callback-in-promise -- streams speak in callbacks
+    void this.#destroyAfter.then(() => done(error));
+  }
+}
+
+const args = { host: 'broker', port: 9092, ssl: {}, onConnect: () => {} };
+const reason = new FencedError('cluster A was fenced in epoch 1', {
+  cluster: 'A',
+  switchEpoch: 1,
+});
+
+function gateOver(...sockets: SlowSocket[]): { gate: SocketGate; opened: object[] } {
+  const opened: object[] = [];
+  const open: ISocketFactory = (given) => {
+    opened.push(given);
+    return sockets[opened.length - 1] as unknown as Socket;
+  };
+  return { gate: new SocketGate({ world: { nowMs: () => 0 }, open }), opened };
+}
+
+const closed = (socket: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    socket.once('close', () => resolve());
+  });
+
+describe('SocketGate', () => {
+  it('opens by the given factory, with what kafkajs asked for, and hands out its very socket', () => {
+    const socket = new SlowSocket();
+    const { gate, opened } = gateOver(socket);
+    expect(gate.factory(args)).toBe(socket);
+    expect(opened).toEqual([args]);
+    expect(gate.socketCount).toBe(1);
+  });
+
+  it('forgets a socket that closes', async () => {
+    const socket = new SlowSocket();
+    const { gate } = gateOver(socket);
+    gate.factory(args);
+    socket.destroy();
+    await closed(socket);
+    expect(gate.socketCount).toBe(0);
+    expect(gate.fence(reason)).toBe(0);
+  });
+
+  it('counts Produce requests and passes everything on unchanged', () => {
+    const socket = new SlowSocket();
+    const { gate } = gateOver(socket);
+    gate.factory(args);
+    const chunks = [requestFrame(PRODUCE), requestFrame(HEARTBEAT), Buffer.from('?')];
+    for (const chunk of chunks) expect(socket.write(chunk, 'binary')).toBe(true);
+    expect(socket.written).toEqual(chunks);
+    expect(gate.produceRequestCount).toBe(1);
+  });
+
+  it('destroys every socket with the Error, once', async () => {
+    const sockets = [new SlowSocket(), new SlowSocket()];
+    const { gate } = gateOver(...sockets);
+    const errors: unknown[] = [];
+    for (const socket of sockets) {
+      gate.factory(args);
+      socket.on('error', (error) => errors.push(error));
+    }
+    const closing = Promise.all(sockets.map(closed));
+    expect(gate.fence(reason)).toBe(2);
+    expect(gate.fence(new FencedError('again'))).toBe(0);
+    expect(gate.socketCount).toBe(0);
+    await closing;
+    expect(errors).toEqual([reason, reason]);
+  });
+
+  it('lets nothing out after the fence, however long the socket takes to be destroyed', async () => {
+    let release = (): void => {};
+    const socket = new SlowSocket(
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+    );
+    const { gate } = gateOver(socket);
+    gate.factory(args);
+    gate.fence(reason);
+    // Not even where the socket itself would still take it.
+    Object.defineProperty(socket, 'destroyed', { value: false });
+    const told = await new Promise((resolve) => {
+      expect(socket.write(requestFrame(PRODUCE), 'binary', resolve)).toBe(false);
+    });
+    expect(told).toBe(reason);
+    expect(socket.write(requestFrame(PRODUCE))).toBe(false);
+    expect(socket.written).toEqual([]);
+    expect(gate.produceRequestCount).toBe(0);
+    release();
+  });
+
+  it('refuses every later connection with a FencedError whose message carries its code', () => {
+    const { gate, opened } = gateOver();
+    gate.fence(reason);
+    for (const count of [1, 2]) {
+      expect(() => gate.factory(args)).toThrow(
+        expect.objectContaining({
+          name: 'FencedError',
+          code: 'ERR_FAILOVER_FENCED',
+          message: 'cluster A was fenced in epoch 1 (ERR_FAILOVER_FENCED)',
+          cluster: 'A',
+          switchEpoch: 1,
+          cause: reason,
+        }),
+      );
+      expect(gate.refusedCount).toBe(count);
+    }
+    expect(opened).toEqual([]);
+  });
+
+  it('survives a socket that fails when nobody listens', async () => {
+    const socket = new SlowSocket();
+    const { gate } = gateOver(socket);
+    gate.factory(args);
+    const closing = closed(socket);
+    socket.destroy(new Error('late'));
+    await closing;
+    expect(gate.socketCount).toBe(0);
+  });
+});
