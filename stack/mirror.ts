@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Broker, ServerContext, StartOptions } from './broker.js';
-import { StackError } from './errors.js';
+import { StackError, messageOf } from './errors.js';
 import { classpathEnv, jvmFlags } from './jvm.js';
 import type { Archive } from './jvm.js';
 import { formatProperties, mirrorProperties, mirrorTopics } from './properties.js';
 import type { PolicyName, Properties } from './properties.js';
 import { ManagedProcess, readLog } from './process.js';
 import type { ProcessState, StopOptions } from './process.js';
-import { explainEnd } from './server-log.js';
+import { explainEnd, lastError } from './server-log.js';
 import { noteChild } from './runs.js';
 import { settleAll, startAll } from './settle.js';
 import { waitFor } from './wait.js';
@@ -95,8 +95,8 @@ export class MirrorFlow {
     if (before === undefined) return;
     const settled = new AbortController();
     const cut = AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]);
-    const ready = waitFor(`MM2 ${this.name} to be at work`, () => this.#missing(before), {
-      until: (missing) => missing.length === 0,
+    const ready = waitFor(`all its signs on ${this.target}`, () => this.#missing(before), {
+      until: ({ missing }) => missing.length === 0,
       timeoutMs,
       everyMs: 100,
       signal: cut,
@@ -111,11 +111,10 @@ export class MirrorFlow {
       await process.kill();
       signal?.throwIfAborted();
       if (error instanceof StackError) throw error;
+      const said = (await this.logs()).slice(logged);
       throw new StackError(
-        `MM2 ${this.name} is not at work after ${Math.round(timeoutMs / 1000)} s.`,
-        {
-          cause: error,
-        },
+        `MM2 ${this.name} is not at work: ${messageOf(error)}.${lastError(said)}`,
+        { cause: error },
       );
     } finally {
       settled.abort();
@@ -185,7 +184,7 @@ export class MirrorFlow {
   }
 
   /** What the target does not show yet, in words. */
-  async #missing(before: Before): Promise<string[]> {
+  async #missing(before: Before): Promise<{ missing: string[] }> {
     const properties = this.#properties;
     const { checkpoints, remoteHeartbeats } = mirrorTopics(this.source, properties);
     const isOn = (key: string): boolean => properties[key] !== 'false';
@@ -209,7 +208,7 @@ export class MirrorFlow {
     ) {
       missing.push(`a new record in ${remoteHeartbeats}`);
     }
-    return missing;
+    return { missing };
   }
 
   #look(): Promise<Before & { topics: string[] }> {

@@ -33,13 +33,23 @@ export function explainEnd(name: string, how: string, log: string): EndExplained
   return { isPortTaken, sentence: `${name} ended while it started (${how}): ${reason(log)}` };
 }
 
+/** Why a server that runs is not ready yet, as far as its log tells. Empty when it tells of no error. */
+export function lastError(log: string): string {
+  const line = errorLine(log);
+  return line === undefined ? '' : ` Its last error: ${shorten(line)}`;
+}
+
 /** The last line that names an error, without the logger's prefix; else the last line at all. */
 function reason(log: string): string {
-  const lines = log.trim().split('\n');
-  const line = lines.findLast(
-    (each) => /ERROR|FATAL|Exception|Error:/.test(each) && !/^\s+at /.test(each),
-  );
-  return (line ?? lines.at(-1) ?? 'it said nothing')
-    .replace(/^[\d:.]+ \[[^\]]*\] /, '')
-    .slice(0, 400);
+  return shorten(errorLine(log) ?? log.trim().split('\n').at(-1) ?? 'it said nothing');
+}
+
+function errorLine(log: string): string | undefined {
+  return log
+    .split('\n')
+    .findLast((line) => /ERROR|FATAL|Exception|Error:/.test(line) && !/^\s+at /.test(line));
+}
+
+function shorten(line: string): string {
+  return line.replace(/^[\d:.]+ \[[^\]]*\] /, '').slice(0, 400);
 }

@@ -52,11 +52,14 @@ export async function startStack<const Alias extends string = 'A' | 'B'>(
   try {
     await start(plan, brokers, mirror);
   } catch (error) {
-    await keepLogs(context, plan.layout);
+    const wasTold = plan.signal?.aborted === true;
+    if (!wasTold) await keepLogs(context, plan.layout);
     await stop();
-    plan.signal?.throwIfAborted();
+    if (wasTold) plan.signal?.throwIfAborted();
     if (!(error instanceof StackError)) throw error;
-    throw new StackError(`${error.message} Logs: ${plan.layout.lastFailure}`, { cause: error });
+    throw new StackError(`${error.message.replace(/\.?$/, '.')} Logs: ${plan.layout.lastFailure}`, {
+      cause: error,
+    });
   }
   return {
     kafkaVersion: plan.kafkaVersion,
