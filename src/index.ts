@@ -48,7 +48,7 @@ export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
 export type { MirrorState } from './replication/mirror.js';
 export type { OffsetSyncsLocation } from './replication/policy.js';
 export type { SkipReason } from './replication/records.js';
-export type { TailPhase, TailState } from './replication/tailer.js';
+export type { TailPhase, TailState } from './replication/tail-state.js';
 export type {
   FailoverKafkaConsumer,
   FailoverConsumerRunConfig,

@@ -30,8 +30,8 @@ export interface MirrorState {
    */
   readonly heartbeatAgeMs: number | undefined;
   /**
-   * Milliseconds since this process last saw a new heartbeat arrive, by its own clock: whether the flow is alive.
-   * Undefined where it has seen none.
+   * Milliseconds since a new heartbeat last arrived, by this process's own clock: whether the flow is alive. A heartbeat
+   * that was there before the process looked counts from its timestamp. Undefined where none came.
    */
   readonly sinceHeartbeatMs: number | undefined;
   /** Groups with a checkpoint. */
@@ -257,7 +257,10 @@ class TailedMirror implements Mirror {
           sentAtWallMs,
           this.#heartbeatSentAtWallMs ?? sentAtWallMs,
         );
-        if (this.#heartbeatsAreLive) this.#heartbeatSeenAtMs = this.#world.nowMs();
+        const earlierByMs = this.#heartbeatsAreLive
+          ? 0
+          : Math.max(0, this.#world.wallMs() - this.#heartbeatSentAtWallMs);
+        this.#heartbeatSeenAtMs = this.#world.nowMs() - earlierByMs;
         return undefined;
       },
     };

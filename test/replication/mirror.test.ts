@@ -191,8 +191,9 @@ describe('the heartbeats', () => {
     const cluster = clusterB();
     const { mirror, world } = mirrorOf(cluster);
     cluster.append(HEARTBEATS, beat(world.wallMs() - 60_000));
+    expect(mirror.state().sinceHeartbeatMs).toBeUndefined();
     await mirror.ready();
-    expect(mirror.state()).toMatchObject({ heartbeatAgeMs: 60_000, sinceHeartbeatMs: undefined });
+    expect(mirror.state()).toMatchObject({ heartbeatAgeMs: 60_000, sinceHeartbeatMs: 60_000 });
     await world.advance(10_000);
     cluster.append(HEARTBEATS, beat(world.wallMs() - 300));
     await mirror.refresh();

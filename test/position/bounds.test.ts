@@ -1,0 +1,239 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { gatherBounds, type MirroredEvidence } from '../../src/position/bounds.js';
+import { planPartition } from '../../src/position/plan.js';
+import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
+import { translate, translateAsMirrorMaker } from '../../src/replication/translate.js';
+import {
+  ALL_TROUBLES,
+  flowScripts,
+  handledEnd,
+  simulateFlow,
+  skipsNothing,
+  type FlowTroubles,
+} from '../replication/simulated-flow.js';
+
+function mirrorOf(
+  ...syncs: readonly (readonly [bigint, bigint])[]
+): MirroredEvidence['mirror'] & { readonly store: OffsetSyncStore } {
+  const store = new OffsetSyncStore();
+  for (const [upstreamOffset, downstreamOffset] of syncs) {
+    store.put('orders', 0, { upstreamOffset, downstreamOffset });
+  }
+  store.finishReading();
+  return {
+    store,
+    source: 'A',
+    target: 'B',
+    translate: (topic, partition, offset) => translate(store, topic, partition, offset),
+    syncsAround: (topic, partition, offset) => store.around(topic, partition, offset),
+  };
+}
+
+function evidence(
+  mirror: MirroredEvidence['mirror'],
+  known: {
+    checkpoint?: readonly [bigint, bigint];
+    sourceCommit?: bigint;
+    processed?: bigint;
+  },
+): MirroredEvidence {
+  const { checkpoint, sourceCommit, processed } = known;
+  return {
+    mirror,
+    upstreamTopic: 'orders',
+    partition: 0,
+    checkpoint:
+      checkpoint === undefined
+        ? undefined
+        : {
+            upstreamOffset: checkpoint[0],
+            downstreamOffset: checkpoint[1],
+            metadata: '',
+            recordedAtWallMs: 0,
+          },
+    sourceCommit,
+    processed,
+  };
+}
+
+describe('the bounds of a log', () => {
+  it('that was born on the target are the own commit alone', () => {
+    expect(gatherBounds({ ownCommit: 7n, mirrored: undefined })).toEqual({
+      bounds: [{ method: 'own-commit', offset: 7n }],
+      handledBelow: undefined,
+      notes: [],
+      missing: [],
+    });
+    expect(gatherBounds({ ownCommit: undefined, mirrored: undefined })).toMatchObject({
+      bounds: [],
+      missing: ['the group has no commit in this log'],
+    });
+  });
+
+  it('are the own commit, the checkpoint and the translated position', () => {
+    const mirrored = evidence(mirrorOf([100n, 200n], [150n, 260n]), {
+      checkpoint: [120n, 201n],
+      processed: 150n,
+    });
+    expect(gatherBounds({ ownCommit: 190n, mirrored })).toEqual({
+      bounds: [
+        { method: 'own-commit', offset: 190n },
+        { method: 'checkpoint', offset: 201n },
+        { method: 'offset-sync', offset: 260n },
+      ],
+      handledBelow: 260n,
+      notes: [],
+      missing: [],
+    });
+  });
+
+  it('go by the further one of commit and own progress', () => {
+    const mirror = mirrorOf([100n, 200n], [150n, 260n]);
+    const offsetOf = (known: Parameters<typeof evidence>[1]): bigint | undefined =>
+      gatherBounds({ ownCommit: undefined, mirrored: evidence(mirror, known) }).bounds[0]?.offset;
+    expect(offsetOf({ sourceCommit: 100n, processed: 150n })).toBe(260n);
+    expect(offsetOf({ sourceCommit: 150n, processed: 100n })).toBe(260n);
+    expect(offsetOf({ sourceCommit: 150n })).toBe(260n);
+  });
+
+  it('never hold a checkpoint’s upstream offset', () => {
+    const mirrored = evidence(mirrorOf(), { checkpoint: [250n, 201n] });
+    const { bounds } = gatherBounds({ ownCommit: undefined, mirrored });
+    expect(bounds).toEqual([{ method: 'checkpoint', offset: 201n }]);
+  });
+
+  it('do not hold a checkpoint that an offset sync refutes', () => {
+    const mirrored = evidence(mirrorOf([300n, 10n]), { checkpoint: [250n, 201n] });
+    const { bounds, notes } = gatherBounds({ ownCommit: undefined, mirrored });
+    expect(bounds).toEqual([]);
+    expect(notes).toEqual([expect.stringContaining('300 -> 10')]);
+  });
+
+  it('do not hold a checkpoint among records that are being copied a second time', () => {
+    const mirror = mirrorOf([10n, 10n], [30n, 30n], [20n, 31n]);
+    const known = (checkpoint: readonly [bigint, bigint]) =>
+      gatherBounds({ ownCommit: undefined, mirrored: evidence(mirror, { checkpoint }) });
+    expect(known([25n, 32n]).bounds).toEqual([]);
+    expect(known([25n, 32n]).notes).toEqual([expect.stringContaining('a second time')]);
+    expect(known([25n, 11n]).bounds).toEqual([{ method: 'checkpoint', offset: 11n }]);
+  });
+
+  it('say why they are missing', () => {
+    const missing = (mirror: MirroredEvidence['mirror'], processed?: bigint): readonly string[] =>
+      gatherBounds({
+        ownCommit: undefined,
+        mirrored: evidence(mirror, processed === undefined ? {} : { processed }),
+      }).missing;
+    expect(missing(mirrorOf())).toEqual([
+      'the group has no commit in this log',
+      'MirrorMaker has written no checkpoint for the group',
+      'no position of the group on A is known',
+    ]);
+    expect(missing(mirrorOf(), 5n).at(-1)).toContain('no offset sync');
+    expect(missing(mirrorOf([10n, 10n]), 5n).at(-1)).toContain('older than every offset sync');
+  });
+});
+
+describe('how much may be read again', () => {
+  const mirror = mirrorOf([100n, 200n], [150n, 260n]);
+  const limit = (known: Parameters<typeof evidence>[1]): bigint | undefined =>
+    gatherBounds({ ownCommit: undefined, mirrored: evidence(mirror, known) }).handledBelow;
+
+  it('is known where this process handled the partition last', () => {
+    expect(limit({ processed: 100n })).toBe(200n);
+    expect(limit({ processed: 120n })).toBe(260n);
+    expect(limit({ processed: 120n, sourceCommit: 110n, checkpoint: [110n, 201n] })).toBe(260n);
+  });
+
+  it('is not known behind the newest sync', () => {
+    expect(limit({ processed: 151n })).toBeUndefined();
+  });
+
+  it('is not known where another member went on, or only commits are known', () => {
+    expect(limit({ processed: 120n, sourceCommit: 130n })).toBeUndefined();
+    expect(limit({ processed: 120n, checkpoint: [130n, 201n] })).toBeUndefined();
+    expect(limit({ sourceCommit: 120n })).toBeUndefined();
+  });
+});
+
+describe('the maximum of the bounds', () => {
+  const positions = fc.integer({ min: 0, max: 160 });
+
+  /** A group at a random position, with commits and a checkpoint of earlier moments. */
+  function checkAll(troubles: FlowTroubles, options: { thatLives: boolean }): void {
+    let checkedCount = 0;
+    fc.assert(
+      fc.property(
+        flowScripts(troubles),
+        fc.tuple(positions, positions, positions).map((three) => three.toSorted((a, b) => a - b)),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.record({ commit: fc.boolean(), processed: fc.boolean(), checkpoint: fc.boolean() }),
+        (script, [atCheckpoint = 0, atCommit = 0, handled = 0], share, has) => {
+          const flow = simulateFlow(script);
+          const read = flow.syncs.slice(0, Math.ceil(flow.syncs.length * share));
+          const mirror = mirrorOf(
+            ...read.map((sync) => [sync.upstreamOffset, sync.downstreamOffset] as const),
+          );
+          // MirrorMaker made the checkpoint by its own rule, from what the reader has read as well.
+          const { store } = mirror;
+          const made = translateAsMirrorMaker(store, 'orders', 0, BigInt(atCheckpoint));
+          const mirrored = evidence(mirror, {
+            ...(has.checkpoint && made.kind !== 'unavailable'
+              ? { checkpoint: [BigInt(atCheckpoint), made.offset] as const }
+              : {}),
+            ...(has.commit ? { sourceCommit: BigInt(atCommit) } : {}),
+            ...(has.processed ? { processed: BigInt(handled) } : {}),
+          });
+          const facts = gatherBounds({ ownCommit: undefined, mirrored });
+          const range = { low: 0n, high: BigInt(flow.target.length) };
+          const log = { topic: 'orders', physicalTopic: 'A.orders', partition: 0, range };
+          const plan = planPartition({ ...log, ...facts }, 'earliest');
+          if (plan.kind !== 'resume' || plan.method === 'earliest') return;
+          checkedCount += 1;
+          expect(skipsNothing(flow, BigInt(handled), plan.offset, options)).toBe(true);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    expect(checkedCount).toBeGreaterThan(300);
+  }
+
+  it('skips nothing, whatever happens to the mirror', () => {
+    checkAll(ALL_TROUBLES, { thatLives: true });
+  });
+
+  it.each([
+    ['a sync for every record', { ...ALL_TROUBLES, sparseSyncs: false }],
+    ['sparse syncs and no restarts', { ...ALL_TROUBLES, restarts: false }],
+  ])('skips nothing although the source dies at any time, with %s', (_, troubles) => {
+    checkAll(troubles, { thatLives: false });
+  });
+
+  it('tells at most how many records are read again', () => {
+    let limitedCount = 0;
+    fc.assert(
+      fc.property(
+        flowScripts({ ...ALL_TROUBLES, sparseSyncs: false }),
+        positions,
+        (script, handled) => {
+          const flow = simulateFlow(script);
+          const mirror = mirrorOf(
+            ...flow.syncs.map((sync) => [sync.upstreamOffset, sync.downstreamOffset] as const),
+          );
+          const mirrored = evidence(mirror, { processed: BigInt(handled) });
+          const range = { low: 0n, high: BigInt(flow.target.length) };
+          const log = { topic: 'orders', physicalTopic: 'A.orders', partition: 0, range };
+          const facts = gatherBounds({ ownCommit: undefined, mirrored });
+          const plan = planPartition({ ...log, ...facts }, 'earliest');
+          if (plan.kind !== 'resume' || plan.maxRereadCount === undefined) return;
+          if (plan.offset + plan.maxRereadCount < range.high) limitedCount += 1;
+          const end = handledEnd(flow, BigInt(handled));
+          expect(end).toBeLessThanOrEqual(plan.offset + plan.maxRereadCount);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    expect(limitedCount).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import {
+  planGroup,
+  planPartition,
+  summarisePlan,
+  type PartitionFacts,
+  type PartitionPlan,
+} from '../../src/position/plan.js';
+
+const base: PartitionFacts = {
+  topic: 'orders',
+  physicalTopic: 'A.orders',
+  partition: 0,
+  range: { low: 0n, high: 1_000n },
+  bounds: [],
+  handledBelow: undefined,
+  notes: [],
+  missing: [],
+};
+
+function plan(
+  facts: Partial<PartitionFacts>,
+  onMissing: 'earliest' | 'latest' | 'fail' = 'earliest',
+): PartitionPlan {
+  return planPartition({ ...base, ...facts }, onMissing);
+}
+
+describe('a position', () => {
+  it('is the highest of the bounds', () => {
+    const bounds = [
+      { method: 'own-commit', offset: 300n },
+      { method: 'checkpoint', offset: 500n },
+      { method: 'offset-sync', offset: 400n },
+    ] as const;
+    expect(plan({ bounds })).toEqual({
+      kind: 'resume',
+      topic: 'orders',
+      physicalTopic: 'A.orders',
+      partition: 0,
+      offset: 500n,
+      method: 'checkpoint',
+      maxRereadCount: 500n,
+      notes: [],
+    });
+  });
+
+  it('is named after the first of equal bounds', () => {
+    const bounds = [
+      { method: 'own-commit', offset: 500n },
+      { method: 'checkpoint', offset: 500n },
+    ] as const;
+    expect(plan({ bounds })).toMatchObject({ method: 'own-commit' });
+  });
+
+  it('may be the end of the log', () => {
+    expect(plan({ bounds: [{ method: 'checkpoint', offset: 1_000n }] })).toMatchObject({
+      offset: 1_000n,
+      maxRereadCount: 0n,
+      notes: [],
+    });
+  });
+
+  it('is never taken from a bound beyond the end, which speaks of a log that is gone', () => {
+    const planned = plan({
+      bounds: [
+        { method: 'own-commit', offset: 300n },
+        { method: 'checkpoint', offset: 1_001n },
+      ],
+    });
+    expect(planned).toMatchObject({ offset: 300n, method: 'own-commit' });
+    expect(planned).toHaveProperty('notes', [expect.stringContaining('re-created')]);
+  });
+
+  it('is missing where every bound lies beyond the end', () => {
+    const bounds = [{ method: 'checkpoint', offset: 1_001n }] as const;
+    expect(plan({ bounds })).toMatchObject({ offset: 0n, method: 'earliest' });
+    expect(plan({ bounds }, 'fail')).toMatchObject({
+      kind: 'unavailable',
+      because: expect.stringContaining('re-created'),
+    });
+  });
+
+  it('is moved up to the beginning of the log, and the plan says so', () => {
+    const planned = plan({
+      range: { low: 200n, high: 1_000n },
+      bounds: [{ method: 'checkpoint', offset: 150n }],
+    });
+    expect(planned).toMatchObject({ offset: 200n, method: 'checkpoint', maxRereadCount: 800n });
+    expect(planned).toHaveProperty('notes', [expect.stringContaining('retention')]);
+  });
+});
+
+describe('the re-read', () => {
+  const bounds = [{ method: 'checkpoint', offset: 500n }] as const;
+
+  it('is at most the rest of the log', () => {
+    expect(plan({ bounds })).toMatchObject({ maxRereadCount: 500n });
+  });
+
+  it('is at most what lies below the first record that was not handled', () => {
+    expect(plan({ bounds, handledBelow: 510n })).toMatchObject({ maxRereadCount: 10n });
+    expect(plan({ bounds, handledBelow: 500n })).toMatchObject({ maxRereadCount: 0n });
+    expect(plan({ bounds, handledBelow: 5_000n })).toMatchObject({ maxRereadCount: 500n });
+  });
+
+  it('is not limited by what a bound refutes', () => {
+    expect(plan({ bounds, handledBelow: 499n })).toMatchObject({ maxRereadCount: 500n });
+  });
+});
+
+describe('a partition without a bound', () => {
+  const missing = ['MirrorMaker has written no checkpoint', 'no offset sync'];
+
+  it('is read from its beginning by default, never from its end', () => {
+    const planned = plan({ missing, range: { low: 10n, high: 1_000n } });
+    expect(planned).toMatchObject({ offset: 10n, method: 'earliest', maxRereadCount: 990n });
+    expect(planned).toHaveProperty('notes', [
+      'no position is known; MirrorMaker has written no checkpoint; no offset sync; read from the start',
+    ]);
+  });
+
+  it('is read from its end only where that was asked for, and the plan says what is skipped', () => {
+    const planned = plan({ missing, range: { low: 10n, high: 1_000n } }, 'latest');
+    expect(planned).toMatchObject({ offset: 1_000n, method: 'latest', maxRereadCount: 0n });
+    expect(planned).toHaveProperty('notes', [expect.stringContaining('990 offsets are skipped')]);
+  });
+
+  it('keeps the group from starting where that was asked for', () => {
+    expect(plan({ missing }, 'fail')).toEqual({
+      kind: 'unavailable',
+      topic: 'orders',
+      physicalTopic: 'A.orders',
+      partition: 0,
+      because: 'no position is known; MirrorMaker has written no checkpoint; no offset sync',
+    });
+  });
+
+  it.each(['earliest', 'latest', 'fail'] as const)(
+    'has one position where it is empty, whatever is asked for (%s)',
+    (onMissing) => {
+      expect(plan({ missing, range: { low: 7n, high: 7n } }, onMissing)).toMatchObject({
+        kind: 'resume',
+        offset: 7n,
+        method: 'earliest',
+        maxRereadCount: 0n,
+        notes: [],
+      });
+    },
+  );
+});
+
+describe('a summary', () => {
+  it('counts methods and names what is missing', () => {
+    const facts: readonly PartitionFacts[] = [
+      { ...base, bounds: [{ method: 'checkpoint', offset: 990n }] },
+      { ...base, partition: 1, bounds: [{ method: 'own-commit', offset: 995n }] },
+      { ...base, partition: 2 },
+      { ...base, partition: 3, range: { low: 0n, high: 0n } },
+    ];
+    const group = { groupId: 'g', cluster: 'B', topics: [] };
+    const earliest = planGroup(group, facts, { onMissing: 'earliest' });
+    expect(earliest).toMatchObject({ groupId: 'g', cluster: 'B' });
+    const summary = summarisePlan(earliest);
+    expect(summary).toMatchObject({
+      partitionCount: 4,
+      methodCounts: { 'own-commit': 1, checkpoint: 1, 'offset-sync': 0, earliest: 2, latest: 0 },
+      maxRereadCount: 1_015n,
+      unavailable: [],
+    });
+    expect(summary.missing.map(({ partition }) => partition)).toEqual([2]);
+    const failing = summarisePlan(planGroup(group, facts, { onMissing: 'fail' }));
+    expect(failing.unavailable.map(({ partition }) => partition)).toEqual([2]);
+  });
+});
