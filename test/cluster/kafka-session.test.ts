@@ -8,6 +8,7 @@ import { FencedError } from '../../src/errors.js';
 import type { EventSink } from '../../src/events.js';
 import { judge } from '../../src/health/failure.js';
 import { realWorld } from '../../src/world.js';
+import { manualWorld } from '../support/manual-world.js';
 import { fakeBroker, type FakeBroker, type Manner } from './fake-broker.js';
 import { PRODUCE } from './frames.js';
 
@@ -158,6 +159,20 @@ describe('openSession', () => {
     opened.fence(fenced);
     await sending;
     expect(facts.map(({ name }) => name)).toEqual(['socket.stalled', 'cluster.fenced']);
+  });
+
+  it('leaves no timer behind the fence', async () => {
+    const clock = manualWorld();
+    const fake = await broker('silent');
+    const { session: opened } = session(fake.address, {
+      world: { ...realWorld(), nowMs: () => clock.nowMs(), after: (...of) => clock.after(...of) },
+    });
+    const connecting = reasonOf(producerOf(opened).connect());
+    await vi.waitUntil(() => fake.requests.length > 0);
+    expect(clock.timerCount).toBe(1);
+    opened.fence(fenced);
+    expect(clock.timerCount).toBe(0);
+    await connecting;
   });
 
   it('keeps its composure before a server that speaks something else', async () => {
