@@ -2,6 +2,7 @@ import type { KafkaConfig } from 'kafkajs';
 import { FailoverClosedError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { ClusterOptions } from '../options.js';
+import { unreachable } from '../unreachable.js';
 import { retry } from '../wait.js';
 import type { World } from '../world.js';
 import type { ClusterAccess, Commit, FetchedRecords, LogRange } from './access.js';
@@ -257,7 +258,14 @@ function isPassing(error: Error): boolean {
       return failure.kind === 'moved';
     case 'cluster':
       return failure.kind === 'no-metadata';
-    default:
+    case 'auth':
+    case 'client':
+    case 'group':
+    case 'producer':
+    case 'request':
+    case 'unknown':
       return false;
+    default:
+      return unreachable(failure);
   }
 }

@@ -108,6 +108,6 @@ export class SocketGate implements Wire {
       if (line.wrote(chunk)) this.#produceRequestCount += 1;
       return write(chunk, ...rest);
     };
-    socket.write = guarded as Socket['write'];
+    socket.write = guarded;
   }
 }

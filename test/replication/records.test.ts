@@ -63,7 +63,7 @@ describe('a record that is not what it should be', () => {
     { group: 'g', topic: 'A.t', partition: 0 },
     { upstreamOffset: 1n, downstreamOffset: 1n, metadata: '' },
   ).key;
-  const value = hex('000000000000000000010000000000000001' + '0000');
+  const value = hex('0000000000000000000100000000000000010000');
 
   it('is a tombstone where its value is null', () => {
     expect(decodeCheckpoint({ key, value: null })).toEqual({
