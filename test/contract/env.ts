@@ -13,6 +13,9 @@ export interface ContractEnv {
   /** kill -9, and the start after it. */
   kill(cluster: 'A' | 'B'): Promise<void>;
   restart(cluster: 'A' | 'B'): Promise<void>;
+  /** kill -9 of MirrorMaker from A to B, and the start after it. */
+  killMirror(): Promise<void>;
+  startMirror(): Promise<void>;
   sleep(ms: number): Promise<void>;
   nowMs(): number;
   wallMs(): number;

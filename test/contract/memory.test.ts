@@ -28,6 +28,8 @@ function memoryEnv(): Promise<ContractEnv> {
     thaw: async (alias) => memory.cluster(alias).thaw(),
     kill: async (alias) => memory.cluster(alias).down(),
     restart: async (alias) => memory.cluster(alias).up(),
+    killMirror: async () => memory.mirror('A->B').kill(),
+    startMirror: async () => memory.mirror('A->B').start(),
     sleep: (ms) => clock.sleep(ms),
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),

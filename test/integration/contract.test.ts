@@ -30,6 +30,8 @@ async function realEnv(): Promise<ContractEnv> {
     thaw: async (alias) => stack.clusters[alias].resume(),
     kill: (alias) => stack.clusters[alias].kill(),
     restart: (alias) => stack.clusters[alias].start(),
+    killMirror: () => stack.mirror.flow('A->B').kill(),
+    startMirror: () => stack.mirror.flow('A->B').start(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
