@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../stack/wait.js';
 import { processesWith, startChild, type Child } from '../examples/child.js';
 
 const children: Child[] = [];
 
+/** What `npm run demo` runs after its build. */
 function demo(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
-  const child = startChild(['npm', 'run', 'demo', '--', ...args], env);
+  const program = ['--tsconfig', 'examples/tsconfig.run.json', 'examples/demo/main.ts'];
+  const child = startChild(['tsx', ...program, ...args], env);
   children.push(child);
   return child;
 }
+
+beforeAll(async () => {
+  const build = startChild(['npm', 'run', 'build']);
+  expect(await build.ended, build.stderr()).toBe(0);
+});
 
 afterEach(async () => {
   for (const child of children.splice(0)) {
