@@ -53,10 +53,6 @@ export class ClusterOperations implements SwitchOperations {
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
     this.policy = replicationPolicy(parts.options.mirror);
-    const { clusters, kafka, world } = parts.options;
-    for (const [alias, clusterOptions] of clusters) {
-      this.#accesses.set(alias, openAccess({ alias, clusterOptions, kafkaConfig: kafka, world }));
-    }
   }
 
   get clusterIds(): ReadonlyMap<string, string> {
@@ -68,8 +64,12 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   access(alias: string): ClusterAccess {
-    const access = this.#accesses.get(alias);
-    if (access === undefined) throw new Error(`no cluster ${alias}`);
+    const known = this.#accesses.get(alias);
+    if (known !== undefined) return known;
+    const { kafka: kafkaConfig, world } = this.#parts.options;
+    const clusterOptions = this.#clusterOptions(alias);
+    const access = openAccess({ alias, clusterOptions, kafkaConfig, world });
+    this.#accesses.set(alias, access);
     return access;
   }
 
@@ -225,9 +225,17 @@ export class ClusterOperations implements SwitchOperations {
     return { from, to, ...readiness, groups };
   }
 
+  release(): void {
+    void this.close();
+  }
+
+  /** Closes every connection. Never rejects. */
   async close(): Promise<void> {
     for (const mirror of this.#mirrors.values()) mirror.close();
-    await Promise.allSettled([...this.#accesses.values()].map((access) => access.close()));
+    const accesses = [...this.#accesses.values()];
+    this.#mirrors.clear();
+    this.#accesses.clear();
+    await Promise.allSettled(accesses.map((access) => access.close()));
   }
 
   async #plan(

@@ -24,7 +24,7 @@ export interface World {
   nowMs(): number;
   /** Wall-clock time in milliseconds since 1970, for records and reports only. It may jump; nothing is decided by it. */
   wallMs(): number;
-  /** Calls `callback` once, after `delayMs` milliseconds. The timer does not keep the process alive. */
+  /** Calls `callback` once, after `delayMs` milliseconds. */
   after(delayMs: number, callback: () => void): CancelTimer;
   /** A number in [0, 1), for jitter. */
   random(): number;
@@ -72,7 +72,6 @@ export function realWorld(): World {
     wallMs: () => Date.now(),
     after(delayMs, callback) {
       const timer = setTimeout(callback, delayMs);
-      timer.unref();
       return () => clearTimeout(timer);
     },
     random: () => Math.random(),

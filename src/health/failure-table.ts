@@ -291,6 +291,17 @@ export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
 };
 
 /**
+ * The one plain `Error` of kafkajs that matters, known by its message alone (`src/broker/index.js`): a broker accepts the
+ * connection and does not answer the first request, kafkajs tries again, finds the socket open, takes it for a working
+ * connection and asks without knowing the broker's versions. So it is what a frozen broker looks like to a new client.
+ *
+ * @internal
+ */
+export const JUDGED_MESSAGES: Readonly<Record<string, Failure>> = {
+  'Broker not connected': notAsked(silent, 'the broker accepts connections and answers nothing'),
+};
+
+/**
  * Socket codes on kafkajs's connection errors (`errno(3)`, Node's DNS and TLS codes).
  *
  * @internal

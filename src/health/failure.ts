@@ -1,6 +1,7 @@
 import type { FailoverErrorCode } from '../errors.js';
 import {
   JUDGED_CODES,
+  JUDGED_MESSAGES,
   JUDGED_NAMES,
   JUDGED_OWN,
   JUDGED_OWN_REFUSAL,
@@ -97,7 +98,8 @@ const GRAVITY: readonly Verdict['about'][] = [
 /**
  * Judges any thrown value. Pure and total: it never throws, and what it cannot place is `unknown`.
  *
- * Only `name`, `type`, `code`, `message` and `cause` are read, never `instanceof`: two copies of kafkajs may be loaded.
+ * Only `name`, `type`, `code`, `cause` and (in two places) `message` are read, never `instanceof`: two copies of kafkajs
+ * may be loaded.
  * The deepest error that says something wins, because kafkajs wraps the reason in `KafkaJSNumberOfRetriesExceeded` and
  * `KafkaJSNonRetriableError`, whose own names and `retriable` say nothing (measured: a send to a dead cluster rejects
  * with `KafkaJSNonRetriableError`, `retriable: false`, cause `KafkaJSConnectionError`).
@@ -135,7 +137,9 @@ function judgeOne(error: object): Failure | undefined {
     if (coded !== undefined) return coded;
   }
   for (const name of names) if (Object.hasOwn(JUDGED_NAMES, name)) return JUDGED_NAMES[name];
-  return undefined;
+  const message = read(error, 'message');
+  if (typeof message !== 'string' || !Object.hasOwn(JUDGED_MESSAGES, message)) return undefined;
+  return JUDGED_MESSAGES[message];
 }
 
 function judgeKafkaJs(error: object): Failure | undefined {

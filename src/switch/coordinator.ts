@@ -98,6 +98,10 @@ export class Coordinator implements ActiveCluster {
   }
 
   register(participant: Participant): void {
+    if (this.#state.kind === 'closed') {
+      participant.halt(new FailoverClosedError('This FailoverKafka was closed; make a new one.'));
+      return;
+    }
     this.#participants.add(participant);
     if (this.#state.kind === 'halted') participant.halt(haltedError(this.#state.error));
     if (this.#state.kind === 'switching' && isHeld(this.#state.run)) {
@@ -107,6 +111,8 @@ export class Coordinator implements ActiveCluster {
 
   unregister(participant: Participant): void {
     this.#participants.delete(participant);
+    // kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either.
+    if (this.#participants.size === 0) this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {

@@ -16,6 +16,8 @@ export interface SwitchOperations {
    * Rejects where the opinion cannot be understood or the wrong cluster answers.
    */
   chooseFirst(): Promise<string>;
+  /** Closes every connection and timer; what is asked next opens them anew. */
+  release(): void;
   /** Opens a new session. Synchronous: connections are made by those who use it. */
   openSession(alias: string, switchEpoch: number): ClusterSession;
   /**

@@ -28,6 +28,8 @@ export interface SwitchRun {
   readonly orderIds: readonly number[];
   /** Set where this run takes a failed planned switch back to where it came from. */
   readonly rollBackOf: { readonly turn: SwitchTurn; readonly error: Error } | undefined;
+  /** Set where the library had stopped itself before the order: a refused run goes back to that. */
+  readonly haltedBy: Error | undefined;
 }
 
 /**

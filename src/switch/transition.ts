@@ -95,7 +95,13 @@ function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transiti
       return begin(state.active, state.switchEpoch, order, atMs);
     case 'halted':
       // An operator's order is the way out; the cluster that was left is fenced already, so nothing can be drained.
-      return begin(state.active, state.switchEpoch, { ...order, planned: false }, atMs);
+      return begin(
+        state.active,
+        state.switchEpoch,
+        { ...order, planned: false },
+        atMs,
+        state.error,
+      );
     case 'switching':
       return remember(state, order);
     default:
@@ -125,7 +131,13 @@ function remember(
   return { state: { kind: 'switching', run, next: order }, effects: superseded };
 }
 
-function begin(active: string, switchEpoch: number, order: SwitchOrder, atMs: number): Transition {
+function begin(
+  active: string,
+  switchEpoch: number,
+  order: SwitchOrder,
+  atMs: number,
+  haltedBy?: Error,
+): Transition {
   const turn: SwitchTurn = {
     switchEpoch: switchEpoch + 1,
     from: active,
@@ -133,9 +145,8 @@ function begin(active: string, switchEpoch: number, order: SwitchOrder, atMs: nu
     planned: order.planned,
     reason: order.reason,
   };
-  const run = newRun(turn, order.planned ? PLANNED_PHASES : UNPLANNED_PHASES, atMs, [
-    order.orderId,
-  ]);
+  const phases = order.planned ? PLANNED_PHASES : UNPLANNED_PHASES;
+  const run = { ...newRun(turn, phases, atMs, [order.orderId]), haltedBy };
   return {
     state: { kind: 'switching', run, next: undefined },
     effects: [
@@ -164,6 +175,7 @@ function newRun(
     warnings: [],
     orderIds,
     rollBackOf: undefined,
+    haltedBy: undefined,
   };
 }
 
@@ -184,7 +196,7 @@ function onPhaseEnded(
   switch (outcome.kind) {
     case 'refused':
       return settle(
-        { kind: 'steady', active: run.turn.from, switchEpoch: run.turn.switchEpoch - 1 },
+        before(run),
         state.next,
         [{ kind: 'refused', run, reasons: outcome.reasons }],
         atMs,
@@ -283,15 +295,24 @@ function onFailure(
   };
 }
 
-/** Reaches a steady state, and carries out the decision that was remembered, if it is still one. */
+/** What a run that touched nothing goes back to. */
+function before({ turn, haltedBy }: SwitchRun): SwitchState {
+  const active = turn.from;
+  const switchEpoch = turn.switchEpoch - 1;
+  return haltedBy === undefined
+    ? { kind: 'steady', active, switchEpoch }
+    : { kind: 'halted', active, switchEpoch, error: haltedBy };
+}
+
+/** Reaches a state of rest, and carries out the decision that was remembered, if it is still one. */
 function settle(
-  steady: Extract<SwitchState, { kind: 'steady' }>,
+  rest: SwitchState,
   next: SwitchOrder | undefined,
   effects: readonly SwitchEffect[],
   atMs: number,
 ): Transition {
-  if (next === undefined) return { state: steady, effects };
-  const following = onOrder(steady, next, atMs);
+  if (next === undefined) return { state: rest, effects };
+  const following = onOrder(rest, next, atMs);
   return { state: following.state, effects: [...effects, ...following.effects] };
 }
 

@@ -73,6 +73,9 @@ beforeEach(async () => {
   log = [];
   operations = {
     chooseFirst: () => Promise.resolve('A'),
+    release: () => {
+      log.push('release');
+    },
     openSession,
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [] }),
     catchUp: () => Promise.resolve({ missing: [] }),
@@ -284,6 +287,24 @@ describe('the coordinator', () => {
     await outcome;
     await settle();
     expect(coordinator.state.kind).toBe('closed');
+  });
+
+  it('halts a participant that comes after the end', async () => {
+    coordinator.close();
+    const heard: unknown[] = [];
+    coordinator.register(participant('late', { halt: (error) => heard.push(error) }));
+    expect(heard).toMatchObject([{ code: 'ERR_FAILOVER_CLOSED' }]);
+  });
+
+  it('lets go of every connection when the last client has left', () => {
+    const first = participant('p1');
+    const second = participant('p2');
+    coordinator.register(first);
+    coordinator.register(second);
+    coordinator.unregister(first);
+    expect(log).toEqual(['open A#1']);
+    coordinator.unregister(second);
+    expect(log).toEqual(['open A#1', 'release']);
   });
 
   it('contains a listener that throws', async () => {

@@ -189,6 +189,14 @@ describe('the switch machine', () => {
     });
   });
 
+  it('stays halted when the order that should end the halt is refused', () => {
+    const error = new Error('wrong cluster');
+    const halted: SwitchState = { kind: 'halted', active: 'A', switchEpoch: 1, error };
+    const { state } = transition(halted, order('A'));
+    const refused = transition(state, ended(state, { kind: 'refused', reasons: ['still wrong'] }));
+    expect(refused.state).toEqual(halted);
+  });
+
   it('never leaves the closed state, and answers who waits', () => {
     const state = switching(true, 'drain');
     const closed = transition(state, { kind: 'closed' });
