@@ -1,12 +1,12 @@
 import type { FailoverErrorCode } from '../errors.js';
 import {
-  JUDGED_CODES,
   JUDGED_MESSAGES,
   JUDGED_NAMES,
   JUDGED_OWN,
   JUDGED_OWN_REFUSAL,
   JUDGED_SOCKET_CODES,
 } from './failure-table.js';
+import { JUDGED_CODES } from './protocol-failures.js';
 
 /**
  * What an error says, in the words that the library decides with.

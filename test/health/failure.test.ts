@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { FencedError, HoldBufferFullError, OutcomeUnknownError } from '../../src/errors.js';
-import { JUDGED_CODES, JUDGED_NAMES } from '../../src/health/failure-table.js';
+import { JUDGED_NAMES } from '../../src/health/failure-table.js';
 import { judge } from '../../src/health/failure.js';
+import { JUDGED_CODES } from '../../src/health/protocol-failures.js';
 
 // The table must know every code that the installed kafkajs knows, and that list is not public.
 const { errorCodes, createErrorFromCode } = createRequire(import.meta.url)(
@@ -112,6 +113,17 @@ describe('judge', () => {
     const timeout = made(KafkaJSRequestTimeoutError, 'Request Produce timed out', {});
     const error = made(KafkaJSNumberOfRetriesExceeded, timeout, { retryCount: 5, retryTime: 1 });
     expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'silent', answered: false });
+  });
+
+  it('knows what a new client gets from a frozen broker: a plain Error', async () => {
+    const KafkaJsBroker = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as new (
+      options: object,
+    ) => { metadata(topics: readonly string[]): Promise<unknown> };
+    const logger = { namespace: () => ({}) };
+    const broker = new KafkaJsBroker({ connectionPool: { connectionTimeout: 1 }, logger });
+    const error = await broker.metadata([]).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ name: 'Error', message: 'Broker not connected' });
+    expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'silent', executed: 'no' });
   });
 
   it.each([
