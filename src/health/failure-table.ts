@@ -7,7 +7,6 @@ import {
   notAsked,
   refused,
   silent,
-  transaction,
   trust,
   unanswered,
   unreachable,

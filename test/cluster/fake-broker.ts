@@ -4,6 +4,7 @@ import { HEARTBEAT, PRODUCE } from './frames.js';
 
 const METADATA = 3;
 const API_VERSIONS = 18;
+const LEADER_NOT_AVAILABLE = 5;
 
 /** What the fake broker does with a request. */
 export type Manner = 'answers' | 'silent' | 'garbage';
@@ -19,7 +20,11 @@ export interface FakeBroker {
   close(): Promise<void>;
 }
 
-export async function fakeBroker(manner: Manner): Promise<FakeBroker> {
+/** @param options.withLeaderless - adds a topic `broken` whose only partition has no leader. */
+export async function fakeBroker(
+  manner: Manner,
+  { withLeaderless = false }: { withLeaderless?: boolean } = {},
+): Promise<FakeBroker> {
   const sockets = new Set<Socket>();
   const requests: number[] = [];
   let connectionCount = 0;
@@ -29,14 +34,15 @@ export async function fakeBroker(manner: Manner): Promise<FakeBroker> {
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     socket.on('data', (chunk) => {
-      // Small requests over loopback arrive whole.
-      const apiKey = chunk.readInt16BE(4);
-      requests.push(apiKey);
-      if (broker.manner === 'garbage') socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
-      if (broker.manner !== 'answers') return;
-      const { port } = server.address() as AddressInfo;
-      if (apiKey === API_VERSIONS) socket.write(answer(chunk, apiVersions()));
-      if (apiKey === METADATA) socket.write(answer(chunk, metadata(port)));
+      for (const request of framesOf(chunk)) {
+        const apiKey = request.readInt16BE(4);
+        requests.push(apiKey);
+        if (broker.manner === 'garbage') socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+        if (broker.manner !== 'answers') continue;
+        const { port } = server.address() as AddressInfo;
+        if (apiKey === API_VERSIONS) socket.write(answer(request, apiVersions()));
+        if (apiKey === METADATA) socket.write(answer(request, metadata(port, withLeaderless)));
+      }
     });
   });
   server.listen(0, '127.0.0.1');
@@ -56,6 +62,17 @@ export async function fakeBroker(manner: Manner): Promise<FakeBroker> {
     },
   };
   return broker;
+}
+
+/** Small requests over loopback arrive whole, but several may come at once. */
+function framesOf(chunk: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < chunk.length;) {
+    const end = at + 4 + chunk.readInt32BE(at);
+    frames.push(chunk.subarray(at, end));
+    at = end;
+  }
+  return frames;
 }
 
 const int8 = (value: number): Buffer => Buffer.from([value]);
@@ -93,17 +110,21 @@ function apiVersions(): Buffer {
   ]);
 }
 
-/** One broker, one topic `orders` with one partition. */
-function metadata(port: number): Buffer {
+/** One broker, a topic `orders` with one partition. */
+function metadata(port: number, withLeaderless: boolean): Buffer {
   const node = Buffer.concat([int32(1), string('127.0.0.1'), int32(port), int16(-1)]);
-  const partition = Buffer.concat([
-    int16(0),
-    int32(0),
-    int32(1),
-    array(int32(1)),
-    array(int32(1)),
-    array(),
-  ]);
-  const topic = Buffer.concat([int16(0), string('orders'), int8(0), array(partition)]);
-  return Buffer.concat([int32(0), array(node), string('fake-id'), int32(1), array(topic)]);
+  const partition = (errorCode: number, leader: number): Buffer =>
+    Buffer.concat([
+      int16(errorCode),
+      int32(0),
+      int32(leader),
+      array(int32(1)),
+      array(int32(1)),
+      array(),
+    ]);
+  const topic = (name: string, only: Buffer): Buffer =>
+    Buffer.concat([int16(0), string(name), int8(0), array(only)]);
+  const broken = topic('broken', partition(LEADER_NOT_AVAILABLE, -1));
+  const topics = array(topic('orders', partition(0, 1)), ...(withLeaderless ? [broken] : []));
+  return Buffer.concat([int32(0), array(node), string('fake-id'), int32(1), topics]);
 }

@@ -1,0 +1,114 @@
+import type { KafkaConfig } from 'kafkajs';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ClusterAccess } from '../../src/cluster/access.js';
+import { openAccess } from '../../src/cluster/kafka-access.js';
+import { judge } from '../../src/health/failure.js';
+import { realWorld, type World } from '../../src/world.js';
+import { fakeBroker } from './fake-broker.js';
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+
+/** An access to a broker on which one topic has no leader. */
+async function halfDead(world: World = realWorld()): Promise<ClusterAccess> {
+  const broker = await fakeBroker('answers', { withLeaderless: true });
+  cleanUps.push(() => broker.close());
+  const access = openAccess({
+    alias: 'A',
+    clusterOptions: { brokers: [broker.address] },
+    kafkaConfig: { requestTimeout: 60_000, retry: { retries: 99 } },
+    world,
+  });
+  cleanUps.push(() => access.close());
+  return access;
+}
+
+const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'it succeeded',
+    (error: unknown) => error,
+  );
+
+describe('openAccess', () => {
+  // kafkajs refuses a whole Metadata answer for one leaderless partition of any topic.
+  it('sees the rest of a cluster in which one partition has no leader', async () => {
+    const access = await halfDead();
+    expect(await access.clusterId()).toBe('fake-id');
+    expect(await access.topics()).toEqual(
+      new Map([
+        ['orders', 1],
+        ['broken', 1],
+      ]),
+    );
+    expect(await access.ranges('missing')).toBeUndefined();
+  });
+
+  it('gives kafkajs’s own error for the topic concerned', async () => {
+    const access = await halfDead();
+    const error = await reasonOf(access.ranges('broken'));
+    expect(error).toMatchObject({ type: 'LEADER_NOT_AVAILABLE' });
+    expect(judge(error)).toMatchObject({ about: 'partition', kind: 'no-leader' });
+  });
+
+  it('has short limits of its own, logs nothing, and connects only when it is asked', async () => {
+    const configs: KafkaConfig[] = [];
+    const world = realWorld();
+    const access = await halfDead({
+      ...world,
+      createKafka: (config) => {
+        configs.push(config);
+        return world.createKafka(config);
+      },
+    });
+    expect(configs).toEqual([]);
+    await access.connect();
+    expect(configs).toMatchObject([
+      {
+        connectionTimeout: 2000,
+        requestTimeout: 5000,
+        enforceRequestTimeout: true,
+        logLevel: 0,
+        retry: {
+          retries: 2,
+          initialRetryTime: 100,
+          maxRetryTime: 400,
+          factor: 0.2,
+          multiplier: 2,
+        },
+      },
+    ]);
+  });
+
+  it('makes one client for many questions at once, and a new one after a failure', async () => {
+    let clientCount = 0;
+    const world = realWorld();
+    const broker = await fakeBroker('answers');
+    const access = openAccess({
+      alias: 'A',
+      clusterOptions: { brokers: [broker.address] },
+      kafkaConfig: {},
+      world: {
+        ...world,
+        createKafka: (config) => {
+          clientCount += 1;
+          return world.createKafka(config);
+        },
+      },
+    });
+    cleanUps.push(() => access.close());
+    await Promise.all([access.clusterId(), access.topics(), access.ranges('missing')]);
+    expect(clientCount).toBe(1);
+    await broker.close();
+    expect(judge(await reasonOf(access.topics()))).toMatchObject({ about: 'cluster' });
+    const before = clientCount;
+    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'unreachable' });
+    expect(clientCount).toBeGreaterThan(before);
+  });
+
+  it('asks nobody for nothing', async () => {
+    const access = await halfDead();
+    expect(await access.commitIdle('group', [])).toBe('stored');
+  });
+});
