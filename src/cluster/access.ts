@@ -20,7 +20,12 @@ export interface Commit {
   readonly metadata: string;
 }
 
-/** @internal What one fetch brought. `nextOffset` is where the next fetch continues (control records included). */
+/**
+ * What one fetch brought: records as `read_committed` sees them. `nextOffset` is where the next fetch continues; it passes
+ * what is not shown (control records, aborted records, emptied batches), so it may move although `records` is empty.
+ *
+ * @internal
+ */
 export interface FetchedRecords {
   readonly records: readonly KafkaMessage[];
   readonly nextOffset: bigint;
@@ -42,18 +47,26 @@ export interface ClusterAccess {
   clusterId(): Promise<string>;
   /** Every topic's name and partition count. */
   topics(): Promise<ReadonlyMap<string, number>>;
-  /** First and next offset of each partition; undefined where the topic does not exist. */
+  /**
+   * First and next offset of each partition; undefined where the topic does not exist. `high` is the last stable offset:
+   * what stands behind an open transaction is not in the log yet.
+   */
   ranges(topic: string): Promise<ReadonlyMap<number, LogRange> | undefined>;
   /** The group's commits on these topics; partitions without one are absent. */
   committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]>;
   /**
-   * Commits for a group that has no members.
+   * Commits for a group that has no members. Where a row names a partition that does not exist, the other rows are
+   * stored all the same, and the call rejects.
    * @returns `refused` where the group has live members (UNKNOWN_MEMBER_ID): nothing was stored then.
    */
   commitIdle(groupId: string, commits: readonly Commit[]): Promise<'stored' | 'refused'>;
   /** Takes a member out of its group at once, so that the others need not wait for its session to expire. */
   leaveGroup(groupId: string, memberId: string): Promise<void>;
-  /** Reads from a partition without a group; waits at most `maxWaitMs` for the first record. */
+  /**
+   * Reads from a partition without a group; waits at most `maxWaitMs` for the first record. Kafka answers the requests of
+   * one connection one after another, so the waits of fetches that run side by side add up.
+   * Rejects with OFFSET_OUT_OF_RANGE outside the log, and with UNKNOWN_TOPIC_OR_PARTITION where there is none.
+   */
   fetch(
     topic: string,
     partition: number,
