@@ -223,6 +223,9 @@ export function groupContract(env: () => ContractEnv): void {
         config,
         onMessage: () => held,
       });
+      await eventually(env(), 'an empty group', async () => {
+        return (await slow.consumer.describeGroup()).state === 'Empty';
+      });
       const other = await startReader(env(), { groupId: topic, topics: [topic], config });
       await eventually(env(), 'the partition', () => other.joins.at(-1)?.[topic]?.length === 1);
       await eventually(env(), 'the record', () => other.values().includes('0'));

@@ -317,6 +317,37 @@ describe('a memory cluster', () => {
     });
   });
 
+  it('calls members back who wait for their share when another one comes', async () => {
+    const memory = createMemoryWorld({ clusters: { A: { topics: { orders: 3 } } } });
+    const cluster = memory.cluster('A');
+    await memory.run(async () => {
+      const start = async () => {
+        const consumer = memory.createKafka('A', quiet).consumer({
+          groupId: 'g',
+          heartbeatInterval: 500,
+          maxWaitTimeInMs: 100,
+          retry: { retries: 5, initialRetryTime: 50 },
+        });
+        await consumer.connect();
+        await consumer.subscribe({ topics: ['orders'] });
+        await consumer.run({ eachMessage: () => Promise.resolve() });
+      };
+      await start();
+      let isLeaderSlow = true;
+      cluster.intercept(({ apiName }) =>
+        apiName === 'SyncGroup' && isLeaderSlow ? { kind: 'delay', delayMs: 3000 } : undefined,
+      );
+      const second = start();
+      await memory.clock.sleep(1500);
+      expect(cluster.group('g')?.state).toBe('CompletingRebalance');
+      isLeaderSlow = false;
+      await Promise.all([second, start()]);
+      await memory.clock.sleep(5000);
+      expect(cluster.group('g')?.state).toBe('Stable');
+      expect(cluster.group('g')?.members.map(({ assignment }) => assignment)).toHaveLength(3);
+    });
+  });
+
   it("waits for a group's first members as long as it is told to", async () => {
     const memory = createMemoryWorld({
       clusters: { A: { topics: { orders: 2 }, initialRebalanceDelayMs: 3000 } },

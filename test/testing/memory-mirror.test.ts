@@ -141,6 +141,26 @@ describe('a simulated MirrorMaker', () => {
     });
   });
 
+  it('syncs right behind a gap, whatever offset.lag.max says', async () => {
+    const memory = mirrored({ offsetLagMax: 100, offsetFlushIntervalMs: 60_000 });
+    await memory.run(async () => {
+      const append = async (value: string, key: string) => {
+        memory.cluster('A').append('orders', 0, [{ key, value }]);
+        await memory.clock.sleep(1);
+      };
+      memory.mirror('A->B').pause();
+      for (const key of ['a', 'b', 'c', 'b', 'd', 'e']) await append('v', key);
+      // The older b, at offset 1, is gone.
+      memory.cluster('A').compact('orders', 0);
+      memory.mirror('A->B').resume();
+      await memory.clock.sleep(1500);
+      expect(syncs(memory)).toEqual([
+        { upstreamOffset: 0n, downstreamOffset: 0n },
+        { upstreamOffset: 2n, downstreamOffset: 1n },
+      ]);
+    });
+  });
+
   it('puts syncs where it is told to', async () => {
     const memory = mirrored({ offsetSyncsLocation: 'source' });
     await memory.run(async () => {
