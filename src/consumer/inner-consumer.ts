@@ -1,9 +1,10 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
+import type { Commit } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js';
 import type { SourcePosition } from '../position/plan.js';
 import { untilAborted } from '../wait.js';
-import { CommitWatch, readCommits, type PhysicalOffset } from './commit-watch.js';
+import { Commits, readCommits, type PhysicalOffset } from './commits.js';
 import { CONSUMER_EVENTS, mergedAssignment, readAssignment } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Dispatcher } from './dispatcher.js';
@@ -31,13 +32,14 @@ export class InnerConsumer {
   isStopping = false;
   readonly #parts: InnerConsumerParts;
   readonly #joined: Deferred<void> = deferred<void>();
-  readonly #commits = new CommitWatch();
-  readonly #pending = new Set<Promise<unknown>>();
+  readonly #commits: Commits;
   #subscription: ResolvedSubscription | undefined;
   #names = new TopicNames([]);
   #dispatcher: Dispatcher | undefined;
   #memberId: string | undefined;
   #assignment: Readonly<Record<string, readonly number[]>> = {};
+  #resumeAt: readonly Commit[] = [];
+  #isJoining = false;
   /** kafkajs forgets pauses in every restart of its own. */
   #mustApplyPauses = true;
   #retired: Error | undefined;
@@ -56,6 +58,11 @@ export class InnerConsumer {
       },
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
+    this.#commits = new Commits(this.consumer, this.session);
+    this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
+      // kafkajs connects anew in every restart.
+      this.#isJoining = this.hasStarted;
+    });
     this.consumer.on(CONSUMER_EVENTS.GROUP_JOIN, ({ payload }) => this.#onGroupJoin(payload));
     this.consumer.on(CONSUMER_EVENTS.CRASH, ({ payload }) => this.#onCrash(payload));
     this.consumer.on(CONSUMER_EVENTS.COMMIT_OFFSETS, ({ payload }) => this.#onCommit(payload));
@@ -146,7 +153,16 @@ export class InnerConsumer {
       },
       carried,
     );
+    this.#isJoining = true;
     return this.consumer.run(this.#dispatcher.runConfig());
+  }
+
+  /**
+   * Positions that could not be committed for the group before the join. The first join seeks to those of the partitions
+   * it brings; what other members get they seek to themselves. kafkajs applies a seek made there before its first fetch.
+   */
+  resumeAt(positions: readonly Commit[]): void {
+    this.#resumeAt = positions;
   }
 
   /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link placeHandedBack}. */
@@ -169,27 +185,9 @@ export class InnerConsumer {
     });
   }
 
-  /**
-   * Commits offsets of physical topics. Resolves only where the cluster has stored them.
-   *
-   * @throws FencedError - the session was fenced meanwhile: they may or may not be stored.
-   * @throws FailoverClosedError - kafkajs dropped them, because it was stopping or restarting.
-   */
-  async commit(offsets: readonly (PhysicalOffset & { offset: string })[]): Promise<void> {
-    const { missing, close } = this.#commits.watch(offsets);
-    const work = this.consumer.commitOffsets([...offsets]);
-    this.#pending.add(work);
-    try {
-      await untilAborted(this.session.signal, work);
-      if (missing.size === 0) return;
-      throw new FailoverClosedError(
-        `Not committed: ${[...missing].join(', ')}. The consumer is not in its group now: it is stopping or joining.`,
-        { cluster: this.session.alias, switchEpoch: this.session.switchEpoch },
-      );
-    } finally {
-      close();
-      this.#pending.delete(work);
-    }
+  /** Commits offsets of physical topics: see {@link Commits.commit}. */
+  commit(offsets: readonly (PhysicalOffset & { offset: string })[]): Promise<void> {
+    return this.#commits.commit(offsets);
   }
 
   /** Moves the position in one physical partition. */
@@ -240,7 +238,7 @@ export class InnerConsumer {
   async #drain(): Promise<void> {
     this.gate.hold();
     await this.idle();
-    await Promise.allSettled(this.#pending);
+    await this.#commits.settled();
     try {
       const handled = this.#dispatcher?.uncommitted() ?? [];
       if (handled.length > 0 && !this.isRetired) {
@@ -283,7 +281,10 @@ export class InnerConsumer {
     this.session.signal.removeEventListener('abort', this.#onFenced);
     this.gate.close(error);
     this.#joined.reject(error);
-    // Its promise may take as long as kafkajs's retries do; nobody waits for it in a switch.
+    // Disconnected while it joins, it would stay in the group as a dead member, until it expires. It is let in, shown out
+    // (see #onGroupJoin), and disconnected by kafkajs's own crash.
+    if (this.#isJoining && !this.session.signal.aborted) return;
+    // The promise may take as long as kafkajs's retries do; nobody waits for it in a switch.
     this.#closed = this.consumer.disconnect();
     this.#closed.catch(() => {});
   }
@@ -300,14 +301,21 @@ export class InnerConsumer {
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
     this.#memberId = payload.memberId;
+    this.#isJoining = false;
     if (this.#retired !== undefined) {
       void this.#leave();
       // kafkajs was stopped while it joined, and would begin to consume now (its issue 1639). A listener that throws
-      // ends the join.
+      // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
     this.#assignment = readAssignment(payload.memberAssignment);
     this.#dispatcher?.assigned(this.#assignment);
+    for (const { topic, partition, offset } of this.#resumeAt) {
+      // A seek for a partition of somebody else would be kept, and fire when the partition comes here hours later.
+      if (this.#assignment[topic]?.includes(partition) !== true) continue;
+      this.seek({ topic, partition, offset: String(offset) });
+    }
+    this.#resumeAt = [];
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
       const { pause, resume } = this.#parts.pauses.calls();
@@ -319,6 +327,7 @@ export class InnerConsumer {
   }
 
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
+    this.#isJoining = false;
     if (this.#retired !== undefined) return;
     this.#mustApplyPauses = true;
     this.#memberId = undefined;

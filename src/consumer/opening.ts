@@ -55,10 +55,12 @@ export async function openOn(
     signal,
     shouldRetry: (error: Error) => shouldRetry(error, opening),
   };
-  await retry(world, policy, () => untilAborted(signal, positions(core, session, opening)));
+  const unstored = await retry(world, policy, () =>
+    untilAborted(signal, positions(core, session, opening)),
+  );
   return retry(world, policy, async () => {
     const resolved = await topics(core, session, signal);
-    return start(core, session, opening, { resolved, signal });
+    return start(core, session, opening, { resolved, unstored, signal });
   });
 }
 
@@ -69,23 +71,25 @@ function shouldRetry(error: Error, opening: Opening): boolean {
   return about === 'cluster' || about === 'coordinator';
 }
 
-/** The group's commits on the target are the one carrier of resume positions: they are there before anybody joins. */
+/**
+ * The group's commits on the target carry the resume positions: they are there before anybody joins. Answers those that
+ * could not be put there, because the group has members.
+ */
 async function positions(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
-): Promise<void> {
+): Promise<readonly Commit[]> {
   const access = core.parts.access(session.alias);
   switch (opening.kind) {
     case 'again':
-      return;
+      return [];
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
-      await commitPositions(access, core.groupId, plan === undefined ? own : commitsOf(plan));
       if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
-      return;
+      return commitPositions(access, core.groupId, plan === undefined ? own : commitsOf(plan));
     }
     case 'run':
       break;
@@ -93,16 +97,16 @@ async function positions(
       return unreachable(opening);
   }
   // It has run here before: its own commits are here.
-  if (core.firstEpoch === session.switchEpoch) return;
+  if (core.firstEpoch === session.switchEpoch) return [];
   const plan = await core.parts.active.planAtStart({
     groupId: core.groupId,
     selectors: core.script.selectors,
     processed: [],
   });
-  if (plan === undefined) return;
+  if (plan === undefined) return [];
   assertAvailable(plan, session.switchEpoch);
-  await commitPositions(access, core.groupId, commitsOf(plan));
   core.plannedEpoch = session.switchEpoch;
+  return commitPositions(access, core.groupId, commitsOf(plan));
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
@@ -124,7 +128,11 @@ async function start(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
-  { resolved, signal }: { resolved: ResolvedSubscription; signal: AbortSignal },
+  {
+    resolved,
+    unstored,
+    signal,
+  }: { resolved: ResolvedSubscription; unstored: readonly Commit[]; signal: AbortSignal },
 ): Promise<InnerConsumer> {
   const { run } = core.script;
   if (run === undefined) throw new Error('the consumer was stopped');
@@ -138,6 +146,7 @@ async function start(
     signal.throwIfAborted();
     core.adopt(inner, { isQuiet: opening.kind !== 'run' });
     core.firstEpoch ??= session.switchEpoch;
+    inner.resumeAt(unstored);
     const running = inner.start(run);
     running.catch(() => {});
     applySeeks(core, inner);

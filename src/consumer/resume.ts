@@ -45,17 +45,20 @@ export function aheadOf(wanted: readonly Commit[], existing: readonly Commit[]):
 
 /**
  * Puts the resume positions where every member of the group finds them: into the group's own commits, while it has no
- * members. Where it has some they are members of the same service that were here first, and theirs are in place.
+ * members.
  *
+ * @returns the positions that the coordinator refused because the group has members: instances of the same service that
+ *   were quicker, or dead ones of an earlier epoch that have not expired yet. Whoever joins has to seek to them.
  * @internal
  */
 export async function commitPositions(
   access: ClusterAccess,
   groupId: string,
   wanted: readonly Commit[],
-): Promise<void> {
-  if (wanted.length === 0) return;
+): Promise<readonly Commit[]> {
+  if (wanted.length === 0) return [];
   const topics = [...new Set(wanted.map(({ topic }) => topic))];
   const commits = aheadOf(wanted, await access.committed(groupId, topics));
-  if (commits.length > 0) await access.commitIdle(groupId, commits);
+  if (commits.length === 0) return [];
+  return (await access.commitIdle(groupId, commits)) === 'stored' ? [] : commits;
 }
