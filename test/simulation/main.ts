@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import type { HistoryEvent } from './history.js';
+import { MARKS } from './marks.js';
+import { runSeed } from './run.js';
+import { replayCommand, reportSeed, type SeedReport } from './seed-report.js';
+
+const USAGE = `npm run test:sim -- [options]
+  --seeds N     how many seeds (default 200)
+  --from K      the first seed (default 1)
+  --seed S      one seed: prints its scenario, its history and what is wrong
+  --once        do not run each seed twice (twice proves that it repeats)
+  --workers W   processes (default: one for each core)`;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    once: { type: 'boolean', default: false },
+    workers: { type: 'string', default: String(availableParallelism()) },
+    share: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const first = Number(values.from);
+const count = Number(values.seeds);
+const workerCount = Number(values.workers);
+
+async function main(): Promise<number> {
+  if (
+    values.help ||
+    ![first, count, workerCount].every((value) => Number.isInteger(value) && value > 0)
+  ) {
+    console.log(USAGE);
+    return values.help ? 0 : 1;
+  }
+  if (values.seed !== undefined) return replay(values.seed);
+  if (values.share !== undefined) return work(Number(values.share));
+  return lead();
+}
+
+/** Prints one seed in full. */
+async function replay(seed: string): Promise<number> {
+  const { scenario, run, violations } = await runSeed(seed);
+  console.log(text(scenario));
+  for (const event of run.events) console.log(line(event));
+  for (const { invariant, evidence } of violations) console.log(`${invariant}: ${evidence}`);
+  console.log(violations.length === 0 ? 'no violation' : `${violations.length} violations`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+/** A worker: its share of the seeds, one report a line. */
+async function work(share: number): Promise<number> {
+  for (let seed = first + share; seed < first + count; seed += workerCount) {
+    console.log(JSON.stringify(await reportSeed(String(seed), { once: values.once })));
+  }
+  return 0;
+}
+
+async function lead(): Promise<number> {
+  const failed: SeedReport[] = [];
+  const marks = new Map<string, number>();
+  let done = 0;
+  const startedAtMs = performance.now();
+  const onReport = (report: SeedReport): void => {
+    done += 1;
+    for (const mark of report.marks) marks.set(mark, (marks.get(mark) ?? 0) + 1);
+    if (report.failures.length > 0) {
+      failed.push(report);
+      console.log(`seed ${report.seed} failed; replay: ${replayCommand(report.seed)}`);
+      for (const failure of report.failures.slice(0, 3)) console.log(`  ${failure}`);
+    }
+    if (done % 100 === 0) console.log(`${done} of ${count} seeds, ${failed.length} failed`);
+  };
+  const codes = await Promise.all(
+    Array.from({ length: workerCount }, (_, share) => startWorker(share, onReport)),
+  );
+  const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+  for (const name of Object.keys(MARKS)) console.log(`${marks.get(name) ?? 0} x ${name}`);
+  const unseen = Object.keys(MARKS).filter((name) => !marks.has(name));
+  // A handful of seeds need not show everything.
+  const isBlind = count >= 200 && unseen.length > 0;
+  if (isBlind) console.log(`never seen: ${unseen.join('; ')}`);
+  const isWhole = done === count && codes.every((code) => code === 0);
+  if (!isWhole) console.log(`only ${done} of ${count} seeds were run`);
+  console.log(
+    `${count} seeds${values.once ? '' : ', each twice'}, in ${seconds} s: ${failed.length} with violations`,
+  );
+  console.log(`${done - failed.length} passed, ${failed.length} failed`);
+  return failed.length === 0 && isWhole && !isBlind ? 0 : 1;
+}
+
+function startWorker(
+  share: number,
+  onReport: (report: SeedReport) => void,
+): Promise<number | null> {
+  const worker = spawn(
+    process.execPath,
+    [...process.execArgv, __filename, ...process.argv.slice(2), '--share', String(share)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  createInterface({ input: worker.stdout }).on('line', (report) =>
+    onReport(JSON.parse(report) as SeedReport),
+  );
+  return new Promise((resolve) => {
+    worker.on('close', resolve);
+  });
+}
+
+function text(value: unknown): string {
+  return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}` : one));
+}
+
+function line(event: HistoryEvent): string {
+  const { atMs, kind, ...facts } = event;
+  return `${atMs.toFixed(1).padStart(9)} ${kind} ${text(facts)}`;
+}
+
+void main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,92 @@
+import { logName, type Run } from './history.js';
+
+/**
+ * Things that must happen in some run, or the simulation never gets to the hard cases. Each mark tells whether a run
+ * shows it.
+ */
+export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
+  'a planned switch completed': (run) => hasFact(run, 'planned switch completed'),
+  'an unplanned switch completed': (run) => hasFact(run, 'unplanned switch completed'),
+  'a switch home': ({ events }) =>
+    events.some(
+      (event) => event.kind === 'opened' && event.switchEpoch > 1 && event.cluster === 'A',
+    ),
+  'sends waited in the hold buffer': (run) => hasFact(run, 'sends held'),
+  'sends were resent': (run) => hasFact(run, 'sends resent'),
+  'a record was handled twice': ({ events }) => {
+    const seen = new Set<string>();
+    return events.some((event) => {
+      if (event.kind !== 'handled') return false;
+      if (seen.has(event.id)) return true;
+      seen.add(event.id);
+      return false;
+    });
+  },
+  'records stayed behind on the source and were handled later': ({ events, logs }) => {
+    const planned = new Map<string, bigint>();
+    const late = new Set<string>();
+    for (const event of events) {
+      if (event.kind === 'planned') {
+        for (const one of event.plan.partitions) {
+          const end = one.kind === 'resume' ? one.offset + (one.maxRereadCount ?? 0n) : 0n;
+          const log = {
+            cluster: event.plan.cluster,
+            topic: one.physicalTopic,
+            partition: one.partition,
+          };
+          planned.set(logName(log), end);
+        }
+      }
+      if (event.kind !== 'handled') continue;
+      const end = planned.get(logName(event.place));
+      const isCopy = event.place.topic.includes('.');
+      if (isCopy && end !== undefined && event.place.offset >= end) late.add(event.id);
+    }
+    return late.size > 0 && logs.length > 0;
+  },
+  'a partition had no bound': ({ events }) =>
+    events.some(
+      (event) =>
+        event.kind === 'planned' &&
+        event.plan.partitions.some((one) => one.kind === 'resume' && one.method === 'earliest'),
+    ),
+  'a position came from a checkpoint': (run) => hasMethod(run, 'checkpoint'),
+  'a position came from an offset sync': (run) => hasMethod(run, 'offset-sync'),
+  'a position came from an own commit': (run) => hasMethod(run, 'own-commit'),
+  'a handler was overtaken by the fence': ({ events }) => {
+    let running = 0;
+    return events.some((event) => {
+      if (event.kind === 'handling') running += 1;
+      if (event.kind === 'handled' || event.kind === 'handler-failed') running -= 1;
+      return event.kind === 'fenced' && running > 0;
+    });
+  },
+  'a handler failed': ({ events }) => events.some(({ kind }) => kind === 'handler-failed'),
+  'a switch was refused': (run) => hasFact(run, 'refused'),
+  'a switch was rolled back': (run) => hasFact(run, 'rolled back'),
+  'a phase overran': ({ events }) =>
+    events.some((event) => event.kind === 'fact' && event.what.endsWith('overran')),
+  'a commit of an older epoch was refused': ({ events }) =>
+    events.some((event) => event.kind === 'fact' && event.what.startsWith('commit refused')),
+  'an outcome was unknown': ({ events }) =>
+    events.some(
+      (event) => event.kind === 'send-failed' && event.code === 'ERR_FAILOVER_OUTCOME_UNKNOWN',
+    ),
+};
+
+function hasFact({ events }: Run, what: string): boolean {
+  return events.some((event) => event.kind === 'fact' && event.what === what);
+}
+
+function hasMethod({ events }: Run, method: string): boolean {
+  return events.some(
+    (event) =>
+      event.kind === 'planned' &&
+      event.plan.partitions.some((one) => one.kind === 'resume' && one.method === method),
+  );
+}
+
+/** The marks that a run shows. */
+export function marksOf(run: Run): readonly string[] {
+  return Object.entries(MARKS).flatMap(([name, shows]) => (shows(run) ? [name] : []));
+}

@@ -1,0 +1,33 @@
+import { marksOf } from './marks.js';
+import { runSeed } from './run.js';
+
+/** What a worker tells of one seed. */
+export interface SeedReport {
+  readonly seed: string;
+  /** Violations, a crash of the run, or a trace that differs from run to run; empty where all is well. */
+  readonly failures: readonly string[];
+  readonly marks: readonly string[];
+}
+
+/** Runs a seed, by default twice: the same seed must give the same trace. Never rejects. */
+export async function reportSeed(seed: string, { once = false } = {}): Promise<SeedReport> {
+  try {
+    const first = await runSeed(seed);
+    const failures = first.violations.map(({ invariant, evidence }) => `${invariant}: ${evidence}`);
+    if (!once) {
+      const second = await runSeed(seed);
+      if (second.trace !== first.trace) {
+        failures.push(`determinism: the traces are ${first.trace} and ${second.trace}`);
+      }
+    }
+    return { seed, failures, marks: marksOf(first.run) };
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { seed, failures: [`the run failed: ${text}`], marks: [] };
+  }
+}
+
+/** How a person repeats a seed. */
+export function replayCommand(seed: string): string {
+  return `npm run test:sim -- --seed ${seed}`;
+}
