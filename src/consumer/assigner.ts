@@ -99,7 +99,6 @@ export function siblingsTogether(
         return inner.protocol(subscription);
       },
       async assign({ members, topics }) {
-        guard.assertInUse();
         const chosen = chooseRepresentatives(topics, guard.topics(), partitionCount);
         if (chosen.siblings.size === 0) return inner.assign({ members, topics });
         const assigned = await inner.assign({ members, topics: [...chosen.topics] });

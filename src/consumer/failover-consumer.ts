@@ -191,7 +191,11 @@ class Membership {
     const description = await core.withInner(
       () => leaveCount === this.#leaveCount,
       async (inner) => {
-        if (core.isConnected && !inner.hasStarted) await inner.consumer.connect();
+        if (core.isConnected && !inner.hasStarted) {
+          // A fresh one, after a stop: kafkajs finds no coordinator before it has metadata.
+          await inner.consumer.connect();
+          await inner.subscribe(await core.resolve(inner.session));
+        }
         return inner.consumer.describeGroup();
       },
     );

@@ -5,15 +5,16 @@ import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js
 import type { SourcePosition } from '../position/plan.js';
 import { untilAborted } from '../wait.js';
 import { Commits, readCommits, type PhysicalOffset } from './commits.js';
-import { CONSUMER_EVENTS, mergedAssignment, readAssignment } from './consumer-events.js';
+import { CONSUMER_EVENTS, mergedAssignment } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Dispatcher } from './dispatcher.js';
 import { Gate } from './gate.js';
+import { GroupMember } from './group-member.js';
 import { innerConfig, type InnerConsumerParts } from './inner-config.js';
 import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
-import { TopicNames, type ResolvedSubscription } from './subscription.js';
+import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
 /** kafkajs's default (`src/consumer/index.js`). */
@@ -33,13 +34,11 @@ export class InnerConsumer {
   readonly #parts: InnerConsumerParts;
   readonly #joined: Deferred<void> = deferred<void>();
   readonly #commits: Commits;
+  readonly #member: GroupMember;
   #subscription: ResolvedSubscription | undefined;
   #names = new TopicNames([]);
   #dispatcher: Dispatcher | undefined;
-  #memberId: string | undefined;
-  #assignment: Readonly<Record<string, readonly number[]>> = {};
   #resumeAt: readonly Commit[] = [];
-  #isJoining = false;
   /** kafkajs forgets pauses in every restart of its own. */
   #mustApplyPauses = true;
   #retired: Error | undefined;
@@ -59,9 +58,10 @@ export class InnerConsumer {
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
+    this.#member = new GroupMember(parts.access, parts.config.groupId);
     this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
       // kafkajs connects anew in every restart.
-      this.#isJoining = this.hasStarted;
+      this.#member.isJoining = this.hasStarted;
     });
     this.consumer.on(CONSUMER_EVENTS.GROUP_JOIN, ({ payload }) => this.#onGroupJoin(payload));
     this.consumer.on(CONSUMER_EVENTS.CRASH, ({ payload }) => this.#onCrash(payload));
@@ -86,7 +86,7 @@ export class InnerConsumer {
 
   /** The member's id in its group; undefined before the first join. */
   get memberId(): string | undefined {
-    return this.#memberId;
+    return this.#member.id;
   }
 
   get hasStarted(): boolean {
@@ -109,21 +109,13 @@ export class InnerConsumer {
 
   /** What this member was assigned, by original names. */
   get assignment(): Readonly<Record<string, readonly number[]>> {
-    return mergedAssignment(this.#assignment, this.#names);
+    return mergedAssignment(this.#member.assignment, this.#names);
   }
 
   async subscribe(resolved: ResolvedSubscription): Promise<void> {
     this.#subscription = resolved;
     this.#names = new TopicNames(resolved.topics);
-    for (const fromBeginning of [true, false]) {
-      const topics = [...resolved.fromBeginning]
-        .filter(([, flag]) => flag === fromBeginning)
-        .map(([name]) => name);
-      // kafkajs loads the metadata here; with no topic at all one empty call keeps its own behaviour.
-      if (topics.length > 0 || (!fromBeginning && resolved.fromBeginning.size === 0)) {
-        await this.consumer.subscribe({ topics, fromBeginning });
-      }
-    }
+    for (const call of subscribeCalls(resolved)) await this.consumer.subscribe(call);
   }
 
   /**
@@ -153,7 +145,7 @@ export class InnerConsumer {
       },
       carried,
     );
-    this.#isJoining = true;
+    this.#member.isJoining = true;
     return this.consumer.run(this.#dispatcher.runConfig());
   }
 
@@ -196,7 +188,7 @@ export class InnerConsumer {
     const position = readOffset(offset);
     const index = readPartition(partition);
     if (position === undefined || index === undefined) return;
-    if (this.#assignment[topic]?.includes(index) !== true) return;
+    if (!this.#member.isAssigned(topic, index)) return;
     this.#dispatcher?.laneOf(topic, index).progress.seek(position);
   }
 
@@ -252,7 +244,7 @@ export class InnerConsumer {
       }
     } finally {
       this.retire(fencedError(this.session));
-      await this.#leave();
+      await this.#member.leave();
     }
   }
 
@@ -283,7 +275,7 @@ export class InnerConsumer {
     this.#joined.reject(error);
     // Disconnected while it joins, it would stay in the group as a dead member, until it expires. It is let in, shown out
     // (see #onGroupJoin), and disconnected by kafkajs's own crash.
-    if (this.#isJoining && !this.session.signal.aborted) return;
+    if (this.#member.isJoining && !this.session.signal.aborted) return;
     // The promise may take as long as kafkajs's retries do; nobody waits for it in a switch.
     this.#closed = this.consumer.disconnect();
     this.#closed.catch(() => {});
@@ -300,19 +292,17 @@ export class InnerConsumer {
   }
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
-    this.#memberId = payload.memberId;
-    this.#isJoining = false;
+    this.#member.joined(payload);
     if (this.#retired !== undefined) {
-      void this.#leave();
+      void this.#member.leave();
       // kafkajs was stopped while it joined, and would begin to consume now (its issue 1639). A listener that throws
       // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
-    this.#assignment = readAssignment(payload.memberAssignment);
-    this.#dispatcher?.assigned(this.#assignment);
+    this.#dispatcher?.assigned(this.#member.assignment);
     for (const { topic, partition, offset } of this.#resumeAt) {
       // A seek for a partition of somebody else would be kept, and fire when the partition comes here hours later.
-      if (this.#assignment[topic]?.includes(partition) !== true) continue;
+      if (!this.#member.isAssigned(topic, partition)) continue;
       this.seek({ topic, partition, offset: String(offset) });
     }
     this.#resumeAt = [];
@@ -327,10 +317,9 @@ export class InnerConsumer {
   }
 
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
-    this.#isJoining = false;
+    this.#member.crashed();
     if (this.#retired !== undefined) return;
     this.#mustApplyPauses = true;
-    this.#memberId = undefined;
     if (restart) return;
     this.#joined.reject(error);
     this.#parts.host.onDied(this, error);
@@ -344,13 +333,6 @@ export class InnerConsumer {
       const lane = this.#dispatcher?.laneOf(commit.topic, commit.partition);
       if (lane !== undefined) lane.progress.committed = offset;
     }
-  }
-
-  async #leave(): Promise<void> {
-    const { access, config } = this.#parts;
-    if (this.#memberId === undefined) return;
-    // The group gets over a member that did not leave: it expires.
-    await access.leaveGroup(config.groupId, this.#memberId).catch(() => {});
   }
 }
 

@@ -80,6 +80,19 @@ function couldBeMirrored({ topic }: LogicalTopic, cluster: SubscribedCluster): b
   );
 }
 
+/** @internal kafkajs's calls of `subscribe`. With no topic at all one empty call: it loads the metadata. */
+export function subscribeCalls({
+  fromBeginning,
+}: ResolvedSubscription): { topics: string[]; fromBeginning: boolean }[] {
+  const calls = [true, false].map((flag) => ({
+    topics: [...fromBeginning].filter(([, own]) => own === flag).map(([name]) => name),
+    fromBeginning: flag,
+  }));
+  return calls.filter(
+    (call) => call.topics.length > 0 || (!call.fromBeginning && fromBeginning.size === 0),
+  );
+}
+
 /** @internal Physical topics that `next` reads and `current` does not. A topic that vanished is kafkajs's business. */
 export function newTopics(
   current: ResolvedSubscription,

@@ -76,8 +76,16 @@ describe('resuming on the other cluster', () => {
   it('joins where other members of its group were there first', async () => {
     const h = harness();
     h.b.hasMembers = true;
+    h.b.assignment = { 'A.orders': [0] };
+    h.b.committed.set('A.orders/0', 3n);
     await start(h);
-    await h.switchTo('B', { plan: planFor('B', [['A.orders', 0, 7n]]) });
+    const plan = planFor('B', [
+      ['A.orders', 0, 7n],
+      ['A.orders', 1, 9n],
+    ]);
+    await h.switchTo('B', { plan });
+    // What could not be put into the group's commits is sought, where it is this member's.
+    expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '7' }]);
     expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
   });
 

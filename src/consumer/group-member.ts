@@ -1,0 +1,45 @@
+import type { ConsumerGroupJoinEvent } from 'kafkajs';
+import type { ClusterAccess } from '../cluster/access.js';
+import { readAssignment } from './consumer-events.js';
+
+/**
+ * An inner consumer as a member of its group.
+ *
+ * @internal
+ */
+export class GroupMember {
+  /** Undefined while it is none. */
+  id: string | undefined = undefined;
+  /** True from the moment kafkajs begins to join until it has, or gives up. */
+  isJoining = false;
+  /** By physical names. */
+  assignment: Readonly<Record<string, readonly number[]>> = {};
+  readonly #access: ClusterAccess;
+  readonly #groupId: string;
+
+  constructor(access: ClusterAccess, groupId: string) {
+    this.#access = access;
+    this.#groupId = groupId;
+  }
+
+  joined({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+    this.id = memberId;
+    this.isJoining = false;
+    this.assignment = readAssignment(memberAssignment);
+  }
+
+  crashed(): void {
+    this.id = undefined;
+    this.isJoining = false;
+  }
+
+  isAssigned(topic: string, partition: number): boolean {
+    return this.assignment[topic]?.includes(partition) === true;
+  }
+
+  /** Leaves at once, so that the others need not wait for its session to expire. Never rejects: it expires otherwise. */
+  async leave(): Promise<void> {
+    if (this.id === undefined) return;
+    await this.#access.leaveGroup(this.#groupId, this.id).catch(() => {});
+  }
+}
