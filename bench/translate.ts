@@ -113,6 +113,7 @@ function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
       translate(syncs, topic, partition, offset),
     syncsAround: (topic: string, partition: number, offset: bigint) =>
       syncs.around(topic, partition, offset),
+    foreignFrom: (topic: string, partition: number) => syncs.foreignFrom(topic, partition),
   };
   const facts: PartitionFacts[] = [];
   for (let topic = 0; topic < TOPICS; topic += 1) {
@@ -123,6 +124,7 @@ function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
         ownCommit: undefined,
         mirrored: {
           mirror,
+          isShared: false,
           upstreamTopic,
           partition,
           checkpoint: checkpoints.get(GROUP, physicalTopic, partition),

@@ -24,7 +24,9 @@ export interface Evidence {
 
 /** @internal What the source and its mirror know of a log. */
 export interface MirroredEvidence {
-  readonly mirror: Pick<Mirror, 'source' | 'target' | 'translate' | 'syncsAround'>;
+  readonly mirror: Pick<Mirror, 'source' | 'target' | 'translate' | 'syncsAround' | 'foreignFrom'>;
+  /** True where the log also holds records that were born on the target: the Identity policy. */
+  readonly isShared: boolean;
   /** The topic on the source. */
   readonly upstreamTopic: string;
   readonly partition: number;
@@ -51,6 +53,10 @@ export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 
  *   of what this process handled; `translate` answers at or before f(U). The mirror may know more of U than the
  *   checkpoint, whose U is older.
  *
+ * In a **shared** log (Identity policy) these two speak of the copies only: records that were born on the target may lie
+ * between them, unhandled, for example those of an instance that switched earlier. So they count at most up to the first
+ * place where the log grew by more than was copied (`OffsetSyncStore.foreignFrom`); below it all records are copies.
+ *
  * A bound is missing, never guessed, where there is nothing to take it from.
  *
  * `handledBelow` limits the re-read from above: where this process handled the partition last, the group has handled
@@ -64,9 +70,19 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   if (ownCommit !== undefined) bounds.push({ method: 'own-commit', offset: ownCommit });
   const missing = ownCommit === undefined ? ['the group has no commit in this log'] : [];
   if (mirrored === undefined) return { bounds, handledBelow: undefined, notes: [], missing };
-  const { notes } = addCheckpoint(bounds, mirrored, missing);
-  const handledBelow = addTranslation(bounds, mirrored, missing);
+  const translated: Bound[] = [];
+  const { notes } = addCheckpoint(translated, mirrored, missing);
+  const handledBelow = addTranslation(translated, mirrored, missing);
+  bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
   return { bounds, handledBelow, notes, missing };
+}
+
+function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
+  const { mirror, isShared, upstreamTopic, partition } = evidence;
+  const foreignFrom = isShared ? mirror.foreignFrom(upstreamTopic, partition) : undefined;
+  return foreignFrom === undefined || foreignFrom >= bound.offset
+    ? bound
+    : { ...bound, offset: foreignFrom };
 }
 
 function addCheckpoint(

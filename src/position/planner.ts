@@ -222,7 +222,7 @@ function boundsOf(
 }
 
 function mirroredEvidence(
-  { name, upstreamTopic }: Log,
+  { name, upstreamTopic, origin }: Log,
   partition: number,
   { group, sourceCommits }: Findings,
   processed: Offsets,
@@ -231,6 +231,7 @@ function mirroredEvidence(
   if (upstreamTopic === undefined) return undefined;
   return {
     mirror,
+    isShared: origin === undefined,
     upstreamTopic,
     partition,
     checkpoint: mirror.checkpoint(group.need.groupId, name, partition),

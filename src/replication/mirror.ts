@@ -67,6 +67,8 @@ export interface Mirror extends Flow {
   translate(topic: string, partition: number, upstreamOffset: bigint): Translation;
   /** The offset syncs around an offset of the source; `not-read` also where they cannot be read. */
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround;
+  /** As {@link OffsetSyncStore.foreignFrom}. */
+  foreignFrom(topic: string, partition: number): bigint | undefined;
   /** The newest offset sync of a topic of the source. */
   newestSync(topic: string, partition: number): OffsetSync | undefined;
   /** Ends all reading. Idempotent. The cluster accesses stay open: they belong to the caller. */
@@ -183,6 +185,10 @@ class TailedMirror implements Mirror {
 
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
     return this.#syncs.around(topic, partition, upstreamOffset);
+  }
+
+  foreignFrom(topic: string, partition: number): bigint | undefined {
+    return this.#syncs.foreignFrom(topic, partition);
   }
 
   newestSync(topic: string, partition: number): OffsetSync | undefined {

@@ -67,6 +67,7 @@ interface Replay {
 export class OffsetSyncStore {
   readonly #histories = new PartitionMap<SyncHistory>();
   readonly #replays = new PartitionMap<Replay>();
+  readonly #foreignFrom = new PartitionMap<bigint>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
   #isRead = false;
@@ -93,6 +94,7 @@ export class OffsetSyncStore {
   beginReading(): void {
     this.#histories.clear();
     this.#replays.clear();
+    this.#foreignFrom.clear();
     this.#isRead = false;
   }
 
@@ -103,6 +105,7 @@ export class OffsetSyncStore {
 
   put(topic: string, partition: number, sync: OffsetSync): void {
     const history = this.#histories.get(topic, partition);
+    this.#noteForeign(topic, partition, history?.newest, sync);
     if (history === undefined) {
       this.#histories.set(topic, partition, new SyncHistory(sync));
       return;
@@ -135,6 +138,17 @@ export class OffsetSyncStore {
   delete(topic: string, partition: number): void {
     this.#histories.delete(topic, partition);
     this.#replays.delete(topic, partition);
+    this.#foreignFrom.delete(topic, partition);
+  }
+
+  /**
+   * From which target offset on the log may hold records that are no copies of this flow, because it grew by more
+   * records than were copied; undefined where the syncs show none. Second copies of a replay count as well.
+   *
+   * Limit: where the source's log has holes (compaction, transactions) as many foreign records stay unseen.
+   */
+  foreignFrom(topic: string, partition: number): bigint | undefined {
+    return this.#foreignFrom.get(topic, partition);
   }
 
   around(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
@@ -160,6 +174,23 @@ export class OffsetSyncStore {
   /** What is kept of one partition, for tests and inspection. */
   history(topic: string, partition: number): SyncHistory | undefined {
     return this.#histories.get(topic, partition);
+  }
+
+  #noteForeign(
+    topic: string,
+    partition: number,
+    previous: OffsetSync | undefined,
+    { upstreamOffset, downstreamOffset }: OffsetSync,
+  ): void {
+    if (previous !== undefined && downstreamOffset < previous.downstreamOffset) {
+      this.#foreignFrom.delete(topic, partition);
+    }
+    if (this.#foreignFrom.get(topic, partition) !== undefined) return;
+    const copiedCount = upstreamOffset - (previous?.upstreamOffset ?? 0n);
+    const grownCount = downstreamOffset - (previous?.downstreamOffset ?? 0n);
+    if (grownCount <= copiedCount) return;
+    const from = previous === undefined ? 0n : previous.downstreamOffset + 1n;
+    this.#foreignFrom.set(topic, partition, from);
   }
 
   #beginReplay(topic: string, partition: number, before: SyncHistory, sync: OffsetSync): void {

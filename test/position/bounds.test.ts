@@ -27,6 +27,7 @@ function mirrorOf(
     target: 'B',
     translate: (topic, partition, offset) => translate(store, topic, partition, offset),
     syncsAround: (topic, partition, offset) => store.around(topic, partition, offset),
+    foreignFrom: (topic, partition) => store.foreignFrom(topic, partition),
   };
 }
 
@@ -36,11 +37,13 @@ function evidence(
     checkpoint?: readonly [bigint, bigint];
     sourceCommit?: bigint;
     processed?: bigint;
+    isShared?: boolean;
   },
 ): MirroredEvidence {
-  const { checkpoint, sourceCommit, processed } = known;
+  const { checkpoint, sourceCommit, processed, isShared = false } = known;
   return {
     mirror,
+    isShared,
     upstreamTopic: 'orders',
     partition: 0,
     checkpoint:
@@ -58,6 +61,43 @@ function evidence(
 }
 
 describe('the bounds of a log', () => {
+  describe('that copies share with records born on the target', () => {
+    // One record was born on B between the copies of upstream 10 and 11: it lies at 11, and 11 of A at 12.
+    const mirror = mirrorOf([0n, 0n], [10n, 10n], [11n, 12n], [20n, 21n]);
+    const known = { checkpoint: [15n, 13n], processed: 20n } as const;
+
+    it('end where the first of those may lie: nobody may have handled it', () => {
+      const mirrored = evidence(mirror, { ...known, isShared: true });
+      expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+        { method: 'checkpoint', offset: 11n },
+        { method: 'offset-sync', offset: 11n },
+      ]);
+    });
+
+    it('do not limit an own commit, which speaks of every record below it', () => {
+      const mirrored = evidence(mirror, { ...known, isShared: true });
+      expect(gatherBounds({ ownCommit: 18n, mirrored }).bounds[0]).toEqual({
+        method: 'own-commit',
+        offset: 18n,
+      });
+    });
+
+    it('are not limited in a log of copies alone, where second copies look the same', () => {
+      const mirrored = evidence(mirror, known);
+      expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+        { method: 'checkpoint', offset: 13n },
+        { method: 'offset-sync', offset: 21n },
+      ]);
+    });
+
+    it('are void where the log held more than copies before the first sync', () => {
+      const mirrored = evidence(mirrorOf([5n, 9n], [20n, 24n]), { processed: 20n, isShared: true });
+      expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+        { method: 'offset-sync', offset: 0n },
+      ]);
+    });
+  });
+
   it('that was born on the target are the own commit alone', () => {
     expect(gatherBounds({ ownCommit: 7n, mirrored: undefined })).toEqual({
       bounds: [{ method: 'own-commit', offset: 7n }],
