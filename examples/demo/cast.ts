@@ -150,8 +150,13 @@ export class Cast {
         return;
       case 'failed':
         this.#fail(name, fact.error);
-        // After its end a service can no longer spoil the act, only its process can hang.
-        if (!this.#ended.has(name)) this.#crash.abort(new Error(`${name}: ${fact.error}`));
+        this.#crash.abort(new Error(`${name}: ${fact.error}`));
+        return;
+      case 'left-late':
+        this.#timeline.fact(
+          name,
+          `its process had to be ended ${fact.afterMs} ms after the service`,
+        );
         return;
       case 'ended':
         this.#ended.add(name);

@@ -51,8 +51,10 @@ export type Fact =
   | { readonly kind: 'switch-failed'; readonly error: string; readonly atMs: number }
   /** The service's own code ended with an error. */
   | { readonly kind: 'failed'; readonly error: string; readonly atMs: number }
-  /** The service's own code has ended; nothing follows. */
-  | { readonly kind: 'ended'; readonly atMs: number };
+  /** The service's own code has ended. */
+  | { readonly kind: 'ended'; readonly atMs: number }
+  /** Something kept the process alive for this long after that, and it was killed. */
+  | { readonly kind: 'left-late'; readonly afterMs: number };
 
 /** The service's end of the line to the demo. */
 export interface Line {
