@@ -1,7 +1,6 @@
 import type {
   Admin,
   AdminConfig,
-  Consumer,
   ConsumerConfig,
   Kafka,
   Logger,
@@ -12,6 +11,7 @@ import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.
 import { innerConfig } from './cluster/kafka-session.js';
 import { ClusterOperations } from './cluster-operations.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
+import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { FailoverClosedError, FailoverOptionsError, SwitchSupersededError } from './errors.js';
 import {
   FailoverEmitter,
@@ -127,7 +127,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   /** A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position. */
-  consumer(config: ConsumerConfig): Consumer {
+  consumer(config: ConsumerConfig): FailoverKafkaConsumer {
     this.#refuseWhenClosed();
     const client = createFailoverConsumer({
       id: this.#nextId(`consumer-${config.groupId}`),

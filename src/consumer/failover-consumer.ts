@@ -175,6 +175,7 @@ class Membership {
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
     const session = core.turn === undefined ? core.parts.active.session() : undefined;
     if (session === undefined) return;
+    this.enter();
     try {
       await core.innerOf(session).subscribe(await core.resolve(session));
     } catch (error) {

@@ -125,9 +125,10 @@ export class Coordinator implements ActiveCluster {
   }
 
   planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
-    const signal = this.#session?.signal;
-    if (this.#state.kind !== 'steady' || signal === undefined) return Promise.resolve(undefined);
-    return this.#parts.operations.planAtStart(this.#state.active, need, signal);
+    // Also while a switch is in `prepare` or `open`: its participants work with a session then.
+    const session = this.#session;
+    if (session === undefined) return Promise.resolve(undefined);
+    return this.#parts.operations.planAtStart(session.alias, need, session.signal);
   }
 
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
