@@ -1,4 +1,5 @@
 import type { KafkaConfig } from 'kafkajs';
+import { LRUCache } from 'lru-cache';
 import { FailoverClosedError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { ClusterOptions } from '../options.js';
@@ -17,6 +18,9 @@ import type { KafkaJsBroker } from './kafkajs-cluster.js';
 const TOPIC_RESOURCE = 2;
 
 const DEFAULT_FETCH_BYTES = 1_048_576;
+
+/** Topics whose cleanup policy is remembered; MirrorMaker's own are three for each direction. */
+const COMPACTED_TOPICS = 100;
 
 /** @internal What {@link openAccess} needs. */
 export interface AccessOptions {
@@ -46,7 +50,8 @@ class KafkaAccess implements ClusterAccess {
   readonly #world: World;
   readonly #config: KafkaConfig;
   readonly #closed = new AbortController();
-  readonly #compacted = new Map<string, boolean>();
+  /** Whether a topic is compacted, of the topics that were read last. */
+  readonly #compacted = new LRUCache<string, boolean>({ max: COMPACTED_TOPICS });
   #link: Promise<KafkaLink> | undefined;
 
   constructor(options: AccessOptions) {
