@@ -325,6 +325,20 @@ describe('the store', () => {
     expect(store.around(topic, 0, 25n)).toMatchObject({ replay: undefined });
   });
 
+  it.each([
+    ['not as far on the source as before', sync(33n, 70n)],
+    ['fewer records on the target than before', sync(50n, 45n)],
+  ])('takes a replay for unfinished while it brought %s', (_, later) => {
+    const store = new OffsetSyncStore();
+    store.finishReading();
+    for (let offset = 0n; offset <= 30n; offset += 1n) store.put(topic, 0, sync(offset, offset));
+    store.put(topic, 0, sync(20n, 35n));
+    store.put(topic, 0, later);
+    expect(store.around(topic, 0, 25n)).toMatchObject({ replay: { beginsAt: 35n } });
+    store.put(topic, 0, sync(60n, 80n));
+    expect(store.around(topic, 0, 25n)).toMatchObject({ replay: undefined });
+  });
+
   it('sees a replay also where it begins with the very record of the newest sync', () => {
     const store = new OffsetSyncStore();
     store.finishReading();

@@ -91,6 +91,10 @@ describe('a pattern', () => {
     expect(resolveTopics([/./], cluster('B', ...topics))).toEqual([]);
   });
 
+  it('does not find a topic that would have to be refused by its name', () => {
+    expect(resolveTopics([/orders/], cluster('A', 'A.orders'))).toEqual([]);
+  });
+
   it('does not take the name of a cluster nobody configured for a mirror', () => {
     const [found] = resolveTopics([/orders/], cluster('B', 'C.orders'));
     expect(found).toEqual({ topic: 'C.orders', logs: [{ name: 'C.orders', origin: 'B' }] });
