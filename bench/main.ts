@@ -51,7 +51,8 @@ async function run({ clusters: { A, B } }: Stack): Promise<{
   plannedIdle: Awaited<ReturnType<typeof measurePlanned>>;
   perSecond: Record<string, number>;
 }> {
-  const translate = measureTranslate(globalThis.gc as (() => void) | undefined);
+  const { gc } = globalThis;
+  const translate = measureTranslate(gc === undefined ? undefined : () => void gc());
   const common = { clientId: 'bench', logLevel: logLevel.NOTHING, retry: { retries: 5 } };
   const bare = new Kafka({ ...common, brokers: A.brokers });
   const wrapped = new FailoverKafka({

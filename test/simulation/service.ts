@@ -33,8 +33,7 @@ type Fact = HistoryEvent extends infer Event
 
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { memory, scenario, number } = parts;
-  const note = (fact: Fact): void =>
-    parts.record({ ...fact, atMs: memory.clock.nowMs() } as HistoryEvent);
+  const note = (fact: Fact): void => parts.record({ ...fact, atMs: memory.clock.nowMs() });
   const kafka = new FailoverKafka({
     clientId: `service-${number}`,
     logLevel: 0,
@@ -92,7 +91,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
             kind: 'send-failed',
             process: number,
             id,
-            code: String(error.code ?? error.name),
+            code: error.code ?? error.name,
           });
         },
       );
@@ -194,11 +193,11 @@ async function run(
     // What the guide recommends: the payload says where the offset belongs. A refusal is what a switch brings.
     await consumer
       .commitOffsets([{ topic, partition, offset: next, physicalTopic, switchEpoch } as never])
-      .catch((error: { code?: string }) =>
+      .catch((error: { code?: string; message: string }) =>
         note({
           kind: 'fact',
           process: parts.number,
-          what: `commit refused: ${String(error.code ?? error)}`,
+          what: `commit refused: ${error.code ?? error.message}`,
         }),
       );
   };
