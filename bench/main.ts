@@ -52,7 +52,7 @@ async function run({ clusters: { A, B } }: Stack): Promise<{
   perSecond: Record<string, number>;
 }> {
   const { gc } = globalThis;
-  const translate = measureTranslate(gc === undefined ? undefined : () => void gc());
+  const translate = measureTranslate(gc === undefined ? undefined : () => gc());
   const common = { clientId: 'bench', logLevel: logLevel.NOTHING, retry: { retries: 5 } };
   const bare = new Kafka({ ...common, brokers: A.brokers });
   const wrapped = new FailoverKafka({
