@@ -189,7 +189,7 @@ export class Dispatcher {
     const isAutoCommit = this.#parts.run.autoCommit ?? true;
     const positions: SourcePosition[] = [];
     for (const { physicalTopic, partition, progress } of this.#all()) {
-      const offset = isAutoCommit ? progress.handled() : progress.committed;
+      const offset = isAutoCommit ? progress.position() : progress.committed;
       if (offset !== undefined) positions.push({ physicalTopic, partition, offset });
     }
     return positions;

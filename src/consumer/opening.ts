@@ -166,10 +166,16 @@ function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer
 
 /** Seeks that user code made between the call of `run()` and now. */
 function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
-  const seeks = core.seeks.splice(0);
-  for (const entry of seeks) {
-    for (const topic of inner.place(entry) ?? [entry.topic]) {
-      inner.seek({ topic, partition: entry.partition, offset: entry.offset });
+  const { events, id } = core.parts;
+  for (const entry of core.seeks.splice(0)) {
+    try {
+      for (const topic of inner.place(entry) ?? [entry.topic]) {
+        inner.seek({ topic, partition: entry.partition, offset: entry.offset });
+      }
+    } catch (error) {
+      // Nobody is there to catch it any more, and the consumer must not fail for it.
+      const refused = error instanceof Error ? error : new Error(String(error));
+      events.emit('consumer.offset-refused', { participant: id, error: refused });
     }
   }
 }

@@ -99,6 +99,16 @@ export class PartitionProgress {
     return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
   }
 
+  /**
+   * As {@link handled}, and what kafkajs committed beyond it by itself: records that no handler sees (aborted
+   * transactions, control records, compacted ones).
+   */
+  position(): bigint | undefined {
+    const handled = this.handled();
+    if (handled === undefined || this.sought !== undefined) return handled ?? this.committed;
+    return this.committed !== undefined && this.committed > handled ? this.committed : handled;
+  }
+
   /** What was delivered in this epoch since the partition was assigned; undefined where nothing was. */
   delivered(): Window | undefined {
     if (this.first === undefined || this.ceiling === undefined) return this.#folded;
@@ -110,6 +120,8 @@ export class PartitionProgress {
   seek(offset: bigint): void {
     this.#fold();
     this.sought = offset < 0n ? 'unknown' : offset;
+    // What was committed before is not the group's position any more.
+    this.committed = undefined;
   }
 
   /** The member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */

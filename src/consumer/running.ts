@@ -159,8 +159,9 @@ export class ConsumerRunning implements CoreListener {
    */
   onDied(inner: InnerConsumer, error: Error): boolean {
     const opening = this.#opening;
-    // The opening hears of it by itself, and tries again.
+    // The opening hears of it by itself, and tries again; a switch begins anew anyway.
     if (opening !== undefined && opening.kind !== 'run') return true;
+    if (this.#core.turn !== undefined) return true;
     const { about } = judge(error);
     const isClusters = about === 'cluster' || about === 'coordinator';
     void this.#afterDeath(inner, error, isClusters);

@@ -84,6 +84,8 @@ export class ConsumerSwitching implements Participant {
     try {
       await opening;
     } catch (error) {
+      // The user stopped it meanwhile: there is nothing to open.
+      if (core.intent === undefined) return;
       if (isFailoverError(error) && error.code === 'ERR_FAILOVER_POSITION_UNAVAILABLE') {
         core.emit(CONSUMER_EVENTS.CRASH, { error, groupId: core.groupId, restart: false });
       }

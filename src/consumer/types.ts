@@ -58,7 +58,8 @@ export interface FailoverConsumerRunConfig extends Omit<
  * Differences from kafkajs, all of them: payloads have three more fields ({@link PhysicalSource}); pauses survive a
  * switch and kafkajs's own restarts (not `stop()`); `commitOffsets` rejects where kafkajs would drop a commit silently;
  * `commitOffsets` and `seek` refuse offsets of an older epoch; a consumer that crashes because its cluster fails is
- * started again; topics that appear later are found by a RegExp; after `stop()` resolved no handler is called.
+ * started again; a RegExp is tested against original names, finds topics that appear later, and no internal ones; after
+ * `stop()` resolved no handler is called.
  *
  * @public
  */

@@ -1,3 +1,4 @@
+import type { Consumer } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import { FencedError } from '../../src/errors.js';
@@ -27,6 +28,17 @@ describe('a failover consumer with no switch', () => {
       CONSUMER_EVENTS.CONNECT,
       CONSUMER_EVENTS.GROUP_JOIN,
     ]);
+  });
+
+  it('is a kafkajs Consumer for whoever expects one', () => {
+    const { consumer } = harness();
+    const expected: Consumer = consumer;
+    const { connect, run, on } = expected;
+    // As with kafkajs, methods need no `this`.
+    expect([connect, run, on].map((method) => typeof method)).toEqual(Array(3).fill('function'));
+    expect(Object.keys(consumer).toSorted()).toEqual(
+      Object.keys(new kafka.Kafka({ brokers: [] }).consumer({ groupId: 'g' })).toSorted(),
+    );
   });
 
   it('gives kafkajs a fresh run config, because instrumentation writes into it', async () => {
@@ -115,6 +127,19 @@ describe('a failover consumer with no switch', () => {
     h.consumer.seek({ topic: 'orders', partition: 0, offset: '42' });
     await running;
     expect(h.a.inner.seeks).toEqual([{ topic: 'orders', partition: 0, offset: '42' }]);
+  });
+
+  it('reports a remembered seek that is refused, and runs', async () => {
+    const h = harness();
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 500);
+    await h.consumer.stop();
+    await h.switchTo('B');
+    const running = h.consumer.run({ eachMessage: async () => {} });
+    h.consumer.seek({ topic: 'orders', partition: 0, offset: '1', switchEpoch: 1 });
+    await running;
+    expect(h.client.status().state).toBe('running');
+    expect(h.facts.map(({ name }) => name)).toEqual(['consumer.offset-refused']);
   });
 
   it('asks the user before kafkajs restarts, and does not where the user says no', async () => {

@@ -67,6 +67,22 @@ describe('the progress of a partition', () => {
     expect(one.handled()).toBeUndefined();
   });
 
+  it('goes beyond what was handled where kafkajs committed records that no handler sees', () => {
+    const one = progress();
+    one.committed = 4n;
+    expect(one.position()).toBe(4n);
+    one.delivers('5', '5');
+    one.outcome = undefined;
+    one.committed = 9n;
+    expect(one.handled()).toBe(6n);
+    expect(one.position()).toBe(9n);
+    // But not where user code moved back meanwhile.
+    one.seek(2n);
+    expect(one.position()).toBe(2n);
+    one.seek(-2n);
+    expect(one.position()).toBeUndefined();
+  });
+
   it('goes on where another inner consumer of the same epoch ended', () => {
     const before = progress();
     before.delivers('5', '7');

@@ -260,6 +260,33 @@ describe('resuming on the other cluster', () => {
     expect(h.client.participant.need()).toBeUndefined();
   });
 
+  it('does not fail a switch where stop was called while it began on the new cluster', async () => {
+    const h = harness();
+    h.b.joinsByItself = false;
+    await start(h);
+    const s = steps(h, 'B');
+    s.hold();
+    s.fence();
+    const attaching = s.attach();
+    await settle();
+    await h.consumer.stop();
+    await attaching;
+    expect(h.client.status().state).toBe('idle');
+  });
+
+  it("begins on the new cluster also where a handler's error killed it in the middle of the switch", async () => {
+    const h = harness();
+    await start(h);
+    const s = steps(h, 'B', true);
+    s.hold();
+    h.a.inner.crash(new TypeError('a bug'), false);
+    await s.drain();
+    s.fence();
+    await s.detach();
+    await s.attach();
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
+  });
+
   it('goes back to its own positions where a planned switch is rolled back', async () => {
     const h = harness();
     await start(h);
