@@ -21,6 +21,11 @@ export interface MemoryClusterOptions {
   readonly initialRebalanceDelayMs?: number;
   /** Kafka's `group.min.session.timeout.ms`, in milliseconds. Default 6000, as in Kafka. */
   readonly minSessionTimeoutMs?: number;
+  /**
+   * Milliseconds after a restart in which the coordinator reads its log, and says of every group that it is not its
+   * coordinator. Default 100.
+   */
+  readonly coordinatorLoadMs?: number;
   /** Milliseconds that bytes travel in one direction. Default 0.5. */
   readonly latencyMs?: number;
 }

@@ -57,7 +57,13 @@ export async function newTopic(
   const topic = uniqueName(env, prefix);
   const admin = env.kafka(cluster).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }] });
+  // A broker that has just come back does not know at once what its controller has made.
+  await eventually(env, `topic ${topic}`, () =>
+    admin.createTopics({ topics: [{ topic, numPartitions: partitions }] }).then(
+      () => true,
+      () => false,
+    ),
+  );
   await admin.disconnect();
   return topic;
 }

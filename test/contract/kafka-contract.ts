@@ -8,12 +8,15 @@ import { recordContract } from './records.js';
 import { topicContract } from './topics.js';
 import { transactionContract } from './transactions.js';
 
+/** Generous: the machine may be busy with something else. */
+const TEST_LIMIT_MS = 300_000;
+
 /**
  * What simulations take for granted about Kafka, kafkajs and MirrorMaker. It runs against memory clusters and against real
  * ones: where they differ, the memory clusters are wrong.
  */
 export function kafkaContract(name: string, start: () => Promise<ContractEnv>): void {
-  describe(name, () => {
+  describe(name, { timeout: TEST_LIMIT_MS }, () => {
     let started: ContractEnv | undefined;
     const env = (): ContractEnv => {
       if (started === undefined) throw new Error(`${name} did not start`);

@@ -16,6 +16,10 @@ export function transactionContract(env: () => ContractEnv): void {
       const aborted = await producer.transaction();
       await aborted.send({ topic, messages: [{ value: 'aborted' }] });
       await aborted.abort();
+      // The end is acknowledged before its marker is written.
+      await eventually(env(), 'the marker', async () => {
+        return (await env().access('A').ranges(topic))?.get(0)?.high === 4n;
+      });
       await producer.disconnect();
       const plain = env().kafka('A').producer();
       await plain.connect();
@@ -63,8 +67,9 @@ export function transactionContract(env: () => ContractEnv): void {
       await transaction.commit();
       await eventually(env(), 'both', () => reader.messages.length === 2);
       expect(reader.values()).toEqual(['open', 'behind']);
-      // Beyond the marker.
-      expect((await env().access('A').ranges(topic))?.get(0)?.high).toBe(3n);
+      await eventually(env(), 'the end beyond the marker', async () => {
+        return (await env().access('A').ranges(topic))?.get(0)?.high === 3n;
+      });
       await reader.consumer.disconnect();
       await producer.disconnect();
     }));

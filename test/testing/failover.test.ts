@@ -3,7 +3,7 @@ import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import { createMemoryWorld } from '../../src/testing/index.js';
 
-describe('a service on FailoverKafka, in a memory world', () => {
+describe('a service on FailoverKafka, in a memory world', { timeout: 60_000 }, () => {
   it.each([
     { planned: true, what: 'is moved on purpose' },
     { planned: false, what: 'has its cluster killed' },

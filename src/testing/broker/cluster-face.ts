@@ -16,6 +16,18 @@ import type { ClusterState, Interceptor, ObservedRequest } from './faults.js';
 import type { MemoryLog } from './memory-log.js';
 import { isInternalName } from './topic-api.js';
 
+/** What only a group's coordinator answers. */
+const GROUP_REQUESTS: ReadonlySet<ApiName> = new Set<ApiName>([
+  'JoinGroup',
+  'SyncGroup',
+  'Heartbeat',
+  'LeaveGroup',
+  'OffsetCommit',
+  'OffsetFetch',
+  'DescribeGroups',
+  'DeleteGroups',
+]);
+
 /**
  * What a test sees of a cluster.
  *
@@ -61,6 +73,17 @@ export class ClusterFace implements MemoryCluster {
     if (!wasDown) return;
     for (const group of this.#parts.groups.all()) group.restored();
     this.#parts.transactions.restored();
+    this.#loadCoordinator();
+  }
+
+  #loadCoordinator(): void {
+    const { clock, coordinatorLoadMs } = this.#parts;
+    const remove = this.intercept(({ apiName }) =>
+      GROUP_REQUESTS.has(apiName)
+        ? { kind: 'refuse', errorCode: errorCodes.NOT_COORDINATOR_FOR_GROUP }
+        : undefined,
+    );
+    clock.after(coordinatorLoadMs, remove);
   }
 
   freeze(): void {

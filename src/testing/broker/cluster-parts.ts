@@ -24,10 +24,12 @@ export interface ClusterParts {
   readonly topics: TopicStore;
   readonly groups: GroupStore;
   readonly transactions: Transactions;
+  readonly coordinatorLoadMs: number;
 }
 
 const NODE_ID = 1;
 const DEFAULT_LATENCY_MS = 0.5;
+const DEFAULT_COORDINATOR_LOAD_MS = 100;
 
 const GROUP_LIMITS = {
   minSessionTimeoutMs: 6000,
@@ -88,8 +90,18 @@ export function buildCluster(
   };
   const link = new Link(clock, options.latencyMs ?? DEFAULT_LATENCY_MS);
   const broker = new MemoryBroker({ clock, mailroom, link, timers, handlers });
-  const { clusterId } = identity;
-  return { alias, clusterId, addresses, clock, random, broker, topics, groups, transactions };
+  return {
+    alias,
+    clusterId: identity.clusterId,
+    addresses,
+    clock,
+    random,
+    broker,
+    topics,
+    groups,
+    transactions,
+    coordinatorLoadMs: options.coordinatorLoadMs ?? DEFAULT_COORDINATOR_LOAD_MS,
+  };
 }
 
 /** 128 bits in the shape of the ids that Kafka gives to members. */

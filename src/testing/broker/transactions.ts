@@ -9,10 +9,15 @@ interface Transaction {
   epoch: number;
   timeoutMs: number;
   isOngoing: boolean;
+  /** Writes the markers of the transaction that ended last, if they are not written yet. */
+  complete: () => void;
   readonly partitions: Map<string, { topic: string; partition: number }>;
   readonly groups: Set<string>;
   cancelTimeout: CancelTimer;
 }
+
+/** How long the markers take after the end of a transaction was acknowledged. */
+const MARKERS_AFTER_MS = 2;
 
 /** @internal What every transactional request says about its producer. */
 export interface ProducerClaim {
@@ -33,7 +38,8 @@ export interface TransactionSurroundings {
 /**
  * Gives out producer ids and keeps transactions: one coordinator for the whole cluster.
  *
- * Markers are written when the transaction ends, not a moment later as in Kafka: CONCURRENT_TRANSACTIONS does not occur.
+ * As in Kafka, the end of a transaction is acknowledged a moment before its markers are written. Unlike there, its producer
+ * never finds them missing: CONCURRENT_TRANSACTIONS does not occur.
  *
  * @internal
  */
@@ -54,6 +60,7 @@ export class Transactions {
     const known = transactionalId ? this.#byId.get(transactionalId) : undefined;
     if (known !== undefined) {
       this.#end(known, 'abort');
+      known.complete();
       known.epoch += 1;
       known.timeoutMs = timeoutMs;
       return { producerId: known.producerId, producerEpoch: known.epoch };
@@ -66,6 +73,7 @@ export class Transactions {
         epoch: 0,
         timeoutMs,
         isOngoing: false,
+        complete: () => {},
         partitions: new Map(),
         groups: new Set(),
         cancelTimeout: () => {},
@@ -115,6 +123,7 @@ export class Transactions {
   /** After the broker's process came back: its timers went with it. */
   restored(): void {
     for (const transaction of this.#byId.values()) {
+      transaction.complete();
       if (transaction.isOngoing) this.#startTimeout(transaction);
     }
   }
@@ -124,6 +133,7 @@ export class Transactions {
     if (transaction?.producerId !== Number(claim.producerId)) {
       return { errorCode: errorCodes.INVALID_PRODUCER_ID_MAPPING };
     }
+    transaction.complete();
     return claim.producerEpoch === transaction.epoch
       ? { transaction, errorCode: errorCodes.NONE }
       : { errorCode: errorCodes.INVALID_PRODUCER_EPOCH };
@@ -146,14 +156,19 @@ export class Transactions {
     if (!transaction.isOngoing) return;
     transaction.isOngoing = false;
     transaction.cancelTimeout();
-    const { topics, wallMs, endInGroup } = this.#surroundings;
-    for (const { topic, partition } of transaction.partitions.values()) {
-      topics.partition(topic, partition)?.log.endTransaction(transaction.producerId, how, wallMs());
-    }
-    for (const groupId of transaction.groups) {
-      endInGroup(groupId, String(transaction.producerId), how);
-    }
+    const { topics, wallMs, endInGroup, timers } = this.#surroundings;
+    const partitions = [...transaction.partitions.values()];
+    const groups = [...transaction.groups];
     transaction.partitions.clear();
     transaction.groups.clear();
+    transaction.complete = () => {
+      transaction.complete = () => {};
+      for (const { topic, partition } of partitions) {
+        const log = topics.partition(topic, partition)?.log;
+        log?.endTransaction(transaction.producerId, how, wallMs());
+      }
+      for (const groupId of groups) endInGroup(groupId, String(transaction.producerId), how);
+    };
+    timers.after(MARKERS_AFTER_MS, () => transaction.complete());
   }
 }
