@@ -20,7 +20,7 @@ export async function untilToldToStop({
   stop: () => Promise<void>;
 }): Promise<void> {
   const asked = new Promise<void>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve());
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => resolve());
   });
   try {
     await start();

@@ -98,9 +98,7 @@ async function onFreshClusters(
 function endedByPerson(): AbortSignal {
   const end = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () =>
-      end.abort(new StackError(`Ended by ${name}; nothing is left running.`)),
-    );
+    process.on(name, () => end.abort(new StackError(`Ended by ${name}; nothing is left running.`)));
   }
   return end.signal;
 }

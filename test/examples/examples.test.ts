@@ -20,8 +20,7 @@ describe('the examples on clusters in memory', { timeout: 60_000 }, () => {
     const service = example('minimal-service');
     await service.says(': hello');
     service.signal('SIGTERM');
-    expect(await service.ended).toBe(0);
-    expect(service.stderr()).toBe('');
+    expect(await service.ended, service.stderr()).toBe(0);
   });
 
   it('a planned switch moves a service and handles every record', async () => {
