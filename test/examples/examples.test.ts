@@ -6,7 +6,9 @@ import { startChild, type Child } from './child.js';
 const children: Child[] = [];
 
 function example(name: string): Child {
-  const child = startChild(['tsx', `examples/${name}.ts`], { A_BROKERS: undefined });
+  const child = startChild(['node', '--import', 'tsx', `examples/${name}.ts`], {
+    A_BROKERS: undefined,
+  });
   children.push(child);
   return child;
 }

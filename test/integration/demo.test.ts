@@ -7,8 +7,11 @@ const children: Child[] = [];
 
 /** What `npm run demo` runs after its build. */
 function demo(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
-  const program = ['--tsconfig', 'examples/tsconfig.run.json', 'examples/demo/main.ts'];
-  const child = startChild(['tsx', ...program, ...args], env);
+  const program = ['node', '--import', 'tsx', 'examples/demo/main.ts'] as const;
+  const child = startChild([...program, ...args], {
+    TSX_TSCONFIG_PATH: 'examples/tsconfig.run.json',
+    ...env,
+  });
   children.push(child);
   return child;
 }

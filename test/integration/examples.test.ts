@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 function example(name: string): Child {
-  const child = startChild(['tsx', `examples/${name}.ts`], {
+  const child = startChild(['node', '--import', 'tsx', `examples/${name}.ts`], {
     A_BROKERS: stack.clusters.A.brokers.join(','),
     B_BROKERS: stack.clusters.B.brokers.join(','),
   });
