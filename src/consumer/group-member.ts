@@ -37,9 +37,18 @@ export class GroupMember {
     return this.assignment[topic]?.includes(partition) === true;
   }
 
-  /** Leaves at once, so that the others need not wait for its session to expire. Never rejects: it expires otherwise. */
+  /**
+   * Leaves at once, so that the others need not wait for its session to expire. Never rejects: where the cluster does
+   * not answer it stays a member, and its `id` stays known.
+   */
   async leave(): Promise<void> {
-    if (this.id === undefined) return;
-    await this.#access.leaveGroup(this.#groupId, this.id).catch(() => {});
+    const { id } = this;
+    if (id === undefined) return;
+    try {
+      await this.#access.leaveGroup(this.#groupId, id);
+    } catch {
+      return;
+    }
+    if (this.id === id) this.id = undefined;
   }
 }

@@ -248,6 +248,11 @@ export class InnerConsumer {
     }
   }
 
+  /** Takes this member out of its group, also after the fence: see {@link GroupMember.leave}. */
+  leave(): Promise<void> {
+    return this.#member.leave();
+  }
+
   /**
    * Stops as kafkajs does: running handlers end and count. Afterwards no handler is called any more, also where kafkajs
    * was joining and joins after all.

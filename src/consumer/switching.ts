@@ -58,7 +58,12 @@ export class ConsumerSwitching implements Participant {
   }
 
   async detach(): Promise<void> {
-    await this.#core.inner?.idle();
+    const { inner } = this.#core;
+    if (inner === undefined) return;
+    await inner.idle();
+    // A source that is given up may be alive all the same. Dead members would hold up its group until they expire: the
+    // processes that are still there, and this one when it comes back. Nobody waits for the answer.
+    if (inner.isRetired && inner.memberId !== undefined) this.#core.ghosts.farewell(inner);
   }
 
   need(): GroupNeed | undefined {

@@ -254,6 +254,8 @@ export class FakeCluster {
   assignment: Record<string, number[]> = {};
   subscribeError: Error | undefined;
   topicsError: Error | undefined;
+  leaveError: Error | undefined;
+  onLeave: () => void = () => {};
   topicsDelay: Controlled<void> | undefined;
   commitDelay: Controlled<void> | undefined;
 
@@ -311,7 +313,9 @@ export class FakeCluster {
       return 'stored';
     },
     leaveGroup: async (_groupId, memberId) => {
+      if (this.leaveError !== undefined) throw this.leaveError;
       this.left.push(memberId);
+      this.onLeave();
     },
     fetch: () => Promise.reject(new Error('not in these tests')),
     close: async () => {},

@@ -338,6 +338,39 @@ describe('what a switch leaves behind', () => {
     expect(h.a.left).toEqual(['member-0']);
   });
 
+  it('leaves the group of a cluster that is given up, once its handlers have ended', async () => {
+    const h = harness();
+    const handling = controlled();
+    await start(h, { eachMessage: () => handling.promise });
+    void h.a.inner.deliver('orders', 0, 1);
+    const s = steps(h, 'B');
+    s.hold();
+    s.fence();
+    const detaching = s.detach();
+    await settle();
+    expect(h.a.left).toEqual([]);
+    handling.resolve();
+    await detaching;
+    await settle();
+    expect(h.a.left).toEqual(['member-0']);
+  });
+
+  it('removes its own dead members when it comes back, before it commits for the group', async () => {
+    const h = harness();
+    await start(h);
+    h.a.leaveError = new Error('down');
+    await h.switchTo('B');
+    expect(h.a.left).toEqual([]);
+    h.a.leaveError = undefined;
+    h.a.hasMembers = true;
+    h.a.onLeave = () => {
+      h.a.hasMembers = false;
+    };
+    await h.switchTo('A', { plan: planFor('A', [['orders', 0, 7n]]) });
+    expect(h.a.left).toEqual(['member-0']);
+    expect(h.a.idleCommits).toMatchObject([{ topic: 'orders', partition: 0, offset: 7n }]);
+  });
+
   it('commits nothing for a record whose handler failed, and nothing twice', async () => {
     const h = harness();
     await start(h, {
