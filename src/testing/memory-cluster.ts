@@ -22,8 +22,8 @@ export interface MemoryClusterOptions {
   /** Kafka's `group.min.session.timeout.ms`, in milliseconds. Default 6000, as in Kafka. */
   readonly minSessionTimeoutMs?: number;
   /**
-   * Milliseconds after a restart in which the coordinator reads its log, and says of every group that it is not its
-   * coordinator. Default 100.
+   * Milliseconds after a restart in which the coordinator reads its log, and answers requests of groups with
+   * NOT_COORDINATOR_FOR_GROUP at first, and with GROUP_LOAD_IN_PROGRESS then. Default 100.
    */
   readonly coordinatorLoadMs?: number;
   /** Milliseconds that bytes travel in one direction. Default 0.5. */

@@ -78,11 +78,14 @@ export class ClusterFace implements MemoryCluster {
 
   #loadCoordinator(): void {
     const { clock, coordinatorLoadMs } = this.#parts;
-    const remove = this.intercept(({ apiName }) =>
-      GROUP_REQUESTS.has(apiName)
-        ? { kind: 'refuse', errorCode: errorCodes.NOT_COORDINATOR_FOR_GROUP }
-        : undefined,
-    );
+    const halfwayAtMs = clock.nowMs() + coordinatorLoadMs / 2;
+    const remove = this.intercept(({ apiName, atMs }) => {
+      if (!GROUP_REQUESTS.has(apiName)) return undefined;
+      const isLoading = atMs >= halfwayAtMs;
+      const { GROUP_LOAD_IN_PROGRESS, NOT_COORDINATOR_FOR_GROUP } = errorCodes;
+      const errorCode = isLoading ? GROUP_LOAD_IN_PROGRESS : NOT_COORDINATOR_FOR_GROUP;
+      return { kind: 'refuse', errorCode };
+    });
     clock.after(coordinatorLoadMs, remove);
   }
 
