@@ -4,14 +4,7 @@ import type { OffsetSync } from './records.js';
 /** @internal Slots per partition, as in MirrorMaker: one for each power of two of a 64-bit offset. */
 export const SLOT_COUNT = 64;
 
-/** One kept sync and the last of the slots that hold it. Equal slots are neighbours, so this describes them all. */
-interface Kept {
-  readonly upstream: CompactOffset;
-  readonly downstream: CompactOffset;
-  readonly lastSlot: number;
-}
-
-/** Numbers of {@link Kept}, in one flat array. */
+/** Numbers that describe one kept sync: its upstream offset, its downstream offset, the last of the slots that hold it. */
 const STRIDE = 3;
 
 /**
@@ -49,7 +42,7 @@ export class SyncHistory {
 
   /** The sync of each slot, by its index in {@link syncs}. */
   get slots(): readonly number[] {
-    return [...slotsOf(this.#keptList())];
+    return [...slotsOf(this.#kept, 0)];
   }
 
   copy(): SyncHistory {
@@ -60,24 +53,21 @@ export class SyncHistory {
   }
 
   /** Adds a sync that is not older than the newest one, and restores the invariants. */
-  push(sync: OffsetSync): void {
-    const old = this.#keptList();
-    const candidates: readonly Kept[] = [
-      {
-        upstream: compact(sync.upstreamOffset),
-        downstream: compact(sync.downstreamOffset),
-        lastSlot: 0,
-      },
-      ...old,
-    ];
-    const slots = arrange(candidates, slotsOf(old));
+  push({ upstreamOffset, downstreamOffset }: OffsetSync): void {
+    const old = this.#kept;
+    // Candidate 0 is the new sync, the others are the kept ones.
+    const upstream = [compact(upstreamOffset)];
+    for (let start = 0; start < old.length; start += STRIDE) upstream.push(at(old, start));
+    const slots = arrange(upstream, slotsOf(old, 1));
     const kept: CompactOffset[] = [];
     for (let slot = 0; slot < SLOT_COUNT; slot += 1) {
-      const index = slots[slot];
-      if (index === slots[slot + 1] || index === undefined) continue;
-      const candidate = candidates[index];
-      if (candidate !== undefined) kept.push(candidate.upstream, candidate.downstream, slot);
+      const index = slots[slot] ?? 0;
+      if (index === slots[slot + 1]) continue;
+      const downstream =
+        index === 0 ? compact(downstreamOffset) : at(old, (index - 1) * STRIDE + 1);
+      kept.push(at(upstream, index), downstream, slot);
     }
+    // The copy is exactly as long as needed.
     this.#kept = kept.slice();
   }
 
@@ -106,18 +96,6 @@ export class SyncHistory {
       downstreamOffset: expand(at(this.#kept, start + 1)),
     };
   }
-
-  #keptList(): readonly Kept[] {
-    const list: Kept[] = [];
-    for (let start = 0; start < this.#kept.length; start += STRIDE) {
-      list.push({
-        upstream: at(this.#kept, start),
-        downstream: at(this.#kept, start + 1),
-        lastSlot: Number(at(this.#kept, start + 2)),
-      });
-    }
-    return list;
-  }
 }
 
 function at(kept: readonly CompactOffset[], index: number): CompactOffset {
@@ -126,14 +104,16 @@ function at(kept: readonly CompactOffset[], index: number): CompactOffset {
   return value;
 }
 
-/** Which of the kept syncs each slot holds. */
-function slotsOf(kept: readonly Kept[]): Uint8Array {
+/** Which of the kept syncs each slot holds; they are counted from `first`. */
+function slotsOf(kept: readonly CompactOffset[], first: number): Uint8Array {
   const slots = new Uint8Array(SLOT_COUNT);
-  let start = 0;
-  kept.forEach(({ lastSlot }, index) => {
-    slots.fill(index, start, lastSlot + 1);
-    start = lastSlot + 1;
-  });
+  let slot = 0;
+  let index = first;
+  for (let start = 0; start < kept.length; start += STRIDE) {
+    const lastSlot = at(kept, start + 2);
+    for (; slot <= lastSlot; slot += 1) slots[slot] = index;
+    index += 1;
+  }
   return slots;
 }
 
@@ -141,57 +121,74 @@ function slotsOf(kept: readonly Kept[]): Uint8Array {
  * Puts candidate 0 (the new sync) into slot 0 and repairs the slots behind it, from the newest to the oldest: where a
  * slot breaks invariant B it is filled with the best older sync that fits, and with the one before it where none does.
  *
- * `before` holds indexes of the syncs that were kept; the candidates are the same ones, each one place further.
+ * @param upstream - the upstream offset of each candidate.
+ * @param old - the candidate that each slot held before.
+ * @returns the candidate that each slot holds now.
  */
-function arrange(candidates: readonly Kept[], before: Uint8Array): Uint8Array {
-  const old = before.map((index) => index + 1);
+function arrange(upstream: readonly CompactOffset[], old: Uint8Array): Uint8Array {
   const slots = old.slice();
-  const syncIn = (array: Uint8Array, slot: number): Kept => {
-    const sync = candidates[array[slot] ?? 0];
-    if (sync === undefined) throw new RangeError(`slot ${slot} holds no sync`);
-    return sync;
-  };
   slots[0] = 0;
   let filler = 0;
   let reading = 0;
   for (let slot = 1; slot < SLOT_COUNT; slot += 1) {
-    const previous = syncIn(slots, slot - 1);
+    const previous = slots[slot - 1] ?? 0;
     for (;;) {
-      const sync = syncIn(old, reading);
-      const isSpread = isFarEnough(previous, sync, slot - 1);
+      const candidate = old[reading] ?? 0;
+      const isSpread = isFarEnough(upstream, previous, candidate, slot - 1);
       const fits =
         isSpread &&
-        isRecentEnough(previous, sync, slot - 1, slot) &&
-        (slot === SLOT_COUNT - 1 || isFarEnough(sync, syncIn(slots, slot + 1), slot));
-      if (fits) filler = old[reading] ?? filler;
-      const isSpent = !isSpread || old[reading] === old[reading + 1];
+        isRecentEnough(upstream, previous, candidate, slot - 1, slot) &&
+        (slot === SLOT_COUNT - 1 || isFarEnough(upstream, candidate, slots[slot + 1] ?? 0, slot));
+      if (fits) filler = candidate;
+      const isSpent = !isSpread || candidate === old[reading + 1];
       if (fits || isSpent) reading += 1;
       if (!isSpent || reading >= slot) break;
     }
     // From here on nothing has changed, so nothing is broken.
-    if (isRecentEnough(previous, syncIn(slots, slot), slot - 1, slot)) break;
+    if (isRecentEnough(upstream, previous, slots[slot] ?? 0, slot - 1, slot)) break;
     slots[slot] = filler;
   }
   return slots;
 }
 
-/** Invariant B for slots i < j. What overflows 64 bits in Java counts as satisfied there; here the sum is simply right. */
-function isRecentEnough(newer: Kept, older: Kept, i: number, j: number): boolean {
+/** 2 to the power of each slot. */
+const POWERS: readonly number[] = Array.from({ length: SLOT_COUNT }, (_, slot) => 2 ** slot);
+
+/**
+ * Invariant B for slots i < j and the candidates in them. What overflows 64 bits in Java counts as satisfied there; here
+ * the sum is simply right.
+ */
+function isRecentEnough(
+  upstream: readonly CompactOffset[],
+  newer: number,
+  older: number,
+  i: number,
+  j: number,
+): boolean {
   if (newer === older) return true;
-  if (typeof newer.upstream === 'number' && typeof older.upstream === 'number') {
+  const a = at(upstream, newer);
+  const b = at(upstream, older);
+  if (typeof a === 'number' && typeof b === 'number') {
     // Exact although 2 ** 63 - 1 is no number: from 2 ** 54 on the limit exceeds every difference of two safe integers.
-    return newer.upstream - older.upstream <= 2 ** j - 2 ** i;
+    return a - b <= (POWERS[j] ?? 0) - (POWERS[i] ?? 0);
   }
-  const limit = (1n << BigInt(j)) - (1n << BigInt(i));
-  return expand(newer.upstream) - expand(older.upstream) <= limit;
+  return expand(a) - expand(b) <= (1n << BigInt(j)) - (1n << BigInt(i));
 }
 
-/** Invariant C for slot i and any later one. What overflows in Java counts as not satisfied there; here too, by value. */
-function isFarEnough(newer: Kept, older: Kept, i: number): boolean {
+/**
+ * Invariant C for slot i and any later one, and the candidates in them. What overflows in Java counts as not satisfied
+ * there; here too, by value.
+ */
+function isFarEnough(
+  upstream: readonly CompactOffset[],
+  newer: number,
+  older: number,
+  i: number,
+): boolean {
   if (newer === older) return true;
+  const a = at(upstream, newer);
+  const b = at(upstream, older);
   const exponent = Math.max(i - 2, 0);
-  if (typeof newer.upstream === 'number' && typeof older.upstream === 'number') {
-    return newer.upstream - older.upstream >= 2 ** exponent;
-  }
-  return expand(newer.upstream) - expand(older.upstream) >= 1n << BigInt(exponent);
+  if (typeof a === 'number' && typeof b === 'number') return a - b >= (POWERS[exponent] ?? 0);
+  return expand(a) - expand(b) >= 1n << BigInt(exponent);
 }
