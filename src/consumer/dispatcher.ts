@@ -69,7 +69,7 @@ export class Dispatcher {
     const call = (lane: Lane, { message, heartbeat }: EachMessagePayload): Promise<void> => {
       const { offset } = message;
       lane.beat = heartbeat;
-      lane.progress.delivers(offset, offset);
+      lane.progress.deliversOne(offset);
       const outcome = handler({
         topic: lane.topic,
         partition: lane.partition,
