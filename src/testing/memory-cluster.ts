@@ -26,6 +26,11 @@ export interface MemoryClusterOptions {
    * NOT_COORDINATOR_FOR_GROUP at first, and with GROUP_LOAD_IN_PROGRESS then. Default 100.
    */
   readonly coordinatorLoadMs?: number;
+  /**
+   * Milliseconds from the acknowledged end of a transaction to its markers. Until then its producer is answered with
+   * CONCURRENT_TRANSACTIONS. Default 0.5: sooner than the producer can ask.
+   */
+  readonly transactionMarkersMs?: number;
   /** Milliseconds that bytes travel in one direction. Default 0.5. */
   readonly latencyMs?: number;
 }

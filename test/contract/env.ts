@@ -157,3 +157,17 @@ export async function rejection(promise: Promise<unknown>): Promise<Error & { ty
   }
   throw new Error('resolved, where a rejection was expected');
 }
+
+/** Does something within a transaction, once the markers of the one before are written: kafkajs does not always wait for them. */
+export async function patiently<T>(env: ContractEnv, act: () => Promise<T>): Promise<T> {
+  const { value } = await eventually(env, 'the end of the transaction before', async () => {
+    try {
+      return { value: await act() };
+    } catch (error) {
+      const type: unknown = error instanceof Error ? Reflect.get(error, 'type') : undefined;
+      if (type === 'CONCURRENT_TRANSACTIONS') return undefined;
+      throw error;
+    }
+  });
+  return value;
+}

@@ -6,7 +6,15 @@ import {
   type CheckpointValue,
   type OffsetSync,
 } from '../../src/replication/records.js';
-import { type ContractEnv, eventually, newTopic, send, startReader, uniqueName } from './env.js';
+import {
+  type ContractEnv,
+  eventually,
+  newTopic,
+  patiently,
+  send,
+  startReader,
+  uniqueName,
+} from './env.js';
 
 type Fetched = Awaited<ReturnType<ReturnType<ContractEnv['access']>['fetch']>>['records'];
 
@@ -180,7 +188,7 @@ export function mirrorContract(env: () => ContractEnv): void {
       for (let round = 0; round < 3; round += 1) {
         const transaction = await producer.transaction();
         const messages = [0, 1, 2].map((each) => ({ value: `${round}-${each}` }));
-        await transaction.send({ topic, messages });
+        await patiently(env(), () => transaction.send({ topic, messages }));
         await (round === 1 ? transaction.abort() : transaction.commit());
       }
       await producer.disconnect();

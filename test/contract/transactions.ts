@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest';
-import { type ContractEnv, eventually, newTopic, rejection, startReader } from './env.js';
+import {
+  type ContractEnv,
+  eventually,
+  newTopic,
+  patiently,
+  rejection,
+  startReader,
+} from './env.js';
 
 export function transactionContract(env: () => ContractEnv): void {
   const transactional = (transactionalId: string) =>
@@ -14,7 +21,7 @@ export function transactionContract(env: () => ContractEnv): void {
       await committed.send({ topic, messages: [{ value: 'committed' }] });
       await committed.commit();
       const aborted = await producer.transaction();
-      await aborted.send({ topic, messages: [{ value: 'aborted' }] });
+      await patiently(env(), () => aborted.send({ topic, messages: [{ value: 'aborted' }] }));
       await aborted.abort();
       // The end is acknowledged before its marker is written.
       await eventually(env(), 'the marker', async () => {
@@ -86,10 +93,10 @@ export function transactionContract(env: () => ContractEnv): void {
         ['commit', [5n]],
       ] as const) {
         const transaction = await producer.transaction();
-        await transaction.sendOffsets({
-          consumerGroupId: topic,
-          topics: [{ topic, partitions: [{ partition: 0, offset: '5' }] }],
-        });
+        const offset = { topic, partitions: [{ partition: 0, offset: '5' }] };
+        await patiently(env(), () =>
+          transaction.sendOffsets({ consumerGroupId: topic, topics: [offset] }),
+        );
         expect(await offsets()).toEqual([]);
         await transaction[how]();
         await eventually(env(), how, async () => (await offsets()).length === expected.length);
@@ -108,7 +115,7 @@ export function transactionContract(env: () => ContractEnv): void {
       const newer = transactional(topic);
       await newer.connect();
       const takeOver = await newer.transaction();
-      await takeOver.send({ topic, messages: [{ value: 'of the newer' }] });
+      await patiently(env(), () => takeOver.send({ topic, messages: [{ value: 'of the newer' }] }));
       await takeOver.commit();
       expect((await rejection(transaction.commit())).name).toMatch(/^KafkaJS/);
       const reader = await startReader(env(), { groupId: topic, topics: [topic] });

@@ -317,6 +317,30 @@ describe('a memory cluster', () => {
     });
   });
 
+  it('begins no transaction before the markers of the last one are written', async () => {
+    const memory = createMemoryWorld({
+      clusters: { A: { topics: { orders: 1 }, transactionMarkersMs: 100 } },
+    });
+    await memory.run(async () => {
+      const producer = await connected(memory, {
+        transactionalId: 't',
+        idempotent: true,
+        retry: { retries: 1 },
+      });
+      const first = await producer.transaction();
+      await first.send({ topic: 'orders', messages: [{ value: '1' }] });
+      await first.commit();
+      const second = await producer.transaction();
+      const topics = [{ topic: 'orders', partitions: [{ partition: 0, offset: '1' }] }];
+      const sendOffsets = () => second.sendOffsets({ consumerGroupId: 'g', topics });
+      // kafkajs tries a send again, and this not.
+      await expect(sendOffsets()).rejects.toMatchObject({ type: 'CONCURRENT_TRANSACTIONS' });
+      await memory.clock.sleep(100);
+      await sendOffsets();
+      await second.commit();
+    });
+  });
+
   it('calls members back who wait for their share when another one comes', async () => {
     const memory = createMemoryWorld({ clusters: { A: { topics: { orders: 3 } } } });
     const cluster = memory.cluster('A');

@@ -30,6 +30,7 @@ export interface ClusterParts {
 const NODE_ID = 1;
 const DEFAULT_LATENCY_MS = 0.5;
 const DEFAULT_COORDINATOR_LOAD_MS = 100;
+const DEFAULT_MARKERS_MS = 0.5;
 
 const GROUP_LIMITS = {
   minSessionTimeoutMs: 6000,
@@ -68,6 +69,7 @@ export function buildCluster(
   const transactions = new Transactions({
     timers,
     topics,
+    markersMs: options.transactionMarkersMs ?? DEFAULT_MARKERS_MS,
     wallMs: () => clock.wallMs(),
     endInGroup: (groupId, producerId, how) =>
       groups.get(groupId)?.commits.endTransaction(producerId, how),

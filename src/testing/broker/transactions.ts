@@ -9,15 +9,12 @@ interface Transaction {
   epoch: number;
   timeoutMs: number;
   isOngoing: boolean;
-  /** Writes the markers of the transaction that ended last, if they are not written yet. */
-  complete: () => void;
+  /** Writes the markers of the transaction that ended last; undefined once they are written. */
+  complete: (() => void) | undefined;
   readonly partitions: Map<string, { topic: string; partition: number }>;
   readonly groups: Set<string>;
   cancelTimeout: CancelTimer;
 }
-
-/** How long the markers take after the end of a transaction was acknowledged. */
-const MARKERS_AFTER_MS = 2;
 
 /** @internal What every transactional request says about its producer. */
 export interface ProducerClaim {
@@ -30,6 +27,8 @@ export interface ProducerClaim {
 export interface TransactionSurroundings {
   readonly timers: BrokerTimers;
   readonly topics: TopicStore;
+  /** How long markers take after the end of a transaction was acknowledged. */
+  readonly markersMs: number;
   wallMs(): number;
   /** Ends the transaction in one group's pending commits. */
   endInGroup(groupId: string, producerId: string, how: 'commit' | 'abort'): void;
@@ -38,8 +37,8 @@ export interface TransactionSurroundings {
 /**
  * Gives out producer ids and keeps transactions: one coordinator for the whole cluster.
  *
- * As in Kafka, the end of a transaction is acknowledged a moment before its markers are written. Unlike there, its producer
- * never finds them missing: CONCURRENT_TRANSACTIONS does not occur.
+ * As in Kafka, the end of a transaction is acknowledged a moment before its markers are written; until then its producer can
+ * begin nothing (CONCURRENT_TRANSACTIONS, seen on Kafka 3.9.2; kafkajs tries a send again, and `sendOffsets` not).
  *
  * @internal
  */
@@ -60,7 +59,7 @@ export class Transactions {
     const known = transactionalId ? this.#byId.get(transactionalId) : undefined;
     if (known !== undefined) {
       this.#end(known, 'abort');
-      known.complete();
+      known.complete?.();
       known.epoch += 1;
       known.timeoutMs = timeoutMs;
       return { producerId: known.producerId, producerEpoch: known.epoch };
@@ -73,7 +72,7 @@ export class Transactions {
         epoch: 0,
         timeoutMs,
         isOngoing: false,
-        complete: () => {},
+        complete: undefined,
         partitions: new Map(),
         groups: new Set(),
         cancelTimeout: () => {},
@@ -123,7 +122,7 @@ export class Transactions {
   /** After the broker's process came back: its timers went with it. */
   restored(): void {
     for (const transaction of this.#byId.values()) {
-      transaction.complete();
+      transaction.complete?.();
       if (transaction.isOngoing) this.#startTimeout(transaction);
     }
   }
@@ -133,10 +132,12 @@ export class Transactions {
     if (transaction?.producerId !== Number(claim.producerId)) {
       return { errorCode: errorCodes.INVALID_PRODUCER_ID_MAPPING };
     }
-    transaction.complete();
-    return claim.producerEpoch === transaction.epoch
+    if (claim.producerEpoch !== transaction.epoch) {
+      return { errorCode: errorCodes.INVALID_PRODUCER_EPOCH };
+    }
+    return transaction.complete === undefined
       ? { transaction, errorCode: errorCodes.NONE }
-      : { errorCode: errorCodes.INVALID_PRODUCER_EPOCH };
+      : { errorCode: errorCodes.CONCURRENT_TRANSACTIONS };
   }
 
   #begin(transaction: Transaction): void {
@@ -156,19 +157,19 @@ export class Transactions {
     if (!transaction.isOngoing) return;
     transaction.isOngoing = false;
     transaction.cancelTimeout();
-    const { topics, wallMs, endInGroup, timers } = this.#surroundings;
+    const { topics, wallMs, endInGroup, timers, markersMs } = this.#surroundings;
     const partitions = [...transaction.partitions.values()];
     const groups = [...transaction.groups];
     transaction.partitions.clear();
     transaction.groups.clear();
     transaction.complete = () => {
-      transaction.complete = () => {};
+      transaction.complete = undefined;
       for (const { topic, partition } of partitions) {
         const log = topics.partition(topic, partition)?.log;
         log?.endTransaction(transaction.producerId, how, wallMs());
       }
       for (const groupId of groups) endInGroup(groupId, String(transaction.producerId), how);
     };
-    timers.after(MARKERS_AFTER_MS, () => transaction.complete());
+    timers.after(markersMs, () => transaction.complete?.());
   }
 }
