@@ -19,11 +19,13 @@ export interface WaitForTurn {
  */
 export class PartitionLock {
   readonly #waiting: (() => void)[] = [];
-  #isBusy = false;
+  #isHeld = false;
+  /** Handlers of older epochs that run without having asked. */
+  #looseCount = 0;
   #olderCount = 0;
 
   get isBusy(): boolean {
-    return this.#isBusy;
+    return this.#isHeld || this.#looseCount > 0;
   }
 
   /** True while a handler of an older epoch still runs. */
@@ -33,8 +35,8 @@ export class PartitionLock {
 
   /** Resolves when it is the caller's turn. Rejects with what a heartbeat rejected with, or with the gate's error. */
   acquire({ world, paceMs, heartbeat, gate }: WaitForTurn): Promise<void> {
-    if (!this.#isBusy) {
-      this.#isBusy = true;
+    if (!this.isBusy) {
+      this.#isHeld = true;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
@@ -70,21 +72,30 @@ export class PartitionLock {
   }
 
   release(): void {
+    this.#isHeld = false;
+    this.#passOn();
+  }
+
+  #passOn(): void {
+    if (this.isBusy) return;
     const next = this.#waiting.shift();
-    if (next === undefined) this.#isBusy = false;
-    else next();
+    if (next === undefined) return;
+    this.#isHeld = true;
+    next();
   }
 
   /**
    * A handler of an epoch that is over may still be running, until `end`. With `isHolder` false it runs without the lock,
-   * and takes it without asking.
+   * and takes it without asking; several may, one for each log of the partition, and the lock is free when all have ended.
    */
   leftOver(end: Promise<unknown>, { isHolder }: { isHolder: boolean }): void {
     this.#olderCount += 1;
-    if (!isHolder) this.#isBusy = true;
+    if (!isHolder) this.#looseCount += 1;
     const ended = (): void => {
       this.#olderCount -= 1;
-      if (!isHolder) this.release();
+      if (isHolder) return;
+      this.#looseCount -= 1;
+      this.#passOn();
     };
     end.then(ended, ended);
   }

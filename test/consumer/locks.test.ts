@@ -83,4 +83,39 @@ describe('the lock of a logical partition', () => {
     await settle();
     expect(locks.busy('orders', 0)).toBeUndefined();
   });
+
+  it('is taken until the last handler of an older epoch ends, whichever log it reads', async () => {
+    const locks = new PartitionLocks();
+    const lock = locks.of('orders', 0);
+    const { wait } = waiter();
+    const [ended, running] = [controlled(), controlled()];
+    lock.leftOver(ended.promise, { isHolder: false });
+    lock.leftOver(running.promise, { isHolder: false });
+    let isGranted = false;
+    const granted = lock.acquire(wait).then(() => {
+      isGranted = true;
+    });
+    ended.resolve();
+    await settle();
+    expect(isGranted).toBe(false);
+    expect(locks.busy('orders', 0)).toBe(lock);
+    running.resolve();
+    await granted;
+    expect(lock.isBusy).toBe(true);
+    lock.release();
+    expect(lock.isBusy).toBe(false);
+  });
+
+  it('is not given away by its holder while a handler of an older epoch runs without it', async () => {
+    const lock = new PartitionLock();
+    const { wait } = waiter();
+    await lock.acquire(wait);
+    const loose = controlled();
+    lock.leftOver(loose.promise, { isHolder: false });
+    lock.release();
+    expect(lock.isBusy).toBe(true);
+    loose.resolve();
+    await settle();
+    expect(lock.isBusy).toBe(false);
+  });
 });
