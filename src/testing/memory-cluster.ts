@@ -66,7 +66,6 @@ export interface MemoryRecord {
   /** In order; a name may occur more than once. */
   readonly headers: readonly (readonly [string, Buffer])[];
   /** Milliseconds since 1970. */
-  /** Milliseconds since 1970. */
   readonly timestampMs: number;
   /** Set on the marker that ends a transaction. No handler sees it. */
   readonly marker: 'commit' | 'abort' | undefined;
@@ -85,7 +84,6 @@ export interface MemoryCommit {
 /** @public A consumer group as its coordinator sees it. */
 export interface MemoryGroup {
   /** Kafka's name of the group's state. */
-  /** Kafka's own words. */
   readonly state: 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
   /** Counts the rebalances. */
   readonly generation: number;
@@ -101,7 +99,6 @@ export interface MemoryGroup {
 /** @public Bytes that a client has handed to its socket. They may never arrive. */
 export interface ObservedWrite {
   /** Monotonic milliseconds of the world's clock. */
-  /** On the world's monotonic clock. */
   readonly atMs: number;
   /** kafkajs's name of the request; undefined for bytes that are none. */
   readonly apiName: ApiName | undefined;
@@ -123,7 +120,6 @@ export interface MemoryCluster {
   /** Addresses for kafkajs's `brokers`. */
   readonly brokers: readonly string[];
   /** What has been done to it. */
-  /** How its process is. */
   readonly state: ClusterState;
   /** Connections that clients hold open. */
   readonly connectionCount: number;

@@ -55,7 +55,6 @@ export interface MemoryMirror {
   /** Alias of the cluster that is mirrored to. */
   readonly target: string;
   /** Whether it copies. */
-  /** How its process is. */
   readonly state: 'running' | 'paused' | 'stopped';
   /** Name on the target of a topic of the source. */
   remoteTopic(topic: string): string;

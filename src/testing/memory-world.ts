@@ -42,7 +42,6 @@ export interface MemoryWorld {
   /** What `FailoverKafka` takes as its world. `world.createKafka` makes ordinary kafkajs clients of these clusters. */
   readonly world: World;
   /** The world's clock. */
-  /** The time of everything in it. */
   readonly clock: Clock;
   /** A stream of random numbers for the test itself, from the same seed. */
   readonly random: Random;
