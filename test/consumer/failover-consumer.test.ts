@@ -88,6 +88,12 @@ describe('a failover consumer with no switch', () => {
     );
   });
 
+  it('takes part in switches also where run is all that was called', async () => {
+    const h = harness();
+    await h.consumer.run({ eachMessage: async () => {} });
+    expect([...h.active.participants]).toEqual([h.client.participant]);
+  });
+
   it('forgets a subscription that the cluster refused', async () => {
     const h = harness();
     await h.consumer.connect();
@@ -166,6 +172,11 @@ describe('a failover consumer with no switch', () => {
     await start(h);
     await h.a.inner.config.retry?.restartOnFailure?.(new Error('crash'));
     expect(restartOnFailure).toHaveBeenCalledOnce();
+    // Of what a switch has ended, nobody is asked.
+    const old = h.a.inner;
+    await h.switchTo('B');
+    await old.config.retry?.restartOnFailure?.(new Error('fenced'));
+    expect(restartOnFailure).toHaveBeenCalledOnce();
   });
 
   it('starts at positions of its own where the group comes from another cluster', async () => {
@@ -203,7 +214,8 @@ describe('stop and disconnect', () => {
     const { inner } = h.a;
     await h.consumer.stop();
     await running;
-    // kafkajs was joining: its stop did nothing, and its join ends now.
+    // kafkajs was joining: its stop did nothing, and its join ends now. Disconnected, it would be a dead member.
+    expect(inner.disconnectCount).toBe(0);
     expect(() => inner.join({ orders: [0] })).toThrow();
     await settle();
     expect(h.a.left).toEqual(['member-0']);

@@ -42,6 +42,18 @@ describe('the progress of a partition', () => {
     expect(one.handled()).toBe(6n);
   });
 
+  it('is the same for one record as for a batch of one', async () => {
+    const one = progress();
+    one.deliversOne('5');
+    expect(one.handled()).toBe(5n);
+    one.outcome = undefined;
+    expect(one.handled()).toBe(6n);
+    one.seek(2n);
+    one.deliversOne('2');
+    expect(one.handled()).toBe(2n);
+    expect(one.delivered()).toEqual({ first: 2n, last: 5n });
+  });
+
   it('follows a seek until the next delivery', () => {
     const one = progress();
     one.delivers('5', '5');

@@ -335,6 +335,9 @@ describe('what a switch leaves behind', () => {
     handling.resolve();
     await draining;
     expect(h.a.inner.commits).toEqual([{ topic: 'orders', partition: 1, offset: '42' }]);
+    s.fence();
+    await s.detach();
+    await s.attach();
     expect(h.a.left).toEqual(['member-0']);
   });
 
