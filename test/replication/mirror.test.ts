@@ -100,6 +100,26 @@ describe('the mirror of a flow', () => {
     expect(mirror.checkpoint('g', 'A.orders', 0)).toBeDefined();
   });
 
+  it('does not answer from half of the checkpoints: the rest may take them back', async () => {
+    const cluster = clusterB();
+    cluster.maxRecordsPerFetch = 1;
+    cluster.append(CHECKPOINTS, checkpoint('g', 'A.orders', 250n, 201n));
+    cluster.append(CHECKPOINTS, checkpoint('g', 'A.orders', 100n, 51n));
+    let fetchCount = 0;
+    cluster.beforeAnswer = (question) => {
+      if (question !== `fetch ${CHECKPOINTS}`) return;
+      fetchCount += 1;
+      if (fetchCount === 2) cluster.mood = 'hangs';
+    };
+    const { mirror } = mirrorOf(cluster);
+    await settle();
+    expect(mirror.state()).toMatchObject({ isComplete: false, groupCount: 1 });
+    expect(mirror.checkpoint('g', 'A.orders', 0)).toBeUndefined();
+    cluster.answerHeld();
+    await mirror.ready();
+    expect(mirror.checkpoint('g', 'A.orders', 0)?.downstreamOffset).toBe(51n);
+  });
+
   it('is ready where MirrorMaker has written nothing at all', async () => {
     const { mirror } = mirrorOf(new FakeCluster('B'));
     await mirror.ready();
