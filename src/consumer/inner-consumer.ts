@@ -322,8 +322,9 @@ export class InnerConsumer {
   }
 
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
-    this.#member.crashed();
+    // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
+    this.#member.crashed();
     this.#mustApplyPauses = true;
     if (restart) return;
     this.#joined.reject(error);
