@@ -1,4 +1,5 @@
-import type { GroupPlan } from '../../src/position/plan.js';
+import type { SwitchPhase } from '../../src/events.js';
+import type { GroupPlan, MissingPosition } from '../../src/position/plan.js';
 
 /** Where something was read or written. */
 export interface Place {
@@ -8,55 +9,53 @@ export interface Place {
   readonly offset: bigint;
 }
 
-/** What happened in a run, in order. `process` is the number of a service process of the fleet. */
+/** Who did it: the number of a service process of the fleet. */
+interface ByProcess {
+  readonly process: number;
+}
+
+interface InEpoch extends ByProcess {
+  readonly switchEpoch: number;
+}
+
+/** What happened in a run, in order. */
 export type HistoryEvent = { readonly atMs: number } & (
-  | { readonly kind: 'sent'; readonly process: number; readonly id: string }
-  | { readonly kind: 'acknowledged'; readonly process: number; readonly id: string }
-  | {
-      readonly kind: 'send-failed';
-      readonly process: number;
-      readonly id: string;
-      readonly code: string;
-    }
-  | {
+  | (ByProcess & { readonly kind: 'sent' | 'acknowledged'; readonly id: string })
+  | (ByProcess & { readonly kind: 'send-failed'; readonly id: string; readonly code: string })
+  | (InEpoch & {
       readonly kind: 'handling' | 'handled' | 'handler-failed';
-      readonly process: number;
       readonly consumer: string;
-      readonly switchEpoch: number;
       readonly id: string;
       readonly logical: string;
       readonly place: Place;
-    }
-  | { readonly kind: 'consumer-stopped'; readonly process: number; readonly consumer: string }
-  | {
-      readonly kind: 'planned';
-      readonly process: number;
-      readonly switchEpoch: number;
-      readonly plan: GroupPlan;
-    }
-  | {
-      readonly kind: 'fenced';
-      readonly process: number;
+    })
+  | (ByProcess & {
+      readonly kind: 'consumer-stopping' | 'consumer-stopped';
+      readonly consumer: string;
+    })
+  | (InEpoch & { readonly kind: 'planned'; readonly plan: GroupPlan })
+  | (InEpoch & { readonly kind: 'phase'; readonly phase: SwitchPhase })
+  | (InEpoch & { readonly kind: 'fenced' | 'opened'; readonly cluster: string })
+  /** An order to switch, and the end of the promise that it gave. */
+  | (ByProcess & { readonly kind: 'ordered' | 'order-settled'; readonly order: number })
+  /** The process is gone, like with kill -9: nothing more is heard of it. */
+  | (ByProcess & { readonly kind: 'crashed' })
+  /** A group's commit, looked at after the broker had taken a commit request. */
+  | { readonly kind: 'committed'; readonly place: Place }
+  /** A request that was handed to a socket. */
+  | (ByProcess & {
+      readonly kind: 'written';
       readonly cluster: string;
-      readonly switchEpoch: number;
-    }
-  | {
-      readonly kind: 'opened';
-      readonly process: number;
-      readonly cluster: string;
-      readonly switchEpoch: number;
-    }
-  | {
-      /** A group's commit, looked at after the broker had taken a commit request. */
-      readonly kind: 'committed';
-      readonly place: Place;
-    }
-  | { readonly kind: 'written'; readonly cluster: string; readonly apiName: string }
+      readonly apiName: 'Produce' | 'OffsetCommit';
+    })
   | { readonly kind: 'fault'; readonly what: string }
-  | { readonly kind: 'fact'; readonly process: number; readonly what: string }
+  | (ByProcess & { readonly kind: 'fact'; readonly what: string })
 );
 
-/** A log as it was at the end: the ids of its records, by offset. Markers and aborted records have none. */
+/** One kind of event. */
+export type EventOf<Kind extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: Kind }>;
+
+/** A log as it was at the end: the ids of its records, by offset, in order. Markers and aborted records have none. */
 export interface FinalLog {
   readonly cluster: string;
   readonly topic: string;
@@ -74,9 +73,24 @@ export interface Run {
   readonly unsettledSends: readonly string[];
   /** Longest time a send may take by the options, in milliseconds. */
   readonly sendLimitMs: number;
+  /** Longest time an order may take by the options, in milliseconds. */
+  readonly orderLimitMs: number;
+  /** What the service chose for partitions without a known position. */
+  readonly onMissingPosition: MissingPosition;
 }
 
 /** `cluster/topic-partition`, the name of a physical log. */
 export function logName({ cluster, topic, partition }: Omit<Place, 'offset'>): string {
   return `${cluster}/${topic}-${partition}`;
+}
+
+/** The resume positions of a plan, with the logs they belong to. */
+export function positionsOf({ plan }: EventOf<'planned'>): readonly {
+  readonly log: string;
+  readonly one: GroupPlan['partitions'][number];
+}[] {
+  return plan.partitions.map((one) => ({
+    log: logName({ cluster: plan.cluster, topic: one.physicalTopic, partition: one.partition }),
+    one,
+  }));
 }

@@ -1,4 +1,6 @@
-import { createRandom, type Random } from '../../src/testing/index.js';
+import type { MissingPosition } from '../../src/position/plan.js';
+import { type ApiName, createRandom, type Random } from '../../src/testing/index.js';
+import { drawNoise, drawStory } from './stories.js';
 
 /** How a service handles records. */
 export interface HandlerShape {
@@ -11,161 +13,96 @@ export interface HandlerShape {
   readonly failureRate: number;
 }
 
+/** A direction of mirroring. */
+export type FlowName = `${string}->${string}`;
+
 /** Something that happens to the world, or is ordered, at a time. */
 export type Step = { readonly atMs: number } & (
   | {
       readonly kind: 'order';
       readonly to: string;
       readonly planned: boolean;
+      /** The fleet hears of it within this time. */
       readonly spreadMs: number;
+      /** Which of the processes hear of it. */
+      readonly who: 'all' | 'even' | 'odd';
     }
-  | { readonly kind: 'down' | 'up' | 'freeze' | 'thaw' | 'refuse'; readonly cluster: string }
+  | {
+      readonly kind: 'down' | 'up' | 'freeze' | 'thaw' | 'refuse' | 'blackhole' | 'heal';
+      readonly cluster: string;
+    }
   | { readonly kind: 'slow'; readonly cluster: string; readonly byMs: number }
-  | { readonly kind: 'lose-ack'; readonly cluster: string }
+  | { readonly kind: 'lose-ack'; readonly cluster: string; readonly apiName: ApiName }
   | {
       readonly kind: 'mirror';
-      readonly flow: `${string}->${string}`;
+      readonly flow: FlowName;
       readonly what: 'pause' | 'resume' | 'kill' | 'start';
     }
-  | { readonly kind: 'join' }
-  | { readonly kind: 'leave' }
+  /** The next handler call of each process takes this long. */
+  | { readonly kind: 'stall'; readonly forMs: number }
+  /** A process more; or, of the newest process: its consumer leaves, it ends in order, it is killed. */
+  | { readonly kind: 'join' | 'leave' | 'close' | 'crash' }
 );
 
 /** A fleet, its work and its faults, all drawn from one seed. */
 export interface Scenario {
   readonly seed: string;
   readonly policy: 'default' | 'identity';
+  readonly offsetSyncsLocation: 'target' | 'source';
   readonly processCount: number;
   readonly partitionCount: number;
   readonly sendEveryMs: number;
   readonly trafficMs: number;
   readonly copyLagMs: number;
   readonly offsetLagMax: number;
+  readonly holdMaxBytes: number;
   readonly onUnknownOutcome: 'resend' | 'reject';
+  readonly onMissingPosition: MissingPosition;
+  /** kafkajs's `maxWaitTimeInMs`. */
+  readonly pollMs: number;
   readonly handler: HandlerShape;
+  /** Watches for sessions and retries that end late, instead of stopping when everything is handled. */
+  readonly isRestLong: boolean;
   readonly steps: readonly Step[];
 }
 
 /** Draws a scenario. Pure. */
 export function drawScenario(seed: string): Scenario {
   const random = createRandom(seed).fork('scenario');
-  // Under Identity only one direction may mirror, so there is one switch and no way home.
+  // Under Identity only one direction may mirror, so there is no way home.
   const policy = random.chance(0.2) ? 'identity' : 'default';
-  const steps = story(random, policy);
+  const story = drawStory(random, policy);
   return {
     seed,
     policy,
+    offsetSyncsLocation: random.chance(0.15) ? 'source' : 'target',
     processCount: 1 + random.below(3),
     partitionCount: 1 + random.below(3),
     sendEveryMs: 20 + random.below(60),
-    trafficMs: Math.max(...steps.map(({ atMs }) => atMs)) + 1_500,
+    trafficMs: Math.max(...story.map(({ atMs }) => atMs)) + 1_500,
     copyLagMs: random.pick([1, 10, 100, 400]),
     offsetLagMax: random.pick([0, 0, 5, 100]),
+    holdMaxBytes: random.chance(0.15) ? 2_000 : 32 * 1024 * 1024,
     onUnknownOutcome: random.pick(['resend', 'resend', 'reject']),
-    handler: {
-      kind: random.pick(['eachMessage', 'eachMessage', 'eachBatch']),
-      autoCommit: random.chance(0.75),
-      concurrency: 1 + random.below(3),
-      maxMs: random.pick([0, 5, 30, 150]),
-      failureRate: random.pick([0, 0, 0.02]),
-    },
-    steps: [...steps, ...noise(random, policy)].sort((a, b) => a.atMs - b.atMs),
+    onMissingPosition: drawMissing(random),
+    pollMs: random.pick([200, 500, 1_000]),
+    handler: drawHandler(random),
+    isRestLong: random.chance(0.25),
+    steps: [...story, ...drawNoise(random, policy)].sort((a, b) => a.atMs - b.atMs),
   };
 }
 
-/** When the first switch is ordered: groups have joined, and MirrorMaker has written checkpoints. */
-const FIRST_ORDER_MS = 4_000;
-
-function story(random: Random, policy: Scenario['policy']): readonly Step[] {
-  const first = departure(random, 'A', 'B', FIRST_ORDER_MS + random.below(1_500));
-  if (policy === 'identity' || random.chance(0.5)) return first;
-  const backAtMs = Math.max(...first.map(({ atMs }) => atMs)) + 4_000 + random.below(2_000);
-  return [...first, ...revival('A', backAtMs - 2_500), ...departure(random, 'B', 'A', backAtMs)];
+function drawMissing(random: Random): MissingPosition {
+  if (random.chance(0.85)) return 'earliest';
+  return random.pick(['latest', 'fail']);
 }
 
-/** One way of leaving a cluster. */
-function departure(random: Random, from: string, to: string, atMs: number): readonly Step[] {
-  const spreadMs = random.pick([0, 50, 800]);
-  const order = (planned: boolean, delayMs: number): Step => ({
-    kind: 'order',
-    atMs: atMs + delayMs,
-    to,
-    planned,
-    spreadMs,
-  });
-  const flow = `${from}->${to}` as const;
-  return random.pick<() => readonly Step[]>([
-    () => [order(true, 0)],
-    () => [order(true, 0)],
-    () => [order(false, 0)],
-    () => [{ kind: 'down', atMs, cluster: from }, order(false, random.below(2_000))],
-    () => [{ kind: 'down', atMs, cluster: from }, order(false, random.below(200))],
-    () => [{ kind: 'freeze', atMs, cluster: from }, order(false, random.below(1_500))],
-    () => [{ kind: 'refuse', atMs, cluster: from }, order(false, random.below(1_000))],
-    // The mirror stands still: a tail stays behind.
-    () => [
-      { kind: 'mirror', atMs: atMs - 700, flow, what: 'pause' },
-      { kind: 'down', atMs, cluster: from },
-      order(false, random.below(300)),
-      { kind: 'mirror', atMs: atMs + 1_500, flow, what: 'resume' },
-    ],
-    () => [
-      { kind: 'mirror', atMs: atMs - 500, flow, what: 'pause' },
-      order(true, 0),
-      { kind: 'mirror', atMs: atMs + 1_200, flow, what: 'resume' },
-    ],
-    () => [
-      { kind: 'mirror', atMs: atMs - 300, flow, what: 'kill' },
-      order(true, 0),
-      { kind: 'mirror', atMs: atMs + 300, flow, what: 'start' },
-    ],
-    // The target is in trouble while the switch is under way.
-    () => [
-      order(true, 0),
-      { kind: 'down', atMs: atMs + random.below(60), cluster: to },
-      { kind: 'up', atMs: atMs + 2_500, cluster: to },
-    ],
-    () => [
-      { kind: 'down', atMs, cluster: from },
-      order(false, 100),
-      { kind: 'freeze', atMs: atMs + 100 + random.below(40), cluster: to },
-      { kind: 'thaw', atMs: atMs + 2_000, cluster: to },
-    ],
-    // A second mind: the newer order is carried out after the switch under way.
-    () => [
-      order(true, 0),
-      { kind: 'order', atMs: atMs + random.below(30), to: from, planned: true, spreadMs: 0 },
-      { ...order(true, 3_000) },
-    ],
-  ])();
-}
-
-function revival(cluster: string, atMs: number): readonly Step[] {
-  return [
-    { kind: 'thaw', atMs, cluster },
-    { kind: 'up', atMs, cluster },
-    { kind: 'mirror', atMs, flow: 'A->B', what: 'resume' },
-    { kind: 'mirror', atMs, flow: 'A->B', what: 'start' },
-  ];
-}
-
-/** Trouble beside the story. */
-function noise(random: Random, policy: Scenario['policy']): readonly Step[] {
-  const steps: Step[] = [];
-  const atMs = (): number => 1_000 + random.below(8_000);
-  if (random.chance(0.3)) steps.push({ kind: 'lose-ack', atMs: atMs(), cluster: 'A' });
-  if (random.chance(0.2)) steps.push({ kind: 'join', atMs: atMs() });
-  if (random.chance(0.15)) steps.push({ kind: 'leave', atMs: atMs() });
-  if (random.chance(0.2)) {
-    const slowAtMs = atMs();
-    const cluster = random.pick(['A', 'B']);
-    steps.push({ kind: 'slow', atMs: slowAtMs, cluster, byMs: 20 + random.below(200) });
-    steps.push({ kind: 'slow', atMs: slowAtMs + 1_500, cluster, byMs: 0 });
-  }
-  if (random.chance(0.15) && policy === 'default') {
-    const killedAtMs = atMs();
-    steps.push({ kind: 'mirror', atMs: killedAtMs, flow: 'B->A', what: 'kill' });
-    steps.push({ kind: 'mirror', atMs: killedAtMs + 800, flow: 'B->A', what: 'start' });
-  }
-  return steps;
+function drawHandler(random: Random): HandlerShape {
+  return {
+    kind: random.pick(['eachMessage', 'eachMessage', 'eachBatch']),
+    autoCommit: random.chance(0.75),
+    concurrency: 1 + random.below(3),
+    maxMs: random.pick([0, 5, 30, 150]),
+    failureRate: random.pick([0, 0, 0.02]),
+  };
 }

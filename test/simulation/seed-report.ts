@@ -11,6 +11,19 @@ export interface SeedReport {
 
 /** Runs a seed, by default twice: the same seed must give the same trace. Never rejects. */
 export async function reportSeed(seed: string, { once = false } = {}): Promise<SeedReport> {
+  const stray: string[] = [];
+  const onStray = (reason: unknown): void => void stray.push(textOf(reason));
+  process.on('unhandledRejection', onStray);
+  try {
+    const report = await runAndReport(seed, once);
+    const failures = stray.map((text) => `a rejection that nobody handled: ${text}`);
+    return { ...report, failures: [...report.failures, ...failures] };
+  } finally {
+    process.off('unhandledRejection', onStray);
+  }
+}
+
+async function runAndReport(seed: string, once: boolean): Promise<SeedReport> {
   try {
     const first = await runSeed(seed);
     const failures = first.violations.map(({ invariant, evidence }) => `${invariant}: ${evidence}`);
@@ -22,9 +35,12 @@ export async function reportSeed(seed: string, { once = false } = {}): Promise<S
     }
     return { seed, failures, marks: marksOf(first.run) };
   } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { seed, failures: [`the run failed: ${text}`], marks: [] };
+    return { seed, failures: [`the run failed: ${textOf(error)}`], marks: [] };
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** How a person repeats a seed. */

@@ -1,40 +1,143 @@
-import type { Consumer } from 'kafkajs';
+import type { Consumer, Producer } from 'kafkajs';
 import { FailoverKafka } from '../../src/failover-kafka.js';
+import { manualStrategy } from '../../src/strategy/manual.js';
 import type { MemoryWorld, Random } from '../../src/testing/index.js';
+import { Handlers } from './handlers.js';
 import type { HistoryEvent } from './history.js';
+import { ACTIVE_CLUSTER, processWorld } from './process-world.js';
 import type { Scenario } from './scenario.js';
 
 /** One service process of the fleet: a FailoverKafka with a producer and a consumer, as a team would write it. */
 export interface Service {
+  readonly number: number;
   readonly kafka: FailoverKafka;
   send(id: string, key: string): void;
+  order(to: string, options: { planned: boolean }): void;
+  /** The next handler call takes this long, in milliseconds. */
+  stall(forMs: number): void;
   stopConsumer(): Promise<void>;
   close(): Promise<void>;
+  /** Ends as with kill -9. */
+  crash(): void;
 }
 
-export interface ServiceParts {
-  readonly number: number;
-  readonly memory: MemoryWorld;
-  readonly scenario: Scenario;
-  readonly random: Random;
-  record(event: HistoryEvent): void;
-  readonly pending: Map<string, number>;
-}
-
-export const TOPIC = 'orders';
-export const GROUP = 'billing';
-export const HOLD_MAX_WAIT_MS = 20_000;
-
-type Fact = HistoryEvent extends infer Event
+/** A fact without its time. */
+export type Fact = HistoryEvent extends infer Event
   ? Event extends HistoryEvent
     ? Omit<Event, 'atMs'>
     : never
   : never;
 
+/** What a service is made of. */
+export interface ServiceParts {
+  readonly number: number;
+  readonly memory: MemoryWorld;
+  readonly scenario: Scenario;
+  readonly random: Random;
+  /** Where the service starts. */
+  readonly activeCluster: string;
+  /** Writes a fact down, unless the process is dead. */
+  note(fact: Fact): void;
+  /** Sends that have not settled, with the time of the call. */
+  readonly pending: Set<string>;
+  nextOrder(): number;
+}
+
+/** The topic of the service. */
+export const TOPIC = 'orders';
+/** Its group. */
+export const GROUP = 'billing';
+/** Longest wait of a held send, in milliseconds. */
+export const HOLD_MAX_WAIT_MS = 20_000;
+/** Deadlines of the phases of a switch, in milliseconds. */
+export const DEADLINES = {
+  prepareMs: 1_000,
+  drainMs: 2_000,
+  handlersMs: 2_000,
+  catchUpMs: 1_000,
+  translateMs: 4_000,
+  openMs: 4_000,
+} as const;
+
+/** Starts a service: connected, subscribed and running. */
 export async function startService(parts: ServiceParts): Promise<Service> {
-  const { memory, scenario, number } = parts;
-  const note = (fact: Fact): void => parts.record({ ...fact, atMs: memory.clock.nowMs() });
-  const kafka = new FailoverKafka({
+  const { number, memory, activeCluster } = parts;
+  let isDead = false;
+  const note = (fact: Fact): void => {
+    if (!isDead) parts.note(fact);
+  };
+  const own = { ...parts, note };
+  const { world, kill } = processWorld({
+    memory,
+    activeCluster,
+    onWrite: (cluster, apiName) => note({ kind: 'written', process: number, cluster, apiName }),
+  });
+  const kafka = makeKafka(parts, world);
+  observe(kafka, number, note);
+  const name = `consumer-${number}`;
+  const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {
+    await kafka.close();
+    throw error;
+  });
+  const handlers = new Handlers(consumer, name, own);
+  void handlers
+    .run()
+    .catch((error: unknown) =>
+      note({ kind: 'fact', process: number, what: `run rejected: ${String(error)}` }),
+    );
+  const unsettled = new Set<string>();
+  let left: Promise<void> | undefined;
+  return {
+    number,
+    kafka,
+    send(id, key) {
+      note({ kind: 'sent', process: number, id });
+      parts.pending.add(id);
+      unsettled.add(id);
+      const settled = (fact: Fact): void => {
+        parts.pending.delete(id);
+        unsettled.delete(id);
+        note(fact);
+      };
+      producer.send({ topic: TOPIC, messages: [{ key, value: id }] }).then(
+        () => settled({ kind: 'acknowledged', process: number, id }),
+        (error: { code?: string; name: string }) =>
+          settled({ kind: 'send-failed', process: number, id, code: error.code ?? error.name }),
+      );
+    },
+    order(to, { planned }) {
+      const order = parts.nextOrder();
+      note({ kind: 'ordered', process: number, order });
+      const settled = (): void => note({ kind: 'order-settled', process: number, order });
+      kafka.switchTo(to, { planned, reason: 'scenario' }).then(settled, settled);
+    },
+    stall: (forMs) => handlers.stall(forMs),
+    stopConsumer() {
+      note({ kind: 'consumer-stopping', process: number, consumer: name });
+      left ??= consumer
+        .disconnect()
+        .then(() => note({ kind: 'consumer-stopped', process: number, consumer: name }));
+      return left;
+    },
+    close: () => kafka.close(),
+    crash() {
+      note({ kind: 'crashed', process: number });
+      isDead = true;
+      kill();
+      // Nobody waits for the sends of a dead process.
+      for (const id of unsettled) parts.pending.delete(id);
+      // Only to end its timers: nothing of it reaches anybody.
+      void kafka.close();
+    },
+  };
+}
+
+function makeKafka(
+  { number, memory, scenario }: ServiceParts,
+  world: MemoryWorld['world'],
+): FailoverKafka {
+  const { policy, offsetSyncsLocation } = scenario;
+  return new FailoverKafka({
     clientId: `service-${number}`,
     logLevel: 0,
     retry: { initialRetryTime: 100, retries: 5 },
@@ -43,70 +146,40 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       A: { brokers: [...memory.cluster('A').brokers] },
       B: { brokers: [...memory.cluster('B').brokers] },
     },
-    mirror: { policy: scenario.policy },
+    strategy: manualStrategy({ environment: ACTIVE_CLUSTER }),
+    mirror: { policy, offsetSyncsLocation },
     producer: {
+      holdMaxBytes: scenario.holdMaxBytes,
       holdMaxWaitMs: HOLD_MAX_WAIT_MS,
       onUnknownOutcome: scenario.onUnknownOutcome,
     },
-    consumer: { topicRefreshMs: 1_000 },
-    switch: {
-      prepareMs: 1_000,
-      drainMs: 2_000,
-      handlersMs: 2_000,
-      catchUpMs: 1_000,
-      openMs: 4_000,
-    },
-    world: memory.world,
+    consumer: { topicRefreshMs: 1_000, onMissingPosition: scenario.onMissingPosition },
+    switch: DEADLINES,
+    world,
   });
-  observe(kafka, number, note);
+}
+
+async function connect(
+  kafka: FailoverKafka,
+  { scenario }: ServiceParts,
+): Promise<{ producer: Producer; consumer: Consumer }> {
   const producer = kafka.producer();
   await producer.connect();
-  const consumerName = `consumer-${number}`;
   const consumer = kafka.consumer({
     groupId: GROUP,
-    maxWaitTimeInMs: 200,
+    maxWaitTimeInMs: scenario.pollMs,
     heartbeatInterval: 500,
     sessionTimeout: 6_000,
     rebalanceTimeout: 6_000,
   });
   await consumer.connect();
   await consumer.subscribe({ topic: TOPIC, fromBeginning: true });
-  void run(consumer, consumerName, parts, note).catch((error: unknown) =>
-    note({ kind: 'fact', process: number, what: `run rejected: ${String(error)}` }),
-  );
-  let left: Promise<void> | undefined;
-  return {
-    kafka,
-    send(id, key) {
-      note({ kind: 'sent', process: number, id });
-      parts.pending.set(id, memory.clock.nowMs());
-      producer.send({ topic: TOPIC, messages: [{ key, value: id }] }).then(
-        () => {
-          parts.pending.delete(id);
-          note({ kind: 'acknowledged', process: number, id });
-        },
-        (error: { code?: string; name: string; message: string }) => {
-          parts.pending.delete(id);
-          note({
-            kind: 'send-failed',
-            process: number,
-            id,
-            code: error.code ?? error.name,
-          });
-        },
-      );
-    },
-    stopConsumer() {
-      left ??= consumer
-        .disconnect()
-        .then(() => note({ kind: 'consumer-stopped', process: number, consumer: consumerName }));
-      return left;
-    },
-    close: () => kafka.close(),
-  };
+  return { producer, consumer };
 }
 
+/** Writes down what the library itself reports. */
 function observe(kafka: FailoverKafka, process: number, note: (fact: Fact) => void): void {
+  const fact = (what: string): void => note({ kind: 'fact', process, what });
   kafka.on('positions.planned', ({ switchEpoch, plan }) =>
     note({ kind: 'planned', process, switchEpoch, plan }),
   );
@@ -115,118 +188,21 @@ function observe(kafka: FailoverKafka, process: number, note: (fact: Fact) => vo
   );
   kafka.on('switch.phase-started', ({ phase, switchEpoch }) => {
     const { switchingTo } = kafka.status();
-    note({ kind: 'fact', process, what: phase });
+    note({ kind: 'phase', process, switchEpoch, phase });
     if (phase !== 'open' || switchingTo === undefined) return;
     note({ kind: 'opened', process, cluster: switchingTo, switchEpoch });
   });
-  kafka.on('switch.phase-overran', ({ phase }) =>
-    note({ kind: 'fact', process, what: `${phase} overran` }),
+  kafka.on('switch.phase-overran', ({ phase }) => fact(`${phase} overran`));
+  kafka.on('switch.refused', () => fact('refused'));
+  kafka.on('switch.rolled-back', () => fact('rolled back'));
+  kafka.on('switch.completed', ({ report }) =>
+    fact(`${report.planned ? 'planned' : 'unplanned'} switch completed`),
   );
-  kafka.on('switch.refused', () => note({ kind: 'fact', process, what: 'refused' }));
-  kafka.on('switch.rolled-back', () => note({ kind: 'fact', process, what: 'rolled back' }));
-  kafka.on('switch.completed', ({ report }) => {
-    const kind = report.planned ? 'planned' : 'unplanned';
-    note({ kind: 'fact', process, what: `${kind} switch completed` });
-  });
-  kafka.on('producer.held', () => note({ kind: 'fact', process, what: 'sends held' }));
+  kafka.on('producer.held', () => fact('sends held'));
+  kafka.on('producer.hold-full', () => fact('hold buffer full'));
   kafka.on('producer.released', ({ resentCount }) => {
-    if (resentCount > 0) note({ kind: 'fact', process, what: 'sends resent' });
+    if (resentCount > 0) fact('sends resent');
   });
-  kafka.on('failover.halted', ({ error }) =>
-    note({ kind: 'fact', process, what: `halted: ${error.message}` }),
-  );
-  kafka.on('listener.failed', ({ error }) =>
-    note({ kind: 'fact', process, what: `listener failed: ${error.message}` }),
-  );
-}
-
-async function run(
-  consumer: Consumer,
-  name: string,
-  parts: ServiceParts,
-  note: (fact: Fact) => void,
-): Promise<void> {
-  const { handler } = parts.scenario;
-  const work = async (
-    payload: { topic: string; partition: number },
-    message: { value: Buffer | null; offset: string },
-  ): Promise<void> => {
-    const { physicalTopic, cluster, switchEpoch } = payload as unknown as {
-      physicalTopic: string;
-      cluster: string;
-      switchEpoch: number;
-    };
-    const facts = {
-      process: parts.number,
-      consumer: name,
-      switchEpoch,
-      id: message.value?.toString() ?? '',
-      logical: `${payload.topic}-${payload.partition}`,
-      place: {
-        cluster,
-        topic: physicalTopic,
-        partition: payload.partition,
-        offset: BigInt(message.offset),
-      },
-    };
-    note({ kind: 'handling', ...facts });
-    if (handler.maxMs > 0) await parts.memory.clock.sleep(parts.random.below(handler.maxMs));
-    if (parts.random.chance(handler.failureRate)) {
-      note({ kind: 'handler-failed', ...facts });
-      throw new Error('the handler failed, as handlers do');
-    }
-    note({ kind: 'handled', ...facts });
-  };
-  const common = {
-    autoCommit: handler.autoCommit,
-    partitionsConsumedConcurrently: handler.concurrency,
-  };
-  const commit = async (
-    topic: string,
-    partition: number,
-    offset: string,
-    physicalTopic: string,
-    switchEpoch: number,
-  ): Promise<void> => {
-    if (handler.autoCommit) return;
-    const next = String(BigInt(offset) + 1n);
-    // What the guide recommends: the payload says where the offset belongs. A refusal is what a switch brings.
-    await consumer
-      .commitOffsets([{ topic, partition, offset: next, physicalTopic, switchEpoch } as never])
-      .catch((error: { code?: string; message: string }) =>
-        note({
-          kind: 'fact',
-          process: parts.number,
-          what: `commit refused: ${error.code ?? error.message}`,
-        }),
-      );
-  };
-  type Where = { physicalTopic: string; switchEpoch: number };
-  if (handler.kind === 'eachMessage') {
-    await consumer.run({
-      ...common,
-      eachMessage: async (payload) => {
-        await work(payload, payload.message);
-        const { physicalTopic, switchEpoch } = payload as unknown as Where;
-        const { topic, partition, message } = payload;
-        await commit(topic, partition, message.offset, physicalTopic, switchEpoch);
-      },
-    });
-    return;
-  }
-  await consumer.run({
-    ...common,
-    eachBatchAutoResolve: false,
-    eachBatch: async (payload) => {
-      const { batch, resolveOffset, heartbeat, isRunning, isStale } = payload;
-      const { physicalTopic, switchEpoch } = payload as unknown as Where;
-      for (const message of batch.messages) {
-        if (!isRunning() || isStale()) break;
-        await work({ ...payload, topic: batch.topic, partition: batch.partition }, message);
-        resolveOffset(message.offset);
-        await commit(batch.topic, batch.partition, message.offset, physicalTopic, switchEpoch);
-        await heartbeat();
-      }
-    },
-  });
+  kafka.on('failover.halted', ({ error }) => fact(`halted: ${error.message}`));
+  kafka.on('listener.failed', ({ error }) => fact(`listener failed: ${error.message}`));
 }

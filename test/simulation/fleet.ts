@@ -1,0 +1,140 @@
+import type { MemoryWorld } from '../../src/testing/index.js';
+import type { HistoryEvent } from './history.js';
+import type { Scenario, Step } from './scenario.js';
+import { type Fact, type Service, startService } from './service.js';
+
+type Order = Extract<Step, { kind: 'order' }>;
+
+interface Member {
+  readonly service: Service;
+  isConsuming: boolean;
+}
+
+/** How soon a process that did not start is started again, in milliseconds. */
+const RESTART_MS = 1_000;
+
+/** The service's processes, and the operator who sends them from cluster to cluster. */
+export class Fleet {
+  readonly #memory: MemoryWorld;
+  readonly #scenario: Scenario;
+  readonly #events: HistoryEvent[];
+  readonly #pending: Set<string>;
+  #members: Member[] = [];
+  #startedCount = 0;
+  #orderCount = 0;
+  #sentCount = 0;
+  /** Where the whole fleet was sent last: the flag that a starting process reads. */
+  #flag = 'A';
+  #isOver = false;
+
+  constructor(
+    memory: MemoryWorld,
+    scenario: Scenario,
+    { events, pending }: { events: HistoryEvent[]; pending: Set<string> },
+  ) {
+    this.#memory = memory;
+    this.#scenario = scenario;
+    this.#events = events;
+    this.#pending = pending;
+  }
+
+  /** Sends the next record, from one process after the other. */
+  send(key: string): void {
+    this.#sentCount += 1;
+    const member = this.#members[this.#sentCount % this.#members.length];
+    member?.service.send(`m${this.#sentCount}`, key);
+  }
+
+  /** One process more: started again until it stays, as an orchestrator does. */
+  async join(): Promise<void> {
+    while (!this.#isOver) {
+      try {
+        await this.#start();
+        return;
+      } catch (error) {
+        this.#note({
+          kind: 'fact',
+          process: this.#startedCount,
+          what: `no start: ${String(error)}`,
+        });
+        await this.#memory.clock.sleep(RESTART_MS);
+      }
+    }
+  }
+
+  /** Where the fleet was sent on while it started, it is sent on too. */
+  async #start(): Promise<void> {
+    this.#startedCount += 1;
+    const number = this.#startedCount;
+    const activeCluster = this.#flag;
+    const note = (fact: Fact): void => this.#note(fact);
+    note({ kind: 'opened', process: number, cluster: activeCluster, switchEpoch: 1 });
+    const service = await startService({
+      number,
+      memory: this.#memory,
+      scenario: this.#scenario,
+      random: this.#memory.random.fork(`service-${number}`),
+      activeCluster,
+      note,
+      pending: this.#pending,
+      nextOrder: () => (this.#orderCount += 1),
+    });
+    this.#members.push({ service, isConsuming: true });
+    if (this.#flag !== activeCluster) service.order(this.#flag, { planned: true });
+  }
+
+  /** The consumer of the newest process that has one leaves, unless it is the last. */
+  leave(): void {
+    const consuming = this.#members.filter(({ isConsuming }) => isConsuming);
+    const newest = consuming.at(-1);
+    if (newest === undefined || consuming.length < 2) return;
+    newest.isConsuming = false;
+    void newest.service.stopConsumer();
+  }
+
+  /** The newest process ends, in order or as with kill -9. */
+  end(how: 'close' | 'crash'): void {
+    const newest = this.#members.at(-1);
+    const others = this.#members.slice(0, -1);
+    if (newest === undefined) return;
+    if (how === 'close' && !others.some(({ isConsuming }) => isConsuming)) return;
+    this.#members = others;
+    if (how === 'crash') newest.service.crash();
+    else void newest.service.close();
+  }
+
+  stall(forMs: number): void {
+    for (const { service } of this.#members) service.stall(forMs);
+  }
+
+  order({ to, planned, spreadMs, who }: Order): void {
+    if (who === 'all') this.#flag = to;
+    const { clock, random } = this.#memory;
+    const isMeant = ({ service }: Member): boolean =>
+      who === 'all' || (service.number % 2 === 0) === (who === 'even');
+    for (const { service } of this.#members.filter(isMeant)) {
+      void clock.sleep(random.below(spreadMs + 1)).then(() => {
+        if (this.#members.some((member) => member.service === service)) {
+          service.order(to, { planned });
+        }
+      });
+    }
+  }
+
+  /** A group needs somebody who handles what is left. */
+  async someoneConsumes(): Promise<void> {
+    if (!this.#members.some(({ isConsuming }) => isConsuming)) await this.join();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    const services = this.#members.map(({ service }) => service);
+    await Promise.all(services.map((service) => service.stopConsumer()));
+    await Promise.all(services.map((service) => service.close()));
+  }
+
+  #note(fact: Fact): void {
+    // Each member of the union has its own facts; all get the same time.
+    this.#events.push({ ...fact, atMs: this.#memory.clock.nowMs() } as HistoryEvent);
+  }
+}

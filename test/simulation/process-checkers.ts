@@ -1,0 +1,176 @@
+import { logName, positionsOf, type Run } from './history.js';
+
+/** I7. After a process has fenced a cluster it writes neither Produce nor OffsetCommit to it, until it opens it anew. */
+export function nothingIsWrittenAfterTheFence({ events }: Run): readonly string[] {
+  const open = new Map<number, Set<string>>();
+  const violations: string[] = [];
+  for (const event of events) {
+    if (event.kind === 'opened') {
+      const clusters = open.get(event.process) ?? new Set();
+      open.set(event.process, clusters.add(event.cluster));
+    }
+    if (event.kind === 'fenced') open.get(event.process)?.delete(event.cluster);
+    if (event.kind !== 'written' || open.get(event.process)?.has(event.cluster) === true) continue;
+    const { process, apiName, cluster, atMs } = event;
+    violations.push(
+      `process ${process} wrote ${apiName} to ${cluster} at ${atMs}, after its fence`,
+    );
+  }
+  return violations;
+}
+
+/** I7. A process works with one cluster at a time: it has fenced the one before it opens the next. */
+export function oneClusterAtATime({ events }: Run): readonly string[] {
+  const open = new Map<number, string>();
+  return events.flatMap((event) => {
+    if (event.kind === 'fenced' && open.get(event.process) === event.cluster) {
+      open.delete(event.process);
+    }
+    if (event.kind !== 'opened') return [];
+    const other = open.get(event.process);
+    open.set(event.process, event.cluster);
+    return other === undefined || other === event.cluster
+      ? []
+      : [
+          `process ${event.process} opened ${event.cluster} at ${event.atMs}, and has ${other} open`,
+        ];
+  });
+}
+
+/** I8. The epoch of a process never decreases. */
+export function epochsOnlyGrow({ events }: Run): readonly string[] {
+  const newest = new Map<number, number>();
+  return events.flatMap((event) => {
+    if (event.kind !== 'opened') return [];
+    const before = newest.get(event.process) ?? 0;
+    newest.set(event.process, event.switchEpoch);
+    return event.switchEpoch > before
+      ? []
+      : [`process ${event.process} opened epoch ${event.switchEpoch} after epoch ${before}`];
+  });
+}
+
+/** I17. Sends and orders settle, and in time. */
+export function promisesSettle(run: Run): readonly string[] {
+  const { events, unsettledSends, sendLimitMs, orderLimitMs } = run;
+  const violations = unsettledSends.map((id) => `the send of ${id} never settled`);
+  const sentAtMs = new Map<string, number>();
+  const orderedAtMs = new Map<number, { process: number; atMs: number }>();
+  for (const event of events) {
+    switch (event.kind) {
+      case 'sent':
+        sentAtMs.set(event.id, event.atMs);
+        break;
+      case 'acknowledged':
+      case 'send-failed': {
+        const tookMs = event.atMs - (sentAtMs.get(event.id) ?? event.atMs);
+        if (tookMs > sendLimitMs) violations.push(`the send of ${event.id} took ${tookMs} ms`);
+        break;
+      }
+      case 'ordered':
+        orderedAtMs.set(event.order, event);
+        break;
+      case 'order-settled': {
+        const tookMs = event.atMs - (orderedAtMs.get(event.order)?.atMs ?? event.atMs);
+        orderedAtMs.delete(event.order);
+        if (tookMs > orderLimitMs) violations.push(`order ${event.order} took ${tookMs} ms`);
+        break;
+      }
+      case 'crashed':
+        // Nobody is left who would wait for it.
+        for (const [order, { process }] of orderedAtMs) {
+          if (process === event.process) orderedAtMs.delete(order);
+        }
+        break;
+      default:
+    }
+  }
+  for (const order of orderedAtMs.keys()) violations.push(`order ${order} never settled`);
+  return violations;
+}
+
+/** I17. Handlers of one logical partition never overlap in a consumer, nor begin after its stop. */
+export function oneHandlerAtATime({ events }: Run): readonly string[] {
+  /** The record in work, by consumer and logical partition. */
+  const running = new Map<string, string>();
+  const stopped = new Set<string>();
+  const violations: string[] = [];
+  for (const event of events) {
+    switch (event.kind) {
+      case 'handling': {
+        const lane = `${event.consumer} ${event.logical}`;
+        const other = running.get(lane);
+        if (other !== undefined) {
+          violations.push(`${lane}: ${event.id} was begun while ${other} was being handled`);
+        }
+        if (stopped.has(event.consumer)) {
+          violations.push(`${event.consumer} was stopped, and then handled ${event.id}`);
+        }
+        running.set(lane, event.id);
+        break;
+      }
+      case 'handled':
+      case 'handler-failed':
+        running.delete(`${event.consumer} ${event.logical}`);
+        break;
+      case 'consumer-stopped':
+        stopped.add(event.consumer);
+        break;
+      default:
+    }
+  }
+  return violations;
+}
+
+/**
+ * I18. In a new epoch a process handles nothing before its group's positions on the new cluster are planned, and each log
+ * begins at its planned position or beyond it: the group's own commits are there, and may have gone on.
+ *
+ * Members plan for themselves, and the first one to come decides; so the floor of a log is the lowest of the newest plans
+ * of all processes. A rolled back switch plans nothing: it returns to the group's own commits.
+ */
+export function positionsBeforeHandling({ events }: Run): readonly string[] {
+  const floors = new Map<string, Map<number, bigint>>();
+  const planned = new Set<string>();
+  const moved = new Set<string>();
+  const begun = new Set<string>();
+  const violations: string[] = [];
+  for (const event of events) {
+    if (event.kind === 'phase' && event.phase === 'translate') {
+      moved.add(`${event.process} ${event.switchEpoch}`);
+    }
+    if (event.kind === 'planned') {
+      planned.add(`${event.process} ${event.switchEpoch}`);
+      for (const { log, one } of positionsOf(event)) {
+        if (one.kind !== 'resume') continue;
+        const byProcess = floors.get(log) ?? new Map<number, bigint>();
+        floors.set(log, byProcess.set(event.process, one.offset));
+      }
+    }
+    if (event.kind !== 'handling') continue;
+    const { process, switchEpoch, consumer, place } = event;
+    const epoch = `${process} ${switchEpoch}`;
+    const log = logName(place);
+    const key = `${epoch} ${consumer} ${log}`;
+    if (begun.has(key)) continue;
+    begun.add(key);
+    if (moved.has(epoch) && !planned.has(epoch)) {
+      violations.push(`${consumer} begins ${log} in epoch ${switchEpoch}, before a plan was made`);
+    }
+    if (!moved.has(epoch) && !planned.has(epoch)) continue;
+    // A log that appeared after the plan has no position; it is read from its beginning.
+    const floor = lowest(floors.get(log)?.values() ?? []);
+    if (floor !== undefined && place.offset < floor) {
+      violations.push(
+        `${consumer} begins ${log} in epoch ${switchEpoch} at ${place.offset}, below its planned position ${floor}`,
+      );
+    }
+  }
+  return violations;
+}
+
+function lowest(offsets: Iterable<bigint>): bigint | undefined {
+  let low: bigint | undefined;
+  for (const offset of offsets) if (low === undefined || offset < low) low = offset;
+  return low;
+}

@@ -1,0 +1,129 @@
+import { logName, positionsOf, type Run } from './history.js';
+import { Ledger } from './ledger.js';
+
+/**
+ * I1. Everything is healed and drained at the end, so an acknowledged record that no handler finished is lost.
+ *
+ * Allowed: the records of a group that does not start because the service chose `onMissingPosition: 'fail'` and a position
+ * is unavailable. What is not handled then waits for a person; that nothing is handled all the same is checked by I14.
+ */
+export function acknowledgedIsHandled(run: Run): readonly string[] {
+  if (run.onMissingPosition === 'fail' && run.events.some(hasUnavailable)) return [];
+  const ledger = new Ledger(run);
+  for (const event of run.events) ledger.take(event);
+  return run.events.flatMap((event) =>
+    event.kind === 'acknowledged' && !ledger.has(event.id)
+      ? [`${event.id} was acknowledged at ${event.atMs} and never handled`]
+      : [],
+  );
+}
+
+function hasUnavailable(event: Run['events'][number]): boolean {
+  return (
+    event.kind === 'planned' && event.plan.partitions.some(({ kind }) => kind === 'unavailable')
+  );
+}
+
+/** Errors that promise that nothing was sent. */
+const NOT_SENT = new Set(['ERR_FAILOVER_HOLD_FULL', 'ERR_FAILOVER_HOLD_TIMEOUT']);
+
+/** I2. What was rejected as certainly not sent is in no log. */
+export function notSentIsNowhere({ events, logs }: Run): readonly string[] {
+  const places = new Map(
+    logs.flatMap((log) => [...log.ids.values()].map((id) => [id, logName(log)])),
+  );
+  return events.flatMap((event) => {
+    const place = event.kind === 'send-failed' ? places.get(event.id) : undefined;
+    return event.kind === 'send-failed' && NOT_SENT.has(event.code) && place !== undefined
+      ? [`${event.id} failed with ${event.code}, and is in ${place}`]
+      : [];
+  });
+}
+
+/** I3. Every target record below a plan's position had been handled when the plan was made. */
+export function plansSkipNothing(run: Run): readonly string[] {
+  const ledger = new Ledger(run);
+  return run.events.flatMap((event) => {
+    ledger.take(event);
+    if (event.kind !== 'planned') return [];
+    return positionsOf(event).flatMap(({ log, one }) => {
+      const missing = one.kind === 'resume' ? ledger.firstMissing(log, one.offset) : undefined;
+      return one.kind === 'resume' && missing !== undefined
+        ? [
+            `${log} resumes at ${one.offset} by ${one.method}, but ${missing} before it was not handled`,
+          ]
+        : [];
+    });
+  });
+}
+
+/** I5. Nobody begins with a record of a log while one before it was not handled: there are rewinds, and no gaps. */
+export function handlingLeavesNoGap(run: Run): readonly string[] {
+  const ledger = new Ledger(run);
+  const isNew = once();
+  return run.events.flatMap((event) => {
+    ledger.take(event);
+    if (event.kind !== 'handling') return [];
+    const { place, consumer, id } = event;
+    const missing = ledger.firstMissing(logName(place), place.offset);
+    return missing === undefined || !isNew(`${logName(place)} ${missing}`)
+      ? []
+      : [
+          `${consumer} begins ${id} at ${place.offset} of ${logName(place)}, but ${missing} before it was not handled`,
+        ];
+  });
+}
+
+/**
+ * I14. A partition without a bound starts as the service chose, and no other does: at its beginning, at its end, or not at
+ * all. And a group that does not start handles nothing.
+ */
+export function noSilentReset({ events, logs, onMissingPosition }: Run): readonly string[] {
+  const lows = new Map(logs.map((log) => [logName(log), log.low]));
+  const unstarted = new Set<string>();
+  return events.flatMap((event) => {
+    if (event.kind === 'handling') {
+      return unstarted.has(`${event.process} ${event.switchEpoch}`)
+        ? [`${event.consumer} handles ${event.id}, although a position was unavailable`]
+        : [];
+    }
+    if (event.kind !== 'planned') return [];
+    return positionsOf(event).flatMap(({ log, one }) => {
+      if (one.kind === 'unavailable') {
+        unstarted.add(`${event.process} ${event.switchEpoch}`);
+        return onMissingPosition === 'fail' ? [] : [`${log} was not planned: ${one.because}`];
+      }
+      const low = lows.get(log) ?? 0n;
+      if (one.method === 'latest' && onMissingPosition !== 'latest') {
+        return [`${log} was reset to its end`];
+      }
+      // An empty log has one position, and it is called its beginning.
+      return one.method === 'earliest' && one.offset !== low
+        ? [`${log} has no bound and starts at ${one.offset}, not at its beginning`]
+        : [];
+    });
+  });
+}
+
+/** I16. Whenever a commit is seen, everything below it has been handled. */
+export function commitsNeverRunAhead(run: Run): readonly string[] {
+  const ledger = new Ledger(run);
+  const isNew = once();
+  return run.events.flatMap((event) => {
+    ledger.take(event);
+    if (event.kind !== 'committed') return [];
+    const { place, atMs } = event;
+    const ahead = ledger.firstMissing(logName(place), place.offset);
+    return ahead === undefined || !isNew(`${logName(place)} ${ahead}`)
+      ? []
+      : [
+          `${logName(place)} was committed to ${place.offset} at ${atMs}, before ${ahead} was handled`,
+        ];
+  });
+}
+
+/** One gap is one violation, however much is handled behind it. */
+function once(): (what: string) => boolean {
+  const known = new Set<string>();
+  return (what) => known.size !== known.add(what).size;
+}

@@ -1,0 +1,43 @@
+import type { MemoryWorld } from '../../src/testing/index.js';
+import type { HistoryEvent } from './history.js';
+import { isMirrored } from './observation.js';
+
+/** Longest wait for the fleet to come to rest after everything was healed, in simulated milliseconds. */
+const REST_LIMIT_MS = 120_000;
+
+/** Without news for so long, nothing will come any more: sessions of dead members have expired, retries are over. */
+const QUIET_MS = 16_000;
+
+/** Without news for so long, and with everything handled, the run is over. */
+const DONE_MS = 1_500;
+
+/**
+ * Waits until the mirrors have copied everything, every send has settled, and everything that was acknowledged is
+ * handled; or until nothing has happened for so long that nothing will.
+ */
+export async function comeToRest(
+  memory: MemoryWorld,
+  events: readonly HistoryEvent[],
+  { pending, isLong }: { pending: ReadonlySet<string>; isLong: boolean },
+): Promise<void> {
+  const { clock } = memory;
+  const giveUpAtMs = clock.nowMs() + REST_LIMIT_MS;
+  const unhandled = new Set<string>();
+  const handled = new Set<string>();
+  let quietSinceMs = clock.nowMs();
+  let seenCount = 0;
+  while (clock.nowMs() < giveUpAtMs) {
+    await clock.sleep(500);
+    for (const event of events.slice(seenCount)) {
+      if (event.kind === 'handling' || event.kind === 'planned') quietSinceMs = clock.nowMs();
+      if (event.kind === 'acknowledged' && !handled.has(event.id)) unhandled.add(event.id);
+      if (event.kind !== 'handled') continue;
+      handled.add(event.id);
+      unhandled.delete(event.id);
+    }
+    seenCount = events.length;
+    if (!isMirrored(memory) || pending.size > 0) quietSinceMs = clock.nowMs();
+    const isDone = !isLong && unhandled.size === 0;
+    if (clock.nowMs() - quietSinceMs > (isDone ? DONE_MS : QUIET_MS)) return;
+  }
+}
