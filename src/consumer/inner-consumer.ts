@@ -118,9 +118,7 @@ export class InnerConsumer {
     for (const call of subscribeCalls(resolved)) await this.consumer.subscribe(call);
   }
 
-  /**
-   * Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed.
-   */
+  /** Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed. */
   start(run: FailoverConsumerRunConfig): Promise<void> {
     const { session, world, locks, config, host, carried } = this.#parts;
     this.#dispatcher = new Dispatcher(
