@@ -46,7 +46,7 @@ export interface FailoverEvents {
   };
   /** A planned switch failed and work went on with the cluster it came from, in a new epoch. */
   'switch.rolled-back': FailoverEventBase & { readonly to: string; readonly error: Error };
-  /** The resume positions of a group were fixed. */
+  /** The resume positions of a group were fixed: in a switch, or where it starts on the cluster it was switched to. */
   'positions.planned': FailoverEventBase & { readonly plan: GroupPlan };
   /** A cluster's sockets were destroyed and new ones are refused, for this epoch. */
   'cluster.fenced': FailoverEventBase & {

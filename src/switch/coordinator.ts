@@ -124,11 +124,14 @@ export class Coordinator implements ActiveCluster {
     return needsOf(this.participants());
   }
 
-  planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
+  async planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
-    if (session === undefined) return Promise.resolve(undefined);
-    return this.#parts.operations.planAtStart(session.alias, need, session.signal);
+    if (session === undefined) return undefined;
+    const { operations, events } = this.#parts;
+    const plan = await operations.planAtStart(session.alias, need, session.signal);
+    if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
+    return plan;
   }
 
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */

@@ -223,12 +223,19 @@ async function attach(
     await participant.attach(session, undefined);
     return;
   }
-  const plan =
-    run.plans.find((one) => one.groupId === need.groupId) ??
-    (await retry(
-      context.world,
-      { ...RETRY_DELAYS, retries: Infinity, signal: session.signal },
-      () => context.operations.plan(run.turn, need, session.signal),
-    ));
-  await participant.attach(session, plan);
+  const known = run.plans.find((one) => one.groupId === need.groupId);
+  await participant.attach(session, known ?? (await planLate(need, session, run, context)));
+}
+
+async function planLate(
+  need: GroupNeed,
+  { signal }: ClusterSession,
+  { turn }: SwitchRun,
+  { world, operations, onPlan }: PhaseContext,
+): Promise<GroupPlan> {
+  const plan = await retry(world, { ...RETRY_DELAYS, retries: Infinity, signal }, () =>
+    operations.plan(turn, need, signal),
+  );
+  onPlan(plan);
+  return plan;
 }

@@ -33,7 +33,12 @@ export type HistoryEvent = { readonly atMs: number } & (
       readonly kind: 'consumer-stopping' | 'consumer-stopped';
       readonly consumer: string;
     })
-  | (InEpoch & { readonly kind: 'planned'; readonly plan: GroupPlan })
+  | (InEpoch & {
+      readonly kind: 'planned';
+      readonly plan: GroupPlan;
+      /** Where each of its logs ended when the plan was made, in the order of the plan's partitions. */
+      readonly ends: readonly bigint[];
+    })
   | (InEpoch & { readonly kind: 'phase'; readonly phase: SwitchPhase })
   | (InEpoch & { readonly kind: 'fenced' | 'opened'; readonly cluster: string })
   /** An order to switch, and the end of the promise that it gave. */
@@ -85,12 +90,14 @@ export function logName({ cluster, topic, partition }: Omit<Place, 'offset'>): s
 }
 
 /** The resume positions of a plan, with the logs they belong to. */
-export function positionsOf({ plan }: EventOf<'planned'>): readonly {
+export function positionsOf({ plan, ends }: EventOf<'planned'>): readonly {
   readonly log: string;
   readonly one: GroupPlan['partitions'][number];
+  readonly end: bigint;
 }[] {
-  return plan.partitions.map((one) => ({
+  return plan.partitions.map((one, index) => ({
     log: logName({ cluster: plan.cluster, topic: one.physicalTopic, partition: one.partition }),
     one,
+    end: ends[index] ?? 0n,
   }));
 }

@@ -9,15 +9,19 @@ import {
 
 /**
  * Which records were handled, while a history is read from its beginning: asked at any point, it tells what of a log was
- * still to be handled then. A record counts as handled wherever a copy of it was.
+ * still to be handled then.
+ *
+ * A record counts as handled wherever a copy of it was. And a log may hold it more than once (a mirror that was killed
+ * copies again, a send is repeated): it is missed below an offset only where its last copy lies there. Otherwise it is
+ * still to come.
  */
 export class Ledger {
-  readonly #logs: ReadonlyMap<string, Cursor>;
+  readonly #logs: ReadonlyMap<string, Log>;
   readonly #handled = new Set<string>();
   readonly #isLatestChosen: boolean;
 
   constructor({ logs, onMissingPosition }: Pick<Run, 'logs' | 'onMissingPosition'>) {
-    this.#logs = new Map(logs.map((log) => [logName(log), new Cursor(log)]));
+    this.#logs = new Map(logs.map((log) => [logName(log), new Log(log)]));
     this.#isLatestChosen = onMissingPosition === 'latest';
   }
 
@@ -32,9 +36,14 @@ export class Ledger {
     return this.#handled.has(id);
   }
 
-  /** The first record of a log below `offset` that was not handled so far. */
+  /** The first record of a log below `offset` that was not handled so far, and does not come again. */
   firstMissing(log: string, offset: bigint): string | undefined {
     return this.#logs.get(log)?.firstMissing(offset, this.#handled);
+  }
+
+  /** The same, where only copies below `end` may be counted on: later ones were not there yet. */
+  firstMissingAt(log: string, offset: bigint, end: bigint): string | undefined {
+    return this.#logs.get(log)?.firstMissingAt(offset, end, this.#handled);
   }
 
   /**
@@ -49,25 +58,38 @@ export class Ledger {
   }
 }
 
-/** A log, and how far it is handled without a gap. That only ever grows, so each record is looked at once. */
-class Cursor {
-  readonly #records: readonly (readonly [bigint, string])[];
+type Entry = readonly [offset: bigint, id: string];
+
+class Log {
+  readonly #entries: readonly Entry[];
+  /** Each record once, at its last place. */
+  readonly #last: readonly Entry[];
+  /** Up to here everything is handled. That only ever grows, so each record is looked at once. */
   #index = 0;
 
   constructor({ ids }: FinalLog) {
-    this.#records = [...ids];
+    this.#entries = [...ids];
+    const places = new Map(this.#entries.map(([offset, id]) => [id, offset]));
+    this.#last = this.#entries.filter(([offset, id]) => places.get(id) === offset);
   }
 
   firstMissing(offset: bigint, handled: ReadonlySet<string>): string | undefined {
-    for (; this.#index < this.#records.length; this.#index += 1) {
-      const record = this.#records[this.#index];
-      if (record === undefined || record[0] >= offset) return undefined;
-      if (!handled.has(record[1])) return record[1];
+    for (; this.#index < this.#last.length; this.#index += 1) {
+      const entry = this.#last[this.#index];
+      if (entry === undefined || entry[0] >= offset) return undefined;
+      if (!handled.has(entry[1])) return entry[1];
     }
     return undefined;
   }
 
+  firstMissingAt(offset: bigint, end: bigint, handled: ReadonlySet<string>): string | undefined {
+    const toCome = new Set(
+      this.#entries.flatMap(([at, id]) => (at >= offset && at < end ? [id] : [])),
+    );
+    return this.below(offset).find((id) => !handled.has(id) && !toCome.has(id));
+  }
+
   below(offset: bigint): readonly string[] {
-    return this.#records.flatMap(([at, id]) => (at < offset ? [id] : []));
+    return this.#entries.flatMap(([at, id]) => (at < offset ? [id] : []));
   }
 }

@@ -40,14 +40,15 @@ export function notSentIsNowhere({ events, logs }: Run): readonly string[] {
   });
 }
 
-/** I3. Every target record below a plan's position had been handled when the plan was made. */
+/** I3. Every target record below a plan's position had been handled when the plan was made, or was there once more. */
 export function plansSkipNothing(run: Run): readonly string[] {
   const ledger = new Ledger(run);
   return run.events.flatMap((event) => {
     ledger.take(event);
     if (event.kind !== 'planned') return [];
-    return positionsOf(event).flatMap(({ log, one }) => {
-      const missing = one.kind === 'resume' ? ledger.firstMissing(log, one.offset) : undefined;
+    return positionsOf(event).flatMap(({ log, one, end }) => {
+      const missing =
+        one.kind === 'resume' ? ledger.firstMissingAt(log, one.offset, end) : undefined;
       return one.kind === 'resume' && missing !== undefined
         ? [
             `${log} resumes at ${one.offset} by ${one.method}, but ${missing} before it was not handled`,

@@ -73,7 +73,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     onWrite: (cluster, apiName) => note({ kind: 'written', process: number, cluster, apiName }),
   });
   const kafka = makeKafka(parts, world);
-  observe(kafka, number, note);
+  observe(kafka, own);
   const name = `consumer-${number}`;
   const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {
     await kafka.close();
@@ -178,11 +178,15 @@ async function connect(
 }
 
 /** Writes down what the library itself reports. */
-function observe(kafka: FailoverKafka, process: number, note: (fact: Fact) => void): void {
+function observe(kafka: FailoverKafka, { number: process, note, memory }: ServiceParts): void {
   const fact = (what: string): void => note({ kind: 'fact', process, what });
-  kafka.on('positions.planned', ({ switchEpoch, plan }) =>
-    note({ kind: 'planned', process, switchEpoch, plan }),
-  );
+  kafka.on('positions.planned', ({ switchEpoch, plan }) => {
+    const cluster = memory.cluster(plan.cluster);
+    const ends = plan.partitions.map(
+      ({ physicalTopic, partition }) => cluster.range(physicalTopic, partition).high,
+    );
+    note({ kind: 'planned', process, switchEpoch, plan, ends });
+  });
   kafka.on('cluster.fenced', ({ switchEpoch, cluster }) =>
     note({ kind: 'fenced', process, cluster, switchEpoch }),
   );

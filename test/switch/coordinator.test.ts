@@ -197,11 +197,24 @@ describe('an unplanned switch', () => {
       attempts += 1;
       return attempts < 4 ? Promise.reject(new Error('not yet')) : Promise.resolve(planFor('B'));
     };
+    const announced: string[] = [];
+    events.on('positions.planned', ({ plan }) => announced.push(plan.groupId));
     coordinator.register(participant('c', { need: () => need }));
     const outcome = switchToB(false);
     await world.advance(DEADLINES.openMs);
     await expect(outcome).resolves.toMatchObject({ kind: 'switched' });
     expect(log.at(-1)).toBe('c attach B#2 with plan');
+    expect(announced).toEqual(['g']);
+  });
+
+  it('announces the positions of a group that starts on the cluster it was switched to', async () => {
+    const announced: string[] = [];
+    events.on('positions.planned', ({ plan }) => announced.push(plan.cluster));
+    await expect(coordinator.planAtStart(need)).resolves.toBeUndefined();
+    expect(announced).toEqual([]);
+    operations.planAtStart = (active) => Promise.resolve(planFor(active));
+    await expect(coordinator.planAtStart(need)).resolves.toEqual(planFor('A'));
+    expect(announced).toEqual(['A']);
   });
 
   it('ends with the participants that are not open named as pending', async () => {
