@@ -56,12 +56,7 @@ export class SocketGate implements Wire {
     const fenced = this.#fenced;
     if (fenced !== undefined) {
       this.#refusedCount += 1;
-      // kafkajs makes "Failed to connect: <message>" of it and drops the rest, so the code stands in the message.
-      throw new FencedError(`${fenced.message} (ERR_FAILOVER_FENCED)`, {
-        cause: fenced,
-        cluster: fenced.cluster,
-        switchEpoch: fenced.switchEpoch,
-      });
+      throw finalRefusal(fenced);
     }
     const socket = this.#options.open(args);
     const line = new SocketLine(
@@ -110,4 +105,23 @@ export class SocketGate implements Wire {
     };
     socket.write = guarded;
   }
+}
+
+/**
+ * What a fenced door throws. kafkajs catches it to make a retriable "Failed to connect: <message>" of it, and its retries
+ * would then keep timers, and so the process, alive for half a minute (measured). Reading this message throws a RangeError
+ * instead, which kafkajs 2.2.4 does not retry (`src/retry/index.js`): pending work ends at once, and nothing restarts.
+ *
+ * It leans on the `catch` in kafkajs's `Connection.connect`; a test with a real client pins it. The token tells
+ * `health/failure.ts` what it was.
+ */
+function finalRefusal({ message, cluster, switchEpoch }: FencedError): FencedError {
+  const text = `${message} (ERR_FAILOVER_FENCED)`;
+  const refusal = new FencedError(text, { cluster, switchEpoch });
+  Object.defineProperty(refusal, 'message', {
+    get() {
+      throw new RangeError(text);
+    },
+  });
+  return refusal;
 }

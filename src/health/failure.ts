@@ -127,6 +127,11 @@ function judgeOwn(error: object): Failure | undefined {
 }
 
 function judgeOne(error: object): Failure | undefined {
+  // Of what a fenced socket factory threw only the text gets through kafkajs (`cluster/socket-gate.ts`).
+  const text = read(error, 'message');
+  if (typeof text === 'string' && text.includes('(ERR_FAILOVER_FENCED)')) {
+    return JUDGED_OWN.ERR_FAILOVER_FENCED;
+  }
   const names = [constructorName(error), read(error, 'name')].filter(
     (name) => typeof name === 'string',
   );
@@ -145,11 +150,6 @@ function judgeOne(error: object): Failure | undefined {
 function judgeKafkaJs(error: object): Failure | undefined {
   const type = read(error, 'type');
   if (typeof type === 'string' && Object.hasOwn(JUDGED_CODES, type)) return JUDGED_CODES[type];
-  // kafkajs keeps only the message of what a socket factory threw: "Failed to connect: ... (ERR_FAILOVER_FENCED)".
-  const message = read(error, 'message');
-  if (typeof message === 'string' && message.includes('(ERR_FAILOVER_FENCED)')) {
-    return JUDGED_OWN.ERR_FAILOVER_FENCED;
-  }
   const code = read(error, 'code');
   if (typeof code !== 'string') return undefined;
   if (Object.hasOwn(JUDGED_SOCKET_CODES, code)) return JUDGED_SOCKET_CODES[code];

@@ -116,19 +116,14 @@ describe('SocketGate', () => {
     release();
   });
 
-  it('refuses every later connection with a FencedError whose message carries its code', () => {
+  it('refuses every later connection with an error that kafkajs cannot retry', () => {
     const { gate, opened } = gateOver();
     gate.fence(reason);
     for (const count of [1, 2]) {
-      expect(() => gate.factory(args)).toThrow(
-        expect.objectContaining({
-          name: 'FencedError',
-          code: 'ERR_FAILOVER_FENCED',
-          message: 'cluster A was fenced in epoch 1 (ERR_FAILOVER_FENCED)',
-          cluster: 'A',
-          switchEpoch: 1,
-          cause: reason,
-        }),
+      const thrown = thrownBy(() => gate.factory(args));
+      expect(thrown).toMatchObject({ code: 'ERR_FAILOVER_FENCED', cluster: 'A', switchEpoch: 1 });
+      expect(() => (thrown as Error).message).toThrow(
+        new RangeError('cluster A was fenced in epoch 1 (ERR_FAILOVER_FENCED)'),
       );
       expect(gate.refusedCount).toBe(count);
     }
@@ -145,3 +140,12 @@ describe('SocketGate', () => {
     expect(gate.socketCount).toBe(0);
   });
 });
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
