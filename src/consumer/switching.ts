@@ -67,9 +67,19 @@ export class ConsumerSwitching implements Participant {
   }
 
   need(): GroupNeed | undefined {
-    const { intent, script, groupId, inner } = this.#core;
+    const { intent, script, groupId } = this.#core;
     if (intent === undefined) return undefined;
-    return { groupId, selectors: script.selectors, processed: inner?.positions() ?? [] };
+    return { groupId, selectors: script.selectors, processed: this.#processed() };
+  }
+
+  /**
+   * What was handled on the cluster that is left. Where a switch was overtaken before the consumer began there, the inner
+   * consumer is still the one of the cluster before, and its offsets are those of other logs, perhaps of the same name.
+   */
+  #processed(): GroupNeed['processed'] {
+    const { inner, turn, parts } = this.#core;
+    const source = turn?.from ?? parts.active.session()?.alias;
+    return inner !== undefined && inner.session.alias === source ? inner.positions() : [];
   }
 
   async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {

@@ -302,6 +302,42 @@ describe('resuming on the other cluster', () => {
   });
 });
 
+describe('what a consumer says of its progress', () => {
+  it('is what it handled on the cluster that is left', async () => {
+    const h = harness();
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 41);
+    expect(h.client.participant.need()?.processed).toHaveLength(1);
+    const s = steps(h, 'B');
+    s.hold();
+    s.fence();
+    await s.detach();
+    expect(h.client.participant.need()?.processed).toEqual([
+      { physicalTopic: 'orders', partition: 0, offset: 42n },
+    ]);
+  });
+
+  it('is nothing where it is sent on before it began: offsets of one cluster are none of the other', async () => {
+    const h = harness();
+    h.b.topics.set('orders', 1);
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 41);
+    const there = steps(h, 'B');
+    there.hold();
+    there.fence();
+    await there.detach();
+    h.b.topicsError = new Error('down');
+    there.attach(planFor('B', [['orders', 0, 0n]])).catch(() => {});
+    await settle();
+    const back = steps(h, 'A');
+    back.hold();
+    expect(h.client.participant.need()?.processed).toEqual([]);
+    back.fence();
+    await back.detach();
+    expect(h.client.participant.need()?.processed).toEqual([]);
+  });
+});
+
 describe('what a switch leaves behind', () => {
   it('starts no handler from hold on, and lets kafkajs go only at the fence', async () => {
     const h = harness();
