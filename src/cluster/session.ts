@@ -1,5 +1,5 @@
 import type { Kafka } from 'kafkajs';
-import type { FencedError } from '../errors.js';
+import { FencedError } from '../errors.js';
 
 /**
  * One cluster in one epoch: the inner kafkajs client of this activation and every socket it opens. Made new for every
@@ -38,4 +38,13 @@ export interface Wire {
   readonly socketCount: number;
   /** Connections refused because the session was fenced. */
   readonly refusedCount: number;
+}
+
+/** @internal Why a session is over for one who was in it: the fence's own reason, or that it was left. */
+export function fencedError({ alias, switchEpoch, signal }: ClusterSession): Error {
+  if (signal.reason instanceof Error) return signal.reason;
+  return new FencedError(`Cluster ${alias} was left in epoch ${switchEpoch}`, {
+    cluster: alias,
+    switchEpoch,
+  });
 }

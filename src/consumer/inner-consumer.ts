@@ -1,7 +1,7 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
 import type { Commit } from '../cluster/access.js';
-import type { ClusterSession } from '../cluster/session.js';
-import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js';
+import { fencedError, type ClusterSession } from '../cluster/session.js';
+import { FailoverClosedError, StaleOffsetError } from '../errors.js';
 import type { SourcePosition } from '../position/plan.js';
 import { untilAborted } from '../wait.js';
 import { Commits, readCommits, type PhysicalOffset } from './commits.js';
@@ -14,6 +14,7 @@ import { innerConfig, type InnerConsumerParts } from './inner-config.js';
 import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
+import { commitAsMember } from './resume.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -153,6 +154,10 @@ export class InnerConsumer {
    */
   resumeAt(positions: readonly Commit[]): void {
     this.#resumeAt = positions;
+  }
+
+  committed(topic: string, partition: number): bigint | undefined {
+    return this.#dispatcher?.factsOf(topic, partition).committed;
   }
 
   /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link placeHandedBack}. */
@@ -303,11 +308,12 @@ export class InnerConsumer {
       throw this.#retired;
     }
     this.#dispatcher?.assigned(this.#member.assignment);
-    for (const { topic, partition, offset } of this.#resumeAt) {
-      // A seek for a partition of somebody else would be kept, and fire when the partition comes here hours later.
-      if (!this.#member.isAssigned(topic, partition)) continue;
-      this.seek({ topic, partition, offset: String(offset) });
-    }
+    // A seek for a partition of somebody else would be kept, and fire when the partition comes here hours later.
+    const sought = this.#resumeAt.filter((one) =>
+      this.#member.isAssigned(one.topic, one.partition),
+    );
+    for (const one of sought) this.seek({ ...one, offset: String(one.offset) });
+    if (sought.length > 0) void commitAsMember(this.#parts.world, this, sought);
     this.#resumeAt = [];
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
@@ -338,12 +344,4 @@ export class InnerConsumer {
       if (lane !== undefined) lane.progress.committed = offset;
     }
   }
-}
-
-function fencedError({ alias, switchEpoch, signal }: ClusterSession): Error {
-  if (signal.reason instanceof Error) return signal.reason;
-  return new FencedError(`The consumer left cluster ${alias}, epoch ${switchEpoch}`, {
-    cluster: alias,
-    switchEpoch,
-  });
 }

@@ -1,6 +1,8 @@
 import type { ClusterAccess, Commit } from '../cluster/access.js';
 import { PositionUnavailableError } from '../errors.js';
 import type { GroupPlan } from '../position/plan.js';
+import { retry } from '../wait.js';
+import type { World } from '../world.js';
 
 /**
  * Throws where a plan says that a group must not start.
@@ -62,3 +64,36 @@ export async function commitPositions(
   if (commits.length === 0) return [];
   return (await access.commitIdle(groupId, commits)) === 'stored' ? [] : commits;
 }
+
+/** The member that {@link commitAsMember} commits as. */
+interface Member {
+  readonly isRetired: boolean;
+  committed(topic: string, partition: number): bigint | undefined;
+  commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;
+}
+
+/**
+ * Commits positions that were sought at the join, as the member that sought them: without auto-commit kafkajs keeps a
+ * seek to itself, and the next rebalance would forget it. Asked again while kafkajs is not in its group yet; given up
+ * where user code has committed further. Never rejects: it saves a re-read, nothing else hangs on it.
+ *
+ * @internal
+ */
+export async function commitAsMember(
+  world: World,
+  member: Member,
+  positions: readonly Commit[],
+): Promise<void> {
+  const policy = { ...COMMIT_DELAYS, shouldRetry: () => !member.isRetired };
+  const attempt = async (): Promise<void> => {
+    const open = positions.filter(({ topic, partition, offset }) => {
+      const committed = member.committed(topic, partition);
+      return committed === undefined || committed < offset;
+    });
+    if (open.length === 0) return;
+    await member.commit(open.map((one) => ({ ...one, offset: String(one.offset) })));
+  };
+  await retry(world, policy, attempt).catch(() => {});
+}
+
+const COMMIT_DELAYS = { firstDelayMs: 20, maxDelayMs: 500, retries: 10 };
