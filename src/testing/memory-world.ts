@@ -61,7 +61,7 @@ export interface MemoryWorld {
    * @param options.limitMs - simulated milliseconds after which the run is given up. Default one hour.
    */
   run<T>(main: () => Promise<T>, options?: { limitMs?: number }): Promise<T>;
-  /** Ends the mirrors; on the real clock their timers would go on for ever otherwise. Idempotent. */
+  /** Ends the mirrors, which go on for as long as the process lives otherwise. Idempotent. */
   close(): void;
 }
 
@@ -163,7 +163,7 @@ function memoryWorld({
   return {
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),
-    after: (delayMs, callback) => clock.after(delayMs, callback),
+    after: (delayMs, callback) => clock.after(delayMs, callback, { keepAlive: true }),
     random: () => chance.next(),
     createKafka: (config) => new MemoryKafka(config),
     openSocket,

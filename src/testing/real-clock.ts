@@ -12,9 +12,10 @@ export function realClock(): Clock {
     nowMs: () => world.nowMs(),
     wallMs: () => world.wallMs(),
     after(delayMs, callback, { keepAlive = false } = {}) {
-      if (!keepAlive) return world.after(delayMs, callback);
-      // oxlint-disable-next-line no-restricted-globals -- World's timers never keep the process alive, kafkajs's own do
+      if (keepAlive) return world.after(delayMs, callback);
+      // oxlint-disable-next-line no-restricted-globals -- World's timers keep the process alive, a memory cluster's do not
       const timer = setTimeout(callback, delayMs);
+      timer.unref();
       return () => clearTimeout(timer);
     },
     sleep(delayMs) {
