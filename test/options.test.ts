@@ -21,6 +21,7 @@ describe('options', () => {
       holdMaxBytes: 33_554_432,
       holdMaxWaitMs: 30_000,
       onUnknownOutcome: undefined,
+      releaseJitterMs: 0,
     });
     expect(resolved.consumer).toEqual({ onMissingPosition: 'earliest', topicRefreshMs: 30_000 });
     expect(resolved.mirror).toEqual({
