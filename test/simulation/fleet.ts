@@ -13,6 +13,10 @@ interface Member {
 /** How soon a process that did not start is started again, in milliseconds. */
 const RESTART_MS = 1_000;
 
+/** How often, and how many times, an operator looks whether everybody has arrived. */
+const RECOVERY_MS = 3_000;
+const RECOVERY_ATTEMPTS = 10;
+
 /** The service's processes, and the operator who sends them from cluster to cluster. */
 export class Fleet {
   readonly #memory: MemoryWorld;
@@ -121,9 +125,20 @@ export class Fleet {
     }
   }
 
-  /** A group needs somebody who handles what is left. */
-  async someoneConsumes(): Promise<void> {
+  /**
+   * What an operator looks at when the night is over: somebody has to handle what is left. And where only one direction
+   * mirrors, the whole fleet has to be on one cluster; otherwise some stay where a switch was refused or rolled back, and
+   * both halves have to see everything all the same.
+   */
+  async recover(): Promise<void> {
     if (!this.#members.some(({ isConsuming }) => isConsuming)) await this.join();
+    if (this.#scenario.policy !== 'identity') return;
+    for (let attempts = 0; attempts < RECOVERY_ATTEMPTS; attempts += 1) {
+      const astray = this.#members.filter(({ service }) => !isSteadyOn(service, this.#flag));
+      if (astray.length === 0) return;
+      for (const { service } of astray) service.order(this.#flag, { planned: true });
+      await this.#memory.clock.sleep(RECOVERY_MS);
+    }
   }
 
   async stop(): Promise<void> {
@@ -134,7 +149,11 @@ export class Fleet {
   }
 
   #note(fact: Fact): void {
-    // Each member of the union has its own facts; all get the same time.
-    this.#events.push({ ...fact, atMs: this.#memory.clock.nowMs() } as HistoryEvent);
+    this.#events.push({ ...fact, atMs: this.#memory.clock.nowMs() });
   }
+}
+
+function isSteadyOn({ kafka }: Service, cluster: string): boolean {
+  const { state, active } = kafka.status();
+  return state === 'steady' && active === cluster;
 }

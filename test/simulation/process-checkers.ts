@@ -1,4 +1,4 @@
-import { logName, positionsOf, type Run } from './history.js';
+import { type EventOf, logName, positionsOf, type Run } from './history.js';
 
 /** I7. After a process has fenced a cluster it writes neither Produce nor OffsetCommit to it, until it opens it anew. */
 export function nothingIsWrittenAfterTheFence({ events }: Run): readonly string[] {
@@ -127,10 +127,11 @@ export function oneHandlerAtATime({ events }: Run): readonly string[] {
  * begins at its planned position or beyond it: the group's own commits are there, and may have gone on.
  *
  * Members plan for themselves, and the first one to come decides; so the floor of a log is the lowest of the newest plans
- * of all processes. A rolled back switch plans nothing: it returns to the group's own commits.
+ * of all processes. A log that a plan does not name is read from its beginning. A rolled back switch plans nothing: it
+ * returns to the group's own commits.
  */
 export function positionsBeforeHandling({ events }: Run): readonly string[] {
-  const floors = new Map<string, Map<number, bigint>>();
+  const plans = new Map<string, Map<number, ReadonlyMap<string, bigint>>>();
   const planned = new Set<string>();
   const moved = new Set<string>();
   const begun = new Set<string>();
@@ -140,12 +141,10 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
       moved.add(`${event.process} ${event.switchEpoch}`);
     }
     if (event.kind === 'planned') {
-      planned.add(`${event.process} ${event.switchEpoch}`);
-      for (const { log, one } of positionsOf(event)) {
-        if (one.kind !== 'resume') continue;
-        const byProcess = floors.get(log) ?? new Map<number, bigint>();
-        floors.set(log, byProcess.set(event.process, one.offset));
-      }
+      const { process, switchEpoch, plan } = event;
+      planned.add(`${process} ${switchEpoch}`);
+      const byProcess = plans.get(plan.cluster) ?? new Map();
+      plans.set(plan.cluster, byProcess.set(process, offsetsOf(event)));
     }
     if (event.kind !== 'handling') continue;
     const { process, switchEpoch, consumer, place } = event;
@@ -157,9 +156,8 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
     if (moved.has(epoch) && !planned.has(epoch)) {
       violations.push(`${consumer} begins ${log} in epoch ${switchEpoch}, before a plan was made`);
     }
-    if (!moved.has(epoch) && !planned.has(epoch)) continue;
-    // A log that appeared after the plan has no position; it is read from its beginning.
-    const floor = lowest(floors.get(log)?.values() ?? []);
+    if (!planned.has(epoch)) continue;
+    const floor = lowest(plans.get(place.cluster)?.values() ?? [], log);
     if (floor !== undefined && place.offset < floor) {
       violations.push(
         `${consumer} begins ${log} in epoch ${switchEpoch} at ${place.offset}, below its planned position ${floor}`,
@@ -169,8 +167,19 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
   return violations;
 }
 
-function lowest(offsets: Iterable<bigint>): bigint | undefined {
+function offsetsOf(event: EventOf<'planned'>): ReadonlyMap<string, bigint> {
+  return new Map(
+    positionsOf(event).flatMap(({ log, one }) =>
+      one.kind === 'resume' ? [[log, one.offset] as const] : [],
+    ),
+  );
+}
+
+function lowest(plans: Iterable<ReadonlyMap<string, bigint>>, log: string): bigint | undefined {
   let low: bigint | undefined;
-  for (const offset of offsets) if (low === undefined || offset < low) low = offset;
+  for (const plan of plans) {
+    const offset = plan.get(log) ?? 0n;
+    if (low === undefined || offset < low) low = offset;
+  }
   return low;
 }

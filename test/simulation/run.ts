@@ -88,7 +88,7 @@ async function live(
   }
   await steps;
   heal(memory);
-  await fleet.someoneConsumes();
+  await fleet.recover();
   await comeToRest(memory, events, { pending, isLong: scenario.isRestLong });
   await fleet.stop();
 }
