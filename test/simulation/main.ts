@@ -120,10 +120,13 @@ function line(event: HistoryEvent): string {
   return `${atMs.toFixed(1).padStart(9)} ${kind} ${text(facts)}`;
 }
 
-void main().then(
-  (code) => process.exit(code),
+// No exit(): it would cut off what is still being written to a pipe.
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
   (error: unknown) => {
     console.error(error);
-    process.exit(1);
+    process.exitCode = 1;
   },
 );
