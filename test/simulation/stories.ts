@@ -205,7 +205,7 @@ const MANY_MINDS: readonly Way[] = [
   // Half of the fleet hears of it late.
   (departure) => [
     { ...order(departure, true), who: 'even' } as Step,
-    { ...order(departure, true, 1_000 + departure.random.below(1_500)), who: 'odd' } as Step,
+    order(departure, true, 1_000 + departure.random.below(1_500)),
   ],
   // The halves of the fleet are sent in opposite directions, and come together again.
   (departure) => [
