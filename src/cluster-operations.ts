@@ -3,7 +3,7 @@ import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
 import type { ClusterSession } from './cluster/session.js';
-import { isFailoverError, type WrongClusterError } from './errors.js';
+import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import type { GroupNeed, GroupPlan, MissingPosition, PositionMethod } from './position/plan.js';
@@ -21,8 +21,8 @@ import { untilAborted, untilDeadline } from './wait.js';
 export interface ClusterOperationsParts {
   readonly options: ResolvedOptions;
   readonly events: EventSink;
-  /** Another cluster than expected answered under this alias. */
-  onWrongCluster(alias: string, error: WrongClusterError): void;
+  /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
+  onWrongCluster(active: string, error: WrongClusterError): void;
 }
 
 /** What was learned about readiness. */
@@ -49,6 +49,7 @@ export class ClusterOperations implements SwitchOperations {
   readonly #accesses = new Map<string, ClusterAccess>();
   readonly #mirrors = new Map<string, Mirror>();
   readonly #clusterIds = new Map<string, string>();
+  #isClosed = false;
 
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
@@ -66,6 +67,7 @@ export class ClusterOperations implements SwitchOperations {
   access(alias: string): ClusterAccess {
     const known = this.#accesses.get(alias);
     if (known !== undefined) return known;
+    if (this.#isClosed) throw new FailoverClosedError('This FailoverKafka was closed.');
     const { kafka: kafkaConfig, world } = this.#parts.options;
     const clusterOptions = this.#clusterOptions(alias);
     const access = openAccess({ alias, clusterOptions, kafkaConfig, world });
@@ -101,12 +103,21 @@ export class ClusterOperations implements SwitchOperations {
   async chooseFirst(): Promise<string> {
     const { strategy, world, aliases, deadlines } = this.#parts.options;
     const active = (await strategy.startOn(world, aliases)) ?? aliases[0] ?? '';
+    // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
+    // later; one that is the active cluster itself is a mistake in the options.
     const standby = aliases.filter((alias) => alias !== active);
-    // The standby may be down: what it is called is learned in the background, and halts the library if it is wrong.
-    for (const alias of standby) this.#identify(alias).catch(() => {});
+    for (const alias of standby) {
+      this.#identify(alias).catch((error: unknown) => {
+        if (isWrongCluster(error) && this.#clusterIds.get(active) === error.actualClusterId) {
+          this.#parts.onWrongCluster(active, error);
+        }
+      });
+    }
+    // A cluster that does not answer is reported by the client that connects to it, in kafkajs's own words.
     const identified = this.#identify(active).catch((error: unknown) => {
-      if (isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER') throw error;
-      // A cluster that does not answer is reported by the client that connects to it, in kafkajs's own words.
+      if (!isWrongCluster(error)) return;
+      this.#parts.onWrongCluster(active, error);
+      throw error;
     });
     await untilDeadline(world, world.nowMs() + deadlines.prepareMs, identified);
     return active;
@@ -135,10 +146,11 @@ export class ClusterOperations implements SwitchOperations {
       await untilAborted(signal, this.#identify(target));
     } catch (error) {
       signal.throwIfAborted();
-      return {
-        obstacles: [`cluster ${target} does not answer: ${messageOf(error)}`],
-        warnings: [],
-      };
+      const because = messageOf(error);
+      const obstacle = isWrongCluster(error)
+        ? because
+        : `cluster ${target} does not answer: ${because}`;
+      return { obstacles: [obstacle], warnings: [] };
     }
     if (needs.length === 0) return { obstacles: [], warnings: [] };
     return this.#mirrorReadiness(target, turn.planned);
@@ -197,14 +209,15 @@ export class ClusterOperations implements SwitchOperations {
     if (other === undefined) return undefined;
     const plan = await this.#plan({ from: other, to: active, planned: false }, need, {
       signal,
-      // What has no bound is left out below: the user's `fromBeginning` decides there.
       onMissing: 'earliest',
       maxWaitMs: deadlines.translateMs,
     });
-    const translated = plan.partitions.filter(
-      (one) => one.kind === 'resume' && isTranslated(one.method),
-    );
-    return translated.length === 0 ? undefined : { ...plan, partitions: translated };
+    const resume = plan.partitions.filter((one) => one.kind === 'resume');
+    // Committed together: what only this process knew would be forgotten at its next restart.
+    if (resume.some(({ method }) => isTranslated(method))) return { ...plan, partitions: resume };
+    if (resume.every(({ method }) => method === 'own-commit')) return undefined;
+    // Not knowing whether the group ran elsewhere is no reason to begin at the end.
+    return this.#mirror(active).state().isComplete ? undefined : { ...plan, partitions: [] };
   }
 
   /** What a switch would do now; writes nothing. */
@@ -226,11 +239,16 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   release(): void {
-    void this.close();
+    void this.#disconnect();
   }
 
-  /** Closes every connection. Never rejects. */
+  /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#disconnect();
+  }
+
+  async #disconnect(): Promise<void> {
     for (const mirror of this.#mirrors.values()) mirror.close();
     const accesses = [...this.#accesses.values()];
     this.#mirrors.clear();
@@ -291,10 +309,7 @@ export class ClusterOperations implements SwitchOperations {
       [...this.#parts.options.clusters].map(([name, one]) => [name, one.clusterId] as const),
     );
     const verdict = checkIdentity(this.#clusterIds, alias, clusterId, configured);
-    if (verdict.kind !== 'ok') {
-      this.#parts.onWrongCluster(alias, verdict.error);
-      throw verdict.error;
-    }
+    if (verdict.kind !== 'ok') throw verdict.error;
     this.#clusterIds.set(alias, clusterId);
   }
 
@@ -310,6 +325,10 @@ export class ClusterOperations implements SwitchOperations {
     if (options === undefined) throw new Error(`no cluster ${alias}`);
     return options;
   }
+}
+
+function isWrongCluster(error: unknown): error is WrongClusterError {
+  return isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER';
 }
 
 function isTranslated(method: PositionMethod): boolean {

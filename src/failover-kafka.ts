@@ -98,7 +98,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#operations = new ClusterOperations({
       options,
       events: this.#events,
-      onWrongCluster: (alias, error) => this.#coordinator.halt(alias, error),
+      onWrongCluster: (active, error) => this.#coordinator.halt(active, error),
     });
     this.#coordinator = new Coordinator({
       world,
@@ -199,6 +199,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    */
   async switchTo(to: string, options: SwitchToOptions = {}): Promise<SwitchOutcome> {
     const { planned = true, reason = 'operator' } = options;
+    this.#refuseWhenClosed();
     this.#cluster(to);
     await this.#coordinator.started().catch((error: unknown) => {
       // A halt at start is exactly what an order is the way out of.
@@ -222,6 +223,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
    */
   async plan({ to }: { to: string }): Promise<SwitchPlan> {
+    this.#refuseWhenClosed();
     this.#cluster(to);
     await this.#coordinator.started();
     const from = this.#view(undefined).active;

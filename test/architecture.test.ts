@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!planner$)|health\/(?!probe|monitor)|switch\/(state|transition|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
+  /^(strategy\/|position\/(?!planner$)|health\/(?!probe|monitor)|switch\/(state|transition|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
 const pureMayLoad = /^(errors|node:buffer)$/;
 
 interface Rule {

@@ -90,7 +90,12 @@ async function positions(
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
       if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
       await core.ghosts.dismiss(session.alias);
-      return commitPositions(access, core.groupId, plan === undefined ? own : commitsOf(plan));
+      return commitPositions(
+        access,
+        core.groupId,
+        plan === undefined ? own : commitsOf(plan),
+        session,
+      );
     }
     case 'run':
       break;
@@ -107,7 +112,7 @@ async function positions(
   if (plan === undefined) return [];
   assertAvailable(plan, session.switchEpoch);
   core.plannedEpoch = session.switchEpoch;
-  return commitPositions(access, core.groupId, commitsOf(plan));
+  return commitPositions(access, core.groupId, commitsOf(plan), session);
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */

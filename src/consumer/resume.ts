@@ -49,6 +49,7 @@ export function aheadOf(wanted: readonly Commit[], existing: readonly Commit[]):
  * Puts the resume positions where every member of the group finds them: into the group's own commits, while it has no
  * members.
  *
+ * @param options.signal - the session's; a fence in between ends it before anything is written.
  * @returns the positions that the coordinator refused because the group has members: instances of the same service that
  *   were quicker, or dead ones of an earlier epoch that have not expired yet. Whoever joins has to seek to them.
  * @internal
@@ -57,10 +58,13 @@ export async function commitPositions(
   access: ClusterAccess,
   groupId: string,
   wanted: readonly Commit[],
+  { signal }: { signal: AbortSignal },
 ): Promise<readonly Commit[]> {
   if (wanted.length === 0) return [];
   const topics = [...new Set(wanted.map(({ topic }) => topic))];
   const commits = aheadOf(wanted, await access.committed(groupId, topics));
+  // The access is not fenced with the session: after the fence nothing may be committed there.
+  signal.throwIfAborted();
   if (commits.length === 0) return [];
   return (await access.commitIdle(groupId, commits)) === 'stored' ? [] : commits;
 }

@@ -73,8 +73,16 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   const translated: Bound[] = [];
   const { notes } = addCheckpoint(translated, mirrored, missing);
   const handledBelow = addTranslation(translated, mirrored, missing);
+  if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
+    missing.push('without offset syncs nobody can tell copies from records born on the target');
+    return { bounds, handledBelow: undefined, notes, missing };
+  }
   bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
   return { bounds, handledBelow, notes, missing };
+}
+
+function hasKnownSyncs({ mirror, upstreamTopic, partition }: MirroredEvidence): boolean {
+  return mirror.syncsAround(upstreamTopic, partition, 0n).kind === 'known';
 }
 
 function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {

@@ -88,13 +88,19 @@ export class Coordinator implements ActiveCluster {
   }
 
   async #start(): Promise<void> {
+    // An order may have ended a halt at start: then there is nothing left to choose.
+    if (!this.#mustStart()) return;
     const active = await this.#parts.operations.chooseFirst();
+    if (!this.#mustStart()) return;
+    this.#session = this.#parts.operations.openSession(active, 1);
+    this.#feed({ kind: 'started', active });
+  }
+
+  #mustStart(): boolean {
     const state = this.#state;
     if (state.kind === 'halted') throw haltedError(state.error);
     if (state.kind === 'closed') throw new FailoverClosedError('FailoverKafka was closed');
-    if (state.kind !== 'starting') return;
-    this.#session = this.#parts.operations.openSession(active, 1);
-    this.#feed({ kind: 'started', active });
+    return state.kind === 'starting';
   }
 
   register(participant: Participant): void {
@@ -148,7 +154,11 @@ export class Coordinator implements ActiveCluster {
     });
   }
 
-  /** Stops everything because going on could do harm: fences first, then reports. */
+  /**
+   * Stops everything because going on could do harm: fences first, then reports.
+   *
+   * @param active - the cluster that was to be started on, where nothing was started yet.
+   */
   halt(active: string, error: Error): void {
     this.#fence(`halted: ${error.message}`);
     this.#feed({ kind: 'halted', active, error });

@@ -2,7 +2,9 @@ import type { SwitchPhase } from '../events.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
 import type { PhaseReport } from './report.js';
+import { NEEDS_SOURCE, PLANNED_PHASES, ROLL_BACK_PHASES, UNPLANNED_PHASES } from './phase-lists.js';
 import {
+  activeOf,
   epochOf,
   type PhaseOutcome,
   type SwitchEffect,
@@ -12,20 +14,6 @@ import {
   type SwitchState,
   type Transition,
 } from './state.js';
-
-const PLANNED_PHASES: readonly SwitchPhase[] = [
-  'prepare',
-  'hold',
-  'drain',
-  'fence',
-  'catch-up',
-  'translate',
-  'open',
-];
-/** The source is judged dead: it is fenced at once, and there is nothing to drain or to wait for. */
-const UNPLANNED_PHASES: readonly SwitchPhase[] = ['prepare', 'hold', 'fence', 'translate', 'open'];
-/** Back to the cluster that the group's commits are on: there is nothing to translate. */
-const ROLL_BACK_PHASES: readonly SwitchPhase[] = ['fence', 'open'];
 
 /**
  * The whole switch logic, pure: what happens next, and what is to be done about it. Inputs that do not fit the state
@@ -103,7 +91,7 @@ function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transiti
         state.error,
       );
     case 'switching':
-      return remember(state, order);
+      return remember(state, order, atMs);
     default:
       return unreachable(state);
   }
@@ -112,6 +100,7 @@ function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transiti
 function remember(
   state: Extract<SwitchState, { kind: 'switching' }>,
   order: SwitchOrder,
+  atMs: number,
 ): Transition {
   const { run, next } = state;
   const superseded: readonly SwitchEffect[] =
@@ -126,9 +115,36 @@ function remember(
         ];
   if (order.to === run.turn.to && run.rollBackOf === undefined) {
     const joined = { ...run, orderIds: [...run.orderIds, order.orderId] };
+    if (run.turn.planned && !order.planned) return giveUpSource(joined, order, superseded, atMs);
     return { state: { kind: 'switching', run: joined, next: undefined }, effects: superseded };
   }
   return { state: { kind: 'switching', run, next: order }, effects: superseded };
+}
+
+/**
+ * The source died during a planned switch, and the operator says so: what waits for it is cut short, and there is nothing
+ * to go back to.
+ */
+function giveUpSource(
+  run: SwitchRun,
+  { reason }: SwitchOrder,
+  effects: readonly SwitchEffect[],
+  atMs: number,
+): Transition {
+  const unplanned: SwitchRun = {
+    ...run,
+    turn: { ...run.turn, planned: false, reason },
+    remaining: run.remaining.filter((phase) => !NEEDS_SOURCE.has(phase)),
+  };
+  if (!NEEDS_SOURCE.has(run.phase)) {
+    return { state: { kind: 'switching', run: unplanned, next: undefined }, effects };
+  }
+  const detail = 'cut short by an order that gives the source up';
+  const ended = measured(unplanned, { kind: 'overran', detail }, atMs);
+  return advance(ended, undefined, atMs, [
+    ...effects,
+    { kind: 'overran', phase: run.phase, detail },
+  ]);
 }
 
 function begin(
@@ -316,8 +332,10 @@ function settle(
   return { state: following.state, effects: [...effects, ...following.effects] };
 }
 
-function onHalt(state: SwitchState, active: string, error: Error): Transition {
+function onHalt(state: SwitchState, starting: string, error: Error): Transition {
   if (state.kind === 'closed' || state.kind === 'halted') return stay(state);
+  // The cluster that the process works with, whichever one turned out to be wrong: its progress is progress there.
+  const active = activeOf(state) ?? starting;
   return {
     state: { kind: 'halted', active, switchEpoch: epochOf(state), error },
     effects: [{ kind: 'halt', error, orderIds: waitingOrders(state) }],

@@ -178,14 +178,34 @@ describe('the switch machine', () => {
     const state = switching(true, 'catch-up');
     const error = new Error('wrong cluster');
     const halted = transition(state, { kind: 'halted', active: 'B', error });
-    expect(halted.state).toEqual({ kind: 'halted', active: 'B', switchEpoch: 2, error });
+    // It was still working with A, whichever cluster turned out to be wrong.
+    expect(halted.state).toEqual({ kind: 'halted', active: 'A', switchEpoch: 2, error });
     expect(halted.effects).toEqual([{ kind: 'halt', error, orderIds: [1] }]);
     const late = transition(halted.state, ended(state, { kind: 'done' }));
     expect(late.state).toBe(halted.state);
     const leave = transition(halted.state, order('B', { orderId: 2 }));
     expect(leave.state).toMatchObject({
       kind: 'switching',
-      run: { turn: { from: 'B', to: 'B', switchEpoch: 3, planned: false } },
+      run: { turn: { from: 'A', to: 'B', switchEpoch: 3, planned: false } },
+    });
+  });
+
+  it('gives the source up when an unplanned order joins a planned switch, and does not go back to it', () => {
+    const state = switching(true, 'drain');
+    const given = transition(state, order('B', { planned: false, orderId: 2 }));
+    expect(given.effects.map((effect) => effect.kind)).toEqual(['overran', 'run-phase']);
+    expect(given.state).toMatchObject({
+      run: { phase: 'fence', remaining: ['translate', 'open'], turn: { planned: false } },
+    });
+    const late = transition(given.state, ended(state, { kind: 'done' }));
+    expect(late.state).toBe(given.state);
+    let next = given.state;
+    while (next.kind === 'switching' && next.run.phase !== 'translate') {
+      next = transition(next, ended(next, { kind: 'done' })).state;
+    }
+    const failed = transition(next, ended(next, { kind: 'failed', error: new Error('A is dead') }));
+    expect(failed.state).toMatchObject({
+      run: { phase: 'open', turn: { to: 'B' }, orderIds: [1, 2] },
     });
   });
 

@@ -1,0 +1,169 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { FailoverKafka } from '../src/failover-kafka.js';
+import type { FailoverKafkaConfig } from '../src/options.js';
+import { manualStrategy } from '../src/strategy/manual.js';
+import {
+  createMemoryWorld,
+  type MemoryWorld,
+  type MemoryWorldOptions,
+} from '../src/testing/index.js';
+
+const ORDERS = { topics: { orders: 1 } };
+const open: { close(): unknown }[] = [];
+
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
+
+function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
+  const memory = createMemoryWorld({ clusters: { A: ORDERS, B: ORDERS }, mirror: {}, ...options });
+  open.push(memory);
+  return memory;
+}
+
+function kafkaIn(memory: MemoryWorld, config: Partial<FailoverKafkaConfig> = {}): FailoverKafka {
+  return new FailoverKafka({
+    clientId: 'service',
+    logLevel: 0,
+    clusters: {
+      A: { brokers: [...memory.cluster('A').brokers] },
+      B: { brokers: [...memory.cluster('B').brokers] },
+    },
+    world: memory.world,
+    ...config,
+  });
+}
+
+describe('FailoverKafka and the identity of its clusters', () => {
+  it('does not start where both aliases lead to one cluster', async () => {
+    const memory = worldOf();
+    const brokers = [...memory.cluster('A').brokers];
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { clusters: { A: { brokers }, B: { brokers } } });
+      const halted = new Promise((resolve) => {
+        kafka.on('failover.halted', ({ error }) => resolve(error));
+      });
+      await kafka
+        .producer()
+        .connect()
+        .catch(() => {});
+      expect(await halted).toMatchObject({ code: 'ERR_FAILOVER_WRONG_CLUSTER' });
+      expect(kafka.status().state).toBe('halted');
+      await kafka.close();
+    });
+  });
+
+  it('leaves a halt at start by an order, and is not halted again by the cluster that was left', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        clusters: {
+          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
+          B: { brokers: [...memory.cluster('B').brokers] },
+        },
+      });
+      const producer = kafka.producer();
+      await expect(producer.connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_WRONG_CLUSTER',
+      });
+      await kafka.switchTo('B', { planned: false, reason: 'A is somebody else' });
+      await producer.connect();
+      await producer.send({ topic: 'orders', messages: [{ value: 'on B' }] });
+      expect(kafka.status()).toMatchObject({ state: 'steady', active: 'B' });
+      await kafka.close();
+    });
+    expect(memory.cluster('A').records('orders', 0)).toHaveLength(0);
+    expect(memory.cluster('B').records('orders', 0)).toHaveLength(1);
+  });
+
+  it('refuses a switch to a wrong standby and goes on with the active cluster', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        clusters: {
+          A: { brokers: [...memory.cluster('A').brokers] },
+          B: { brokers: [...memory.cluster('B').brokers], clusterId: 'another' },
+        },
+      });
+      const producer = kafka.producer();
+      await producer.connect();
+      await expect(kafka.switchTo('B')).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      });
+      await producer.send({ topic: 'orders', messages: [{ value: 'still on A' }] });
+      expect(kafka.status()).toMatchObject({ state: 'steady', active: 'A' });
+      await kafka.close();
+    });
+  });
+});
+
+describe('FailoverKafka after close()', () => {
+  it('refuses everything with a typed error and keeps no connection', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer();
+      await producer.connect();
+      await kafka.close();
+      const closed = { code: 'ERR_FAILOVER_CLOSED' };
+      await expect(producer.send({ topic: 'orders', messages: [] })).rejects.toMatchObject(closed);
+      await expect(kafka.switchTo('B')).rejects.toMatchObject(closed);
+      await expect(kafka.plan({ to: 'B' })).rejects.toMatchObject(closed);
+      expect(() => kafka.producer()).toThrow(expect.objectContaining(closed));
+      await memory.clock.sleep(1_000);
+      expect(memory.cluster('A').connectionCount).toBe(0);
+      expect(memory.cluster('B').connectionCount).toBe(0);
+    });
+  });
+});
+
+describe('a group that starts on the cluster it was not started on', () => {
+  /** Consumes on one cluster until told to stop; answers the values that were handled. */
+  async function consume(
+    memory: MemoryWorld,
+    active: string,
+    handled: string[],
+    until: () => boolean,
+  ): Promise<void> {
+    const kafka = kafkaIn(memory, { strategy: manualStrategy({ initial: active }) });
+    const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'orders', fromBeginning: false });
+    await consumer.run({
+      eachMessage: ({ message }) => {
+        handled.push(String(message.value));
+        return Promise.resolve();
+      },
+    });
+    const giveUpAtMs = memory.clock.nowMs() + 20_000;
+    while (!until() && memory.clock.nowMs() < giveUpAtMs) await memory.clock.sleep(50);
+    await kafka.close();
+  }
+
+  function write(memory: MemoryWorld, cluster: string, values: readonly string[]): void {
+    memory.cluster(cluster).append(
+      'orders',
+      0,
+      values.map((value) => ({ value })),
+    );
+  }
+
+  it('skips nothing at its first start there, nor at a restart after it', async () => {
+    const memory = worldOf();
+    const handled: string[] = [];
+    await memory.run(async () => {
+      const first = consume(memory, 'A', handled, () => handled.includes('a2'));
+      await memory.clock.sleep(1_000);
+      write(memory, 'A', ['a1', 'a2']);
+      await first;
+      await memory.clock.sleep(3_000);
+      memory.cluster('A').down();
+      await consume(memory, 'B', handled, () => memory.clock.nowMs() > 10_000);
+      // Written while nobody runs: `fromBeginning: false` would begin behind them.
+      write(memory, 'B', ['b1', 'b2']);
+      await consume(memory, 'B', handled, () => handled.includes('b2'));
+    });
+    expect(handled).toContain('b1');
+    expect(handled).toContain('b2');
+  });
+});
