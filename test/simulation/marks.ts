@@ -68,6 +68,34 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     events.some((event) => event.kind === 'fact' && event.what.endsWith('overran')),
   'a commit of an older epoch was refused': ({ events }) =>
     events.some((event) => event.kind === 'fact' && event.what.startsWith('commit refused')),
+  'the hold buffer was full': (run) => hasFact(run, 'hold buffer full'),
+  'a process crashed': ({ events }) => events.some(({ kind }) => kind === 'crashed'),
+  'a consumer left during a switch': (run) => duringSwitch(run, 'consumer-stopping'),
+  'a process crashed during a switch': (run) => duringSwitch(run, 'crashed'),
+  'the fleet was on both clusters at a time': ({ events }) => {
+    const places = new Map<number, string>();
+    return events.some((event) => {
+      if (event.kind === 'opened') places.set(event.process, event.cluster);
+      return event.kind === 'handling' && new Set(places.values()).size > 1;
+    });
+  },
+  'a handler outlived the switch and ended in the next epoch': ({ events }) => {
+    const epochs = new Map<number, number>();
+    return events.some((event) => {
+      if (event.kind === 'opened') epochs.set(event.process, event.switchEpoch);
+      return event.kind === 'handled' && event.switchEpoch < (epochs.get(event.process) ?? 0);
+    });
+  },
+  'a mirror copied records again': ({ logs }) =>
+    logs.some(({ ids }) => new Set(ids.values()).size < ids.size),
+  'a group chose to skip': (run) => hasMethod(run, 'latest'),
+  'a group did not start': ({ events }) =>
+    events.some(
+      (event) =>
+        event.kind === 'planned' && event.plan.partitions.some((one) => one.kind === 'unavailable'),
+    ),
+  'positions were found at the start of a process': ({ events }) =>
+    events.some((event) => event.kind === 'planned' && event.switchEpoch === 1),
   'an outcome was unknown': ({ events }) =>
     events.some(
       (event) => event.kind === 'send-failed' && event.code === 'ERR_FAILOVER_OUTCOME_UNKNOWN',
@@ -76,6 +104,16 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
 
 function hasFact({ events }: Run, what: string): boolean {
   return events.some((event) => event.kind === 'fact' && event.what === what);
+}
+
+/** Between the first phase of a switch and the opening of the cluster it leads to, in any process. */
+function duringSwitch({ events }: Run, kind: 'consumer-stopping' | 'crashed'): boolean {
+  const switching = new Set<number>();
+  return events.some((event) => {
+    if (event.kind === 'phase') switching.add(event.process);
+    if (event.kind === 'opened') switching.delete(event.process);
+    return event.kind === kind && switching.has(event.process);
+  });
 }
 
 function hasMethod({ events }: Run, method: string): boolean {
