@@ -11,6 +11,7 @@ import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.
 import { innerConfig } from './cluster/kafka-session.js';
 import { ClusterOperations } from './cluster-operations.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
+import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { FailoverClosedError, FailoverOptionsError, SwitchSupersededError } from './errors.js';
 import {
@@ -121,6 +122,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       active: this.#coordinator,
       logger: this.#offline.logger(),
       homeCluster: this.#home,
+      offsetsGate: (offsets, session) => placeTransactionOffsets(offsets, session, this.#placers()),
     });
     this.#clients.set(client.participant, client);
     return client.producer;
@@ -254,6 +256,13 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#coordinator.close();
     await this.#operations.close();
     this.#events.removeAll();
+  }
+
+  #placers(): readonly OffsetPlacer[] {
+    return this.#coordinator.participants().flatMap((one) => {
+      const client = this.#clients.get(one);
+      return client !== undefined && 'placer' in client ? client.placer : [];
+    });
   }
 
   get #home(): string {

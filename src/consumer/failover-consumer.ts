@@ -10,6 +10,7 @@ import { ConsumerRunning } from './running.js';
 import { readSubscription } from './script.js';
 import { ConsumerSwitching } from './switching.js';
 import type { FailoverKafkaConsumer } from './types.js';
+import type { OffsetPlacer } from './transaction-offsets.js';
 import { UserOffsets } from './user-offsets.js';
 
 /**
@@ -40,6 +41,8 @@ export interface FailoverConsumer {
   readonly consumer: FailoverKafkaConsumer;
   /** What the coordinator moves. It registers itself when it is first used and takes its leave at `disconnect()`. */
   readonly participant: Participant;
+  /** For the offsets of transactions. */
+  readonly placer: OffsetPlacer;
   status(): ConsumerStatus;
   /** Disconnects, bounded. Idempotent, never rejects. */
   close(): Promise<void>;
@@ -61,9 +64,11 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
   running.core = core;
   const participant = new ConsumerSwitching(core, running);
   const membership = new Membership(core, running, participant);
+  const offsets = new UserOffsets(core, () => running.isStopping);
   return {
     consumer: surfaceOf(core, running, membership),
     participant,
+    placer: { groupId: core.groupId, place: (entry) => offsets.place(entry) },
     status: () => statusOf(core, running),
     close: () => membership.close(),
   };

@@ -25,6 +25,12 @@ export class UserOffsets {
     this.#isStopping = isStopping;
   }
 
+  /** Physical topics that an offset is for, which goes to the cluster by another way than this consumer. */
+  place(entry: HandedBackOffset): readonly string[] {
+    const inner = this.#innerFor('sendOffsets()');
+    return this.#reported(() => inner.place(entry) ?? [entry.topic]);
+  }
+
   async commit(entries: readonly OffsetToCommit[] = []): Promise<void> {
     const inner = this.#innerFor('commitOffsets()');
     const placed = this.#reported(() =>
