@@ -131,6 +131,9 @@ class Membership {
   readonly #participant: Participant;
   /** Grows with every `disconnect()`: a call from before it must not open anything after it. */
   #leaveCount = 0;
+  #isMember = false;
+  /** Calls under way that need to hear of switches, and of their end. */
+  #callCount = 0;
 
   constructor(core: ConsumerCore, running: ConsumerRunning, participant: Participant) {
     this.#core = core;
@@ -138,33 +141,45 @@ class Membership {
     this.#participant = participant;
   }
 
-  /** Takes part in switches from now on. */
+  /** Takes part in switches from now on. Where one is under way, or a halt is in force, it hears of it here. */
   enter(): void {
+    if (this.#isMember) return;
+    this.#isMember = true;
     this.#core.parts.active.register(this.#participant);
+  }
+
+  /** Who is not registered hears of no end either: what is known of a switch or a halt would stay for ever. */
+  #leave(): void {
+    const core = this.#core;
+    this.#isMember = false;
+    core.turn = undefined;
+    core.halted = undefined;
+    core.parts.active.unregister(this.#participant);
+  }
+
+  /** Takes part at least as long as this call lasts. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    this.enter();
+    this.#callCount += 1;
+    try {
+      return await work();
+    } finally {
+      this.#callCount -= 1;
+      const { isConnected, intent } = this.#core;
+      const isUsed = isConnected || intent !== undefined || this.#callCount > 0;
+      if (this.#isMember && !isUsed) this.#leave();
+    }
   }
 
   async connect(): Promise<void> {
     const core = this.#core;
-    this.enter();
     const leaveCount = this.#leaveCount;
-    try {
-      await core.withInner(
-        () => leaveCount === this.#leaveCount,
-        (inner) => inner.consumer.connect(),
-      );
-    } catch (error) {
-      this.#leaveUnlessUsed();
-      throw error;
-    }
-    if (leaveCount !== this.#leaveCount) {
-      throw new FailoverClosedError('connect() was overtaken by disconnect()');
-    }
-    core.isConnected = true;
-  }
-
-  #leaveUnlessUsed(): void {
-    const { isConnected, intent, parts } = this.#core;
-    if (!isConnected && intent === undefined) parts.active.unregister(this.#participant);
+    const isWanted = (): boolean => leaveCount === this.#leaveCount;
+    await this.#during(async () => {
+      await core.withInner(isWanted, (inner) => inner.consumer.connect());
+      if (!isWanted()) throw new FailoverClosedError('connect() was overtaken by disconnect()');
+      core.isConnected = true;
+    });
   }
 
   /** As kafkajs: refused while running, and by a cluster that does not have the topic. */
@@ -193,18 +208,18 @@ class Membership {
   async describeGroup(): Promise<GroupDescription> {
     const core = this.#core;
     const leaveCount = this.#leaveCount;
-    await this.#running.settled();
-    const description = await core.withInner(
-      () => leaveCount === this.#leaveCount,
-      async (inner) => {
+    const isWanted = (): boolean => leaveCount === this.#leaveCount;
+    const description = await this.#during(async () => {
+      await this.#running.settled();
+      return core.withInner(isWanted, async (inner) => {
         if (core.isConnected && !inner.hasStarted) {
           // A fresh one, after a stop: kafkajs finds no coordinator before it has metadata.
           await inner.consumer.connect();
           await inner.subscribe(await core.resolve(inner.session));
         }
         return inner.consumer.describeGroup();
-      },
-    );
+      });
+    });
     if (description !== undefined) return description;
     throw new FailoverClosedError('describeGroup() was overtaken by disconnect()');
   }
@@ -217,7 +232,7 @@ class Membership {
     core.isConnected = false;
     core.inner = undefined;
     core.wakeUp();
-    core.parts.active.unregister(this.#participant);
+    this.#leave();
     if (inner !== undefined) {
       inner.retire(new FailoverClosedError('The consumer was disconnected'));
       core.closing = inner.closed;

@@ -316,6 +316,58 @@ describe('stop and disconnect', () => {
   });
 });
 
+describe('what a consumer knows of switches', () => {
+  it('ends where it is disconnected in the middle of one: it connects again afterwards', async () => {
+    const h = harness();
+    await start(h);
+    h.client.participant.hold(h.turnTo('B'));
+    await h.consumer.disconnect();
+    expect(h.active.participants.size).toBe(0);
+    await settle();
+    await h.consumer.connect();
+    expect([...h.active.participants]).toEqual([h.client.participant]);
+  });
+
+  it('ends where it is disconnected while halted', async () => {
+    const h = harness();
+    await start(h);
+    h.client.participant.halt(new Error('halted'));
+    await h.consumer.disconnect();
+    await h.consumer.connect();
+    expect(h.client.status().state).toBe('idle');
+  });
+
+  it('reaches a caller who only describes the group, and no longer than that', async () => {
+    const h = harness();
+    const source = h.active.inForce;
+    h.active.inForce = undefined;
+    h.active.onRegister = (participant) => participant.hold(h.turnTo('B'));
+    const describing = h.consumer.describeGroup();
+    await settle();
+    expect([...h.active.participants]).toEqual([h.client.participant]);
+    source?.fence(new FencedError('fenced'));
+    h.active.inForce = h.b.session(2);
+    await h.client.participant.attach(h.active.inForce, undefined);
+    expect(await describing).toMatchObject({ state: 'B' });
+    expect(h.active.participants.size).toBe(0);
+  });
+
+  it('is not taken from a connect() by a call that ends beside it', async () => {
+    const h = harness();
+    await Promise.all([h.consumer.connect(), h.consumer.describeGroup()]);
+    expect([...h.active.participants]).toEqual([h.client.participant]);
+  });
+
+  it('is not told twice: one CRASH for one halt', async () => {
+    const h = harness();
+    await start(h);
+    h.active.onRegister = (participant) => participant.halt(new Error('halted'));
+    h.client.participant.halt(new Error('halted'));
+    await expect(h.consumer.describeGroup()).rejects.toThrow('halted');
+    expect(h.heard.filter(({ type }) => type === CONSUMER_EVENTS.CRASH)).toHaveLength(1);
+  });
+});
+
 describe('crashes', () => {
   it("leaves a consumer dead where its own handler's error killed it, as kafkajs does", async () => {
     const h = harness();

@@ -328,6 +328,8 @@ export class FakeActive implements ActiveCluster {
   inForce: ClusterSession | undefined;
   epoch = 1;
   plan: GroupPlan | undefined;
+  /** What the coordinator tells who registers while something goes on. */
+  onRegister: (participant: Participant) => void = () => {};
 
   session(): ClusterSession | undefined {
     return this.inForce;
@@ -338,6 +340,7 @@ export class FakeActive implements ActiveCluster {
   async started(): Promise<void> {}
   register(participant: Participant): void {
     this.participants.add(participant);
+    this.onRegister(participant);
   }
   unregister(participant: Participant): void {
     this.participants.delete(participant);
