@@ -340,8 +340,7 @@ export class InnerConsumer {
       this.#commits.confirm(commit);
       const offset = readOffset(commit.offset);
       if (offset === undefined) continue;
-      const lane = this.#dispatcher?.laneOf(commit.topic, commit.partition);
-      if (lane !== undefined) lane.progress.committed = offset;
+      this.#dispatcher?.laneOf(commit.topic, commit.partition).progress.confirms(offset);
     }
   }
 }

@@ -42,8 +42,9 @@ export class PartitionProgress {
   sought: bigint | 'unknown' | undefined = undefined;
   /** First offset delivered since the partition was assigned, or the position was moved. */
   first: string | undefined = undefined;
-  /** Next offset according to the last commit that the cluster confirmed in this epoch. */
-  committed: bigint | undefined = undefined;
+  #committed: bigint | undefined = undefined;
+  /** As `committed`, but for commits from before a seek: they say nothing of where the group is now. */
+  #passed: bigint | undefined = undefined;
   #endedWell: unknown = undefined;
   /** What was delivered before a seek or a rebalance moved the position. */
   #folded: Window | undefined = undefined;
@@ -53,6 +54,20 @@ export class PartitionProgress {
     this.topic = topic;
     this.physicalTopic = physicalTopic;
     this.partition = partition;
+  }
+
+  /** Next offset according to the last commit that the cluster confirmed in this epoch. */
+  get committed(): bigint | undefined {
+    return this.#committed;
+  }
+
+  /**
+   * The cluster confirmed a commit. After a seek kafkajs still tells of the commit that it made before it carried the
+   * seek out; the commit that it makes there, in `offsetManager.seek`, it tells nobody.
+   */
+  confirms(offset: bigint): void {
+    this.#committed = offset;
+    if (this.sought === undefined) this.#passed = offset;
   }
 
   /** The handler is about to be called with the offsets from `first` to `last`. */
@@ -102,20 +117,33 @@ export class PartitionProgress {
   handled(): bigint | undefined {
     if (this.sought !== undefined) return this.sought === 'unknown' ? undefined : this.sought;
     if (this.floor === undefined || this.ceiling === undefined) return this.#carried;
+    if (this.#isWhole()) return BigInt(this.ceiling) + 1n;
+    return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
+  }
+
+  /** The last handler call ended well, and with it everything that it was given. */
+  #isWhole(): boolean {
     const endedWell =
       this.outcome !== NOT_ENDED && (!this.mayRun || this.#endedWell === this.outcome);
-    if (endedWell && this.endCoversAll) return BigInt(this.ceiling) + 1n;
-    return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
+    return endedWell && this.endCoversAll;
   }
 
   /**
    * As {@link handled}, and what kafkajs committed beyond it by itself: records that no handler sees (aborted
-   * transactions, control records, compacted ones).
+   * transactions, control records, compacted ones). A commit proves that only where nothing that was delivered is open:
+   * what runs, or has failed, may have been committed before user code moved back to it.
    */
   position(): bigint | undefined {
     const handled = this.handled();
-    if (handled === undefined || this.sought !== undefined) return handled ?? this.committed;
-    return this.committed !== undefined && this.committed > handled ? this.committed : handled;
+    if (this.sought !== undefined) return handled;
+    const passed = this.#passed;
+    if (handled === undefined || passed === undefined || passed <= handled) {
+      return handled ?? passed;
+    }
+    if (this.floor !== undefined && !this.#isWhole()) return handled;
+    // What was delivered before a seek back is open again, although it was committed then.
+    const before = this.#folded;
+    return before !== undefined && passed <= before.last + 1n ? handled : passed;
   }
 
   /** What was delivered in this epoch since the partition was assigned; undefined where nothing was. */
@@ -130,7 +158,8 @@ export class PartitionProgress {
     this.#fold();
     this.sought = offset < 0n ? 'unknown' : offset;
     // What was committed before is not the group's position any more.
-    this.committed = undefined;
+    this.#committed = undefined;
+    this.#passed = undefined;
   }
 
   /** The member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
@@ -145,7 +174,8 @@ export class PartitionProgress {
     this.ceiling = undefined;
     this.first = undefined;
     this.sought = undefined;
-    this.committed = undefined;
+    this.#committed = undefined;
+    this.#passed = undefined;
     this.#folded = undefined;
     this.#carried = undefined;
   }
@@ -154,7 +184,7 @@ export class PartitionProgress {
     return {
       physicalTopic: this.physicalTopic,
       partition: this.partition,
-      handled: this.handled(),
+      handled: this.position(),
       delivered: this.delivered(),
       committed: this.committed,
     };
@@ -163,7 +193,7 @@ export class PartitionProgress {
   /** Begins where another inner consumer of the same epoch ended. */
   continues({ handled, delivered, committed }: CarriedProgress): void {
     this.#carried = handled;
-    this.committed = committed;
+    this.#committed = committed;
     this.#folded = delivered;
   }
 

@@ -81,11 +81,11 @@ describe('the progress of a partition', () => {
 
   it('goes beyond what was handled where kafkajs committed records that no handler sees', () => {
     const one = progress();
-    one.committed = 4n;
+    one.confirms(4n);
     expect(one.position()).toBe(4n);
     one.delivers('5', '5');
     one.outcome = undefined;
-    one.committed = 9n;
+    one.confirms(9n);
     expect(one.handled()).toBe(6n);
     expect(one.position()).toBe(9n);
     // But not where user code moved back meanwhile.
@@ -95,11 +95,52 @@ describe('the progress of a partition', () => {
     expect(one.position()).toBeUndefined();
   });
 
+  it('does not take a commit from before a seek back for progress after it', async () => {
+    const one = progress();
+    one.deliversOne('9');
+    one.outcome = Promise.resolve();
+    // The handler moves back and returns; only then kafkajs tells that it committed what the handler was given.
+    one.seek(9n);
+    await one.ended();
+    one.confirms(10n);
+    expect(one.position()).toBe(9n);
+    one.deliversOne('9');
+    expect(one.position()).toBe(9n);
+    one.outcome = Promise.reject(new Error('bad'));
+    await one.ended();
+    expect(one.position()).toBe(9n);
+    expect(one.carry().handled).toBe(9n);
+  });
+
+  it('counts nothing between a seek back and what was delivered before it, however late it was committed', () => {
+    const one = progress();
+    one.deliversOne('9');
+    one.outcome = undefined;
+    one.seek(5n);
+    one.deliversOne('5');
+    one.outcome = undefined;
+    one.confirms(10n);
+    expect(one.position()).toBe(6n);
+    one.confirms(12n);
+    expect(one.position()).toBe(12n);
+  });
+
+  it('is not beyond a record that is being handled, or failed, whatever was committed', async () => {
+    const one = progress();
+    one.deliversOne('9');
+    one.confirms(10n);
+    expect(one.position()).toBe(9n);
+    one.outcome = Promise.reject(new Error('bad'));
+    await one.ended();
+    expect(one.position()).toBe(9n);
+    expect(one.committed).toBe(10n);
+  });
+
   it('goes on where another inner consumer of the same epoch ended', () => {
     const before = progress();
     before.delivers('5', '7');
     before.outcome = undefined;
-    before.committed = 6n;
+    before.confirms(6n);
     const after = progress();
     after.continues(before.carry());
     expect(after.handled()).toBe(8n);
