@@ -31,6 +31,8 @@ export class ConsumerRunning implements CoreListener {
   core: ConsumerCore | undefined;
   #opening: RunningOpening | undefined;
   #stopping: Promise<void> | undefined;
+  /** The failure for which the last run was given up: a `run()` that waits for the same beginning is told. */
+  #gaveUpFor: unknown;
   #cancelRefresh: CancelTimer = () => {};
 
   get #core(): ConsumerCore {
@@ -65,9 +67,8 @@ export class ConsumerRunning implements CoreListener {
           return await this.open(session, { kind: 'run' });
         } catch (error) {
           // A switch, or the end of this run, came between.
-          if (core.intent === intent && core.turn === undefined && !session.signal.aborted) {
-            throw error;
-          }
+          const isWanted = core.intent === intent || this.#gaveUpFor === error;
+          if (isWanted && core.turn === undefined && !session.signal.aborted) throw error;
         }
       }
     } catch (error) {
@@ -150,6 +151,13 @@ export class ConsumerRunning implements CoreListener {
     core.script.setRun(undefined);
     core.pauses.clear();
     core.seeks.length = 0;
+  }
+
+  /** It does not begin after a switch, for good. */
+  giveUp(error: unknown): void {
+    this.#gaveUpFor = error;
+    this.#forget();
+    this.#cancelRefresh();
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { ClusterSession } from '../cluster/session.js';
-import { FencedError, isFailoverError } from '../errors.js';
+import { FencedError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
 import { retry, untilAborted } from '../wait.js';
@@ -84,11 +84,11 @@ export class ConsumerSwitching implements Participant {
 
   async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
     const core = this.#core;
-    const before = core.inner;
+    const { inner: before, intent } = core;
     core.turn = undefined;
     core.halted = undefined;
     const opening =
-      core.intent === undefined
+      intent === undefined
         ? undefined
         : this.#running.open(session, { kind: 'attach', plan, own: ownCommits(before, session) });
     core.wakeUp();
@@ -100,8 +100,12 @@ export class ConsumerSwitching implements Participant {
       await opening;
     } catch (error) {
       // The user stopped it meanwhile: there is nothing to open.
-      if (core.intent === undefined) return;
-      if (isFailoverError(error) && error.code === 'ERR_FAILOVER_POSITION_UNAVAILABLE') {
+      if (core.intent === undefined || core.intent !== intent) return;
+      const isOvertaken =
+        session.signal.aborted || core.turn !== undefined || core.halted !== undefined;
+      if (!isOvertaken) {
+        // Nobody tries again: to the user it is dead, as after a crash of kafkajs's, and may be run again.
+        this.#running.giveUp(error);
         core.emit(CONSUMER_EVENTS.CRASH, { error, groupId: core.groupId, restart: false });
       }
       throw error;

@@ -103,6 +103,64 @@ describe('resuming on the other cluster', () => {
     });
   });
 
+  it('may be run again where it did not start for good', async () => {
+    const h = harness();
+    await start(h);
+    const plan = planFor('B', [['A.orders', 0, 'unavailable']]);
+    await expect(h.switchTo('B', { plan })).rejects.toThrow('no position is known');
+    expect(h.client.status().state).toBe('idle');
+    await h.consumer.run({ eachMessage: async () => {} });
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
+  });
+
+  it('rejects a run that waited for the beginning that was given up', async () => {
+    const h = harness();
+    await h.consumer.connect();
+    await h.consumer.subscribe({ topics: ['orders'] });
+    const s = steps(h, 'B');
+    s.hold();
+    const running = h.consumer.run({ eachMessage: async () => {} });
+    const refused = expect(running).rejects.toThrow('no position is known');
+    await settle();
+    s.fence();
+    await s.detach();
+    await expect(s.attach(planFor('B', [['A.orders', 0, 'unavailable']]))).rejects.toThrow();
+    await refused;
+    expect(h.heard.filter(({ type }) => type === CONSUMER_EVENTS.CRASH)).toHaveLength(1);
+    expect(h.client.status().state).toBe('idle');
+  });
+
+  it('does not count as given up where another switch overtakes it', async () => {
+    const h = harness();
+    await start(h);
+    h.b.topicsError = new Error('down');
+    const s = steps(h, 'B');
+    s.hold();
+    s.fence();
+    await s.detach();
+    const attaching = s.attach();
+    attaching.catch(() => {});
+    await settle();
+    await h.switchTo('A');
+    await expect(attaching).rejects.toThrow();
+    expect(h.heard.map(({ type }) => type)).not.toContain(CONSUMER_EVENTS.CRASH);
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'A' });
+  });
+
+  it('keeps trying where kafkajs trips over its own metadata', async () => {
+    const h = harness();
+    await start(h);
+    h.b.topicsError = new TypeError("Cannot read properties of undefined (reading 'leader')");
+    const switching = h.switchTo('B');
+    switching.catch(() => {});
+    await h.world.advance(5_000);
+    expect(h.client.status().state).toBe('joining');
+    h.b.topicsError = undefined;
+    await h.world.advance(5_000);
+    await switching;
+    expect(h.client.status().state).toBe('running');
+  });
+
   it('keeps trying where the target does not answer', async () => {
     const h = harness();
     await start(h);
