@@ -1,7 +1,7 @@
 /**
  * Everything that proves the library, and one last line: `N passed, N failed, N skipped`.
  *
- * A part is the static check or one vitest project; each checker of the static check counts as one test. Nothing is
+ * A part is the static check, one vitest project, or seeds of the simulation; a checker and a seed count as one test. Nothing is
  * retried. What was skipped is named with its reason. A part without tests is a failure, not a success.
  */
 import { existsSync } from 'node:fs';
@@ -19,6 +19,9 @@ const projects = [
   { name: 'integration', folder: 'test/integration' },
 ] as const;
 
+/** About a minute and a half on two cores. */
+const SEED_COUNT = 100;
+
 async function main(): Promise<void> {
   await mkdir(join(root, 'temp'), { recursive: true });
   const parts: { name: string; counts: Counts }[] = [];
@@ -26,6 +29,7 @@ async function main(): Promise<void> {
   for (const project of projects) {
     if (!existsSync(join(root, project.folder))) continue;
     parts.push({ name: project.name, counts: await runProject(project.name) });
+    if (project.name === 'simulation') parts.push({ name: 'seeds', counts: await runSeeds() });
   }
   report(parts);
 }
@@ -50,6 +54,18 @@ async function runProject(name: string): Promise<Counts> {
   const none = counts.passed + counts.failed + counts.skipped.length === 0;
   const unexplained = none || (exitCode !== 0 && counts.failed === 0);
   return unexplained ? { ...counts, failed: counts.failed + 1 } : counts;
+}
+
+/** The simulation itself: each seed is a test, run twice. `npm run test:sim -- --seeds 2000` goes further. */
+async function runSeeds(): Promise<Counts> {
+  console.log('\n== seeds');
+  const command = ['run', '--silent', 'test:sim', '--', '--seeds', String(SEED_COUNT)];
+  const { exitCode, output } = await run('npm', command, { show: true });
+  const closing = /^(\d+) passed, (\d+) failed$/m.exec(output);
+  const passed = Number(closing?.[1] ?? 0);
+  const failed = Number(closing?.[2] ?? 0);
+  const unexplained = passed + failed === 0 || (exitCode !== 0 && failed === 0);
+  return { passed, failed: unexplained ? failed + 1 : failed, skipped: [] };
 }
 
 function report(parts: readonly { name: string; counts: Counts }[]): void {
