@@ -12,9 +12,9 @@ import { Gate } from './gate.js';
 import { GroupMember } from './group-member.js';
 import { innerConfig, type InnerConsumerParts } from './inner-config.js';
 import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
+import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
-import { commitAsMember } from './resume.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -36,10 +36,10 @@ export class InnerConsumer {
   readonly #joined: Deferred<void> = deferred<void>();
   readonly #commits: Commits;
   readonly #member: GroupMember;
+  readonly #late: LatePositions;
   #subscription: ResolvedSubscription | undefined;
   #names = new TopicNames([]);
   #dispatcher: Dispatcher | undefined;
-  #resumeAt: readonly Commit[] = [];
   /** kafkajs forgets pauses in every restart of its own. */
   #mustApplyPauses = true;
   #retired: Error | undefined;
@@ -59,12 +59,15 @@ export class InnerConsumer {
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
-    this.#member = new GroupMember(parts.access, parts.config.groupId);
+    const { groupId } = parts.config;
+    this.#member = new GroupMember(parts.access, groupId);
+    this.#late = new LatePositions({ ...parts, groupId, consumer: this.consumer, member: this });
     this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
       // kafkajs connects anew in every restart.
       this.#member.isJoining = this.hasStarted;
     });
     this.consumer.on(CONSUMER_EVENTS.GROUP_JOIN, ({ payload }) => this.#onGroupJoin(payload));
+    this.consumer.on(CONSUMER_EVENTS.REBALANCING, () => this.#late.interrupt());
     this.consumer.on(CONSUMER_EVENTS.CRASH, ({ payload }) => this.#onCrash(payload));
     this.consumer.on(CONSUMER_EVENTS.COMMIT_OFFSETS, ({ payload }) => this.#onCommit(payload));
     this.consumer.on(CONSUMER_EVENTS.RECEIVED_UNSUBSCRIBED_TOPICS, () => {
@@ -148,12 +151,9 @@ export class InnerConsumer {
     return this.consumer.run(this.#dispatcher.runConfig());
   }
 
-  /**
-   * Positions that could not be committed for the group before the join. The first join seeks to those of the partitions
-   * it brings; what other members get they seek to themselves. kafkajs applies a seek made there before its first fetch.
-   */
+  /** Positions that could not be committed for the group before the join: see {@link LatePositions}. */
   resumeAt(positions: readonly Commit[]): void {
-    this.#resumeAt = positions;
+    this.#late.set(positions);
   }
 
   committed(topic: string, partition: number): bigint | undefined {
@@ -191,6 +191,7 @@ export class InnerConsumer {
     const position = readOffset(offset);
     const index = readPartition(partition);
     if (position === undefined || index === undefined) return;
+    this.#late.drop(topic, index);
     if (!this.#member.isAssigned(topic, index)) return;
     this.#dispatcher?.laneOf(topic, index).progress.seek(position);
   }
@@ -203,6 +204,7 @@ export class InnerConsumer {
         this.#names.logsOf(topic).map((name) => ({ ...rest, topic: name })),
       ),
     );
+    if (method === 'resume') this.#late.hold();
   }
 
   /** How far each source partition was handled; kept after the fence. */
@@ -308,19 +310,13 @@ export class InnerConsumer {
       throw this.#retired;
     }
     this.#dispatcher?.assigned(this.#member.assignment);
-    // A seek for a partition of somebody else would be kept, and fire when the partition comes here hours later.
-    const sought = this.#resumeAt.filter((one) =>
-      this.#member.isAssigned(one.topic, one.partition),
-    );
-    for (const one of sought) this.seek({ ...one, offset: String(one.offset) });
-    if (sought.length > 0) void commitAsMember(this.#parts.world, this, sought);
-    this.#resumeAt = [];
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
       const { pause, resume } = this.#parts.pauses.calls();
       this.applyPause('pause', pause);
       this.applyPause('resume', resume);
     }
+    this.#late.joined(this.#member.assignment);
     this.#joined.resolve();
     this.#parts.host.onJoined(this);
   }
@@ -329,6 +325,7 @@ export class InnerConsumer {
     // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
     this.#member.crashed();
+    this.#late.interrupt();
     this.#mustApplyPauses = true;
     if (restart) return;
     this.#joined.reject(error);

@@ -69,8 +69,8 @@ export async function commitPositions(
   return (await access.commitIdle(groupId, commits)) === 'stored' ? [] : commits;
 }
 
-/** The member that {@link commitAsMember} commits as. */
-interface Member {
+/** @internal The member that {@link commitAsMember} commits as. */
+export interface Member {
   readonly isRetired: boolean;
   committed(topic: string, partition: number): bigint | undefined;
   commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;

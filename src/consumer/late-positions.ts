@@ -1,0 +1,144 @@
+import type { Consumer } from 'kafkajs';
+import type { ClusterAccess, Commit } from '../cluster/access.js';
+import type { ClusterSession } from '../cluster/session.js';
+import { untilAborted } from '../wait.js';
+import type { World } from '../world.js';
+import type { PausedTopic, Pauses } from './pauses.js';
+import { aheadOf, commitAsMember, type Member } from './resume.js';
+import type { PhysicalOffset } from './commits.js';
+import type { TopicNames } from './subscription.js';
+
+/** @internal What late positions are put in place with. */
+export interface LatePositionsParts {
+  readonly session: ClusterSession;
+  readonly consumer: Consumer;
+  readonly access: ClusterAccess;
+  readonly groupId: string;
+  readonly world: World;
+  /** The user's own pauses, by original names. */
+  readonly pauses: Pauses;
+  readonly member: Member & {
+    readonly names: TopicNames;
+    seek(entry: PhysicalOffset & { offset: string }): void;
+  };
+}
+
+/** By physical names. */
+type Assignment = Readonly<Record<string, readonly number[]>>;
+
+/**
+ * Positions that could not be committed for the group before the join, because it had members. Who joins seeks to those
+ * of its partitions; but joining may take minutes, and meanwhile another instance may have gone further. So, from the join
+ * on, these partitions are held back until the group's commits were read once more:
+ *
+ * ```
+ * GROUP_JOIN ── pause ──► read the commits ──► seek where they are still behind ── resume ──► commit what was sought
+ *      ▲                        │
+ *      └──── a rebalance ◄──────┘  the answer is dropped, and what is still assigned begins anew
+ * ```
+ *
+ * Where they cannot be read it seeks: records may be handled again, none is skipped.
+ *
+ * @internal
+ */
+export class LatePositions {
+  readonly #parts: LatePositionsParts;
+  #open: readonly Commit[] = [];
+  /** The partitions that are held back: kafkajs has them paused, the user has not. */
+  #held: readonly PhysicalOffset[] = [];
+  #assignment: Assignment = {};
+  /** One for each state of the membership: work that began in another one is dropped. */
+  #round = 0;
+
+  constructor(parts: LatePositionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Before the first join. */
+  set(positions: readonly Commit[]): void {
+    this.#open = positions;
+  }
+
+  /** User code moved this partition: that counts. */
+  drop(topic: string, partition: number): void {
+    this.#open = this.#open.filter((one) => one.topic !== topic || one.partition !== partition);
+  }
+
+  /**
+   * In kafkajs's GROUP_JOIN, where a pause holds back also the first fetch. What other members got they seek themselves;
+   * a seek for one of theirs would be kept, and fire when the partition comes here hours later.
+   */
+  joined(assignment: Assignment): void {
+    this.#round += 1;
+    this.#assignment = assignment;
+    this.#release();
+    this.#open = this.#open.filter(
+      ({ topic, partition }) => assignment[topic]?.includes(partition) === true,
+    );
+    if (this.#open.length === 0) return;
+    this.#held = this.#open;
+    this.hold();
+    // It fails where kafkajs has let go of its group, and then there is nothing to move any more.
+    this.#settle(this.#round).catch(() => {});
+  }
+
+  /** A rebalance began, or kafkajs restarts: what is held now stays so, and the next join decides. */
+  interrupt(): void {
+    this.#round += 1;
+  }
+
+  /**
+   * Again, where the user's `resume` may have ended it. For kafkajs a pause of some partitions ends the pause of a whole
+   * topic; so those that the user has paused are named as well.
+   */
+  hold(): void {
+    const { consumer, pauses, member } = this.#parts;
+    for (const topic of topicsOf(this.#held)) {
+      const held = this.#held.filter((one) => one.topic === topic).map((one) => one.partition);
+      const original = member.names.originalOf(topic);
+      const paused = (this.#assignment[topic] ?? []).filter((partition) =>
+        pauses.isPaused(original, partition),
+      );
+      consumer.pause([{ topic, partitions: [...new Set([...held, ...paused])] }]);
+    }
+  }
+
+  async #settle(round: number): Promise<void> {
+    const { member, world } = this.#parts;
+    const existing = await this.#committed();
+    if (round !== this.#round || member.isRetired) return;
+    const sought = aheadOf(this.#open, existing);
+    this.#open = [];
+    for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
+    this.#release();
+    if (sought.length > 0) await commitAsMember(world, member, sought);
+  }
+
+  async #committed(): Promise<readonly Commit[]> {
+    const { access, groupId, session } = this.#parts;
+    try {
+      return await untilAborted(session.signal, access.committed(groupId, topicsOf(this.#open)));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Leaves paused what the user has paused. */
+  #release(): void {
+    const { consumer, pauses, member } = this.#parts;
+    const { pause, resume } = pauses.calls();
+    for (const topic of topicsOf(this.#held)) {
+      const original = member.names.originalOf(topic);
+      const here = (list: readonly PausedTopic[]): PausedTopic[] =>
+        list.filter((one) => one.topic === original).map((one) => ({ ...one, topic }));
+      consumer.resume([{ topic }]);
+      consumer.pause(here(pause));
+      consumer.resume(here(resume));
+    }
+    this.#held = [];
+  }
+}
+
+function topicsOf(list: readonly PhysicalOffset[]): readonly string[] {
+  return [...new Set(list.map(({ topic }) => topic))];
+}

@@ -1,0 +1,134 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it, vi } from 'vitest';
+import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
+import type { Commit } from '../../src/cluster/access.js';
+import type { PausedTopic } from '../../src/consumer/pauses.js';
+import { FencedError } from '../../src/errors.js';
+import { controlled, harness, planFor, settle, type Controlled, type Harness } from './support.js';
+
+interface KafkajsState {
+  assign(topicPartitions: { topic: string; partitions: number[] }[]): void;
+  pause(list: PausedTopic[]): void;
+  resume(list: PausedTopic[]): void;
+  isPaused(topic: string, partition: number): boolean;
+}
+const require = createRequire(import.meta.url);
+const SubscriptionState =
+  require('kafkajs/src/consumer/subscriptionState') as new () => KafkajsState;
+
+/** What kafkajs fetches nothing of, after all it was told. */
+function pausedOf(h: Harness): number[] {
+  const state = new SubscriptionState();
+  for (const { method, ...one } of h.b.inner.pauses) state[method]([one]);
+  return [0, 1, 2].filter((partition) => state.isPaused('A.orders', partition));
+}
+
+const at = (partition: number, offset: bigint): Commit => ({
+  topic: 'A.orders',
+  partition,
+  offset,
+  metadata: '',
+});
+
+/** On B, joined, with the plan refused there; the second look at the group's commits is in the test's hands. */
+async function joinedLate(
+  pause: PausedTopic[] = [],
+): Promise<{ h: Harness; reads: Controlled<readonly Commit[]>[] }> {
+  const h = harness();
+  h.b.hasMembers = true;
+  h.b.topics.set('A.orders', 3);
+  h.b.assignment = { 'A.orders': [0, 1, 2] };
+  await h.consumer.connect();
+  await h.consumer.subscribe({ topics: ['orders'] });
+  await h.consumer.run({ eachMessage: async () => {} });
+  h.consumer.pause(pause);
+  const reads: Controlled<readonly Commit[]>[] = [];
+  vi.spyOn(h.b.access, 'committed')
+    .mockImplementationOnce(async () => [])
+    .mockImplementation(() => {
+      const read = controlled<readonly Commit[]>();
+      reads.push(read);
+      return read.promise;
+    });
+  const plan = planFor('B', [
+    ['A.orders', 0, 7n],
+    ['A.orders', 1, 9n],
+  ]);
+  await h.switchTo('B', { plan });
+  return { h, reads };
+}
+
+describe('positions that could not be committed before the join', () => {
+  it('do not take the group back where another instance went further while this one joined', async () => {
+    const { h, reads } = await joinedLate();
+    expect(h.b.inner.seeks).toEqual([]);
+    expect(pausedOf(h)).toEqual([0, 1]);
+    reads[0]?.resolve([at(0, 20n), at(1, 3n)]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 1, offset: '9' }]);
+    expect(pausedOf(h)).toEqual([]);
+    expect(h.b.inner.commits).toMatchObject([{ topic: 'A.orders', partition: 1, offset: '9' }]);
+  });
+
+  it('are sought where the commits cannot be read: nothing is skipped', async () => {
+    const { h, reads } = await joinedLate();
+    reads[0]?.reject(new Error('down'));
+    await settle();
+    expect(h.b.inner.seeks.map(({ offset }) => offset)).toEqual(['7', '9']);
+    expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('begin anew after a rebalance, with what is still assigned', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.emit(CONSUMER_EVENTS.REBALANCING, {});
+    reads[0]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
+    h.b.inner.join({ 'A.orders': [1, 2] });
+    expect(pausedOf(h)).toEqual([1]);
+    reads[1]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 1, offset: '9' }]);
+    expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('drop an answer that a join has overtaken', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.join({ 'A.orders': [2] });
+    expect(pausedOf(h)).toEqual([]);
+    reads[0]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
+  });
+
+  it('leave paused what the user has paused, and hold what the user resumes too early', async () => {
+    const { h, reads } = await joinedLate([{ topic: 'orders' }]);
+    expect(pausedOf(h)).toEqual([0, 1, 2]);
+    h.consumer.resume([{ topic: 'orders', partitions: [0] }]);
+    expect(pausedOf(h)).toEqual([0, 1, 2]);
+    reads[0]?.resolve([]);
+    await settle();
+    expect(pausedOf(h)).toEqual([1, 2]);
+    h.consumer.resume([{ topic: 'orders' }]);
+    expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('yield to a seek by the user', async () => {
+    const { h, reads } = await joinedLate();
+    h.consumer.seek({ topic: 'orders', partition: 0, offset: '2' });
+    reads[0]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks.map(({ partition, offset }) => [partition, offset])).toEqual([
+      [0, '2'],
+      [1, '9'],
+    ]);
+    expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('are forgotten at the fence, whatever the answer', async () => {
+    const { h } = await joinedLate();
+    h.active.inForce?.fence(new FencedError('fenced by the test'));
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
+  });
+});
