@@ -109,6 +109,17 @@ async function readToEnd(topic: string, maxBytes?: number): Promise<ReadLog> {
   }
 }
 
+/**
+ * The broker writes a transaction's marker a moment after it has acknowledged the end. A record that is written then can be
+ * read as soon as every marker before it is there.
+ */
+async function untilMarked(topic: string): Promise<void> {
+  await produce(topic, ['all is marked']);
+  await waitFor('the markers', () => readToEnd(topic), {
+    until: ({ values }) => values.at(-1) === 'all is marked',
+  });
+}
+
 const commit = (topic: string, offset: bigint, metadata = '', partition = 0): Commit => ({
   topic,
   partition,
@@ -323,6 +334,8 @@ describe('fetch', () => {
           expected.push(`plain-${round}${part}`);
         }
       }
+      await untilMarked(topic);
+      expected.push('all is marked');
       // Whole answers, and one batch at a time.
       expect((await readToEnd(topic)).values).toEqual(expected);
       expect((await readToEnd(topic, 1)).values).toEqual(expected);
@@ -362,8 +375,9 @@ describe('fetch', () => {
       await (end === 'abort' ? transaction.abort() : transaction.commit());
       await producer.disconnect();
     }
+    await untilMarked(topic);
     const whole = await readToEnd(topic);
-    expect(whole.values).toEqual(['commit-1', 'commit-1', 'commit-3', 'commit-3']);
+    expect(whole.values).toEqual(['commit-1', 'commit-1', 'commit-3', 'commit-3', 'all is marked']);
     const { high = 0n } = (await access.ranges(topic))?.get(0) ?? {};
     for (let offset = 0n; offset < high; offset += 1n) {
       const fetched = await access.fetch(topic, 0, offset, { maxWaitMs: 100 });
