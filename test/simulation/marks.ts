@@ -48,7 +48,10 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     events.some(
       (event) =>
         event.kind === 'planned' &&
-        event.plan.partitions.some((one) => one.kind === 'resume' && one.method === 'earliest'),
+        event.plan.partitions.some(
+          // Of an empty log nothing has to be known.
+          (one) => one.kind === 'resume' && one.method === 'earliest' && one.notes.length > 0,
+        ),
     ),
   'a position came from a checkpoint': (run) => hasMethod(run, 'checkpoint'),
   'a position came from an offset sync': (run) => hasMethod(run, 'offset-sync'),

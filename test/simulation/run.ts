@@ -28,6 +28,9 @@ const SWITCHES_PER_ORDER = 4;
 /** Simulated milliseconds after which a run that does not end is given up. */
 const RUN_LIMIT_MS = 600_000;
 
+/** Longer than any run. */
+const NEVER_MS = 3_600_000;
+
 /** Runs one seed and checks its history. */
 export async function runSeed(seed: string): Promise<SeedResult> {
   const scenario = drawScenario(seed);
@@ -54,6 +57,7 @@ export async function runSeed(seed: string): Promise<SeedResult> {
 
 function makeWorld(scenario: Scenario): MemoryWorld {
   const { seed, policy, partitionCount, copyLagMs, offsetLagMax, offsetSyncsLocation } = scenario;
+  const { hasCheckpoints } = scenario;
   return createMemoryWorld({
     seed,
     clusters: {
@@ -65,6 +69,7 @@ function makeWorld(scenario: Scenario): MemoryWorld {
       copyLagMs,
       offsetLagMax,
       offsetSyncsLocation,
+      ...(hasCheckpoints ? {} : { emitCheckpointsIntervalMs: NEVER_MS }),
       ...(policy === 'identity' ? { flows: ['A->B'] as const } : {}),
     },
   });

@@ -53,6 +53,8 @@ export interface Scenario {
   readonly partitionCount: number;
   readonly sendEveryMs: number;
   readonly trafficMs: number;
+  /** False: MirrorMaker emits none (`emit.checkpoints.enabled`, or a name that nobody finds). */
+  readonly hasCheckpoints: boolean;
   readonly copyLagMs: number;
   readonly offsetLagMax: number;
   readonly holdMaxBytes: number;
@@ -72,28 +74,31 @@ export function drawScenario(seed: string): Scenario {
   // Under Identity only one direction may mirror, so there is no way home.
   const policy = random.chance(0.2) ? 'identity' : 'default';
   const story = drawStory(random, policy);
+  const hasCheckpoints = random.chance(0.85);
   return {
     seed,
     policy,
-    offsetSyncsLocation: random.chance(0.15) ? 'source' : 'target',
+    offsetSyncsLocation: random.chance(hasCheckpoints ? 0.15 : 0.4) ? 'source' : 'target',
     processCount: 1 + random.below(3),
     partitionCount: 1 + random.below(3),
     sendEveryMs: 20 + random.below(60),
     trafficMs: Math.max(...story.map(({ atMs }) => atMs)) + 1_500,
+    hasCheckpoints,
     copyLagMs: random.pick([1, 10, 100, 400]),
     offsetLagMax: random.pick([0, 0, 5, 100]),
     holdMaxBytes: random.chance(0.15) ? 2_000 : 32 * 1024 * 1024,
     onUnknownOutcome: random.pick(['resend', 'resend', 'reject']),
-    onMissingPosition: drawMissing(random),
+    onMissingPosition: drawMissing(random, hasCheckpoints),
     pollMs: random.pick([200, 500, 1_000]),
     handler: drawHandler(random),
-    isRestLong: random.chance(0.25),
+    isRestLong: random.chance(0.15),
     steps: [...story, ...drawNoise(random, policy)].sort((a, b) => a.atMs - b.atMs),
   };
 }
 
-function drawMissing(random: Random): MissingPosition {
-  if (random.chance(0.85)) return 'earliest';
+/** Where positions are missing, it matters what the service has chosen. */
+function drawMissing(random: Random, hasCheckpoints: boolean): MissingPosition {
+  if (random.chance(hasCheckpoints ? 0.95 : 0.5)) return 'earliest';
   return random.pick(['latest', 'fail']);
 }
 

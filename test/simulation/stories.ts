@@ -1,15 +1,17 @@
 import type { Random } from '../../src/testing/index.js';
 import type { FlowName, Scenario, Step } from './scenario.js';
 
-/** When the first switch is ordered: groups have joined, and MirrorMaker has written checkpoints. */
+/** When the first switch is ordered: groups have joined, and MirrorMaker has written checkpoints; or it has not yet. */
 const FIRST_ORDER_MS = 4_000;
+const EARLY_ORDER_MS = 800;
 
 /** How long a fleet works on a cluster before it is sent to the next. */
 const VISIT_MS = 4_000;
 
 /** Draws the switches of a run, with what makes each of them hard: to B, and perhaps home, and perhaps to B again. */
 export function drawStory(random: Random, policy: Scenario['policy']): readonly Step[] {
-  const first = departure(random, 'A', 'B', FIRST_ORDER_MS + random.below(1_500));
+  const firstMs = random.chance(0.85) ? FIRST_ORDER_MS : EARLY_ORDER_MS;
+  const first = departure(random, 'A', 'B', firstMs + random.below(1_500));
   if (policy === 'identity' || random.chance(0.45)) return first;
   const home = [...first, ...comeback(random, 'B', 'A', first)];
   return random.chance(0.8) ? home : [...home, ...comeback(random, 'A', 'B', home)];

@@ -1,0 +1,287 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Invariant, Violation } from './checkers.js';
+import { runSeed } from './run.js';
+import { drawScenario, type Scenario } from './scenario.js';
+
+/**
+ * Bugs that are easy to make, planted in the real library one at a time. Each has to be seen, by the checker that is
+ * responsible for it and within a few seeds; otherwise the green of the simulation means nothing. Without the bug the
+ * same seeds are clean.
+ */
+interface PlantedBug {
+  readonly name: BugName;
+  readonly seenBy: Invariant;
+  /** Runs of relevant scenarios after which it must have been seen. */
+  readonly withinRuns: number;
+  /** Whether the bug can matter at all; other seeds are passed over. */
+  readonly matters?: (scenario: Scenario) => boolean;
+}
+
+type BugName =
+  | 'a record is committed before its handler has ended'
+  | 'a running handler counts as done'
+  | 'the fence does not close the sockets'
+  | 'a group resumes one record after its translated position'
+  | 'a missing checkpoint means the end of the log'
+  | 'the committed resume position is one too far'
+  | 'the resume positions are not put in place'
+  | 'an offset of an older epoch is forwarded'
+  | 'two handlers of a partition do not wait for each other'
+  | 'a handler call that is held returns'
+  | 'what waits in the hold buffer is forgotten'
+  | 'a held send is acknowledged at once'
+  | 'what a full hold buffer refuses is sent all the same';
+
+const BUGS: readonly PlantedBug[] = [
+  {
+    name: 'a record is committed before its handler has ended',
+    seenBy: 'I16',
+    withinRuns: 3,
+    matters: ({ handler }) =>
+      handler.kind === 'eachMessage' && handler.autoCommit && handler.maxMs > 0,
+  },
+  {
+    name: 'a running handler counts as done',
+    seenBy: 'I3',
+    withinRuns: 6,
+    // Somebody has to be at work for longer than a switch waits, on a record that has its copy and its sync.
+    matters: ({ steps, copyLagMs, offsetLagMax }) =>
+      copyLagMs <= 10 &&
+      offsetLagMax === 0 &&
+      steps.some((step) => step.kind === 'stall' && step.forMs > 4_500),
+  },
+  {
+    name: 'the fence does not close the sockets',
+    seenBy: 'I7',
+    withinRuns: 6,
+    matters: ({ steps }) => steps.some(({ kind }) => kind === 'freeze' || kind === 'down'),
+  },
+  {
+    name: 'a group resumes one record after its translated position',
+    seenBy: 'I3',
+    withinRuns: 6,
+  },
+  {
+    name: 'a missing checkpoint means the end of the log',
+    seenBy: 'I14',
+    withinRuns: 6,
+    matters: ({ hasCheckpoints, onMissingPosition }) =>
+      !hasCheckpoints && onMissingPosition === 'earliest',
+  },
+  { name: 'the committed resume position is one too far', seenBy: 'I16', withinRuns: 6 },
+  { name: 'the resume positions are not put in place', seenBy: 'I18', withinRuns: 6 },
+  {
+    name: 'an offset of an older epoch is forwarded',
+    seenBy: 'I16',
+    withinRuns: 12,
+    // The handler commits by itself, and later than a switch waits.
+    matters: ({ handler, policy, steps }) =>
+      policy === 'default' &&
+      !handler.autoCommit &&
+      steps.some((step) => step.kind === 'stall' && step.forMs > 4_500),
+  },
+  {
+    name: 'two handlers of a partition do not wait for each other',
+    seenBy: 'I17',
+    withinRuns: 12,
+    matters: ({ handler, policy }) =>
+      handler.concurrency > 2 && handler.maxMs > 100 && policy === 'default',
+  },
+  {
+    name: 'a handler call that is held returns',
+    seenBy: 'I16',
+    withinRuns: 6,
+    // Others send while a stalled handler holds up the drain.
+    matters: ({ handler, processCount, partitionCount, steps }) =>
+      handler.kind === 'eachMessage' &&
+      handler.autoCommit &&
+      handler.concurrency > 1 &&
+      partitionCount > 1 &&
+      processCount > 1 &&
+      steps.some((step) => step.kind === 'order' && step.planned && step.spreadMs > 500) &&
+      steps.some((step) => step.kind === 'stall'),
+  },
+  { name: 'what waits in the hold buffer is forgotten', seenBy: 'I17', withinRuns: 3 },
+  { name: 'a held send is acknowledged at once', seenBy: 'I1', withinRuns: 3 },
+  {
+    name: 'what a full hold buffer refuses is sent all the same',
+    seenBy: 'I2',
+    withinRuns: 6,
+    matters: ({ holdMaxBytes }) => holdMaxBytes < 10_000,
+  },
+];
+
+const planted = vi.hoisted(() => ({ bug: undefined as string | undefined }));
+
+function is(name: BugName): boolean {
+  return planted.bug === name;
+}
+
+vi.mock('../../src/consumer/dispatcher.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/dispatcher.js')>();
+  class Dispatcher extends original.Dispatcher {
+    override runConfig() {
+      const config = super.runConfig();
+      const { eachMessage } = config;
+      if (eachMessage === undefined || !is('a record is committed before its handler has ended')) {
+        return config;
+      }
+      return {
+        ...config,
+        eachMessage: async (payload: Parameters<typeof eachMessage>[0]) => {
+          eachMessage(payload).catch(() => {});
+        },
+      };
+    }
+  }
+  return { ...original, Dispatcher };
+});
+
+vi.mock('../../src/consumer/progress.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/progress.js')>();
+  class PartitionProgress extends original.PartitionProgress {
+    override handled(): bigint | undefined {
+      return is('a running handler counts as done') && this.ceiling !== undefined
+        ? BigInt(this.ceiling) + 1n
+        : super.handled();
+    }
+  }
+  return { ...original, PartitionProgress };
+});
+
+vi.mock('../../src/cluster/socket-gate.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/cluster/socket-gate.js')>();
+  class SocketGate extends original.SocketGate {
+    override fence(reason: Parameters<typeof original.SocketGate.prototype.fence>[0]): number {
+      return is('the fence does not close the sockets') ? 0 : super.fence(reason);
+    }
+  }
+  return { ...original, SocketGate };
+});
+
+vi.mock('../../src/position/plan.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/position/plan.js')>();
+  const planGroup: typeof original.planGroup = (group, facts, options) => {
+    if (is('a missing checkpoint means the end of the log')) {
+      return original.planGroup(group, facts, { onMissing: 'latest' });
+    }
+    const plan = original.planGroup(group, facts, options);
+    if (!is('a group resumes one record after its translated position')) return plan;
+    return {
+      ...plan,
+      partitions: plan.partitions.map((one) =>
+        one.kind === 'resume' && (one.method === 'offset-sync' || one.method === 'checkpoint')
+          ? { ...one, offset: one.offset + 1n }
+          : one,
+      ),
+    };
+  };
+  return { ...original, planGroup };
+});
+
+vi.mock('../../src/consumer/resume.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/resume.js')>();
+  const commitPositions: typeof original.commitPositions = async (access, group, wanted, rest) => {
+    if (is('the resume positions are not put in place')) return [];
+    const tooFar = is('the committed resume position is one too far') ? 1n : 0n;
+    const commits = wanted.map((one) => ({ ...one, offset: one.offset + tooFar }));
+    return original.commitPositions(access, group, commits, rest);
+  };
+  return { ...original, commitPositions };
+});
+
+vi.mock('../../src/consumer/offsets.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/offsets.js')>();
+  const placeHandedBack: typeof original.placeHandedBack = (entry, view) =>
+    is('an offset of an older epoch is forwarded')
+      ? [entry.physicalTopic ?? entry.topic]
+      : original.placeHandedBack(entry, view);
+  return { ...original, placeHandedBack };
+});
+
+vi.mock('../../src/consumer/locks.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/locks.js')>();
+  const { acquire } = original.PartitionLock.prototype;
+  original.PartitionLock.prototype.acquire = function (waiter) {
+    return is('two handlers of a partition do not wait for each other')
+      ? Promise.resolve()
+      : acquire.call(this, waiter);
+  };
+  return original;
+});
+
+vi.mock('../../src/consumer/gate.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/gate.js')>();
+  class Gate extends original.Gate {
+    override refuse(): Promise<never> {
+      const returned: Promise<unknown> = Promise.resolve();
+      return is('a handler call that is held returns')
+        ? (returned as Promise<never>)
+        : super.refuse();
+    }
+  }
+  return { ...original, Gate };
+});
+
+vi.mock('../../src/producer/hold-buffer.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/producer/hold-buffer.js')>();
+  type Item = import('../../src/producer/hold-buffer.js').Holdable;
+  class HoldBuffer<T extends Item> extends original.HoldBuffer<T> {
+    override offer(item: T): boolean {
+      if (is('what waits in the hold buffer is forgotten')) return true;
+      if (is('a held send is acknowledged at once') && 'resolve' in item) {
+        (item.resolve as (metadata: readonly unknown[]) => void)([]);
+        return true;
+      }
+      const fits = super.offer(item);
+      if (!fits && is('what a full hold buffer refuses is sent all the same')) this.putBack([item]);
+      return fits;
+    }
+  }
+  return { ...original, HoldBuffer };
+});
+
+describe.each(BUGS)('a planted bug: $name', ({ name, seenBy, withinRuns, matters }) => {
+  it(`is seen by ${seenBy}, and only because it was planted`, { timeout: 120_000 }, async () => {
+    const seeds = relevantSeeds(withinRuns, matters);
+    const seen = new Map<string, readonly string[]>();
+    for (const seed of seeds) {
+      const { violations } = await runWith(name, seed);
+      const found = violations.filter(({ invariant }) => invariant === seenBy);
+      seen.set(seed, [...new Set(violations.map(({ invariant }) => invariant))]);
+      expect(await unplanted(seed), `seed ${seed} without the bug`).toEqual([]);
+      if (found.length > 0) return;
+    }
+    expect.fail(`${seenBy} saw nothing; seen were ${JSON.stringify([...seen])}`);
+  });
+});
+
+const clean = new Map<string, readonly Violation[]>();
+
+/** Many bugs are looked for in the same seeds. */
+async function unplanted(seed: string): Promise<readonly Violation[]> {
+  const violations = clean.get(seed) ?? (await runWith(undefined, seed)).violations;
+  clean.set(seed, violations);
+  return violations;
+}
+
+async function runWith(bug: BugName | undefined, seed: string): ReturnType<typeof runSeed> {
+  planted.bug = bug;
+  try {
+    return await runSeed(seed);
+  } finally {
+    planted.bug = undefined;
+  }
+}
+
+/** The first seeds in which the bug can matter. */
+function relevantSeeds(
+  count: number,
+  matters: (scenario: Scenario) => boolean = () => true,
+): readonly string[] {
+  const seeds: string[] = [];
+  for (let seed = 1; seeds.length < count; seed += 1) {
+    if (matters(drawScenario(String(seed)))) seeds.push(String(seed));
+  }
+  return seeds;
+}
