@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest';
-import { type ContractEnv, eventually, newTopic, rejection, send, startReader } from './env.js';
+import {
+  type ContractEnv,
+  eventually,
+  makeAnew,
+  newTopic,
+  rejection,
+  send,
+  startReader,
+} from './env.js';
 
 /** What the group has committed for partition 0, as kafkajs's admin shows it. */
 async function committed(env: ContractEnv, groupId: string, topic: string) {
@@ -153,9 +161,7 @@ export function commitContract(env: () => ContractEnv): void {
       await eventually(env(), 'the end of the topic', async () => {
         return !(await admin.listTopics()).includes(topic);
       });
-      await eventually(env(), 'a topic of the same name', () =>
-        admin.createTopics({ topics: [{ topic }] }),
-      );
+      await makeAnew(env(), admin, topic);
       await admin.disconnect();
       expect((await env().access('A').ranges(topic))?.get(0)).toEqual({ low: 0n, high: 0n });
       await eventually(env(), 'nothing committed', async () => {

@@ -1,4 +1,11 @@
-import type { Consumer, ConsumerConfig, ConsumerRunConfig, Kafka, KafkaMessage } from 'kafkajs';
+import type {
+  Admin,
+  Consumer,
+  ConsumerConfig,
+  ConsumerRunConfig,
+  Kafka,
+  KafkaMessage,
+} from 'kafkajs';
 import type { ClusterAccess } from '../../src/cluster/access.js';
 
 /** A pair of clusters with MirrorMaker between them, real or in memory, as the conformance suite sees them. */
@@ -66,6 +73,21 @@ export async function newTopic(
   );
   await admin.disconnect();
   return topic;
+}
+
+/**
+ * Makes a topic anew whose name was in use until a moment ago: the controller may still refuse the name, and the broker
+ * does not know at once what its controller has made.
+ */
+export async function makeAnew(env: ContractEnv, admin: Admin, topic: string): Promise<void> {
+  let isMade = false;
+  await eventually(env, `a second life of ${topic}`, async () => {
+    const request = { topics: [{ topic }], waitForLeaders: false };
+    isMade ||= await admin.createTopics(request).catch(() => false);
+    if (!isMade) return false;
+    const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined);
+    return known?.topics.some(({ partitions }) => partitions.length > 0);
+  });
 }
 
 /** Sends values, to partition 0 unless told otherwise. */

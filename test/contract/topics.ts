@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type ContractEnv, eventually, newTopic, rejection, uniqueName } from './env.js';
+import { type ContractEnv, eventually, makeAnew, newTopic, rejection, uniqueName } from './env.js';
 
 const TOPIC_RESOURCE = 2;
 
@@ -98,7 +98,7 @@ export function topicContract(env: () => ContractEnv): void {
       await eventually(env(), 'the end of the topic', async () => {
         return !(await admin.listTopics()).includes(topic);
       });
-      await eventually(env(), 'a second life', () => admin.createTopics({ topics: [{ topic }] }));
+      await makeAnew(env(), admin, topic);
       await admin.disconnect();
       const [sent] = await producer.send({ topic, messages: [{ value: 'second life' }] });
       expect(sent?.baseOffset).toBe('0');
