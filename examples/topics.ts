@@ -29,8 +29,11 @@ export async function createMirroredTopic(
           ['A', `B.${topic}`],
           ['B', `A.${topic}`],
         ] as const);
-  await withAdmin(kafka.A, (admin) => admin.createTopics({ topics }));
-  if (policy === 'default') await withAdmin(kafka.B, (admin) => admin.createTopics({ topics }));
+  // kafkajs waits for leaders at once, and rejects where a broker does not know yet what its controller has made. The wait
+  // for the mirror below takes longer than that.
+  const request = { topics, waitForLeaders: false };
+  await withAdmin(kafka.A, (admin) => admin.createTopics(request));
+  if (policy === 'default') await withAdmin(kafka.B, (admin) => admin.createTopics(request));
   for (const [alias, name] of wanted) {
     await withAdmin(kafka[alias], (admin) => untilExists(admin, name, alias));
   }
