@@ -32,7 +32,7 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  * on, these partitions are held back until the group's commits were read once more:
  *
  * ```
- * GROUP_JOIN ── pause ──► read the commits ──► seek where they are still behind ── resume ──► commit what was sought
+ * GROUP_JOIN ── pause ──► read the commits ──► seek where they are still behind ──► commit what was sought ── resume
  *      ▲                        │
  *      └──── a rebalance ◄──────┘  the answer is dropped, and what is still assigned begins anew
  * ```
@@ -108,10 +108,15 @@ export class LatePositions {
     const existing = await this.#committed();
     if (round !== this.#round || member.isRetired) return;
     const sought = aheadOf(this.#open, existing);
-    this.#open = [];
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
-    this.#release();
+    // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
+    this.#open = sought;
+    // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
+    // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought);
+    if (round !== this.#round) return;
+    this.#open = [];
+    this.#release();
   }
 
   async #committed(): Promise<readonly Commit[]> {

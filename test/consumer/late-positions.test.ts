@@ -70,6 +70,30 @@ describe('positions that could not be committed before the join', () => {
     expect(h.b.inner.commits).toMatchObject([{ topic: 'A.orders', partition: 1, offset: '9' }]);
   });
 
+  it('hold back what was sought until it is committed: kafkajs would commit where a fetch began before the seek', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.commitDelay = controlled();
+    reads[0]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toHaveLength(2);
+    expect(pausedOf(h)).toEqual([0, 1]);
+    h.b.commitDelay.resolve();
+    await settle();
+    expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('are sought once more where a rebalance came before they were committed', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.commitDelay = controlled();
+    reads[0]?.resolve([]);
+    await settle();
+    h.b.inner.emit(CONSUMER_EVENTS.REBALANCING, {});
+    h.b.inner.join({ 'A.orders': [1] });
+    reads[1]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks.map(({ partition }) => partition)).toEqual([0, 1, 1]);
+  });
+
   it('are sought where the commits cannot be read: nothing is skipped', async () => {
     const { h, reads } = await joinedLate();
     reads[0]?.reject(new Error('down'));
