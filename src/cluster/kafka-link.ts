@@ -4,9 +4,9 @@ import { judge } from '../health/failure.js';
 import { kafka } from '../kafkajs.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import { adaptAnswers } from './answers.js';
 import {
   clusterOf,
-  toleratePartialMetadata,
   type KafkaJsBroker,
   type KafkaJsCluster,
   type KafkaJsMetadata,
@@ -51,7 +51,7 @@ export class KafkaLink {
     const gate = new SocketGate({ world, open: config.socketFactory ?? world.openSocket });
     const client = world.createKafka({ ...config, socketFactory: gate.factory });
     const cluster = clusterOf(client);
-    toleratePartialMetadata(cluster);
+    adaptAnswers(cluster);
     const link = new KafkaLink(world, gate, cluster);
     try {
       await cluster.connect();

@@ -49,7 +49,7 @@ export function openSession(options: SessionOptions): ClusterSession {
   const kafka: Kafka = world.createKafka({
     ...innerConfig(kafkaConfig, clusterOptions),
     socketFactory: gate.factory,
-    logCreator: logCreatorFor(alias, kafkaConfig.logCreator),
+    logCreator: logCreatorFor(alias, kafkaConfig.logCreator, () => controller.signal.aborted),
   });
   return {
     alias,

@@ -17,7 +17,7 @@ export interface KafkaJsCluster {
   /** Connects the broker if need be. */
   findBroker(node: { nodeId: string | number }): Promise<KafkaJsBroker>;
   findGroupCoordinator(group: { groupId: string }): Promise<KafkaJsBroker>;
-  /** Not in kafkajs's types; see {@link toleratePartialMetadata}. Absent in a client that is not kafkajs's own. */
+  /** Not in kafkajs's types; see {@link adaptAnswers}. Absent in a client that is not kafkajs's own. */
   readonly brokerPool?: { connectionPoolBuilder: KafkaJsConnectionPoolBuilder };
 }
 
@@ -83,7 +83,7 @@ export interface KafkaJsMetadata {
       readonly leader: number;
     }[];
   }[];
-  /** Throws kafkajs's own error for what is wrong with a topic; see {@link toleratePartialMetadata}. */
+  /** Throws kafkajs's own error for what is wrong with a topic; see {@link adaptAnswers}. */
   readonly insist?: (topic: string) => Promise<unknown>;
 }
 
@@ -108,21 +108,31 @@ export type KafkaJsRawMessage = KafkaMessage & {
   };
 };
 
-interface KafkaJsConnectionPoolBuilder {
+/** @internal */
+export interface KafkaJsConnectionPoolBuilder {
   build(destination?: unknown): Promise<KafkaJsConnectionPool>;
 }
 
-interface KafkaJsConnectionPool {
-  send(protocolRequest: {
-    request: { apiKey: number };
-    response: { parse(data: unknown): Promise<unknown> };
-  }): Promise<unknown>;
+/** @internal */
+export interface KafkaJsConnectionPool {
+  send(protocolRequest: KafkaJsProtocolRequest): Promise<unknown>;
+}
+
+/** @internal One request, and how its answer is read. */
+export interface KafkaJsProtocolRequest {
+  readonly request: { readonly apiKey: number; readonly apiVersion: number };
+  readonly response: KafkaJsResponse;
+}
+
+/** @internal */
+export interface KafkaJsResponse {
+  decode(bytes: Buffer): Promise<unknown>;
+  /** Throws the error that the decoded answer holds, or answers with it. */
+  parse(decoded: unknown): Promise<unknown>;
 }
 
 /** The throwaway consumer's group; it is never joined. */
 const GROUP_ID = '__kafkajs-failover';
-
-const METADATA_API_KEY = 3;
 
 /**
  * Obtains kafkajs's `Cluster` of a client, through a consumer that is never run: its partition assigner is given the
@@ -150,44 +160,4 @@ export function clusterOf(kafka: Kafka): KafkaJsCluster {
   if (cluster === undefined) throw new TypeError('kafkajs made a consumer without its assigner');
   // kafkajs's types name a part of it; the list above is what is used.
   return cluster as KafkaJsCluster;
-}
-
-/**
- * Lets Metadata answers through that kafkajs refuses whole: it throws for the first topic or partition with an error, so
- * that one leaderless partition of any topic hides every other topic, and a topic that does not exist hides the brokers.
- * On a half-dead cluster, that is when they are wanted. Does nothing to a client that is not built like kafkajs's.
- *
- * @internal
- */
-export function toleratePartialMetadata(cluster: KafkaJsCluster): void {
-  const pool = cluster.brokerPool;
-  const builder = pool?.connectionPoolBuilder;
-  if (pool === undefined || builder === undefined) return;
-  pool.connectionPoolBuilder = {
-    async build(destination) {
-      const connections = await builder.build(destination);
-      const send = connections.send.bind(connections);
-      connections.send = (asked) => {
-        if (asked.request.apiKey !== METADATA_API_KEY) return send(asked);
-        const { response } = asked;
-        return send({ ...asked, response: { ...response, parse: insistLater(response) } });
-      };
-      return connections;
-    },
-  };
-}
-
-/** The parsed answer, with kafkajs's own check to be run for one topic when it matters. */
-function insistLater(response: { parse(data: unknown): Promise<unknown> }) {
-  return (data: unknown): Promise<unknown> => {
-    const metadata = data as KafkaJsMetadata;
-    return Promise.resolve({
-      ...metadata,
-      insist: (topic: string) =>
-        response.parse({
-          ...metadata,
-          topicMetadata: metadata.topicMetadata.filter((entry) => entry.topic === topic),
-        }),
-    });
-  };
 }

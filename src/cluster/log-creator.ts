@@ -1,17 +1,33 @@
 import type { logCreator, LogEntry } from 'kafkajs';
 import { kafka } from '../kafkajs.js';
 
+/** The namespace in which kafkajs logs what the user's handlers throw (`src/consumer/runner.js`). */
+const HANDLERS_NAMESPACE = 'Runner';
+
 /**
  * kafkajs's `logCreator` with the cluster's alias as one more field, `cluster`, in every entry: two clusters log into
  * one stream. Everything else is as the user's own creator, or kafkajs's console output, makes it.
  *
+ * After the fence kafkajs complains of every socket, retry and join that the fence has ended, at ERROR, while the service
+ * goes on elsewhere. These entries are of level DEBUG then. What handlers throw keeps its level: they may overrun the
+ * fence.
+ *
  * @internal
  */
-export function logCreatorFor(alias: string, own: logCreator | undefined): logCreator {
+export function logCreatorFor(
+  alias: string,
+  own: logCreator | undefined,
+  isFenced: () => boolean = () => false,
+): logCreator {
   const create = own ?? consoleLogCreator;
+  const { DEBUG } = kafka.logLevel;
   return (level) => {
     const log = create(level);
-    return (entry) => log({ ...entry, log: { ...entry.log, cluster: alias } });
+    return (entry) => {
+      const named = { ...entry, log: { ...entry.log, cluster: alias } };
+      if (entry.namespace === HANDLERS_NAMESPACE || !isFenced()) log(named);
+      else if (level >= DEBUG) log({ ...named, level: DEBUG, label: 'DEBUG' });
+    };
   };
 }
 

@@ -7,6 +7,7 @@ import type {
 } from 'kafkajs';
 import type { SourcePosition } from '../position/plan.js';
 import type { World } from '../world.js';
+import type { PhysicalOffset } from './commits.js';
 import type { Gate } from './gate.js';
 import { Lane } from './lane.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
@@ -190,23 +191,21 @@ export class Dispatcher {
     const positions: SourcePosition[] = [];
     for (const { physicalTopic, partition, progress } of this.#all()) {
       const offset = isAutoCommit ? progress.position() : progress.committed;
-      if (offset !== undefined) positions.push({ physicalTopic, partition, offset });
+      if (offset === undefined) continue;
+      const end = progress.deliveredBelow() ?? offset;
+      const deliveredBelow = end > offset ? end : offset;
+      positions.push({ physicalTopic, partition, offset, deliveredBelow });
     }
     return positions;
   }
 
-  /** What was handled and is not committed yet, where kafkajs commits by itself. */
-  uncommitted(): readonly SourcePosition[] {
+  /** What was handled, or sought, and is not committed yet, where kafkajs commits by itself. */
+  uncommitted(): readonly (PhysicalOffset & { readonly offset: string })[] {
     if (this.#parts.run.autoCommit === false) return [];
-    const positions: SourcePosition[] = [];
-    for (const { physicalTopic, partition, progress } of this.#all()) {
-      const offset = progress.handled();
-      const from = progress.committed ?? progress.delivered()?.first;
-      if (offset !== undefined && from !== undefined && offset > from) {
-        positions.push({ physicalTopic, partition, offset });
-      }
-    }
-    return positions;
+    return [...this.#all()].flatMap(({ physicalTopic: topic, partition, progress }) => {
+      const offset = progress.uncommitted();
+      return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }];
+    });
   }
 
   factsOf(physicalTopic: string, partition: number): LogFacts {

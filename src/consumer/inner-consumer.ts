@@ -238,15 +238,7 @@ export class InnerConsumer {
     await this.#commits.settled();
     try {
       const handled = this.#dispatcher?.uncommitted() ?? [];
-      if (handled.length > 0 && !this.isRetired) {
-        await this.commit(
-          handled.map(({ physicalTopic, partition, offset }) => ({
-            topic: physicalTopic,
-            partition,
-            offset: String(offset),
-          })),
-        );
-      }
+      if (handled.length > 0 && !this.isRetired) await this.commit(handled);
     } finally {
       this.retire(fencedError(this.session));
       await this.#member.leave();

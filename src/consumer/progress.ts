@@ -9,6 +9,7 @@ export interface CarriedProgress {
   readonly partition: number;
   readonly handled: bigint | undefined;
   readonly delivered: Window | undefined;
+  readonly deliveredBelow: bigint | undefined;
   readonly committed: bigint | undefined;
 }
 
@@ -49,6 +50,8 @@ export class PartitionProgress {
   /** What was delivered before a seek or a rebalance moved the position. */
   #folded: Window | undefined = undefined;
   #carried: bigint | undefined = undefined;
+  /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
+  #deliveredBelowBefore: bigint | undefined = undefined;
 
   constructor(topic: string, physicalTopic: string, partition: number) {
     this.topic = topic;
@@ -153,6 +156,30 @@ export class PartitionProgress {
     return this.#folded === undefined ? window : union(this.#folded, window);
   }
 
+  /**
+   * No handler was given a record at or above it in this epoch, also before the partition went to another member and came
+   * back; undefined where none was given any.
+   */
+  deliveredBelow(): bigint | undefined {
+    const before = this.#deliveredBelowBefore;
+    const delivered = this.delivered();
+    if (delivered === undefined) return before;
+    const end = delivered.last + 1n;
+    return before !== undefined && before > end ? before : end;
+  }
+
+  /**
+   * What a planned switch has to commit before it leaves: how far the records were handled that came since the last join.
+   * Of what came before it another member may know better, and commit it would be to take its commits back.
+   */
+  uncommitted(): bigint | undefined {
+    if (this.sought !== undefined) return this.sought === 'unknown' ? undefined : this.sought;
+    if (this.first === undefined) return undefined;
+    const offset = this.handled();
+    const from = this.#committed ?? BigInt(this.first);
+    return offset !== undefined && offset > from ? offset : undefined;
+  }
+
   /** User code moved the position. */
   seek(offset: bigint): void {
     this.#fold();
@@ -169,6 +196,7 @@ export class PartitionProgress {
 
   /** The partition went to another member: what is known of it here is no longer the group's progress. */
   revoked(): void {
+    this.#deliveredBelowBefore = this.deliveredBelow();
     this.floor = undefined;
     this.resolved = undefined;
     this.ceiling = undefined;
@@ -186,13 +214,15 @@ export class PartitionProgress {
       partition: this.partition,
       handled: this.position(),
       delivered: this.delivered(),
+      deliveredBelow: this.deliveredBelow(),
       committed: this.committed,
     };
   }
 
   /** Begins where another inner consumer of the same epoch ended. */
-  continues({ handled, delivered, committed }: CarriedProgress): void {
+  continues({ handled, delivered, deliveredBelow, committed }: CarriedProgress): void {
     this.#carried = handled;
+    this.#deliveredBelowBefore = deliveredBelow;
     this.#committed = committed;
     this.#folded = delivered;
   }

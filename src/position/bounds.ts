@@ -3,7 +3,7 @@ import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { NoTranslation, Translation } from '../replication/translate.js';
 import { unreachable } from '../unreachable.js';
-import type { PartitionFacts, PositionMethod } from './plan.js';
+import type { PartitionFacts, PositionMethod, SourcePosition } from './plan.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
 export interface Bound {
@@ -33,8 +33,8 @@ export interface MirroredEvidence {
   readonly checkpoint: Checkpoint | undefined;
   /** The group's commit on the source; undefined where there is none, or the source did not answer. */
   readonly sourceCommit: bigint | undefined;
-  /** This process's own processed prefix on the source. */
-  readonly processed: bigint | undefined;
+  /** How far this process itself came on the source. */
+  readonly processed: Pick<SourcePosition, 'offset' | 'deliveredBelow'> | undefined;
 }
 
 /** @internal What {@link gatherBounds} finds. */
@@ -59,9 +59,10 @@ export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 
  *
  * A bound is missing, never guessed, where there is nothing to take it from.
  *
- * `handledBelow` limits the re-read from above: where this process handled the partition last, the group has handled
- * nothing from f(U) on, and the syncs say where f(U) is at most. It is not known where the group's commit or checkpoint
- * is ahead of this process (another member went on from there), nor from a commit alone (handling runs ahead of commits).
+ * `handledBelow` limits the re-read from above: where this process handled the partition last, and its handlers were given
+ * nothing from V on (`deliveredBelow`), the group has handled nothing from f(V) on, and the syncs say where that is at
+ * most. It is not known where the group's commit or checkpoint is ahead of V (another member went on from there), nor from
+ * a commit alone (handling runs ahead of commits).
  *
  * @internal
  */
@@ -135,8 +136,8 @@ function addTranslation(
   evidence: MirroredEvidence,
   missing: string[],
 ): bigint | undefined {
-  const { mirror, upstreamTopic, partition, sourceCommit, processed, checkpoint } = evidence;
-  const upstreamOffset = higher(processed, sourceCommit);
+  const { mirror, upstreamTopic, partition, sourceCommit, processed } = evidence;
+  const upstreamOffset = higher(processed?.offset, sourceCommit);
   if (upstreamOffset === undefined) {
     missing.push(`no position of the group on ${mirror.source} is known`);
     return undefined;
@@ -147,10 +148,18 @@ function addTranslation(
     return undefined;
   }
   bounds.push({ method: 'offset-sync', offset: translation.offset });
-  const isLast =
-    processed === upstreamOffset &&
-    (checkpoint === undefined || checkpoint.upstreamOffset <= processed);
-  return isLast ? upperEnd(translation) : undefined;
+  return handledBelowOf(evidence);
+}
+
+function handledBelowOf(evidence: MirroredEvidence): bigint | undefined {
+  const { mirror, upstreamTopic, partition, sourceCommit, processed, checkpoint } = evidence;
+  if (processed === undefined) return undefined;
+  const { deliveredBelow } = processed;
+  const isAhead = (other: bigint | undefined): boolean =>
+    other !== undefined && other > deliveredBelow;
+  if (isAhead(sourceCommit) || isAhead(checkpoint?.upstreamOffset)) return undefined;
+  const translation = mirror.translate(upstreamTopic, partition, deliveredBelow);
+  return translation.kind === 'unavailable' ? undefined : upperEnd(translation);
 }
 
 function higher(a: bigint | undefined, b: bigint | undefined): bigint | undefined {

@@ -34,8 +34,10 @@ export type PartitionPlan =
       readonly method: PositionMethod;
       /**
        * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
-       * already; undefined where it cannot be known. Counted in offsets of the target's log. Records that the group
-       * handled before they were mirrored, and that are mirrored later, come on top.
+       * already; undefined where it cannot be known. Counted in offsets of the target's log. Two kinds come on top, which
+       * nobody can see from here: records that the group handled before they were mirrored, and that are mirrored later;
+       * and records that another member handled and lost, uncommitted, together with the partition, where the one that
+       * took over had not yet come as far again.
        */
       readonly maxRereadCount: bigint | undefined;
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
@@ -74,11 +76,18 @@ export interface GroupNeed {
   readonly processed: readonly SourcePosition[];
 }
 
-/** @internal A processed prefix: everything below `offset` in this log of the source was handled. */
+/** @internal How far this process handled one log of the source. */
 export interface SourcePosition {
   readonly physicalTopic: string;
   readonly partition: number;
+  /** The processed prefix: everything below it was handled. */
   readonly offset: bigint;
+  /**
+   * No handler was given a record at or above it; at least `offset`. More than that where something is handled that is no
+   * progress yet: a handler that still runs, a batch that was left early, records without a commit under
+   * `autoCommit: false`, everything behind a seek back.
+   */
+  readonly deliveredBelow: bigint;
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type GroupPlan,
   type MissingPosition,
   type PartitionFacts,
+  type SourcePosition,
 } from './plan.js';
 
 /** @internal What {@link planGroups} needs. */
@@ -203,7 +204,7 @@ function boundsOf(
   mirrorNotes: readonly string[],
 ): PartitionMap<Bounds> {
   const { group, ownCommits, notes } = findings;
-  const processed = processedOffsets(group.need);
+  const processed = processedPositions(group.need);
   const all = new PartitionMap<Bounds>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
@@ -225,7 +226,7 @@ function mirroredEvidence(
   { name, upstreamTopic, origin }: Log,
   partition: number,
   { group, sourceCommits }: Findings,
-  processed: Offsets,
+  processed: PartitionMap<SourcePosition>,
   mirror: Mirror,
 ): MirroredEvidence | undefined {
   if (upstreamTopic === undefined) return undefined;
@@ -241,13 +242,19 @@ function mirroredEvidence(
 }
 
 /** Where several consumers of the process handled a partition in turn, the furthest one counts. */
-function processedOffsets({ processed }: GroupNeed): Offsets {
-  const offsets = new PartitionMap<bigint>();
-  for (const { physicalTopic, partition, offset } of processed) {
-    const known = offsets.get(physicalTopic, partition);
-    if (known === undefined || offset > known) offsets.set(physicalTopic, partition, offset);
+function processedPositions({ processed }: GroupNeed): PartitionMap<SourcePosition> {
+  const positions = new PartitionMap<SourcePosition>();
+  for (const one of processed) {
+    const { physicalTopic, partition } = one;
+    const known = positions.get(physicalTopic, partition) ?? one;
+    positions.set(physicalTopic, partition, {
+      ...one,
+      offset: known.offset > one.offset ? known.offset : one.offset,
+      deliveredBelow:
+        known.deliveredBelow > one.deliveredBelow ? known.deliveredBelow : one.deliveredBelow,
+    });
   }
-  return offsets;
+  return positions;
 }
 
 async function rangesOf(

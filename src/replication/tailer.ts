@@ -24,8 +24,11 @@ interface Waiter {
 
 const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
 
-/** Small enough that decoding one answer does not hold up the process. */
-const FETCH_BYTES = 262_144;
+/** Small enough that an answer, of some 1500 offset syncs, does not hold up the process. */
+const FETCH_BYTES = 65_536;
+
+/** Pause after each step while nobody waits, in durations of the step: reading takes at most a tenth of the event loop. */
+const BACKGROUND_PAUSES = 9;
 
 /** Of each reason so many skipped records are reported as events; the rest is only counted. */
 const REPORTED_PER_REASON = 10;
@@ -35,7 +38,9 @@ const REPORTED_PER_REASON = 10;
  * whatever the cluster does.
  *
  * Fetch requests never wait at the broker: all of a process's fetches to one broker share a connection, and a waiting one
- * would hold up the others. Quickness comes from {@link TopicTailer.readToEnd}, which ends the pause.
+ * would hold up the others. Quickness comes from {@link TopicTailer.readToEnd}, which ends every pause: while somebody waits
+ * it reads as fast as it can, and otherwise in the background, for these topics may hold millions of records, and the
+ * service has its own to handle.
  *
  * Limit: a topic that is deleted, created again and filled beyond our position between two looks is not recognised.
  *
@@ -108,19 +113,29 @@ export class TopicTailer {
 
   async #run(): Promise<void> {
     const { signal } = this.#end;
-    const { world } = this.#options;
+    const { world, pollMs } = this.#options;
     while (!signal.aborted) {
+      const startedAtMs = world.nowMs();
       try {
         const progress = await retry(world, { ...RETRY_DELAYS, signal }, () =>
           this.#attempt(signal),
         );
-        const isAwaited = progress === 'at-end' && this.#waiters.size > 0;
-        if (progress !== 'more' && !isAwaited) await this.#pause();
+        const tookMs = world.nowMs() - startedAtMs;
+        const isAwaited = this.#waiters.size > 0;
+        if (progress === 'stalled') await this.#pause(pollMs);
+        else if (!isAwaited && progress === 'at-end') await this.#pause(this.#restMs);
+        else if (!isAwaited && tookMs > 0) await this.#pause(tookMs * BACKGROUND_PAUSES);
       } catch {
         // Closed; or an error that p-retry never retries (a TypeError, from anywhere in kafkajs): it was reported.
-        if (!signal.aborted) await this.#pause();
+        if (!signal.aborted) await this.#pause(this.#restMs);
       }
     }
+  }
+
+  /** Until the next look at a topic that has nothing new. */
+  get #restMs(): number {
+    const { pollMs } = this.#options;
+    return this.#phase.kind === 'missing' ? pollMs * 4 : pollMs;
   }
 
   async #attempt(signal: AbortSignal): Promise<Progress> {
@@ -265,16 +280,15 @@ export class TopicTailer {
   }
 
   /** Ends early where somebody asks, or at the close. */
-  #pause(): Promise<void> {
-    const { world, pollMs } = this.#options;
-    const isMissing = this.#phase.kind === 'missing';
+  #pause(durationMs: number): Promise<void> {
+    const { world } = this.#options;
     return new Promise((resolve) => {
       const done = (): void => {
         cancel();
         this.#wake = () => {};
         resolve();
       };
-      const cancel = world.after(isMissing ? pollMs * 4 : pollMs, done);
+      const cancel = world.after(durationMs, done);
       this.#wake = done;
       if (this.#end.signal.aborted) done();
     });

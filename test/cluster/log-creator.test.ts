@@ -1,4 +1,4 @@
-import kafkajs, { type LogEntry } from 'kafkajs';
+import kafkajs, { type logCreator, type LogEntry } from 'kafkajs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { logCreatorFor } from '../../src/cluster/log-creator.js';
 
@@ -10,10 +10,11 @@ describe('logCreatorFor', () => {
   it('hands the user’s own creator each entry with the cluster in it', () => {
     const entries: LogEntry[] = [];
     const levels: number[] = [];
-    const logCreator = logCreatorFor('A', (level) => {
+    const own: logCreator = (level) => {
       levels.push(level);
       return (entry) => entries.push(entry);
-    });
+    };
+    const logCreator = logCreatorFor('A', own);
     const client = new kafkajs.Kafka({ brokers: [], logLevel: kafkajs.logLevel.WARN, logCreator });
     client.logger().namespace('Test').error('broken', { topic: 'orders' });
     client.logger().info('not wanted at this level');
@@ -33,6 +34,27 @@ describe('logCreatorFor', () => {
       },
     ]);
   });
+
+  it.each([
+    ['is shown at DEBUG', kafkajs.logLevel.DEBUG, ['DEBUG Connection', 'ERROR Runner']],
+    ['is not shown below DEBUG', kafkajs.logLevel.INFO, ['ERROR Runner']],
+  ])(
+    'what kafkajs says of a fenced cluster %s, but handlers are heard',
+    (_, logLevel, expected) => {
+      const lines: string[] = [];
+      const own: logCreator = () => (entry) => lines.push(`${entry.label} ${entry.namespace}`);
+      let isFenced = false;
+      const logCreator = logCreatorFor('A', own, () => isFenced);
+      const client = new kafkajs.Kafka({ brokers: [], logLevel, logCreator });
+      const connection = client.logger().namespace('Connection');
+      connection.error('Connection error: refused');
+      expect(lines.splice(0)).toEqual(['ERROR Connection']);
+      isFenced = true;
+      connection.error('Connection error: fenced');
+      client.logger().namespace('Runner').error('Error when calling eachMessage');
+      expect(lines).toEqual(expected);
+    },
+  );
 
   it.each(['error', 'warn', 'info', 'debug'] as const)(
     'leaves kafkajs’s own console output as it is, but for the cluster (%s)',

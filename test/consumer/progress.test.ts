@@ -79,6 +79,48 @@ describe('the progress of a partition', () => {
     expect(one.handled()).toBeUndefined();
   });
 
+  it('knows the highest record that any handler was given, also before the partition went and came back', () => {
+    const one = progress();
+    expect(one.deliveredBelow()).toBeUndefined();
+    one.delivers('100', '109');
+    one.seek(50n);
+    one.deliversOne('50');
+    expect(one.deliveredBelow()).toBe(110n);
+    one.revoked();
+    one.deliversOne('60');
+    expect(one.deliveredBelow()).toBe(110n);
+    const after = progress();
+    after.continues(one.carry());
+    after.deliversOne('61');
+    expect(after.deliveredBelow()).toBe(110n);
+    after.deliversOne('110');
+    expect(after.deliveredBelow()).toBe(111n);
+  });
+
+  it('leaves to commit what was handled since the last join, or sought', () => {
+    const one = progress();
+    expect(one.uncommitted()).toBeUndefined();
+    one.deliversOne('5');
+    expect(one.uncommitted()).toBeUndefined();
+    one.outcome = undefined;
+    expect(one.uncommitted()).toBe(6n);
+    one.confirms(6n);
+    expect(one.uncommitted()).toBeUndefined();
+    one.deliversOne('6');
+    one.outcome = undefined;
+    // Expelled, and back: another member may have committed further meanwhile.
+    one.rejoined();
+    expect(one.uncommitted()).toBeUndefined();
+    expect(one.position()).toBe(7n);
+    one.deliversOne('20');
+    one.outcome = undefined;
+    expect(one.uncommitted()).toBe(21n);
+    one.seek(3n);
+    expect(one.uncommitted()).toBe(3n);
+    one.seek(-2n);
+    expect(one.uncommitted()).toBeUndefined();
+  });
+
   it('goes beyond what was handled where kafkajs committed records that no handler sees', () => {
     const one = progress();
     one.confirms(4n);

@@ -371,7 +371,7 @@ describe('what a consumer says of its progress', () => {
     s.fence();
     await s.detach();
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 42n },
+      { physicalTopic: 'orders', partition: 0, offset: 42n, deliveredBelow: 42n },
     ]);
   });
 
@@ -523,10 +523,34 @@ describe('what a switch leaves behind', () => {
     await h.a.inner.deliver('orders', 0, 5);
     await h.a.inner.deliver('orders', 1, 5);
     h.a.inner.join({ orders: [1] });
+    await h.a.inner.deliver('orders', 1, 6);
     const s = steps(h, 'B', true);
     s.hold();
     await s.drain();
-    expect(h.a.inner.commits).toEqual([{ topic: 'orders', partition: 1, offset: '6' }]);
+    expect(h.a.inner.commits).toEqual([{ topic: 'orders', partition: 1, offset: '7' }]);
+  });
+
+  it('takes back no commit of a member that had the partition while this one was expelled', async () => {
+    const h = harness();
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 5);
+    h.a.inner.join({ orders: [0] });
+    const s = steps(h, 'B', true);
+    s.hold();
+    await s.drain();
+    expect(h.a.inner.commits).toEqual([]);
+    expect(h.client.participant.need()?.processed).toMatchObject([{ offset: 6n }]);
+  });
+
+  it('commits where user code moved a partition to, although kafkajs has not gone there yet', async () => {
+    const h = harness();
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 5);
+    h.consumer.seek({ topic: 'orders', partition: 0, offset: '2' });
+    const s = steps(h, 'B', true);
+    s.hold();
+    await s.drain();
+    expect(h.a.inner.commits).toEqual([{ topic: 'orders', partition: 0, offset: '2' }]);
   });
 
   it('knows after the fence what was handled, to the record', async () => {
@@ -539,8 +563,8 @@ describe('what a switch leaves behind', () => {
     void h.a.inner.deliver('orders', 0, 10);
     await h.a.inner.deliver('orders', 1, 20);
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 10n },
-      { physicalTopic: 'orders', partition: 1, offset: 20n },
+      { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n },
+      { physicalTopic: 'orders', partition: 1, offset: 20n, deliveredBelow: 21n },
     ]);
     const s = steps(h, 'B');
     s.hold();
@@ -555,8 +579,8 @@ describe('what a switch leaves behind', () => {
       groupId: 'billing',
       selectors: ['orders'],
       processed: [
-        { physicalTopic: 'orders', partition: 0, offset: 11n },
-        { physicalTopic: 'orders', partition: 1, offset: 21n },
+        { physicalTopic: 'orders', partition: 0, offset: 11n, deliveredBelow: 11n },
+        { physicalTopic: 'orders', partition: 1, offset: 21n, deliveredBelow: 21n },
       ],
     });
   });
@@ -574,7 +598,7 @@ describe('what a switch leaves behind', () => {
     await s.detach();
     expect(h.a.inner.commits).toHaveLength(1);
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 11n },
+      { physicalTopic: 'orders', partition: 0, offset: 11n, deliveredBelow: 12n },
     ]);
   });
 
@@ -591,7 +615,7 @@ describe('what a switch leaves behind', () => {
     s.fence();
     await s.detach();
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 10n },
+      { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n },
     ]);
   });
 
@@ -951,6 +975,7 @@ describe('topics that appear later', () => {
       physicalTopic: 'orders',
       partition: 0,
       offset: 6n,
+      deliveredBelow: 6n,
     });
   });
 

@@ -37,10 +37,13 @@ function evidence(
     checkpoint?: readonly [bigint, bigint];
     sourceCommit?: bigint;
     processed?: bigint;
+    /** Default: as far as `processed`. */
+    deliveredBelow?: bigint;
     isShared?: boolean;
   },
 ): MirroredEvidence {
   const { checkpoint, sourceCommit, processed, isShared = false } = known;
+  const { deliveredBelow = processed } = known;
   return {
     mirror,
     isShared,
@@ -56,7 +59,10 @@ function evidence(
             recordedAtWallMs: 0,
           },
     sourceCommit,
-    processed,
+    processed:
+      processed === undefined || deliveredBelow === undefined
+        ? undefined
+        : { offset: processed, deliveredBelow },
   };
 }
 
@@ -186,8 +192,15 @@ describe('how much may be read again', () => {
     expect(limit({ processed: 120n, sourceCommit: 110n, checkpoint: [110n, 201n] })).toBe(260n);
   });
 
+  it('reaches as far as records were delivered, however little of it is progress', () => {
+    expect(limit({ processed: 100n, deliveredBelow: 101n })).toBe(260n);
+    // A commit beyond the position, from before a seek back, is this process's own as long as it was delivered that far.
+    expect(limit({ processed: 110n, sourceCommit: 120n, deliveredBelow: 120n })).toBe(260n);
+  });
+
   it('is not known behind the newest sync', () => {
     expect(limit({ processed: 151n })).toBeUndefined();
+    expect(limit({ processed: 100n, deliveredBelow: 151n })).toBeUndefined();
   });
 
   it('is not known where another member went on, or only commits are known', () => {
@@ -257,19 +270,24 @@ describe('the maximum of the bounds', { timeout: 60_000 }, () => {
       fc.property(
         flowScripts({ ...ALL_TROUBLES, sparseSyncs: false }),
         positions,
-        (script, handled) => {
+        fc.integer({ min: 0, max: 10 }),
+        (script, handled, openCount) => {
           const flow = simulateFlow(script);
           const mirror = mirrorOf(
             ...flow.syncs.map((sync) => [sync.upstreamOffset, sync.downstreamOffset] as const),
           );
-          const mirrored = evidence(mirror, { processed: BigInt(handled) });
+          const delivered = BigInt(handled + openCount);
+          const mirrored = evidence(mirror, {
+            processed: BigInt(handled),
+            deliveredBelow: delivered,
+          });
           const range = { low: 0n, high: BigInt(flow.target.length) };
           const log = { topic: 'orders', physicalTopic: 'A.orders', partition: 0, range };
           const facts = gatherBounds({ ownCommit: undefined, mirrored });
           const plan = planPartition({ ...log, ...facts }, 'earliest');
           if (plan.kind !== 'resume' || plan.maxRereadCount === undefined) return;
           if (plan.offset + plan.maxRereadCount < range.high) limitedCount += 1;
-          const end = handledEnd(flow, BigInt(handled));
+          const end = handledEnd(flow, delivered);
           expect(end).toBeLessThanOrEqual(plan.offset + plan.maxRereadCount);
         },
       ),

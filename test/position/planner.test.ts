@@ -145,8 +145,8 @@ describe('a plan', () => {
     });
     writeSync(target, 'A', 'orders', 400n, 415n);
     const processed = [
-      { physicalTopic: 'orders', partition: 0, offset: 350n },
-      { physicalTopic: 'orders', partition: 0, offset: 400n },
+      { physicalTopic: 'orders', partition: 0, offset: 350n, deliveredBelow: 350n },
+      { physicalTopic: 'orders', partition: 0, offset: 400n, deliveredBelow: 400n },
     ];
     expect(at(await planOne({ ...parts, needs: [need(processed)] }), 'A.orders')).toMatchObject({
       method: 'offset-sync',
@@ -160,7 +160,7 @@ describe('a plan', () => {
     // Positions in the source's `orders` say nothing about the target's.
     source.commit('g', 'orders', 0, 90n);
     writeSync(target, 'A', 'orders', 0n, 0n);
-    const processed = [{ physicalTopic: 'orders', partition: 0, offset: 95n }];
+    const processed = [{ physicalTopic: 'orders', partition: 0, offset: 95n, deliveredBelow: 95n }];
     const unknown = await planOne({ ...parts, needs: [need(processed)] });
     expect(at(unknown, 'orders')).toMatchObject({ method: 'earliest', offset: 0n });
     target.commit('g', 'orders', 0, 42n);

@@ -71,6 +71,25 @@ describe('a tailer', () => {
     expect(tailer.state()).toMatchObject({ phase: 'following', position: 5n, recordCount: 5 });
   });
 
+  it('reads at a tenth of its pace while nobody waits, and as fast as it can for whoever does', async () => {
+    const cluster = new FakeCluster('B').create(topic);
+    cluster.maxRecordsPerFetch = 1;
+    for (let index = 0; index < 30; index += 1) cluster.append(topic, record(`${index}`));
+    const { tailer, world, known } = tail(cluster);
+    cluster.beforeAnswer = () => new Promise((resolve) => world.after(10, resolve));
+    for (let round = 1; round <= 5; round += 1) {
+      await world.advance(10);
+      expect(known).toHaveLength(round);
+      await world.advance(89);
+      expect(known).toHaveLength(round);
+      await world.advance(1);
+    }
+    const reading = tailer.readToEnd();
+    for (let index = 0; index < 26; index += 1) await world.advance(10);
+    await reading;
+    expect(known).toHaveLength(30);
+  });
+
   it('is complete at the end as of start, although more has come since', async () => {
     const cluster = new FakeCluster('B').create(topic);
     cluster.maxRecordsPerFetch = 1;
