@@ -1,11 +1,5 @@
 import { expect, it } from 'vitest';
-import {
-  decodeCheckpoint,
-  decodeHeartbeat,
-  decodeOffsetSync,
-  type CheckpointValue,
-  type OffsetSync,
-} from '../../src/replication/records.js';
+import { decodeHeartbeat } from '../../src/replication/records.js';
 import {
   type ContractEnv,
   eventually,
@@ -15,40 +9,11 @@ import {
   startReader,
   uniqueName,
 } from './env.js';
-
-type Fetched = Awaited<ReturnType<ReturnType<ContractEnv['access']>['fetch']>>['records'];
-
-/** All records of a partition, as a reader without a group sees them. */
-async function readAll(env: ContractEnv, cluster: 'A' | 'B', topic: string): Promise<Fetched> {
-  const records: Fetched[number][] = [];
-  let offset = (await env.access(cluster).ranges(topic))?.get(0)?.low ?? 0n;
-  for (;;) {
-    const fetched = await env.access(cluster).fetch(topic, 0, offset, { maxWaitMs: 50 });
-    records.push(...fetched.records);
-    offset = fetched.nextOffset;
-    if (offset >= fetched.range.high) return records;
-  }
-}
+import { checkpointsOf, readAll, syncsOf, valuesOf } from './mirror-log.js';
 
 async function isMirrored(env: ContractEnv, topic: string, count: bigint): Promise<boolean> {
   const range = (await env.access('B').ranges(`A.${topic}`))?.get(0);
   return range !== undefined && range.high >= count;
-}
-
-async function checkpointsOf(env: ContractEnv, group: string): Promise<CheckpointValue[]> {
-  const records = await readAll(env, 'B', 'A.checkpoints.internal');
-  return records.flatMap((record) => {
-    const decoded = decodeCheckpoint(record);
-    return decoded.kind === 'checkpoint' && decoded.key.group === group ? [decoded.value] : [];
-  });
-}
-
-async function syncsOf(env: ContractEnv, topic: string): Promise<OffsetSync[]> {
-  const records = await readAll(env, 'B', 'mm2-offset-syncs.A.internal');
-  return records.flatMap((record) => {
-    const decoded = decodeOffsetSync(record);
-    return decoded.kind === 'offset-sync' && decoded.key.topic === topic ? [decoded.value] : [];
-  });
 }
 
 /**
@@ -69,12 +34,6 @@ async function afterCheckpointRound(
       return found.at(-1)?.upstreamOffset === offset;
     });
   }
-}
-
-/** Values by offset. */
-async function valuesOf(env: ContractEnv, cluster: 'A' | 'B', topic: string) {
-  const records = await readAll(env, cluster, topic);
-  return new Map(records.map(({ offset, value }) => [BigInt(offset), String(value)]));
 }
 
 /** Where on B the first record lies whose offset on A is not smaller: the truth that a translation must not pass. */
