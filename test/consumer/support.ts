@@ -461,6 +461,7 @@ export function planFor(
           offset,
           method: 'checkpoint',
           maxRereadCount: 0n,
+          voidCommit: undefined,
           notes: [],
         };
   });

@@ -615,7 +615,7 @@ describe('what a switch leaves behind', () => {
     s.fence();
     await s.detach();
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n },
+      { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n, rewoundBelow: 11n },
     ]);
   });
 

@@ -39,6 +39,8 @@ function evidence(
     processed?: bigint;
     /** Default: as far as `processed`. */
     deliveredBelow?: bigint;
+    rewoundBelow?: bigint;
+    deliveredOnTarget?: bigint;
     isShared?: boolean;
   },
 ): MirroredEvidence {
@@ -62,7 +64,8 @@ function evidence(
     processed:
       processed === undefined || deliveredBelow === undefined
         ? undefined
-        : { offset: processed, deliveredBelow },
+        : { offset: processed, deliveredBelow, rewoundBelow: known.rewoundBelow },
+    deliveredOnTarget: known.deliveredOnTarget,
   };
 }
 
