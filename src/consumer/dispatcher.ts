@@ -187,12 +187,13 @@ export class Dispatcher {
    *   Undefined for another member id: it was expelled, and others had its partitions.
    */
   assigned(assignment: Assignment, before: Assignment | undefined): void {
-    for (const { physicalTopic, partition, progress } of this.#all()) {
-      if (assignment[physicalTopic]?.includes(partition) === true) progress.rejoined();
-      else progress.revoked();
-    }
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
+    for (const { physicalTopic, partition, progress } of this.#all()) {
+      const isKept = isFirst || before !== undefined;
+      if (isKept && assignment[physicalTopic]?.includes(partition) === true) progress.rejoined();
+      else progress.revoked();
+    }
     if (isFirst) return;
     for (const [topic, partitions] of Object.entries(assignment)) {
       for (const partition of partitions) {

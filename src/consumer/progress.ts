@@ -54,7 +54,8 @@ export class PartitionProgress {
   #endedWell: unknown = undefined;
   /** What was delivered before a seek or a rebalance moved the position. */
   #folded: Window | undefined = undefined;
-  #carried: bigint | undefined = undefined;
+  /** Handled before the last join, or with an inner consumer before this one: what is delivered again does not undo it. */
+  #handledBefore: bigint | undefined = undefined;
   /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
   #deliveredBelowBefore: bigint | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
@@ -128,9 +129,11 @@ export class PartitionProgress {
    */
   handled(): bigint | undefined {
     if (this.sought !== undefined) return handledAt(this.sought);
-    if (this.floor === undefined || this.ceiling === undefined) return this.#carried;
-    if (this.#isWhole()) return BigInt(this.ceiling) + 1n;
-    return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
+    if (this.floor === undefined || this.ceiling === undefined) return this.#handledBefore;
+    if (this.#isWhole()) return highest(this.#handledBefore, BigInt(this.ceiling) + 1n);
+    const { resolved } = this;
+    const now = resolved === undefined ? BigInt(this.floor) : BigInt(resolved) + 1n;
+    return highest(this.#handledBefore, now);
   }
 
   /** The last handler call ended well, and with it everything that it was given. */
@@ -177,19 +180,15 @@ export class PartitionProgress {
     );
   }
 
-  /**
-   * What a planned switch has to commit before it leaves: how far the records were handled that came since the last join.
-   * Of what came before it another member may know better, and commit it would be to take its commits back.
-   */
+  /** What a planned switch has to commit before it leaves. */
   uncommitted(): bigint | undefined {
     // Of an end of the log nothing is committed: kafkajs itself finds out which offset that is.
     if (this.sought !== undefined) {
       return typeof this.sought === 'bigint' ? this.sought : undefined;
     }
-    if (this.first === undefined) return undefined;
     const offset = this.handled();
-    const from = this.#committed ?? BigInt(this.first);
-    return offset !== undefined && offset > from ? offset : undefined;
+    const from = this.#committed ?? this.delivered()?.first;
+    return offset !== undefined && from !== undefined && offset > from ? offset : undefined;
   }
 
   /**
@@ -227,14 +226,16 @@ export class PartitionProgress {
     // What was committed before is not the group's position any more.
     this.#committed = undefined;
     this.#passed = undefined;
+    this.#handledBefore = undefined;
   }
 
-  /** The member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
+  /** The same member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
   rejoined(): void {
+    if (this.sought === undefined) this.#handledBefore = this.handled();
     this.#fold();
   }
 
-  /** The partition went to another member: what is known of it here is no longer the group's progress. */
+  /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
     this.#deliveredBelowBefore = this.deliveredBelow();
     this.floor = undefined;
@@ -245,7 +246,7 @@ export class PartitionProgress {
     this.#committed = undefined;
     this.#passed = undefined;
     this.#folded = undefined;
-    this.#carried = undefined;
+    this.#handledBefore = undefined;
     this.#rewoundBelow = undefined;
   }
 
@@ -265,7 +266,7 @@ export class PartitionProgress {
   /** Begins where another inner consumer of the same epoch ended. */
   continues(carried: CarriedProgress): void {
     const { handled, delivered, committed } = carried;
-    this.#carried = handled;
+    this.#handledBefore = handled;
     this.sought = carried.sought;
     this.#deliveredBelowBefore = carried.deliveredBelow;
     this.#rewoundBelow = carried.rewoundBelow;

@@ -138,7 +138,7 @@ describe('the progress of a partition', () => {
     expect(one.pendingSeek()).toBeUndefined();
   });
 
-  it('leaves to commit what was handled since the last join, or sought', () => {
+  it('leaves to commit what was handled, or sought', () => {
     const one = progress();
     expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('5');
@@ -149,10 +149,13 @@ describe('the progress of a partition', () => {
     expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('6');
     one.outcome = undefined;
-    // Expelled, and back: another member may have committed further meanwhile.
+    // The same member: nobody else had the partition, whatever is delivered again.
     one.rejoined();
-    expect(one.uncommitted()).toBeUndefined();
+    one.deliversOne('2');
+    expect(one.uncommitted()).toBe(7n);
     expect(one.position()).toBe(7n);
+    one.revoked();
+    expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('20');
     one.outcome = undefined;
     expect(one.uncommitted()).toBe(21n);
