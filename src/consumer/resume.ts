@@ -78,10 +78,9 @@ export async function commitPositions(
   const topics = [...new Set(wanted.map(({ topic }) => topic))];
   const commits = aheadOf(wanted, await access.committed(groupId, topics));
   if (commits.length === 0) return [];
-  const rows = commits.map(({ voided: _, ...commit }) => commit);
   try {
     // The access is not fenced with the session: after the fence nothing may be committed there.
-    return (await access.commitIdle(groupId, rows, { signal })) === 'stored' ? [] : commits;
+    return (await access.commitIdle(groupId, commits, { signal })) === 'stored' ? [] : commits;
   } catch (error) {
     const failure = judge(error);
     if (!failure.answered || (failure.about !== 'partition' && failure.about !== 'auth'))
