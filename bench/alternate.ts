@@ -1,24 +1,32 @@
-import { median, rounded } from './statistics.js';
+import type { Effort } from './meter.js';
+import { medianRatio } from './statistics.js';
 
 /** @internal One measured round of one contender. */
-export interface Round {
-  /** Records a second. */
-  readonly throughput: number;
-  /** Latency of each call, in milliseconds; empty where calls are not measured. */
+export interface Round extends Effort {
+  readonly recordCount: number;
+  /** Latency of each call or record, in milliseconds; empty where none is measured. */
   readonly latenciesMs: readonly number[];
+}
+
+/** @internal Two neighbouring rounds. */
+export interface Pair {
+  readonly bare: Round;
+  readonly wrapped: Round;
 }
 
 /** @internal Bare kafkajs against the wrapper, in one run. */
 export interface Comparison {
-  /** Wrapper's throughput by bare's: median over the pairs of rounds. 1 is equal, less is slower. */
+  /** Wrapper's records a second by bare's: median over the pairs of rounds. 1 is equal, less is slower. */
   readonly ratio: number;
-  readonly bare: readonly Round[];
-  readonly wrapped: readonly Round[];
+  /** Wrapper's CPU time for a record by bare's: median over the pairs. 1 is equal, more is slower. */
+  readonly cpuRatio: number;
+  readonly pairs: readonly Pair[];
 }
 
 /**
  * Lets two contenders take turns, and compares each pair of neighbouring rounds, so that what the machine does meanwhile
- * hits both alike. Who goes first changes from pair to pair. A pair for warming up is not counted.
+ * hits both alike. Who goes first changes from pair to pair, and nobody has to clear away the other's garbage. A pair for
+ * warming up is not counted.
  *
  * @internal
  */
@@ -27,17 +35,31 @@ export async function alternate(
   bare: (round: number) => Promise<Round>,
   wrapped: (round: number) => Promise<Round>,
 ): Promise<Comparison> {
-  const rounds: { bare: Round[]; wrapped: Round[] } = { bare: [], wrapped: [] };
-  for (let pair = -1; pair < pairCount; pair += 1) {
-    const bareFirst = pair % 2 === 0;
-    const first = await (bareFirst ? bare(pair) : wrapped(pair));
-    const second = await (bareFirst ? wrapped(pair) : bare(pair));
-    if (pair < 0) continue;
-    rounds.bare.push(bareFirst ? first : second);
-    rounds.wrapped.push(bareFirst ? second : first);
+  const pairs: Pair[] = [];
+  const take = (contender: typeof bare, round: number): Promise<Round> => {
+    globalThis.gc?.();
+    return contender(round);
+  };
+  for (let round = -1; round < pairCount; round += 1) {
+    const bareFirst = round % 2 === 0;
+    const first = await take(bareFirst ? bare : wrapped, round);
+    const second = await take(bareFirst ? wrapped : bare, round);
+    if (round < 0) continue;
+    pairs.push(bareFirst ? { bare: first, wrapped: second } : { bare: second, wrapped: first });
   }
-  const ratios = rounds.wrapped.map(
-    (round, index) => round.throughput / (rounds.bare[index]?.throughput ?? Number.NaN),
-  );
-  return { ratio: rounded(median(ratios)), ...rounds };
+  return {
+    ratio: medianRatio(pairs, perSecond),
+    cpuRatio: medianRatio(pairs, cpuMicrosPerRecord),
+    pairs,
+  };
+}
+
+/** @internal Records a second. */
+export function perSecond({ recordCount, seconds }: Round): number {
+  return recordCount / seconds;
+}
+
+/** @internal */
+export function cpuMicrosPerRecord({ recordCount, cpuMicros }: Round): number {
+  return cpuMicros / recordCount;
 }

@@ -1,5 +1,7 @@
 import type { Kafka } from 'kafkajs';
 import { alternate, type Comparison, type Round } from './alternate.js';
+import { startMeter, type Effort } from './meter.js';
+import { within } from './within.js';
 
 /** @internal What makes consumers: kafkajs's class, or this library's. */
 export type ConsumerSource = Pick<Kafka, 'consumer'>;
@@ -7,9 +9,12 @@ export type ConsumerSource = Pick<Kafka, 'consumer'>;
 /** @internal */
 export type HandlerKind = 'eachMessage' | 'eachBatch';
 
+/** Far beyond any round: what takes longer has stopped. */
+const ROUND_LIMIT_MS = 180_000;
+
 /**
  * Compares how fast a topic of `recordCount` records is consumed from its beginning. Each round has a group of its own;
- * the time runs from the first record handled to the last, so joining does not count.
+ * time and CPU run from the first record handled to the last, so joining does not count.
  *
  * @internal
  */
@@ -36,15 +41,15 @@ async function consumeRound(
 ): Promise<Round> {
   const consumer = source.consumer({ groupId, maxWaitTimeInMs: 100 });
   let handledCount = 0;
-  let startedAtMs = 0;
-  let finish = (): void => {};
-  const finished = new Promise<void>((resolve) => {
+  let stop: (() => Effort) | undefined;
+  let finish = (_effort: Effort): void => {};
+  const finished = new Promise<Effort>((resolve) => {
     finish = resolve;
   });
   const count = (records: number): void => {
-    if (handledCount === 0) startedAtMs = performance.now();
+    stop ??= startMeter();
     handledCount += records;
-    if (handledCount >= recordCount) finish();
+    if (handledCount >= recordCount) finish(stop());
   };
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
@@ -63,8 +68,7 @@ async function consumeRound(
           },
         },
   );
-  await finished;
-  const seconds = (performance.now() - startedAtMs) / 1_000;
+  const effort = await within(ROUND_LIMIT_MS, `the last record in group ${groupId}`, finished);
   await consumer.disconnect();
-  return { throughput: recordCount / seconds, latenciesMs: [] };
+  return { ...effort, recordCount, latenciesMs: [] };
 }

@@ -2,114 +2,166 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
 import { startStack, waitFor, type Stack } from '../stack/index.js';
+import { perSecond, type Comparison } from './alternate.js';
 import { compareConsumers } from './consumer.js';
-import { measurePlanned } from './planned.js';
+import { compareLatencies } from './latency.js';
+import { measureMirrorReading } from './mirror-reading.js';
+import { untilCopied, untilMirrorsAreFollowed } from './mirrored.js';
+import { measurePlanned, type SwitchFigures } from './planned.js';
 import { compareProducers, type SendShape } from './producer.js';
-import { median } from './statistics.js';
+import { cpuAtRest } from './rest.js';
+import { median, rounded } from './statistics.js';
+import { table, type Result } from './table.js';
 import { measureTranslate } from './translate.js';
+
+const HELP = `npm run bench [-- --json] [-- --quick]
+Compares with bare kafkajs on real brokers, in one run of some eight minutes. --quick: fewer and shorter rounds, for trying it
+out.
+
+Bare and wrapped rounds take turns, and ratios are medians over neighbouring rounds. CPU is that of this process.
+Producers are measured in a process that only sends, and follows no mirrors.
+Consumers are measured in the steady state of a service: a client stays connected, and MirrorMaker's topics are read to their
+end and followed. Following them goes on during bare rounds as well, so it is in no ratio: "CPU at rest" and "offset
+syncs" say what it costs.`;
 
 const { values } = parseArgs({
   options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, help: { type: 'boolean' } },
 });
 if (values.help === true) {
-  console.log(
-    'npm run bench [-- --json] [-- --quick]\n' +
-      'Compares with bare kafkajs on real brokers, in one run. --quick: fewer rounds, for trying it out.',
-  );
+  console.log(HELP);
   process.exit(0);
 }
 
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 const say = values.json === true ? console.error : console.log;
-const pairs = values.quick === true ? 3 : 21;
-const switches = values.quick === true ? 4 : 20;
 const BATCH: SendShape = { messageCount: 100, sendCount: 600, concurrency: 4 };
 const SINGLE: SendShape = { messageCount: 1, sendCount: 6_000, concurrency: 16 };
-const RECORDS = 100_000;
+/** A consumer round of a million records lasts two to four seconds. */
+const size =
+  values.quick === true
+    ? {
+        producerPairs: 3,
+        consumerPairs: 3,
+        records: 100_000,
+        switches: 4,
+        latency: [2, 1] as const,
+      }
+    : {
+        producerPairs: 21,
+        consumerPairs: 15,
+        records: 1_000_000,
+        switches: 20,
+        latency: [5, 4] as const,
+      };
+const REST_MS = 3_000;
+const [READ, LATENCY, IDLE, BUSY] = ['bench-read', 'bench-latency', 'bench-idle', 'bench-busy'];
+const SENT = ['bench-batch', 'bench-single'] as const;
 
 say(
   `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; brokers and benchmark share them`,
 );
 async function main(): Promise<void> {
-  const stack = await startStack();
+  const startedAtMs = performance.now();
+  // First of all: the first call is cold only in a process that has done nothing else.
+  const { gc } = globalThis;
+  const translate = measureTranslate(gc === undefined ? undefined : () => gc());
+  const mirrorReading = await measureMirrorReading();
+  const stack = await startStack({ name: 'bench' });
   try {
-    const result = await run(stack);
+    const result: Result = { ...(await run(stack)), translate, mirrorReading };
     say(table(result));
+    say(`${Math.round((performance.now() - startedAtMs) / 1_000)} s in all`);
     if (values.json === true) console.log(JSON.stringify(result));
   } finally {
     await stack.stop();
   }
 }
 
-type Result = Awaited<ReturnType<typeof run>>;
-
-async function run({ clusters: { A, B } }: Stack): Promise<{
-  producer: Record<'batch' | 'single', { ratio: number; p99Ratio: number }>;
-  consumer: Record<'eachMessage' | 'eachBatch', { ratio: number }>;
-  translate: ReturnType<typeof measureTranslate>;
-  planned: Awaited<ReturnType<typeof measurePlanned>>;
-  plannedIdle: Awaited<ReturnType<typeof measurePlanned>>;
-  perSecond: Record<string, number>;
-}> {
-  const { gc } = globalThis;
-  const translate = measureTranslate(gc === undefined ? undefined : () => gc());
+async function run({
+  clusters: { A, B },
+}: Stack): Promise<Omit<Result, 'translate' | 'mirrorReading'>> {
   const common = { clientId: 'bench', logLevel: logLevel.NOTHING, retry: { retries: 5 } };
   const bare = new Kafka({ ...common, brokers: A.brokers });
+  const onB = new Kafka({ ...common, brokers: B.brokers });
   const wrapped = new FailoverKafka({
     ...common,
     clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
   });
-  await createTopics(bare, [
-    'bench-batch',
-    'bench-single',
-    'bench-read',
-    'bench-idle',
-    'bench-busy',
-  ]);
+  await createTopics(bare, [...SENT, READ, LATENCY, IDLE, BUSY]);
+  await createTopics(onB, [IDLE, BUSY]);
+  const sources = { bare, wrapped };
   const producers = { bare: bare.producer(), wrapped: wrapped.producer() };
+
   await producers.bare.connect();
+  const restBare = await cpuAtRest(REST_MS);
   await producers.wrapped.connect();
   say('producers, batches of 100 ...');
-  const batch = await compareProducers('bench-batch', producers, BATCH, pairs);
+  const batch = await compareProducers(SENT[0], producers, BATCH, size.producerPairs);
   say('producers, single messages ...');
-  const single = await compareProducers('bench-single', producers, SINGLE, pairs);
-  await fill(producers.bare, 'bench-read', RECORDS);
+  const single = await compareProducers(SENT[1], producers, SINGLE, size.producerPairs);
+
+  await fill(producers.bare, READ, size.records);
+  say('waiting for MirrorMaker ...');
+  await untilCopied(bare, onB, [...SENT, READ]);
+  // The wrapped producer stays connected until all rounds of consumers are over.
+  await untilMirrorsAreFollowed(wrapped);
+  const restWrapped = await cpuAtRest(REST_MS);
+  const consumers = (kind: 'eachMessage' | 'eachBatch'): Promise<Comparison> => {
+    say(`consumers, ${kind} ...`);
+    return compareConsumers(READ, size.records, sources, kind, size.consumerPairs);
+  };
+  const eachMessage = await consumers('eachMessage');
+  const eachBatch = await consumers('eachBatch');
+  say('consumers, 500 records a second ...');
+  const [pairCount, seconds] = size.latency;
+  const latency = await compareLatencies(LATENCY, producers.bare, sources, { pairCount, seconds });
   await producers.bare.disconnect();
   await producers.wrapped.disconnect();
-  say('consumers, eachMessage ...');
-  const sources = { bare, wrapped };
-  const eachMessage = await compareConsumers('bench-read', RECORDS, sources, 'eachMessage', pairs);
-  say('consumers, eachBatch ...');
-  const eachBatch = await compareConsumers('bench-read', RECORDS, sources, 'eachBatch', pairs);
-  await mirrored(new Kafka({ ...common, brokers: B.brokers }), ['bench-idle', 'bench-busy']);
-  say('planned switches, idle ...');
-  const plan = (topic: string, sendsPerSecond: number): ReturnType<typeof measurePlanned> =>
-    measurePlanned(wrapped, { topic, groupId: topic, runs: switches, sendsPerSecond });
-  const plannedIdle = await plan('bench-idle', 0);
-  say('planned switches, 500 sends a second ...');
-  const planned = await plan('bench-busy', 500);
+
+  await untilTopicsExist(onB, [IDLE, BUSY]);
+  const plan = (topic: string, sendsPerSecond: number): Promise<SwitchFigures> => {
+    say(`planned switches, ${sendsPerSecond} sends a second ...`);
+    return measurePlanned(wrapped, { topic, groupId: topic, runs: size.switches, sendsPerSecond });
+  };
+  const plannedIdle = await plan(IDLE, 0);
+  const planned = await plan(BUSY, 500);
   await wrapped.close();
-  const speed = (rounds: readonly { throughput: number }[]): number =>
-    Math.round(median(rounds.map(({ throughput }) => throughput)));
   return {
-    producer: {
-      batch: { ratio: batch.ratio, p99Ratio: batch.p99Ratio },
-      single: { ratio: single.ratio, p99Ratio: single.p99Ratio },
+    producer: { batch: producerResult(batch), single: producerResult(single) },
+    consumer: {
+      eachMessage: consumerResult(eachMessage),
+      eachBatch: consumerResult(eachBatch),
+      latency,
     },
-    consumer: { eachMessage: { ratio: eachMessage.ratio }, eachBatch: { ratio: eachBatch.ratio } },
-    translate,
     planned,
     plannedIdle,
+    restCpu: { bare: restBare, wrapped: restWrapped },
     perSecond: {
-      'producer batch, bare': speed(batch.bare),
-      'producer batch, wrapped': speed(batch.wrapped),
-      'producer single, bare': speed(single.bare),
-      'producer single, wrapped': speed(single.wrapped),
-      'eachMessage, bare': speed(eachMessage.bare),
-      'eachMessage, wrapped': speed(eachMessage.wrapped),
-      'eachBatch, bare': speed(eachBatch.bare),
-      'eachBatch, wrapped': speed(eachBatch.wrapped),
+      ...speeds('producer batch', batch),
+      ...speeds('producer single', single),
+      ...speeds('eachMessage', eachMessage),
+      ...speeds('eachBatch', eachBatch),
     },
+  };
+}
+
+function producerResult({
+  ratio,
+  cpuRatio,
+  p50Ratio,
+  p99Ratio,
+}: Awaited<ReturnType<typeof compareProducers>>): Result['producer']['batch'] {
+  return { ratio, cpuRatio, p50Ratio, p99Ratio };
+}
+
+function consumerResult({ ratio, cpuRatio }: Comparison): Result['consumer']['eachBatch'] {
+  return { ratio, cpuRatio };
+}
+
+function speeds(name: string, { pairs }: Comparison): Record<string, number> {
+  return {
+    [`${name}, bare`]: rounded(median(pairs.map(({ bare }) => perSecond(bare)))),
+    [`${name}, wrapped`]: rounded(median(pairs.map(({ wrapped }) => perSecond(wrapped)))),
   };
 }
 
@@ -120,9 +172,8 @@ async function createTopics(kafka: Kafka, topics: readonly string[]): Promise<vo
   await admin.disconnect();
 }
 
-/** The service's own topics exist on both clusters, as they must, and MirrorMaker knows them. */
-async function mirrored(target: Kafka, topics: readonly string[]): Promise<void> {
-  await createTopics(target, topics);
+/** MirrorMaker knows the topics that are switched with. */
+async function untilTopicsExist(target: Kafka, topics: readonly string[]): Promise<void> {
   const admin = target.admin();
   await admin.connect();
   await waitFor('the mirrored topics', () => admin.listTopics(), {
@@ -142,32 +193,6 @@ async function fill(
   }));
   for (let sent = 0; sent < count; sent += messages.length)
     await producer.send({ topic, messages });
-}
-
-function table({ producer, consumer, translate, planned, plannedIdle, perSecond }: Result): string {
-  const spread = ({ p50, p95 }: { p50: number; p95: number }): string =>
-    `p50 ${p50}, p95 ${p95} ms`;
-  const rows: [string, string][] = [
-    ['producer, batches of 100: throughput, wrapper / bare', String(producer.batch.ratio)],
-    ['producer, batches of 100: p99 latency, wrapper / bare', String(producer.batch.p99Ratio)],
-    ['producer, single messages: throughput, wrapper / bare', String(producer.single.ratio)],
-    ['producer, single messages: p99 latency, wrapper / bare', String(producer.single.p99Ratio)],
-    ['consumer, eachMessage: throughput, wrapper / bare', String(consumer.eachMessage.ratio)],
-    ['consumer, eachBatch: throughput, wrapper / bare', String(consumer.eachBatch.ratio)],
-    [`translate one group, ${translate.partitions} partitions`, `${translate.ms} ms`],
-    ['the same with bounds and plan', `${translate.planMs} ms`],
-    ['memory per tracked partition', `${translate.bytesPerPartition} bytes`],
-    ['planned switch, idle: first acknowledged send', spread(plannedIdle.firstAckMs)],
-    ['planned switch, idle: first record handled', spread(plannedIdle.firstRecordMs)],
-    ['planned switch, busy: first acknowledged send', spread(planned.firstAckMs)],
-    ['planned switch, busy: first record handled', spread(planned.firstRecordMs)],
-    ...Object.entries(perSecond).map(([name, value]): [string, string] => [
-      `${name}, records a second`,
-      String(value),
-    ]),
-  ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
 void main().then(

@@ -1,11 +1,15 @@
 import type { FailoverKafka } from 'kafkajs-failover';
 import { median, percentile, rounded } from './statistics.js';
+import { within } from './within.js';
 
 /** @internal Milliseconds from the decision (the call of `switchTo`). */
 export interface SwitchFigures {
   readonly firstAckMs: { readonly p50: number; readonly p95: number };
   readonly firstRecordMs: { readonly p50: number; readonly p95: number };
 }
+
+/** Beyond all deadlines of a switch together. */
+const SWITCH_LIMIT_MS = 120_000;
 
 /**
  * Switches to and fro and measures when the first send is acknowledged by, and the first new record is handled on, the
@@ -30,8 +34,7 @@ export async function measurePlanned(
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   await consumer.run({
-    eachMessage: ({ message, ...payload }) => {
-      const { cluster } = payload as unknown as { cluster: string };
+    eachMessage: ({ message, cluster }) => {
       onHandled(cluster, message.value?.toString() ?? '');
       return Promise.resolve();
     },
@@ -54,9 +57,11 @@ export async function measurePlanned(
       await producer.send({ topic, messages: [{ key: 'probe', value: probe }] });
       return performance.now() - decidedAtMs;
     });
-    await switched;
-    firstAckMs.push(await acknowledged);
-    firstRecordMs.push(await handled);
+    const bounded = <T>(what: string, work: Promise<T>): Promise<T> =>
+      within(SWITCH_LIMIT_MS, `${what} in switch ${run + 1} of ${runs}, to ${to}`, work);
+    await bounded('the end of the switch', switched);
+    firstAckMs.push(await bounded('the acknowledgement of the probe', acknowledged));
+    firstRecordMs.push(await bounded('the handling of the probe', handled));
   }
   await flow.stop();
   await consumer.disconnect();

@@ -1,10 +1,13 @@
 import type { Producer } from 'kafkajs';
 import { alternate, type Comparison, type Round } from './alternate.js';
-import { median, percentile, rounded } from './statistics.js';
+import { startMeter } from './meter.js';
+import { medianRatio, percentile } from './statistics.js';
 
 /** @internal What a producer comparison found. */
 export interface ProducerFigures extends Comparison {
-  /** Wrapper's 99th percentile of a send by bare's: median over the pairs. 1 is equal, more is slower. */
+  /** Wrapper's median latency of a send by bare's: median over the pairs. 1 is equal, more is slower. */
+  readonly p50Ratio: number;
+  /** The same of the 99th percentile. */
   readonly p99Ratio: number;
 }
 
@@ -32,11 +35,9 @@ export async function compareProducers(
     () => sendRound(topic, producers.bare, shape),
     () => sendRound(topic, producers.wrapped, shape),
   );
-  const ratios = comparison.wrapped.map((round, index) => {
-    const bare = comparison.bare[index]?.latenciesMs ?? [];
-    return percentile(round.latenciesMs, 0.99) / percentile(bare, 0.99);
-  });
-  return { ...comparison, p99Ratio: rounded(median(ratios)) };
+  const latencyRatio = (share: number): number =>
+    medianRatio(comparison.pairs, ({ latenciesMs }) => percentile(latenciesMs, share));
+  return { ...comparison, p50Ratio: latencyRatio(0.5), p99Ratio: latencyRatio(0.99) };
 }
 
 async function sendRound(topic: string, producer: Producer, shape: SendShape): Promise<Round> {
@@ -54,8 +55,7 @@ async function sendRound(topic: string, producer: Producer, shape: SendShape): P
       latenciesMs.push(performance.now() - startedAtMs);
     }
   };
-  const startedAtMs = performance.now();
+  const stop = startMeter();
   await Promise.all(Array.from({ length: shape.concurrency }, lane));
-  const seconds = (performance.now() - startedAtMs) / 1_000;
-  return { throughput: (shape.sendCount * shape.messageCount) / seconds, latenciesMs };
+  return { ...stop(), recordCount: shape.sendCount * shape.messageCount, latenciesMs };
 }

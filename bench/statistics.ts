@@ -10,7 +10,15 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }
 
-/** @internal Three significant digits say what a benchmark knows. */
+/** @internal Three significant digits: what a benchmark knows. */
 export function rounded(value: number): number {
-  return Number(value.toPrecision(4));
+  return Number(value.toPrecision(3));
+}
+
+/** @internal Median of what one round says by what its partner says, over the pairs. */
+export function medianRatio<T>(
+  pairs: readonly { readonly bare: T; readonly wrapped: T }[],
+  figure: (round: T) => number,
+): number {
+  return rounded(median(pairs.map(({ bare, wrapped }) => figure(wrapped) / figure(bare))));
 }

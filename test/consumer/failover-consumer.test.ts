@@ -310,8 +310,14 @@ describe('stop and disconnect', () => {
     const h = harness();
     await start(h, { eachMessage: () => new Promise(() => {}) });
     void h.a.inner.deliver('orders', 0, 1);
-    const closing = h.client.close();
-    await h.world.advance(30_000);
+    let isClosed = false;
+    const closing = h.client.close().then(() => {
+      isClosed = true;
+    });
+    await h.world.advance(29_999);
+    expect(isClosed).toBe(false);
+    await h.world.advance(1);
+    expect(isClosed).toBe(true);
     await closing;
   });
 });

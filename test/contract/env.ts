@@ -8,15 +8,26 @@ import type {
 } from 'kafkajs';
 import type { ClusterAccess } from '../../src/cluster/access.js';
 
+/** How the clusters are set up. */
+export interface EnvOptions {
+  /** MirrorMaker's. With `identity` it copies from A to B only. */
+  readonly policy: 'default' | 'identity';
+}
+
 /** A pair of clusters with MirrorMaker between them, real or in memory, as the conformance suite sees them. */
 export interface ContractEnv {
-  /** A kafkajs client of one cluster, with few and short retries. */
-  kafka(cluster: 'A' | 'B', options?: { requestTimeoutMs?: number }): Kafka;
+  /** A kafkajs client of one cluster, with few and short retries: 5 unless told otherwise. */
+  kafka(cluster: 'A' | 'B', options?: { requestTimeoutMs?: number; retries?: number }): Kafka;
   /** What the library itself asks clusters. */
   access(cluster: 'A' | 'B'): ClusterAccess;
   /** Stops the cluster's process (SIGSTOP). */
   freeze(cluster: 'A' | 'B'): Promise<void>;
   thaw(cluster: 'A' | 'B'): Promise<void>;
+  /** Runs `work` while the cluster is slow: its first answer comes `byMs` late, further ones may. */
+  slowly<T>(cluster: 'A' | 'B', byMs: number, work: () => Promise<T>): Promise<T>;
+  /** From now on new connections to the cluster are refused, and those that exist go on; until `accept`. */
+  refuse(cluster: 'A' | 'B'): void;
+  accept(cluster: 'A' | 'B'): void;
   /** kill -9, and the start after it. */
   kill(cluster: 'A' | 'B'): Promise<void>;
   restart(cluster: 'A' | 'B'): Promise<void>;
@@ -59,19 +70,21 @@ export function uniqueName(env: ContractEnv, prefix: string): string {
 export async function newTopic(
   env: ContractEnv,
   prefix: string,
-  { cluster = 'A', partitions = 1 }: { cluster?: 'A' | 'B'; partitions?: number } = {},
+  { clusters = ['A'], partitions = 1 }: { clusters?: ('A' | 'B')[]; partitions?: number } = {},
 ): Promise<string> {
   const topic = uniqueName(env, prefix);
-  const admin = env.kafka(cluster).admin();
-  await admin.connect();
-  // A broker that has just come back does not know at once what its controller has made.
-  await eventually(env, `topic ${topic}`, () =>
-    admin.createTopics({ topics: [{ topic, numPartitions: partitions }] }).then(
-      () => true,
-      () => false,
-    ),
-  );
-  await admin.disconnect();
+  for (const cluster of clusters) {
+    const admin = env.kafka(cluster).admin();
+    await admin.connect();
+    // A broker that has just come back does not know at once what its controller has made.
+    await eventually(env, `topic ${topic}`, () =>
+      admin.createTopics({ topics: [{ topic, numPartitions: partitions }] }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await admin.disconnect();
+  }
   return topic;
 }
 

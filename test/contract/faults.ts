@@ -24,6 +24,96 @@ export function faultContract(env: () => ContractEnv): void {
       await producer.disconnect();
     }));
 
+  it('answers late where it is slow, and once', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'slow');
+      const producer = env().kafka('A', { requestTimeoutMs: 30_000 }).producer();
+      await producer.connect();
+      await producer.send({ topic, messages: [{ value: 'before' }] });
+      const startedAtMs = env().nowMs();
+      const [sent] = await env().slowly('A', 1500, () =>
+        producer.send({ topic, messages: [{ value: 'late' }] }),
+      );
+      // A timer may fire a little early.
+      expect(env().nowMs() - startedAtMs).toBeGreaterThan(1400);
+      expect(sent?.baseOffset).toBe('1');
+      const [after] = await producer.send({ topic, messages: [{ value: 'after' }] });
+      expect(after?.baseOffset).toBe('2');
+      await producer.disconnect();
+    }));
+
+  it('has a record twice that kafkajs sent again while it was stopped, and once where the producer is idempotent', () =>
+    env().run(async () => {
+      for (const idempotent of [false, true]) {
+        const topic = await newTopic(env(), 'again');
+        const producer = env()
+          .kafka('A', { requestTimeoutMs: 1000 })
+          .producer({ idempotent, maxInFlightRequests: 1 });
+        await producer.connect();
+        await producer.send({ topic, messages: [{ value: 'before' }] });
+        const timeouts: unknown[] = [];
+        producer.on(producer.events.REQUEST_TIMEOUT, (event) => timeouts.push(event));
+        await env().freeze('A');
+        const sending = producer.send({ topic, messages: [{ value: 'during' }] });
+        await eventually(env(), 'a timeout', () => timeouts.length > 0);
+        // kafkajs sends it again some 50 ms later.
+        await env().sleep(300);
+        await env().thaw('A');
+        await sending;
+        await producer.send({ topic, messages: [{ value: 'after' }] });
+        await producer.disconnect();
+        const { records } = await env().access('A').fetch(topic, 0, 0n, { maxWaitMs: 500 });
+        const values = records.map(({ value }) => String(value));
+        expect([values[0], values.at(-1)]).toEqual(['before', 'after']);
+        const copies = values.filter((value) => value === 'during');
+        if (idempotent) expect(copies).toHaveLength(1);
+        else expect(copies.length).toBeGreaterThanOrEqual(2);
+      }
+    }));
+
+  it('lets clients connect while it is stopped, and tells them nothing', () =>
+    env().run(async () => {
+      await env().freeze('A');
+      // Without retries: the second attempt would find the socket connected, and kafkajs would call that a success.
+      const admin = env().kafka('A', { requestTimeoutMs: 1000, retries: 0 }).admin();
+      const error = await rejection(admin.connect());
+      expect(error.name).toBe('KafkaJSNumberOfRetriesExceeded');
+      expect(error.cause).toMatchObject({ name: 'KafkaJSRequestTimeoutError' });
+      await admin.disconnect();
+      await env().thaw('A');
+      await eventually(env(), 'an answer', () =>
+        env()
+          .access('A')
+          .topics()
+          .then(
+            () => true,
+            () => false,
+          ),
+      );
+    }));
+
+  it('goes on with connections that exist while it refuses new ones', () =>
+    env().run(async () => {
+      const topic = await newTopic(env(), 'refusing');
+      const producer = env().kafka('A').producer();
+      await producer.connect();
+      await producer.send({ topic, messages: [{ value: 'before' }] });
+      env().refuse('A');
+      const late = env()
+        .kafka('A')
+        .admin({ retry: { retries: 0 } });
+      const refused = await rejection(late.connect());
+      expect(refused.name).toBe('KafkaJSNumberOfRetriesExceeded');
+      expect(refused.cause).toMatchObject({ name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' });
+      const [sent] = await producer.send({ topic, messages: [{ value: 'during' }] });
+      expect(sent?.baseOffset).toBe('1');
+      env().accept('A');
+      await late.connect();
+      expect(await late.listTopics()).toContain(topic);
+      await late.disconnect();
+      await producer.disconnect();
+    }));
+
   it('refuses connections when it was killed, and has everything when it is back', () =>
     env().run(async () => {
       const topic = await newTopic(env(), 'killed');

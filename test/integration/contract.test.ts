@@ -1,12 +1,26 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { openAccess } from '../../src/cluster/kafka-access.js';
 import { kafka } from '../../src/kafkajs.js';
 import { realWorld } from '../../src/world.js';
 import { startStack } from '../../stack/index.js';
-import type { ContractEnv } from '../contract/env.js';
+import type { ContractEnv, EnvOptions } from '../contract/env.js';
 import { kafkaContract } from '../contract/kafka-contract.js';
 
-async function realEnv(): Promise<ContractEnv> {
-  const stack = await startStack({ name: 'contract' });
+/** A port where nobody listens, on the clusters' own address. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function realEnv({ policy }: EnvOptions): Promise<ContractEnv> {
+  const stack = await startStack({ name: `contract-${policy}`, policy });
+  const refusingPort = await closedPort();
+  const refusing = new Set<string>();
   const world = realWorld();
   const kafkaConfig = { logLevel: kafka.logLevel.NOTHING };
   const accessTo = (alias: 'A' | 'B') =>
@@ -18,16 +32,31 @@ async function realEnv(): Promise<ContractEnv> {
     });
   const access = { A: accessTo('A'), B: accessTo('B') };
   return {
-    kafka: (alias, { requestTimeoutMs } = {}) =>
+    kafka: (alias, { requestTimeoutMs, retries = 5 } = {}) =>
       new kafka.Kafka({
         ...kafkaConfig,
         brokers: [...stack.clusters[alias].brokers],
+        socketFactory: ({ host, port, onConnect }) =>
+          connect({ host, port: refusing.has(alias) ? refusingPort : port }, onConnect),
         ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
-        retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 500 },
+        retry: { retries, initialRetryTime: 50, maxRetryTime: 500 },
       }),
     access: (alias) => access[alias],
     freeze: (alias) => stack.clusters[alias].pause(),
     thaw: async (alias) => stack.clusters[alias].resume(),
+    async slowly(alias, byMs, work) {
+      const broker = stack.clusters[alias];
+      await broker.pause();
+      const timer = setTimeout(() => broker.resume(), byMs);
+      try {
+        return await work();
+      } finally {
+        clearTimeout(timer);
+        broker.resume();
+      }
+    },
+    refuse: (alias) => void refusing.add(alias),
+    accept: (alias) => void refusing.delete(alias),
     kill: (alias) => stack.clusters[alias].kill(),
     restart: (alias) => stack.clusters[alias].start(),
     killMirror: () => stack.mirror.flow('A->B').kill(),

@@ -71,13 +71,17 @@ async function newTopic(
 async function produce(
   topic: string,
   values: readonly string[],
-  config: ProducerConfig & { key?: string } = {},
+  config: ProducerConfig & { key?: string; timestampMs?: number } = {},
 ): Promise<void> {
-  const { key, ...producerConfig } = config;
+  const { key, timestampMs, ...producerConfig } = config;
   const producer = client.producer({ createPartitioner: () => () => 0, ...producerConfig });
   await producer.connect();
   try {
-    const messages = values.map((value) => (key === undefined ? { value } : { key, value }));
+    const messages = values.map((value) => ({
+      value,
+      ...(key === undefined ? {} : { key }),
+      ...(timestampMs === undefined ? {} : { timestamp: String(timestampMs) }),
+    }));
     await producer.send({ topic, messages });
   } finally {
     await producer.disconnect();
@@ -403,13 +407,12 @@ describe('fetch', () => {
     const big = randomBytes(SEGMENT_BYTES / 2)
       .toString('hex')
       .slice(0, -90);
-    const roll = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200));
+    // A segment ends by the times of its records: each part is a second later than the one before.
+    const startMs = Date.now() - 10_000;
     // The last batch of its producer: kept without its records.
-    await produce(topic, ['old', 'old', 'old'], idempotent);
-    await roll();
-    await produce(topic, [`new${big}`], idempotent);
-    await roll();
-    await produce(topic, ['end'], { key: 'other' });
+    await produce(topic, ['old', 'old', 'old'], { ...idempotent, timestampMs: startMs });
+    await produce(topic, [`new${big}`], { ...idempotent, timestampMs: startMs + 1_000 });
+    await produce(topic, ['end'], { key: 'other', timestampMs: startMs + 2_000 });
     const read = await waitFor('the compaction', () => readToEnd(topic), {
       until: ({ values }) => !values.includes('old'),
       timeoutMs: 60_000,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { CORPUS_SEED_COUNT } from './corpus.js';
 import { MARKS } from './marks.js';
 import { replayCommand, reportSeed, type SeedReport } from './seed-report.js';
 
-/** Seeds that every run of the tests goes through; about a minute on a quiet core. More: `npm run test:sim`. */
-const SEED_COUNT = 120;
-const BLOCK_COUNT = 10;
+/** About a minute on a quiet core in all. More seeds: `npm run test:sim`. */
+const SEEDS_PER_TEST = 10;
 
-const seeds = Array.from({ length: SEED_COUNT }, (_, index) => String(index + 1));
-const blocks = Array.from({ length: SEED_COUNT / BLOCK_COUNT }, (_, index) =>
-  seeds.slice(index * BLOCK_COUNT, (index + 1) * BLOCK_COUNT),
+const seeds = Array.from({ length: CORPUS_SEED_COUNT }, (_, index) => String(index + 1));
+const blocks = Array.from({ length: CORPUS_SEED_COUNT / SEEDS_PER_TEST }, (_, index) =>
+  seeds.slice(index * SEEDS_PER_TEST, (index + 1) * SEEDS_PER_TEST),
 );
 const marks = new Set<string>();
 

@@ -36,7 +36,7 @@ describe('random numbers', () => {
     expect(first.fork('a').next()).not.toBe(first.fork('b').next());
   });
 
-  it('pick and decide', () => {
+  it('pick one of a list, refuse an empty one, and decide surely where the odds are 0 or 1', () => {
     const random = createRandom(3);
     expect(['x', 'y']).toContain(random.pick(['x', 'y']));
     expect(() => random.pick([])).toThrow('nothing to pick from');

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { FailoverEmitter, type FailoverEvents } from '../src/events.js';
+
+/** An emitter whose stamps count up, and what came of `producer.held`. */
+function harness() {
+  let stampCount = 0;
+  const emitter = new FailoverEmitter(() => {
+    stampCount += 1;
+    return { atMs: stampCount * 10, switchEpoch: stampCount };
+  });
+  return { emitter, stampCount: () => stampCount };
+}
+
+const held = { participant: 'producer-1' };
+
+describe('an event', () => {
+  it('carries when and in which epoch it happened beside its facts', () => {
+    const { emitter } = harness();
+    const seen: FailoverEvents['producer.held'][] = [];
+    emitter.on('producer.held', (event) => seen.push(event));
+    emitter.emit('producer.held', held);
+    emitter.emit('producer.held', { participant: 'producer-2' });
+    expect(seen).toEqual([
+      { atMs: 10, switchEpoch: 1, participant: 'producer-1' },
+      { atMs: 20, switchEpoch: 2, participant: 'producer-2' },
+    ]);
+  });
+
+  it('costs nothing where nobody listens', () => {
+    const { emitter, stampCount } = harness();
+    emitter.on('producer.hold-full', () => {});
+    emitter.emit('producer.held', held);
+    expect(stampCount()).toBe(0);
+  });
+
+  it('comes no more to who has left, and goes on coming to the others', () => {
+    const { emitter } = harness();
+    const seen: string[] = [];
+    const leave = emitter.on('producer.held', () => seen.push('first'));
+    emitter.on('producer.held', () => seen.push('second'));
+    leave();
+    leave();
+    emitter.emit('producer.held', held);
+    expect(seen).toEqual(['second']);
+  });
+
+  it('comes twice to a listener that was added twice, until each is taken back', () => {
+    const { emitter } = harness();
+    let count = 0;
+    const listener = (): void => {
+      count += 1;
+    };
+    const leave = emitter.on('producer.held', listener);
+    emitter.on('producer.held', listener);
+    emitter.emit('producer.held', held);
+    leave();
+    emitter.emit('producer.held', held);
+    expect(count).toBe(3);
+  });
+
+  it('comes to nobody after the end', () => {
+    const { emitter } = harness();
+    emitter.on('producer.held', () => expect.fail('a listener was called'));
+    emitter.removeAll();
+    emitter.emit('producer.held', held);
+  });
+});
+
+describe('a listener that throws', () => {
+  it('keeps neither the others nor the emitting code from going on, and is reported with its error', () => {
+    const { emitter } = harness();
+    const error = new TypeError('a mistake');
+    const seen: string[] = [];
+    const failures: FailoverEvents['listener.failed'][] = [];
+    emitter.on('listener.failed', (event) => failures.push(event));
+    emitter.on('producer.held', () => {
+      throw error;
+    });
+    emitter.on('producer.held', () => seen.push('second'));
+    emitter.emit('producer.held', held);
+    expect(seen).toEqual(['second']);
+    expect(failures).toMatchObject([{ event: 'producer.held', error }]);
+  });
+
+  it('is reported with an Error, whatever it threw', () => {
+    const { emitter } = harness();
+    const failures: Error[] = [];
+    emitter.on('listener.failed', (event) => failures.push(event.error));
+    emitter.on('producer.held', () => {
+      // A service may do so.
+      throw 'a word';
+    });
+    emitter.emit('producer.held', held);
+    expect(failures).toEqual([new Error('a word')]);
+  });
+
+  it('is not reported to itself: that would never end', () => {
+    const { emitter } = harness();
+    let callCount = 0;
+    emitter.on('listener.failed', () => {
+      callCount += 1;
+      throw new Error('again');
+    });
+    emitter.on('producer.held', () => {
+      throw new Error('first');
+    });
+    emitter.emit('producer.held', held);
+    expect(callCount).toBe(1);
+  });
+});

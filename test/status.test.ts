@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { FailoverKafka } from '../src/failover-kafka.js';
+import { kafka } from '../src/kafkajs.js';
+import type { FailoverStatus } from '../src/status.js';
+import { createMemoryWorld } from '../src/testing/index.js';
+
+function makeWorld() {
+  const topics = { orders: 1 };
+  const memory = createMemoryWorld({ clusters: { A: { topics }, B: { topics } }, mirror: {} });
+  const failover = new FailoverKafka({
+    world: memory.world,
+    logLevel: kafka.logLevel.NOTHING,
+    clusters: {
+      A: { brokers: [...memory.cluster('A').brokers] },
+      B: { brokers: [...memory.cluster('B').brokers] },
+    },
+  });
+  return { memory, failover };
+}
+
+/** What changes from state to state. */
+const essence = ({ state, active, switchingTo, phase, switchEpoch, clusters }: FailoverStatus) => ({
+  state,
+  active,
+  switchingTo,
+  phase,
+  switchEpoch,
+  isActive: clusters.map(({ alias, isActive }) => [alias, isActive]),
+});
+
+describe('the status', () => {
+  it('knows nothing of clusters, clients and mirrors before the first client connects', () => {
+    const { memory, failover } = makeWorld();
+    const status = failover.status();
+    expect(status).toMatchObject({
+      state: 'starting',
+      active: undefined,
+      switchEpoch: 0,
+      haltedBecause: undefined,
+      strategy: 'manual',
+      mirrors: [],
+      producers: [],
+      consumers: [],
+    });
+    expect(status.clusters).toEqual([
+      { alias: 'A', isActive: false, clusterId: undefined },
+      { alias: 'B', isActive: false, clusterId: undefined },
+    ]);
+    memory.close();
+  });
+
+  it('names the clusters by their ids, and each client among its kind, once they are connected', async () => {
+    const { memory, failover } = makeWorld();
+    await memory.run(async () => {
+      const producer = failover.producer();
+      const consumer = failover.consumer({ groupId: 'billing' });
+      const admin = failover.admin();
+      await Promise.all([producer.connect(), consumer.connect(), admin.connect()]);
+      await consumer.subscribe({ topic: 'orders' });
+      await consumer.run({ eachMessage: async () => {} });
+      // The ids, and MirrorMaker's topics, come in beside all that.
+      await memory.clock.sleep(5_000);
+      const { clusters, producers, consumers, mirrors } = failover.status();
+      expect(clusters).toEqual([
+        { alias: 'A', isActive: true, clusterId: memory.cluster('A').clusterId },
+        { alias: 'B', isActive: false, clusterId: memory.cluster('B').clusterId },
+      ]);
+      expect(producers).toMatchObject([{ state: 'open', cluster: 'A', inFlightCount: 0 }]);
+      expect(consumers).toMatchObject([
+        { groupId: 'billing', state: 'running', cluster: 'A', assignment: { orders: [0] } },
+      ]);
+      expect(mirrors.map(({ source, target }) => `${source}->${target}`)).toEqual(['A->B', 'B->A']);
+      expect(mirrors.every(({ isComplete }) => isComplete)).toBe(true);
+      await producer.disconnect();
+      expect(failover.status().producers).toEqual([]);
+      await failover.close();
+    });
+    memory.close();
+  });
+
+  it('shows a switch with its phase, from the cluster that is being left, in the epoch that it leads to', async () => {
+    const { memory, failover } = makeWorld();
+    await memory.run(async () => {
+      await failover.producer().connect();
+      const before = essence(failover.status());
+      const during: ReturnType<typeof essence>[] = [];
+      failover.on('switch.phase-started', () => during.push(essence(failover.status())));
+      await failover.switchTo('B', { planned: true });
+      expect(before).toMatchObject({ state: 'steady', active: 'A', phase: undefined });
+      expect(during.map(({ phase }) => phase)).toEqual([
+        'prepare',
+        'hold',
+        'drain',
+        'fence',
+        'catch-up',
+        'translate',
+        'open',
+      ]);
+      for (const each of during) {
+        expect(each).toMatchObject({
+          state: 'switching',
+          active: 'A',
+          switchingTo: 'B',
+          switchEpoch: before.switchEpoch + 1,
+        });
+      }
+      expect(essence(failover.status())).toEqual({
+        state: 'steady',
+        active: 'B',
+        switchingTo: undefined,
+        phase: undefined,
+        switchEpoch: before.switchEpoch + 1,
+        isActive: [
+          ['A', false],
+          ['B', true],
+        ],
+      });
+      await failover.close();
+    });
+    memory.close();
+  });
+
+  it('says why the library stopped itself', async () => {
+    const memory = createMemoryWorld({ clusters: { A: {} } });
+    const brokers = [...memory.cluster('A').brokers];
+    const failover = new FailoverKafka({
+      world: memory.world,
+      logLevel: kafka.logLevel.NOTHING,
+      clusters: { A: { brokers, clusterId: 'another' }, B: { brokers } },
+    });
+    await memory.run(async () => {
+      await expect(failover.producer().connect()).rejects.toThrow();
+      const { state, haltedBecause } = failover.status();
+      expect(state).toBe('halted');
+      expect(haltedBecause).toMatchObject({ code: 'ERR_FAILOVER_WRONG_CLUSTER' });
+      await failover.close();
+    });
+    memory.close();
+  });
+
+  it('answers after the end: closed, without clients', async () => {
+    const { memory, failover } = makeWorld();
+    await memory.run(async () => {
+      await failover.producer().connect();
+      await failover.close();
+    });
+    expect(failover.status()).toMatchObject({ state: 'closed', producers: [], mirrors: [] });
+    memory.close();
+  });
+});

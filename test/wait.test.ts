@@ -1,0 +1,201 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { retry, sleep, untilAborted, untilDeadline } from '../src/wait.js';
+import { manualWorld, settle } from './support/manual-world.js';
+
+const noListeners = (signal: AbortSignal): boolean =>
+  getEventListeners(signal, 'abort').length === 0;
+
+/** How a promise stands: vitest has nothing for "still pending". */
+async function stateOf(promise: Promise<unknown>): Promise<unknown> {
+  let state: unknown = 'pending';
+  promise.then(
+    (value: unknown) => {
+      state = { value };
+    },
+    (error: unknown) => {
+      state = { error };
+    },
+  );
+  await settle();
+  return state;
+}
+
+describe('a sleep', () => {
+  it('ends at its time and not before, and lets go of the signal', async () => {
+    const world = manualWorld();
+    const { signal } = new AbortController();
+    const sleeping = sleep(world, 100, { signal });
+    await world.advance(99);
+    expect(await stateOf(sleeping)).toBe('pending');
+    await world.advance(1);
+    await sleeping;
+    expect(noListeners(signal)).toBe(true);
+  });
+
+  it('ends at once with the reason of an abort, and leaves no timer', async () => {
+    const world = manualWorld();
+    const end = new AbortController();
+    const sleeping = sleep(world, 100, { signal: end.signal });
+    const reason = new Error('enough');
+    end.abort(reason);
+    expect(await stateOf(sleeping)).toEqual({ error: reason });
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('does not begin where the abort was before', async () => {
+    const world = manualWorld();
+    const reason = new Error('too late');
+    const sleeping = sleep(world, 100, { signal: AbortSignal.abort(reason) });
+    expect(await stateOf(sleeping)).toEqual({ error: reason });
+    expect(world.timerCount).toBe(0);
+  });
+});
+
+describe('waiting until an abort', () => {
+  it.each([
+    ['value', () => Promise.resolve(7), { value: 7 }],
+    ['error', () => Promise.reject(new Error('broken')), { error: new Error('broken') }],
+  ])('gives the %s of the work, and lets go of the signal', async (_what, work, expected) => {
+    const { signal } = new AbortController();
+    expect(await stateOf(untilAborted<unknown>(signal, work()))).toEqual(expected);
+    expect(noListeners(signal)).toBe(true);
+  });
+
+  it('ends at once with the reason, whatever becomes of the work', async () => {
+    const end = new AbortController();
+    const reason = new Error('fenced');
+    let fail = (_error: Error): void => {};
+    const work = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
+    const waiting = untilAborted(end.signal, work);
+    end.abort(reason);
+    expect(await stateOf(waiting)).toEqual({ error: reason });
+    // An unhandled rejection would fail the run.
+    fail(new Error('kafkajs gave up later'));
+    await settle();
+    expect(noListeners(end.signal)).toBe(true);
+  });
+
+  it('does not wait where the abort was before, and ignores the rejection of the work', async () => {
+    const reason = new Error('fenced');
+    const work = Promise.reject(new Error('later'));
+    const waiting = untilAborted(AbortSignal.abort(reason), work);
+    expect(await stateOf(waiting)).toEqual({ error: reason });
+  });
+});
+
+describe('waiting until a deadline', () => {
+  it('gives what the work gives in time, and leaves no timer', async () => {
+    const world = manualWorld();
+    const waiting = untilDeadline(
+      world,
+      100,
+      sleep(world, 99).then(() => 'done'),
+    );
+    await world.advance(99);
+    expect(await stateOf(waiting)).toEqual({ value: { kind: 'settled', value: 'done' } });
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('rejects where the work rejects in time, and leaves no timer', async () => {
+    const world = manualWorld();
+    const error = new Error('broken');
+    expect(await stateOf(untilDeadline(world, 100, Promise.reject(error)))).toEqual({ error });
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('is overrun at the deadline, and ignores how the work ends', async () => {
+    const world = manualWorld();
+    const late = sleep(world, 101).then(() => Promise.reject(new Error('too late')));
+    const waiting = untilDeadline(world, 100, late);
+    await world.advance(99);
+    expect(await stateOf(waiting)).toBe('pending');
+    await world.advance(1);
+    expect(await stateOf(waiting)).toEqual({ value: { kind: 'overrun' } });
+    await world.advance(1);
+  });
+
+  it('is overrun at once where the deadline has passed', async () => {
+    const world = manualWorld();
+    await world.advance(50);
+    const waiting = untilDeadline(world, 10, new Promise(() => {}));
+    await world.advance(0);
+    expect(await stateOf(waiting)).toEqual({ value: { kind: 'overrun' } });
+  });
+});
+
+describe('a retry', () => {
+  const policy = { firstDelayMs: 100, maxDelayMs: 300, retries: 4 };
+
+  /** Fails always, and notes when it was tried. The world's random numbers are all 0.5: pauses are half of their limits. */
+  function failing(world: ReturnType<typeof manualWorld>) {
+    const triedAtMs: number[] = [];
+    const attempt = (attemptCount: number): Promise<never> => {
+      triedAtMs.push(world.nowMs());
+      return Promise.reject(new Error(`attempt ${attemptCount}`));
+    };
+    return { triedAtMs, attempt };
+  }
+
+  it('pauses twice as long each time up to the longest pause, and ends with the last error', async () => {
+    const world = manualWorld();
+    const { triedAtMs, attempt } = failing(world);
+    const counts: number[] = [];
+    const retrying = retry(
+      world,
+      { ...policy, onFailedAttempt: (_error, attemptCount) => counts.push(attemptCount) },
+      attempt,
+    );
+    const ended = stateOf(retrying);
+    await world.advance(10_000);
+    await ended;
+    expect(triedAtMs).toEqual([0, 50, 150, 300, 450]);
+    expect(counts).toEqual([1, 2, 3, 4, 5]);
+    expect(await stateOf(retrying)).toEqual({ error: new Error('attempt 5') });
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('gives the value of the first attempt that succeeds', async () => {
+    const world = manualWorld();
+    const retrying = retry(world, policy, (attemptCount) =>
+      attemptCount < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve(attemptCount),
+    );
+    await world.advance(150);
+    expect(await stateOf(retrying)).toEqual({ value: 3 });
+  });
+
+  it('ends with an error that is not to be retried, without a pause', async () => {
+    const world = manualWorld();
+    const { triedAtMs, attempt } = failing(world);
+    const retrying = retry(
+      world,
+      { ...policy, shouldRetry: ({ message }) => message !== 'attempt 2' },
+      attempt,
+    );
+    const ended = stateOf(retrying);
+    await world.advance(50);
+    await ended;
+    expect(await stateOf(retrying)).toEqual({ error: new Error('attempt 2') });
+    expect(triedAtMs).toEqual([0, 50]);
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('ends with the reason of an abort in the middle of a pause, and leaves no timer', async () => {
+    const world = manualWorld();
+    const end = new AbortController();
+    const { triedAtMs, attempt } = failing(world);
+    const retrying = retry(world, { ...policy, retries: Infinity, signal: end.signal }, attempt);
+    const ended = stateOf(retrying);
+    await world.advance(60);
+    await ended;
+    const reason = new Error('closed');
+    end.abort(reason);
+    expect(await stateOf(retrying)).toEqual({ error: reason });
+    expect(world.timerCount).toBe(0);
+    await world.advance(10_000);
+    expect(triedAtMs).toEqual([0, 50]);
+    expect(noListeners(end.signal)).toBe(true);
+  });
+});
