@@ -140,6 +140,7 @@ function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
           checkpoint: checkpoints.get(GROUP, physicalTopic, partition),
           sourceCommit: 9_321n,
           processed: undefined,
+          deliveredOnTarget: undefined,
         },
       });
       const range = { low: 0n, high: 10_000n };

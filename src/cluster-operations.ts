@@ -6,7 +6,13 @@ import type { ClusterSession } from './cluster/session.js';
 import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
-import type { GroupNeed, GroupPlan, MissingPosition, PositionMethod } from './position/plan.js';
+import type {
+  GroupNeed,
+  GroupPlan,
+  MissingPosition,
+  PartitionPlan,
+  PositionMethod,
+} from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import { catchUp } from './replication/catch-up.js';
 import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
@@ -214,10 +220,28 @@ export class ClusterOperations implements SwitchOperations {
     });
     const resume = plan.partitions.filter((one) => one.kind === 'resume');
     // Committed together: what only this process knew would be forgotten at its next restart.
-    if (resume.some(({ method }) => isTranslated(method))) return { ...plan, partitions: resume };
+    if (resume.some((one) => this.#isKnown(one, need, active)))
+      return { ...plan, partitions: resume };
     if (resume.every(({ method }) => method === 'own-commit')) return undefined;
     // Not knowing whether the group ran elsewhere is no reason to begin at the end.
     return this.#mirror(active).state().isComplete ? undefined : { ...plan, partitions: [] };
+  }
+
+  /**
+   * Does this partition show that the group ran before, on the other cluster or here? Also where what shows it is no
+   * position: a checkpoint that is in doubt, a commit that is void.
+   */
+  #isKnown(
+    one: Extract<PartitionPlan, { kind: 'resume' }>,
+    { groupId }: GroupNeed,
+    target: string,
+  ): boolean {
+    const { method, voidCommit, physicalTopic, partition } = one;
+    if (isTranslated(method) || voidCommit !== undefined) return true;
+    return (
+      method === 'earliest' &&
+      this.#mirror(target).checkpoint(groupId, physicalTopic, partition) !== undefined
+    );
   }
 
   /** What a switch would do now; writes nothing. */

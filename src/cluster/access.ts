@@ -57,9 +57,14 @@ export interface ClusterAccess {
   /**
    * Commits for a group that has no members. Where a row names a partition that does not exist, the other rows are
    * stored all the same, and the call rejects.
+   * @param options.signal - once it is aborted nothing is written any more, and the call rejects with its reason.
    * @returns `refused` where the group has live members (UNKNOWN_MEMBER_ID): nothing was stored then.
    */
-  commitIdle(groupId: string, commits: readonly Commit[]): Promise<'stored' | 'refused'>;
+  commitIdle(
+    groupId: string,
+    commits: readonly Commit[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<'stored' | 'refused'>;
   /** Takes a member out of its group at once, so that the others need not wait for its session to expire. */
   leaveGroup(groupId: string, memberId: string): Promise<void>;
   /**

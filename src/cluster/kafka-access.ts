@@ -119,10 +119,16 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
-  commitIdle(groupId: string, commits: readonly Commit[]): Promise<'stored' | 'refused'> {
+  commitIdle(
+    groupId: string,
+    commits: readonly Commit[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<'stored' | 'refused'> {
     if (commits.length === 0) return Promise.resolve('stored');
     return this.#ask(async (link) => {
       const coordinator = await link.coordinator(groupId);
+      // Finding the coordinator may take its time, and so may the attempt before this one.
+      signal?.throwIfAborted();
       try {
         await coordinator.offsetCommit({
           groupId,

@@ -32,6 +32,9 @@ export interface DispatcherParts {
   pause(topic: string, partition: number): () => void;
 }
 
+/** By physical names. */
+type Assignment = Readonly<Record<string, readonly number[]>>;
+
 /**
  * Stands between kafkajs and the user's handlers: original names, one handler at a time for one logical partition,
  * nothing new while the gate is closed, and how far each partition was handled.
@@ -45,6 +48,7 @@ export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #lanes = new Map<string, Lane[]>();
   #last: Lane | undefined;
+  #hasJoined = false;
 
   constructor(parts: DispatcherParts, carried: readonly CarriedProgress[] = []) {
     this.#parts = parts;
@@ -176,13 +180,35 @@ export class Dispatcher {
     await Promise.all([...this.#all()].map((lane) => lane.progress.ended()));
   }
 
-  /** A join ended with this assignment, by physical names. */
-  assigned(assignment: Readonly<Record<string, readonly number[]>>): void {
-    for (const lane of this.#all()) {
-      if (assignment[lane.physicalTopic]?.includes(lane.partition) === true) {
-        lane.progress.rejoined();
-      } else lane.progress.revoked();
+  /**
+   * A join ended with this assignment, by physical names.
+   *
+   * @param before - the assignment of the join before, where this member has been in the group without a break since.
+   *   Undefined for another member id: it was expelled, and others had its partitions.
+   */
+  assigned(assignment: Assignment, before: Assignment | undefined): void {
+    const isFirst = !this.#hasJoined;
+    this.#hasJoined = true;
+    for (const { physicalTopic, partition, progress } of this.#all()) {
+      const isKept = isFirst || before !== undefined;
+      if (isKept && assignment[physicalTopic]?.includes(partition) === true) progress.rejoined();
+      else progress.revoked();
     }
+    if (isFirst) return;
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      for (const partition of partitions) {
+        if (before?.[topic]?.includes(partition) === true) continue;
+        this.laneOf(topic, partition).progress.takenOver();
+      }
+    }
+  }
+
+  /** Where user code moved positions to, and kafkajs did not go before another inner consumer took over. */
+  pendingSeeks(): readonly (PhysicalOffset & { readonly offset: string })[] {
+    return [...this.#all()].flatMap(({ physicalTopic: topic, partition, progress }) => {
+      const offset = progress.pendingSeek();
+      return offset === undefined ? [] : [{ topic, partition, offset }];
+    });
   }
 
   /** Next offset to handle of each partition that this member has; with `autoCommit: false` what the user committed. */
@@ -193,8 +219,14 @@ export class Dispatcher {
       const offset = isAutoCommit ? progress.position() : progress.committed;
       if (offset === undefined) continue;
       const end = progress.deliveredBelow() ?? offset;
-      const deliveredBelow = end > offset ? end : offset;
-      positions.push({ physicalTopic, partition, offset, deliveredBelow });
+      positions.push({
+        physicalTopic,
+        partition,
+        offset,
+        deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
+        // Without auto-commit the position is a commit, and a seek is none.
+        rewoundBelow: isAutoCommit ? progress.rewoundBelow() : undefined,
+      });
     }
     return positions;
   }

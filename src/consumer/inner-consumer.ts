@@ -1,5 +1,4 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
-import type { Commit } from '../cluster/access.js';
 import { fencedError, type ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, StaleOffsetError } from '../errors.js';
 import type { SourcePosition } from '../position/plan.js';
@@ -15,6 +14,7 @@ import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } fro
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
+import type { ResumePosition } from './resume.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -42,6 +42,7 @@ export class InnerConsumer {
   #dispatcher: Dispatcher | undefined;
   /** kafkajs forgets pauses in every restart of its own. */
   #mustApplyPauses = true;
+  #mustApplySeeks: boolean;
   #retired: Error | undefined;
   #refusal: Error | undefined;
   #drained: Promise<void> | undefined;
@@ -49,6 +50,7 @@ export class InnerConsumer {
 
   constructor(parts: InnerConsumerParts) {
     this.#parts = parts;
+    this.#mustApplySeeks = parts.carried.length > 0;
     this.session = parts.session;
     const inUse = {
       topics: () => this.#subscription?.topics ?? [],
@@ -152,7 +154,7 @@ export class InnerConsumer {
   }
 
   /** Positions that could not be committed for the group before the join: see {@link LatePositions}. */
-  resumeAt(positions: readonly Commit[]): void {
+  resumeAt(positions: readonly ResumePosition[]): void {
     this.#late.set(positions);
   }
 
@@ -294,6 +296,7 @@ export class InnerConsumer {
   }
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
+    const before = this.#member.id === payload.memberId ? this.#member.assignment : undefined;
     this.#member.joined(payload);
     if (this.#retired !== undefined) {
       void this.#member.leave();
@@ -301,7 +304,8 @@ export class InnerConsumer {
       // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
-    this.#dispatcher?.assigned(this.#member.assignment);
+    this.#dispatcher?.assigned(this.#member.assignment, before);
+    this.#applyCarriedSeeks();
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
       const { pause, resume } = this.#parts.pauses.calls();
@@ -311,6 +315,15 @@ export class InnerConsumer {
     this.#late.joined(this.#member.assignment);
     this.#joined.resolve();
     this.#parts.host.onJoined(this);
+  }
+
+  /** Seeks that the inner consumer before this one was given, and kafkajs had not carried out there. */
+  #applyCarriedSeeks(): void {
+    if (!this.#mustApplySeeks) return;
+    this.#mustApplySeeks = false;
+    for (const one of this.#dispatcher?.pendingSeeks() ?? []) {
+      if (this.#member.isAssigned(one.topic, one.partition)) this.consumer.seek(one);
+    }
   }
 
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {

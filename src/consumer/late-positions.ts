@@ -4,7 +4,7 @@ import type { ClusterSession } from '../cluster/session.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import type { PausedTopic, Pauses } from './pauses.js';
-import { aheadOf, commitAsMember, type Member } from './resume.js';
+import { aheadOf, commitAsMember, type Member, type ResumePosition } from './resume.js';
 import type { PhysicalOffset } from './commits.js';
 import type { TopicNames } from './subscription.js';
 
@@ -43,7 +43,7 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  */
 export class LatePositions {
   readonly #parts: LatePositionsParts;
-  #open: readonly Commit[] = [];
+  #open: readonly ResumePosition[] = [];
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
@@ -55,7 +55,7 @@ export class LatePositions {
   }
 
   /** Before the first join. */
-  set(positions: readonly Commit[]): void {
+  set(positions: readonly ResumePosition[]): void {
     this.#open = positions;
   }
 

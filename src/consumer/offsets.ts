@@ -1,4 +1,5 @@
 import { AmbiguousOffsetError, StaleOffsetError } from '../errors.js';
+import type { EarlierDelivery } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { OffsetOrigin } from './types.js';
 
@@ -174,6 +175,7 @@ export function readOffset(value: unknown): bigint | undefined {
 export class OlderDeliveries {
   readonly #windows = new Map<string, { key: string; window: Window }[]>();
   readonly #remote = new Set<string>();
+  readonly #ends = new Map<string, EarlierDelivery>();
 
   add(
     source: { cluster: string; topic: string; physicalTopic: string; partition: number },
@@ -182,6 +184,11 @@ export class OlderDeliveries {
     const { cluster, topic, physicalTopic, partition } = source;
     if (physicalTopic !== topic) this.#remote.add(physicalTopic);
     const key = `${cluster} ${physicalTopic}`;
+    const log = `${partition} ${key}`;
+    const known = this.#ends.get(log)?.below;
+    const end = window.last + 1n;
+    const below = known !== undefined && known > end ? known : end;
+    this.#ends.set(log, { cluster, physicalTopic, partition, below });
     for (const name of new Set([topic, physicalTopic])) {
       const list = this.#windows.get(`${partition} ${name}`) ?? [];
       const known = list.find((one) => one.key === key);
@@ -194,6 +201,11 @@ export class OlderDeliveries {
   /** Windows of a partition, by its original or a physical name. */
   of(topic: string, partition: number): readonly Window[] {
     return (this.#windows.get(`${partition} ${topic}`) ?? []).map(({ window }) => window);
+  }
+
+  /** How far each log was delivered, on either cluster. */
+  ends(): readonly EarlierDelivery[] {
+    return [...this.#ends.values()];
   }
 
   isRemote(physicalTopic: string): boolean {

@@ -1,5 +1,4 @@
 import type { ClusterSession } from '../cluster/session.js';
-import type { Commit } from '../cluster/access.js';
 import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
@@ -8,7 +7,7 @@ import { retry, sleep, untilAborted } from '../wait.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { CarriedProgress } from './progress.js';
-import { assertAvailable, commitPositions, commitsOf } from './resume.js';
+import { assertAvailable, commitPositions, positionsOf, type ResumePosition } from './resume.js';
 import type { ResolvedSubscription } from './subscription.js';
 
 /**
@@ -26,7 +25,7 @@ export type Opening =
       readonly kind: 'attach';
       readonly plan: GroupPlan | undefined;
       /** The member's own progress on this very cluster, where it comes back to it without a plan. */
-      readonly own: readonly Commit[];
+      readonly own: readonly ResumePosition[];
     }
   | { readonly kind: 'again'; readonly carried: readonly CarriedProgress[] };
 
@@ -95,7 +94,7 @@ async function positions(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
-): Promise<readonly Commit[]> {
+): Promise<readonly ResumePosition[]> {
   const access = core.parts.access(session.alias);
   switch (opening.kind) {
     case 'again':
@@ -109,7 +108,7 @@ async function positions(
       return commitPositions(
         access,
         core.groupId,
-        plan === undefined ? own : commitsOf(plan),
+        plan === undefined ? own : positionsOf(plan),
         session,
       );
     }
@@ -124,11 +123,12 @@ async function positions(
     groupId: core.groupId,
     selectors: core.script.selectors,
     processed: [],
+    deliveredBefore: [],
   });
   if (plan === undefined) return [];
   assertAvailable(plan, session.switchEpoch);
   core.plannedEpoch = session.switchEpoch;
-  return commitPositions(access, core.groupId, commitsOf(plan), session);
+  return commitPositions(access, core.groupId, positionsOf(plan), session);
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
@@ -154,7 +154,7 @@ async function start(
     resolved,
     unstored,
     signal,
-  }: { resolved: ResolvedSubscription; unstored: readonly Commit[]; signal: AbortSignal },
+  }: { resolved: ResolvedSubscription; unstored: readonly ResumePosition[]; signal: AbortSignal },
 ): Promise<InnerConsumer> {
   const { run } = core.script;
   if (run === undefined) throw new Error('the consumer was stopped');

@@ -11,7 +11,12 @@ export interface CarriedProgress {
   readonly delivered: Window | undefined;
   readonly deliveredBelow: bigint | undefined;
   readonly committed: bigint | undefined;
+  readonly sought: Sought | undefined;
+  readonly rewoundBelow: bigint | undefined;
 }
+
+/** @internal Where user code moved a position to: an offset, or an end of the log. */
+export type Sought = bigint | 'beginning' | 'end';
 
 /**
  * How far one physical partition was delivered, handled and committed, within one epoch. Written for every message, so
@@ -39,8 +44,8 @@ export class PartitionProgress {
   outcome: unknown = NOT_ENDED;
   /** False for a batch that its handler may have left early: then only what it resolved was handled. */
   endCoversAll = true;
-  /** Where user code moved the position, until the next delivery: an offset, or `unknown` for an end of the log. */
-  sought: bigint | 'unknown' | undefined = undefined;
+  /** Where user code moved the position, until the next delivery: kafkajs goes there in one of its next fetches. */
+  sought: Sought | undefined = undefined;
   /** First offset delivered since the partition was assigned, or the position was moved. */
   first: string | undefined = undefined;
   #committed: bigint | undefined = undefined;
@@ -49,9 +54,13 @@ export class PartitionProgress {
   #endedWell: unknown = undefined;
   /** What was delivered before a seek or a rebalance moved the position. */
   #folded: Window | undefined = undefined;
-  #carried: bigint | undefined = undefined;
+  /** Handled before the last join, or with an inner consumer before this one: what is delivered again does not undo it. */
+  #handledBefore: bigint | undefined = undefined;
   /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
   #deliveredBelowBefore: bigint | undefined = undefined;
+  /** How far commits may reach that were made before user code moved back. */
+  #rewoundBelow: bigint | undefined = undefined;
+  #isTakenOver = false;
 
   constructor(topic: string, physicalTopic: string, partition: number) {
     this.topic = topic;
@@ -71,6 +80,7 @@ export class PartitionProgress {
   confirms(offset: bigint): void {
     this.#committed = offset;
     if (this.sought === undefined) this.#passed = offset;
+    else this.#rewoundBelow = highest(this.#rewoundBelow, offset);
   }
 
   /** The handler is about to be called with the offsets from `first` to `last`. */
@@ -118,10 +128,12 @@ export class PartitionProgress {
    * nothing is known.
    */
   handled(): bigint | undefined {
-    if (this.sought !== undefined) return this.sought === 'unknown' ? undefined : this.sought;
-    if (this.floor === undefined || this.ceiling === undefined) return this.#carried;
-    if (this.#isWhole()) return BigInt(this.ceiling) + 1n;
-    return this.resolved === undefined ? BigInt(this.floor) : BigInt(this.resolved) + 1n;
+    if (this.sought !== undefined) return handledAt(this.sought);
+    if (this.floor === undefined || this.ceiling === undefined) return this.#handledBefore;
+    if (this.#isWhole()) return highest(this.#handledBefore, BigInt(this.ceiling) + 1n);
+    const { resolved } = this;
+    const now = resolved === undefined ? BigInt(this.floor) : BigInt(resolved) + 1n;
+    return highest(this.#handledBefore, now);
   }
 
   /** The last handler call ended well, and with it everything that it was given. */
@@ -161,40 +173,69 @@ export class PartitionProgress {
    * back; undefined where none was given any.
    */
   deliveredBelow(): bigint | undefined {
-    const before = this.#deliveredBelowBefore;
     const delivered = this.delivered();
-    if (delivered === undefined) return before;
-    const end = delivered.last + 1n;
-    return before !== undefined && before > end ? before : end;
+    return highest(
+      this.#deliveredBelowBefore,
+      delivered === undefined ? undefined : delivered.last + 1n,
+    );
+  }
+
+  /** What a planned switch has to commit before it leaves. */
+  uncommitted(): bigint | undefined {
+    // Of an end of the log nothing is committed: kafkajs itself finds out which offset that is.
+    if (this.sought !== undefined) {
+      return typeof this.sought === 'bigint' ? this.sought : undefined;
+    }
+    const offset = this.handled();
+    const from = this.#committed ?? this.delivered()?.first;
+    return offset !== undefined && from !== undefined && offset > from ? offset : undefined;
   }
 
   /**
-   * What a planned switch has to commit before it leaves: how far the records were handled that came since the last join.
-   * Of what came before it another member may know better, and commit it would be to take its commits back.
+   * Defined while user code has moved back, behind what was handled or committed before, and has not come as far again:
+   * commits up to here say nothing of where the group is now. On the cluster they may stand until kafkajs has gone back,
+   * and in MirrorMaker's checkpoints even longer.
    */
-  uncommitted(): bigint | undefined {
-    if (this.sought !== undefined) return this.sought === 'unknown' ? undefined : this.sought;
-    if (this.first === undefined) return undefined;
-    const offset = this.handled();
-    const from = this.#committed ?? BigInt(this.first);
-    return offset !== undefined && offset > from ? offset : undefined;
+  rewoundBelow(): bigint | undefined {
+    const position = this.position();
+    const below = this.#rewoundBelow;
+    return position !== undefined && below !== undefined && position < below ? below : undefined;
+  }
+
+  /** True where another member may have had the partition in this epoch, and handled records that it did not commit. */
+  get isTakenOver(): boolean {
+    return this.#isTakenOver;
+  }
+
+  takenOver(): void {
+    this.#isTakenOver = true;
+  }
+
+  /** Where user code moved the position to, as far as no commit says it. */
+  pendingSeek(): string | undefined {
+    const { sought } = this;
+    if (sought === undefined || sought === this.#committed) return undefined;
+    return typeof sought === 'bigint' ? String(sought) : LOG_ENDS[sought];
   }
 
   /** User code moved the position. */
   seek(offset: bigint): void {
+    this.#rewoundBelow = highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed);
     this.#fold();
-    this.sought = offset < 0n ? 'unknown' : offset;
+    this.sought = offset >= 0n ? offset : offset === -1n ? 'end' : 'beginning';
     // What was committed before is not the group's position any more.
     this.#committed = undefined;
     this.#passed = undefined;
+    this.#handledBefore = undefined;
   }
 
-  /** The member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
+  /** The same member joined anew and still has the partition: kafkajs goes on from the commit, which may lie behind. */
   rejoined(): void {
+    if (this.sought === undefined) this.#handledBefore = this.handled();
     this.#fold();
   }
 
-  /** The partition went to another member: what is known of it here is no longer the group's progress. */
+  /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
     this.#deliveredBelowBefore = this.deliveredBelow();
     this.floor = undefined;
@@ -205,7 +246,8 @@ export class PartitionProgress {
     this.#committed = undefined;
     this.#passed = undefined;
     this.#folded = undefined;
-    this.#carried = undefined;
+    this.#handledBefore = undefined;
+    this.#rewoundBelow = undefined;
   }
 
   carry(): CarriedProgress {
@@ -216,13 +258,18 @@ export class PartitionProgress {
       delivered: this.delivered(),
       deliveredBelow: this.deliveredBelow(),
       committed: this.committed,
+      sought: this.sought,
+      rewoundBelow: this.#rewoundBelow,
     };
   }
 
   /** Begins where another inner consumer of the same epoch ended. */
-  continues({ handled, delivered, deliveredBelow, committed }: CarriedProgress): void {
-    this.#carried = handled;
-    this.#deliveredBelowBefore = deliveredBelow;
+  continues(carried: CarriedProgress): void {
+    const { handled, delivered, committed } = carried;
+    this.#handledBefore = handled;
+    this.sought = carried.sought;
+    this.#deliveredBelowBefore = carried.deliveredBelow;
+    this.#rewoundBelow = carried.rewoundBelow;
     this.#committed = committed;
     this.#folded = delivered;
   }
@@ -232,4 +279,20 @@ export class PartitionProgress {
     this.#folded = this.delivered();
     this.first = undefined;
   }
+}
+
+/** kafkajs's numbers for the ends of a log. */
+const LOG_ENDS = { beginning: '-2', end: '-1' } as const;
+
+/** Below the beginning of a log there is nothing to handle; where its end was when kafkajs goes there nobody knows. */
+function handledAt(sought: Sought): bigint | undefined {
+  if (typeof sought === 'bigint') return sought;
+  return sought === 'beginning' ? 0n : undefined;
+}
+
+function highest(...offsets: readonly (bigint | undefined)[]): bigint | undefined {
+  let best: bigint | undefined;
+  for (const one of offsets)
+    if (one !== undefined && (best === undefined || one > best)) best = one;
+  return best;
 }

@@ -1,5 +1,6 @@
 import type { ClusterAccess, Commit } from '../cluster/access.js';
 import { PositionUnavailableError } from '../errors.js';
+import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
 import { retry } from '../wait.js';
 import type { World } from '../world.js';
@@ -22,26 +23,37 @@ export function assertAvailable(plan: GroupPlan, switchEpoch: number): void {
   );
 }
 
-/** @internal The positions of a plan, as commits. */
-export function commitsOf(plan: GroupPlan): readonly Commit[] {
-  return plan.partitions.flatMap((one) =>
-    one.kind === 'resume'
-      ? [{ topic: one.physicalTopic, partition: one.partition, offset: one.offset, metadata: '' }]
-      : [],
-  );
+/** @internal Where a group resumes in one partition. */
+export interface ResumePosition extends Commit {
+  /** Commits of the group from `first` to `last` count as none: see {@link PartitionPlan}. */
+  readonly voided?: { readonly first: bigint; readonly last: bigint } | undefined;
+}
+
+/** @internal The positions of a plan. */
+export function positionsOf(plan: GroupPlan): readonly ResumePosition[] {
+  return plan.partitions.flatMap((one): ResumePosition[] => {
+    if (one.kind !== 'resume') return [];
+    const { physicalTopic: topic, partition, offset, voidCommit } = one;
+    const voided = voidCommit === undefined ? undefined : { first: voidCommit, last: voidCommit };
+    return [{ topic, partition, offset, metadata: '', voided }];
+  });
 }
 
 /**
- * What is still to be committed: positions that are ahead of the group's own commit, or where it has none. A commit that
- * is further on was made by this group on this cluster, and everything below it was handled. Pure.
+ * What is still to be committed: positions that are ahead of the group's own commit, or where it has none that counts. A
+ * commit that is further on was made by this group on this cluster, and everything below it was handled. Pure.
  *
  * @internal
  */
-export function aheadOf(wanted: readonly Commit[], existing: readonly Commit[]): readonly Commit[] {
+export function aheadOf(
+  wanted: readonly ResumePosition[],
+  existing: readonly Commit[],
+): readonly ResumePosition[] {
   const known = new Map(existing.map((one) => [`${one.partition} ${one.topic}`, one.offset]));
-  return wanted.filter(({ topic, partition, offset }) => {
+  return wanted.filter(({ topic, partition, offset, voided }) => {
     const own = known.get(`${partition} ${topic}`);
-    return own === undefined || own < offset;
+    if (own === undefined || own < offset) return true;
+    return voided !== undefined && own >= voided.first && own <= voided.last && own !== offset;
   });
 }
 
@@ -50,23 +62,31 @@ export function aheadOf(wanted: readonly Commit[], existing: readonly Commit[]):
  * members.
  *
  * @param options.signal - the session's; a fence in between ends it before anything is written.
- * @returns the positions that the coordinator refused because the group has members: instances of the same service that
- *   were quicker, or dead ones of an earlier epoch that have not expired yet. Whoever joins has to seek to them.
+ * @returns the positions that may not be there. The coordinator refuses all of them where the group has members: instances
+ *   of the same service that were quicker, or dead ones of an earlier epoch that have not expired yet. And it refuses single
+ *   ones: of a topic that was deleted meanwhile, or that may not be read; the others must not wait for those. Whoever joins
+ *   has to seek to what is still missing.
  * @internal
  */
 export async function commitPositions(
   access: ClusterAccess,
   groupId: string,
-  wanted: readonly Commit[],
+  wanted: readonly ResumePosition[],
   { signal }: { signal: AbortSignal },
-): Promise<readonly Commit[]> {
+): Promise<readonly ResumePosition[]> {
   if (wanted.length === 0) return [];
   const topics = [...new Set(wanted.map(({ topic }) => topic))];
   const commits = aheadOf(wanted, await access.committed(groupId, topics));
-  // The access is not fenced with the session: after the fence nothing may be committed there.
-  signal.throwIfAborted();
   if (commits.length === 0) return [];
-  return (await access.commitIdle(groupId, commits)) === 'stored' ? [] : commits;
+  try {
+    // The access is not fenced with the session: after the fence nothing may be committed there.
+    return (await access.commitIdle(groupId, commits, { signal })) === 'stored' ? [] : commits;
+  } catch (error) {
+    const failure = judge(error);
+    if (!failure.answered || (failure.about !== 'partition' && failure.about !== 'auth'))
+      throw error;
+    return commits;
+  }
 }
 
 /** @internal The member that {@link commitAsMember} commits as. */
@@ -86,7 +106,7 @@ export interface Member {
 export async function commitAsMember(
   world: World,
   member: Member,
-  positions: readonly Commit[],
+  positions: readonly ResumePosition[],
 ): Promise<void> {
   const policy = { ...COMMIT_DELAYS, shouldRetry: () => !member.isRetired };
   const attempt = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
+import type { ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
 
 /** Pauses between attempts to connect on a cluster that does not answer, in milliseconds. */
@@ -67,9 +68,14 @@ export class ConsumerSwitching implements Participant {
   }
 
   need(): GroupNeed | undefined {
-    const { intent, script, groupId } = this.#core;
+    const { intent, script, groupId, older } = this.#core;
     if (intent === undefined) return undefined;
-    return { groupId, selectors: script.selectors, processed: this.#processed() };
+    return {
+      groupId,
+      selectors: script.selectors,
+      processed: this.#processed(),
+      deliveredBefore: older.ends(),
+    };
   }
 
   /**
@@ -147,12 +153,13 @@ export class ConsumerSwitching implements Participant {
 function ownCommits(
   before: InnerConsumer | undefined,
   session: ClusterSession,
-): { topic: string; partition: number; offset: bigint; metadata: string }[] {
+): readonly ResumePosition[] {
   if (before?.session.alias !== session.alias) return [];
-  return before.positions().map(({ physicalTopic, partition, offset }) => ({
+  return before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
     topic: physicalTopic,
     partition,
     offset,
     metadata: '',
+    voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
   }));
 }

@@ -34,11 +34,20 @@ export interface MirroredEvidence {
   /** The group's commit on the source; undefined where there is none, or the source did not answer. */
   readonly sourceCommit: bigint | undefined;
   /** How far this process itself came on the source. */
-  readonly processed: Pick<SourcePosition, 'offset' | 'deliveredBelow'> | undefined;
+  readonly processed:
+    Pick<SourcePosition, 'offset' | 'deliveredBelow' | 'rewoundBelow'> | undefined;
+  /**
+   * No handler of this process was given a record of the *target's* log at or above it, in earlier epochs there; undefined
+   * where none was given any.
+   */
+  readonly deliveredOnTarget: bigint | undefined;
 }
 
 /** @internal What {@link gatherBounds} finds. */
-export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 'missing'>;
+export type Bounds = Pick<
+  PartitionFacts,
+  'bounds' | 'handledBelow' | 'voidCommit' | 'notes' | 'missing'
+>;
 
 /**
  * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
@@ -57,29 +66,59 @@ export type Bounds = Pick<PartitionFacts, 'bounds' | 'handledBelow' | 'notes' | 
  * between them, unhandled, for example those of an instance that switched earlier. So they count at most up to the first
  * place where the log grew by more than was copied (`OffsetSyncStore.foreignFrom`); below it all records are copies.
  *
+ * **User code moved back** (`rewoundBelow`): then only this process's own position says where the group is. Commits from
+ * before are void, on the source as in checkpoints made of them; the own commit on the target is of an earlier epoch.
+ *
  * A bound is missing, never guessed, where there is nothing to take it from.
  *
  * `handledBelow` limits the re-read from above: where this process handled the partition last, and its handlers were given
  * nothing from V on (`deliveredBelow`), the group has handled nothing from f(V) on, and the syncs say where that is at
- * most. It is not known where the group's commit or checkpoint is ahead of V (another member went on from there), nor from
+ * most; what it was given on the target itself in an earlier epoch counts as well. It is not known where the group's commit or checkpoint is ahead of V (another member went on from there), nor from
  * a commit alone (handling runs ahead of commits).
  *
  * @internal
  */
 export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   const bounds: Bound[] = [];
-  if (ownCommit !== undefined) bounds.push({ method: 'own-commit', offset: ownCommit });
   const missing = ownCommit === undefined ? ['the group has no commit in this log'] : [];
-  if (mirrored === undefined) return { bounds, handledBelow: undefined, notes: [], missing };
+  const isRewound = mirrored?.processed?.rewoundBelow !== undefined;
+  if (ownCommit !== undefined && !isRewound) {
+    bounds.push({ method: 'own-commit', offset: ownCommit });
+  }
+  const found = { bounds, missing, voidCommit: isRewound ? ownCommit : undefined };
+  if (mirrored === undefined) return { ...found, handledBelow: undefined, notes: [] };
+  const { evidence, notes: rewindNotes } = withoutVoid(mirrored);
   const translated: Bound[] = [];
-  const { notes } = addCheckpoint(translated, mirrored, missing);
-  const handledBelow = addTranslation(translated, mirrored, missing);
+  const notes = [...rewindNotes, ...addCheckpoint(translated, evidence, missing)];
+  const handledBelow = addTranslation(translated, evidence, missing);
   if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
     missing.push('without offset syncs nobody can tell copies from records born on the target');
-    return { bounds, handledBelow: undefined, notes, missing };
+    return { ...found, handledBelow: undefined, notes };
   }
   bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
-  return { bounds, handledBelow, notes, missing };
+  return { ...found, handledBelow, notes };
+}
+
+/** Without what was committed on the source before user code moved back. */
+function withoutVoid(evidence: MirroredEvidence): {
+  evidence: MirroredEvidence;
+  notes: readonly string[];
+} {
+  const { mirror, processed, sourceCommit, checkpoint } = evidence;
+  const rewoundBelow = processed?.rewoundBelow;
+  if (processed === undefined || rewoundBelow === undefined) return { evidence, notes: [] };
+  const isVoid = (offset: bigint | undefined): boolean =>
+    offset !== undefined && offset > processed.offset && offset <= rewoundBelow;
+  return {
+    evidence: {
+      ...evidence,
+      sourceCommit: isVoid(sourceCommit) ? undefined : sourceCommit,
+      checkpoint: isVoid(checkpoint?.upstreamOffset) ? undefined : checkpoint,
+    },
+    notes: [
+      `the consumer was moved back on ${mirror.source} and stands at ${processed.offset}: what was committed before does not count`,
+    ],
+  };
 }
 
 function hasKnownSyncs({ mirror, upstreamTopic, partition }: MirroredEvidence): boolean {
@@ -98,18 +137,21 @@ function addCheckpoint(
   bounds: Bound[],
   { mirror, upstreamTopic, partition, checkpoint }: MirroredEvidence,
   missing: string[],
-): { notes: readonly string[] } {
+): readonly string[] {
   if (checkpoint === undefined) {
     missing.push(`MirrorMaker has written no checkpoint for the group`);
-    return { notes: [] };
+    return [];
   }
-  const doubt = doubtOf(
-    checkpoint,
-    mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset),
-  );
-  if (doubt !== undefined) return { notes: [`${doubt}, so it is not used`] };
-  bounds.push({ method: 'checkpoint', offset: checkpoint.downstreamOffset });
-  return { notes: [] };
+  const { upstreamOffset, downstreamOffset } = checkpoint;
+  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
+  const doubt = doubtOf(checkpoint, around);
+  if (doubt !== undefined) return [`${doubt}, so it is not used`];
+  bounds.push({ method: 'checkpoint', offset: downstreamOffset });
+  if (around.kind === 'known') return [];
+  return [
+    `checkpoint ${upstreamOffset} -> ${downstreamOffset} is used unverified, because the offset syncs of the partition are ` +
+      `not known: had MirrorMaker just been restarted when ${mirror.source} was lost, records could be skipped`,
+  ];
 }
 
 function doubtOf(
@@ -155,11 +197,14 @@ function handledBelowOf(evidence: MirroredEvidence): bigint | undefined {
   const { mirror, upstreamTopic, partition, sourceCommit, processed, checkpoint } = evidence;
   if (processed === undefined) return undefined;
   const { deliveredBelow } = processed;
+  if (deliveredBelow === undefined) return undefined;
   const isAhead = (other: bigint | undefined): boolean =>
     other !== undefined && other > deliveredBelow;
   if (isAhead(sourceCommit) || isAhead(checkpoint?.upstreamOffset)) return undefined;
   const translation = mirror.translate(upstreamTopic, partition, deliveredBelow);
-  return translation.kind === 'unavailable' ? undefined : upperEnd(translation);
+  const end = translation.kind === 'unavailable' ? undefined : upperEnd(translation);
+  const onTarget = evidence.deliveredOnTarget;
+  return end !== undefined && onTarget !== undefined && onTarget > end ? onTarget : end;
 }
 
 function higher(a: bigint | undefined, b: bigint | undefined): bigint | undefined {

@@ -36,10 +36,15 @@ export type PartitionPlan =
        * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
        * already; undefined where it cannot be known. Counted in offsets of the target's log. Two kinds come on top, which
        * nobody can see from here: records that the group handled before they were mirrored, and that are mirrored later;
-       * and records that another member handled and lost, uncommitted, together with the partition, where the one that
-       * took over had not yet come as far again.
+       * and records that a process handled and did not commit before it died, where the one that began in its place has not
+       * come as far again.
        */
       readonly maxRereadCount: bigint | undefined;
+      /**
+       * A commit of the group in this log that does not count and is replaced: it lies beyond the log's end (the topic was
+       * re-created or truncated), or is older than a seek back. Undefined, as a rule: there is none.
+       */
+      readonly voidCommit: bigint | undefined;
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
       readonly notes: readonly string[];
     }
@@ -74,6 +79,16 @@ export interface GroupNeed {
   readonly selectors: readonly TopicSelector[];
   /** Next offset to handle on the source, for each physical partition of the source that this process handled. */
   readonly processed: readonly SourcePosition[];
+  /** What handlers of this process were given in earlier epochs. */
+  readonly deliveredBefore: readonly EarlierDelivery[];
+}
+
+/** @internal In earlier epochs no handler of this process was given a record of this log at or above `below`. */
+export interface EarlierDelivery {
+  readonly cluster: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly below: bigint;
 }
 
 /** @internal How far this process handled one log of the source. */
@@ -85,9 +100,14 @@ export interface SourcePosition {
   /**
    * No handler was given a record at or above it; at least `offset`. More than that where something is handled that is no
    * progress yet: a handler that still runs, a batch that was left early, records without a commit under
-   * `autoCommit: false`, everything behind a seek back.
+   * `autoCommit: false`, everything behind a seek back. Undefined where another member may have had the partition meanwhile.
    */
-  readonly deliveredBelow: bigint;
+  readonly deliveredBelow: bigint | undefined;
+  /**
+   * Set where user code moved back and the position has not come as far again: what was committed up to here is older
+   * than that, and void. Undefined otherwise.
+   */
+  readonly rewoundBelow: bigint | undefined;
 }
 
 /**
@@ -108,6 +128,8 @@ export interface PartitionFacts {
   readonly bounds: readonly Bound[];
   /** The group handled no record of this log at or above this offset, as far as is known; undefined where it is not. */
   readonly handledBelow: bigint | undefined;
+  /** The group's own commit in this log, where it is void; see {@link PartitionPlan}. */
+  readonly voidCommit: bigint | undefined;
   /** What the plan should say in any case. */
   readonly notes: readonly string[];
   /** Why bounds are missing; said where there is none at all. */
@@ -142,8 +164,10 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   const { range } = facts;
   const notes = [...facts.notes];
   let best: Bound | undefined;
+  let { voidCommit } = facts;
   for (const bound of facts.bounds) {
     if (bound.offset > range.high) {
+      if (bound.method === 'own-commit') voidCommit = bound.offset;
       notes.push(
         `${bound.method} ${bound.offset} lies beyond the log's end ${range.high}: the topic was re-created or truncated, so it is not used`,
       );
@@ -151,17 +175,18 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
       best = bound;
     }
   }
-  if (best === undefined) return planMissing(facts, notes, onMissing);
+  const known = { ...facts, voidCommit };
+  if (best === undefined) return planMissing(known, notes, onMissing);
   const { method } = best;
-  if (best.offset >= range.low) return resumeAt(facts, best.offset, method, notes);
+  if (best.offset >= range.low) return resumeAt(known, best.offset, method, notes);
   notes.push(
     `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
   );
-  return resumeAt(facts, range.low, method, notes);
+  return resumeAt(known, range.low, method, notes);
 }
 
 function resumeAt(
-  { topic, physicalTopic, partition, range, handledBelow }: PartitionFacts,
+  { topic, physicalTopic, partition, range, handledBelow, voidCommit }: PartitionFacts,
   offset: bigint,
   method: PositionMethod,
   notes: readonly string[],
@@ -170,7 +195,8 @@ function resumeAt(
   const isLimited = handledBelow !== undefined && handledBelow >= offset;
   const end = isLimited && handledBelow < range.high ? handledBelow : range.high;
   const maxRereadCount = end > offset ? end - offset : 0n;
-  return { kind: 'resume', topic, physicalTopic, partition, offset, method, maxRereadCount, notes };
+  const log = { topic, physicalTopic, partition };
+  return { kind: 'resume', ...log, offset, method, maxRereadCount, voidCommit, notes };
 }
 
 function planMissing(

@@ -200,17 +200,18 @@ async function commitsOn(
 /** The bounds of each partition, as the mirror stands now. Synchronous: one consistent moment. */
 function boundsOf(
   findings: Findings,
-  { mirror }: PlannerParts,
+  parts: PlannerParts,
   mirrorNotes: readonly string[],
 ): PartitionMap<Bounds> {
   const { group, ownCommits, notes } = findings;
-  const processed = processedPositions(group.need);
+  const { mirror } = parts;
+  const known = knownHere(group.need, mirror.target);
   const all = new PartitionMap<Bounds>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
       const bounds = gatherBounds({
         ownCommit: ownCommits.get(log.name, partition),
-        mirrored: mirroredEvidence(log, partition, findings, processed, mirror),
+        mirrored: mirroredEvidence(log, partition, findings, known, mirror),
       });
       const missing =
         log.upstreamTopic === undefined
@@ -226,7 +227,7 @@ function mirroredEvidence(
   { name, upstreamTopic, origin }: Log,
   partition: number,
   { group, sourceCommits }: Findings,
-  processed: PartitionMap<SourcePosition>,
+  { processed, deliveredOnTarget }: KnownHere,
   mirror: Mirror,
 ): MirroredEvidence | undefined {
   if (upstreamTopic === undefined) return undefined;
@@ -238,7 +239,25 @@ function mirroredEvidence(
     checkpoint: mirror.checkpoint(group.need.groupId, name, partition),
     sourceCommit: sourceCommits.get(upstreamTopic, partition),
     processed: processed.get(upstreamTopic, partition),
+    deliveredOnTarget: deliveredOnTarget.get(name, partition),
   };
+}
+
+/** What this process itself knows of the group. */
+interface KnownHere {
+  readonly processed: PartitionMap<SourcePosition>;
+  readonly deliveredOnTarget: Offsets;
+}
+
+function knownHere(need: GroupNeed, target: string): KnownHere {
+  const deliveredOnTarget = new PartitionMap<bigint>();
+  for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
+    const known = deliveredOnTarget.get(physicalTopic, partition);
+    if (cluster === target && (known === undefined || below > known)) {
+      deliveredOnTarget.set(physicalTopic, partition, below);
+    }
+  }
+  return { processed: processedPositions(need), deliveredOnTarget };
 }
 
 /** Where several consumers of the process handled a partition in turn, the furthest one counts. */
@@ -247,14 +266,19 @@ function processedPositions({ processed }: GroupNeed): PartitionMap<SourcePositi
   for (const one of processed) {
     const { physicalTopic, partition } = one;
     const known = positions.get(physicalTopic, partition) ?? one;
+    const furthest = known.offset > one.offset ? known : one;
     positions.set(physicalTopic, partition, {
-      ...one,
-      offset: known.offset > one.offset ? known.offset : one.offset,
-      deliveredBelow:
-        known.deliveredBelow > one.deliveredBelow ? known.deliveredBelow : one.deliveredBelow,
+      ...furthest,
+      deliveredBelow: higherOf(known.deliveredBelow, one.deliveredBelow),
     });
   }
   return positions;
+}
+
+/** Undefined, unknown, is higher than any. */
+function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  return a > b ? a : b;
 }
 
 async function rangesOf(
@@ -273,6 +297,7 @@ async function rangesOf(
 const NOT_ASKED: Bounds = {
   bounds: [],
   handledBelow: undefined,
+  voidCommit: undefined,
   notes: [],
   missing: ['the partition appeared while the plan was made'],
 };

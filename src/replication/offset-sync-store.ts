@@ -194,17 +194,21 @@ export class OffsetSyncStore {
   }
 
   #beginReplay(topic: string, partition: number, before: SyncHistory, sync: OffsetSync): void {
-    // A crash during a replay: the first copies are still those of the first life.
-    if (this.#replays.get(topic, partition) !== undefined) return;
     const { newest } = before;
-    const beginsAt = sync.downstreamOffset;
+    const copiesAt = sync.downstreamOffset;
     const repeatedFrom = before.around(sync.upstreamOffset).floor?.downstreamOffset ?? 0n;
+    // A crash during a replay, or shortly after one whose end the syncs have not shown yet: the first copies are still
+    // those of the first life, but this replay may have further to go.
+    const replay = this.#replays.get(topic, partition);
     this.#replays.set(topic, partition, {
-      before,
-      beginsAt,
+      before: replay?.before ?? before,
+      beginsAt: replay?.beginsAt ?? copiesAt,
       // Records may have been copied after the newest sync, at most as many as the target has offsets behind it.
-      endsAtUpstream: newest.upstreamOffset + (beginsAt - newest.downstreamOffset - 1n),
-      endsAtDownstream: beginsAt + (beginsAt - repeatedFrom),
+      endsAtUpstream: later(
+        replay?.endsAtUpstream,
+        newest.upstreamOffset + (copiesAt - newest.downstreamOffset - 1n),
+      ),
+      endsAtDownstream: later(replay?.endsAtDownstream, copiesAt + (copiesAt - repeatedFrom)),
     });
   }
 
@@ -216,4 +220,8 @@ export class OffsetSyncStore {
       sync.downstreamOffset >= replay.endsAtDownstream;
     if (isOver) this.#replays.delete(topic, partition);
   }
+}
+
+function later(a: bigint | undefined, b: bigint): bigint {
+  return a !== undefined && a > b ? a : b;
 }

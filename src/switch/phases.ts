@@ -94,6 +94,7 @@ export function needsOf(participants: readonly Participant[]): readonly GroupNee
             groupId: need.groupId,
             selectors: [...other.selectors, ...need.selectors],
             processed: [...other.processed, ...need.processed],
+            deliveredBefore: [...other.deliveredBefore, ...need.deliveredBefore],
           },
     );
   }

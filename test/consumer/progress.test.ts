@@ -97,7 +97,48 @@ describe('the progress of a partition', () => {
     expect(after.deliveredBelow()).toBe(111n);
   });
 
-  it('leaves to commit what was handled since the last join, or sought', () => {
+  it('knows how far commits may reach that are older than a seek back, until it is there again', () => {
+    const one = progress();
+    one.delivers('0', '9');
+    one.outcome = undefined;
+    one.confirms(10n);
+    expect(one.rewoundBelow()).toBeUndefined();
+    one.seek(3n);
+    expect(one.rewoundBelow()).toBe(10n);
+    // kafkajs commits what it had resolved, control records included, before it goes back.
+    one.confirms(12n);
+    expect(one.rewoundBelow()).toBe(12n);
+    one.delivers('3', '10');
+    expect(one.rewoundBelow()).toBe(12n);
+    const after = progress();
+    after.continues(one.carry());
+    expect(after.rewoundBelow()).toBe(12n);
+    one.delivers('11', '11');
+    one.outcome = undefined;
+    expect(one.rewoundBelow()).toBeUndefined();
+    one.seek(40n);
+    expect(one.rewoundBelow()).toBeUndefined();
+  });
+
+  it('keeps a seek that kafkajs has not carried out, until a commit says the same', () => {
+    const one = progress();
+    one.deliversOne('9');
+    one.seek(3n);
+    const after = progress();
+    after.continues(one.carry());
+    expect(after.pendingSeek()).toBe('3');
+    expect(after.position()).toBe(3n);
+    after.confirms(3n);
+    expect(after.pendingSeek()).toBeUndefined();
+    one.seek(-1n);
+    expect(one.pendingSeek()).toBe('-1');
+    one.seek(-2n);
+    expect(one.pendingSeek()).toBe('-2');
+    one.deliversOne('0');
+    expect(one.pendingSeek()).toBeUndefined();
+  });
+
+  it('leaves to commit what was handled, or sought', () => {
     const one = progress();
     expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('5');
@@ -108,10 +149,13 @@ describe('the progress of a partition', () => {
     expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('6');
     one.outcome = undefined;
-    // Expelled, and back: another member may have committed further meanwhile.
+    // The same member: nobody else had the partition, whatever is delivered again.
     one.rejoined();
-    expect(one.uncommitted()).toBeUndefined();
+    one.deliversOne('2');
+    expect(one.uncommitted()).toBe(7n);
     expect(one.position()).toBe(7n);
+    one.revoked();
+    expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('20');
     one.outcome = undefined;
     expect(one.uncommitted()).toBe(21n);
@@ -133,8 +177,11 @@ describe('the progress of a partition', () => {
     // But not where user code moved back meanwhile.
     one.seek(2n);
     expect(one.position()).toBe(2n);
-    one.seek(-2n);
+    one.seek(-1n);
     expect(one.position()).toBeUndefined();
+    // Below the beginning there is nothing to handle, wherever that is.
+    one.seek(-2n);
+    expect(one.position()).toBe(0n);
   });
 
   it('does not take a commit from before a seek back for progress after it', async () => {

@@ -180,10 +180,13 @@ export class FakeInner {
   }
 
   /** The group's join ends. Rethrows what a listener throws, as kafkajs ends its join with it. */
-  join(memberAssignment: Record<string, number[]>): void {
+  join(
+    memberAssignment: Record<string, number[]>,
+    memberId = `member-${this.cluster.inners.indexOf(this)}`,
+  ): void {
     this.emit(CONSUMER_EVENTS.GROUP_JOIN, {
       groupId: this.config.groupId,
-      memberId: `member-${this.cluster.inners.indexOf(this)}`,
+      memberId,
       memberAssignment,
     });
     this.runResult.resolve();
@@ -461,6 +464,7 @@ export function planFor(
           offset,
           method: 'checkpoint',
           maxRereadCount: 0n,
+          voidCommit: undefined,
           notes: [],
         };
   });

@@ -534,11 +534,39 @@ describe('what a switch leaves behind', () => {
     const h = harness();
     await start(h);
     await h.a.inner.deliver('orders', 0, 5);
-    h.a.inner.join({ orders: [0] });
+    h.a.inner.join({ orders: [0] }, 'another-id');
     const s = steps(h, 'B', true);
     s.hold();
     await s.drain();
     expect(h.a.inner.commits).toEqual([]);
+    expect(h.client.participant.need()?.processed).toEqual([]);
+  });
+
+  it('does not know how far others handled a partition that came from one of them', async () => {
+    const h = harness();
+    h.a.assignment = { orders: [0] };
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 5);
+    h.a.inner.join({ orders: [0, 1] });
+    await h.a.inner.deliver('orders', 1, 7);
+    expect(h.client.participant.need()?.processed).toMatchObject([
+      { partition: 0, deliveredBelow: 6n },
+      { partition: 1, deliveredBelow: undefined },
+    ]);
+    h.a.inner.join({ orders: [0] }, 'another-id');
+    await h.a.inner.deliver('orders', 0, 5);
+    expect(h.client.participant.need()?.processed).toMatchObject([
+      { partition: 0, deliveredBelow: undefined },
+    ]);
+  });
+
+  it('does not forget what was handled where a rejoin has it delivered again', async () => {
+    const h = harness();
+    await start(h);
+    await h.a.inner.deliver('orders', 0, 5);
+    await h.a.inner.deliver('orders', 0, 6);
+    h.a.inner.join({ orders: [0] });
+    await h.a.inner.deliver('orders', 0, 2);
     expect(h.client.participant.need()?.processed).toMatchObject([{ offset: 6n }]);
   });
 
@@ -615,7 +643,13 @@ describe('what a switch leaves behind', () => {
     s.fence();
     await s.detach();
     expect(h.client.participant.need()?.processed).toEqual([
-      { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n },
+      {
+        physicalTopic: 'orders',
+        partition: 0,
+        offset: 10n,
+        deliveredBelow: 11n,
+        rewoundBelow: 11n,
+      },
     ]);
   });
 

@@ -169,6 +169,7 @@ function planOf(
       offset,
       method: 'offset-sync',
       maxRereadCount: 0n,
+      voidCommit: undefined,
       notes: [],
     })),
   };

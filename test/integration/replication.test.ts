@@ -98,7 +98,7 @@ it('knows the checkpoint of a group, and where records went', async () => {
 });
 
 it('plans where the group resumes, with and without the source', async () => {
-  const need = { groupId: 'g', selectors: ['orders'], processed: [] };
+  const need = { groupId: 'g', selectors: ['orders'], processed: [], deliveredBefore: [] };
   for (const asked of [source, undefined]) {
     const [plan] = await planGroups({
       needs: [need],

@@ -38,12 +38,14 @@ function evidence(
     sourceCommit?: bigint;
     processed?: bigint;
     /** Default: as far as `processed`. */
-    deliveredBelow?: bigint;
+    deliveredBelow?: bigint | undefined;
+    rewoundBelow?: bigint;
+    deliveredOnTarget?: bigint;
     isShared?: boolean;
   },
 ): MirroredEvidence {
   const { checkpoint, sourceCommit, processed, isShared = false } = known;
-  const { deliveredBelow = processed } = known;
+  const deliveredBelow = 'deliveredBelow' in known ? known.deliveredBelow : processed;
   return {
     mirror,
     isShared,
@@ -60,9 +62,10 @@ function evidence(
           },
     sourceCommit,
     processed:
-      processed === undefined || deliveredBelow === undefined
+      processed === undefined
         ? undefined
-        : { offset: processed, deliveredBelow },
+        : { offset: processed, deliveredBelow, rewoundBelow: known.rewoundBelow },
+    deliveredOnTarget: known.deliveredOnTarget,
   };
 }
 
@@ -143,6 +146,35 @@ describe('the bounds of a log', () => {
     expect(offsetOf({ sourceCommit: 150n })).toBe(260n);
   });
 
+  it('are the own position alone, where user code moved back: commits from before are void', () => {
+    const mirror = mirrorOf([110n, 215n], [150n, 260n]);
+    const moved = { processed: 110n, deliveredBelow: 151n, rewoundBelow: 150n } as const;
+    const mirrored = evidence(mirror, { ...moved, sourceCommit: 150n, checkpoint: [150n, 260n] });
+    expect(gatherBounds({ ownCommit: 255n, mirrored })).toMatchObject({
+      bounds: [{ method: 'offset-sync', offset: 215n }],
+      voidCommit: 255n,
+      notes: [expect.stringContaining('moved back on A and stands at 110')],
+    });
+  });
+
+  it('count what others committed beyond the place that user code moved back from', () => {
+    const mirror = mirrorOf([100n, 200n], [110n, 215n], [150n, 260n]);
+    const moved = { processed: 110n, deliveredBelow: undefined, rewoundBelow: 140n };
+    const mirrored = evidence(mirror, { ...moved, sourceCommit: 150n, checkpoint: [105n, 201n] });
+    expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+      { method: 'checkpoint', offset: 201n },
+      { method: 'offset-sync', offset: 260n },
+    ]);
+  });
+
+  it('say of a checkpoint that it could not be verified, where the offset syncs are not known', () => {
+    const mirrored = evidence(mirrorOf(), { checkpoint: [150n, 260n] });
+    expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject({
+      bounds: [{ method: 'checkpoint', offset: 260n }],
+      notes: [expect.stringContaining('is used unverified')],
+    });
+  });
+
   it('never hold a checkpoint’s upstream offset', () => {
     const mirrored = evidence(mirrorOf(), { checkpoint: [250n, 201n] });
     const { bounds } = gatherBounds({ ownCommit: undefined, mirrored });
@@ -196,6 +228,15 @@ describe('how much may be read again', () => {
     expect(limit({ processed: 100n, deliveredBelow: 101n })).toBe(260n);
     // A commit beyond the position, from before a seek back, is this process's own as long as it was delivered that far.
     expect(limit({ processed: 110n, sourceCommit: 120n, deliveredBelow: 120n })).toBe(260n);
+  });
+
+  it('reaches as far as records were delivered on the target itself, in an earlier epoch', () => {
+    expect(limit({ processed: 100n, deliveredOnTarget: 190n })).toBe(200n);
+    expect(limit({ processed: 100n, deliveredOnTarget: 230n })).toBe(230n);
+  });
+
+  it('is not known where another member may have had the partition', () => {
+    expect(limit({ processed: 100n, deliveredBelow: undefined })).toBeUndefined();
   });
 
   it('is not known behind the newest sync', () => {

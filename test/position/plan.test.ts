@@ -14,6 +14,7 @@ const base: PartitionFacts = {
   range: { low: 0n, high: 1_000n },
   bounds: [],
   handledBelow: undefined,
+  voidCommit: undefined,
   notes: [],
   missing: [],
 };

@@ -63,7 +63,7 @@ function rig({
 }
 
 function need(processed: GroupNeed['processed'] = [], selectors = ['orders']): GroupNeed {
-  return { groupId: 'g', selectors, processed };
+  return { groupId: 'g', selectors, processed, deliveredBefore: [] };
 }
 
 function writeCheckpoint(
@@ -145,8 +145,20 @@ describe('a plan', () => {
     });
     writeSync(target, 'A', 'orders', 400n, 415n);
     const processed = [
-      { physicalTopic: 'orders', partition: 0, offset: 350n, deliveredBelow: 350n },
-      { physicalTopic: 'orders', partition: 0, offset: 400n, deliveredBelow: 400n },
+      {
+        physicalTopic: 'orders',
+        partition: 0,
+        offset: 350n,
+        deliveredBelow: 350n,
+        rewoundBelow: undefined,
+      },
+      {
+        physicalTopic: 'orders',
+        partition: 0,
+        offset: 400n,
+        deliveredBelow: 400n,
+        rewoundBelow: undefined,
+      },
     ];
     expect(at(await planOne({ ...parts, needs: [need(processed)] }), 'A.orders')).toMatchObject({
       method: 'offset-sync',
@@ -160,7 +172,15 @@ describe('a plan', () => {
     // Positions in the source's `orders` say nothing about the target's.
     source.commit('g', 'orders', 0, 90n);
     writeSync(target, 'A', 'orders', 0n, 0n);
-    const processed = [{ physicalTopic: 'orders', partition: 0, offset: 95n, deliveredBelow: 95n }];
+    const processed = [
+      {
+        physicalTopic: 'orders',
+        partition: 0,
+        offset: 95n,
+        deliveredBelow: 95n,
+        rewoundBelow: undefined,
+      },
+    ];
     const unknown = await planOne({ ...parts, needs: [need(processed)] });
     expect(at(unknown, 'orders')).toMatchObject({ method: 'earliest', offset: 0n });
     target.commit('g', 'orders', 0, 42n);

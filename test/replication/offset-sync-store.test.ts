@@ -340,6 +340,25 @@ describe('the store', () => {
     expect(store.around(topic, 0, 25n)).toMatchObject({ replay: undefined });
   });
 
+  it('waits for the later one of two replays, where MirrorMaker crashed again before the first was seen to end', () => {
+    const store = new OffsetSyncStore();
+    store.finishReading();
+    for (let offset = 0n; offset <= 30n; offset += 1n) store.put(topic, 0, sync(offset, offset));
+    store.put(topic, 0, sync(20n, 35n));
+    // As far as before and further, but the source has holes: too few records on the target to be sure.
+    store.put(topic, 0, sync(40n, 52n));
+    // Record 40 has its only copy at 52 now.
+    store.put(topic, 0, sync(34n, 53n));
+    store.put(topic, 0, sync(35n, 70n));
+    expect(translate(store, topic, 0, 40n)).toEqual({
+      kind: 'atOrBefore',
+      offset: 31n,
+      distance: undefined,
+    });
+    store.put(topic, 0, sync(60n, 120n));
+    expect(translate(store, topic, 0, 60n)).toEqual({ kind: 'exact', offset: 120n });
+  });
+
   it('sees a replay also where it begins with the very record of the newest sync', () => {
     const store = new OffsetSyncStore();
     store.finishReading();

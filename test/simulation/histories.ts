@@ -66,7 +66,7 @@ export function planned(
     const { topic, partition } = place(log, 0);
     const one = { topic: 'orders', physicalTopic: topic, partition };
     if (offset === 'unavailable') return { ...one, kind: offset, because: 'nothing is known' };
-    const known = { method, maxRereadCount: undefined, notes: [] };
+    const known = { method, maxRereadCount: undefined, voidCommit: undefined, notes: [] };
     return { ...one, ...known, kind: 'resume' as const, offset: BigInt(offset) };
   });
   return {

@@ -17,7 +17,7 @@ const DEADLINES = {
   openMs: 6_000,
 };
 
-const need: GroupNeed = { groupId: 'g', selectors: ['orders'], processed: [] };
+const need: GroupNeed = { groupId: 'g', selectors: ['orders'], processed: [], deliveredBefore: [] };
 
 function planFor(cluster: string): GroupPlan {
   return { groupId: 'g', cluster, topics: [], partitions: [] };

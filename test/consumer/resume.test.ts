@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { aheadOf, type ResumePosition } from '../../src/consumer/resume.js';
+
+const at = (offset: bigint, more: Partial<ResumePosition> = {}): ResumePosition => ({
+  topic: 'orders',
+  partition: 0,
+  offset,
+  metadata: '',
+  ...more,
+});
+
+describe('what is still to be committed of a plan', () => {
+  it('is what the group has not committed, or not as far', () => {
+    const wanted = [at(5n)];
+    expect(aheadOf(wanted, [])).toEqual(wanted);
+    expect(aheadOf(wanted, [at(4n)])).toEqual(wanted);
+    expect(aheadOf(wanted, [at(4n, { partition: 1 })])).toEqual(wanted);
+    expect(aheadOf(wanted, [at(5n)])).toEqual([]);
+    expect(aheadOf(wanted, [at(6n)])).toEqual([]);
+  });
+
+  it('is also what a void commit stands in the way of, and no other commit', () => {
+    const wanted = [at(5n, { voided: { first: 9n, last: 9n } })];
+    expect(aheadOf(wanted, [at(9n)])).toEqual(wanted);
+    // Somebody has gone on from the position meanwhile.
+    expect(aheadOf(wanted, [at(8n)])).toEqual([]);
+    expect(aheadOf(wanted, [at(10n)])).toEqual([]);
+  });
+
+  it('is nothing where the commit is the very position', () => {
+    expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(5n)])).toEqual([]);
+    expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(7n)])).toHaveLength(1);
+  });
+});
