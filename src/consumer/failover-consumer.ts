@@ -59,14 +59,14 @@ const CLOSE_MAX_MS = 30_000;
  */
 export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverConsumer {
   checkConfig(parts.config);
-  const running = new ConsumerRunning();
-  const core = new ConsumerCore(parts, running);
-  running.core = core;
+  // The core tells the running, and that acts on the core.
+  const running: ConsumerRunning = new ConsumerRunning(() => core);
+  const core: ConsumerCore = new ConsumerCore(parts, running);
   const participant = new ConsumerSwitching(core, running);
   const membership = new Membership(core, running, participant);
   const offsets = new UserOffsets(core, () => running.isStopping);
   return {
-    consumer: surfaceOf(core, running, membership),
+    consumer: surfaceOf(core, running, membership, offsets),
     participant,
     placer: { groupId: core.groupId, place: (entry) => offsets.place(entry) },
     status: () => statusOf(core, running),
@@ -94,10 +94,10 @@ function surfaceOf(
   core: ConsumerCore,
   running: ConsumerRunning,
   membership: Membership,
+  offsets: UserOffsets,
 ): FailoverKafkaConsumer {
   const { relay, groupId } = core;
   const logger = core.parts.logger.namespace('Consumer');
-  const offsets = new UserOffsets(core, () => running.isStopping);
   const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
   return {
     connect: () => membership.connect(),

@@ -27,17 +27,20 @@ const REOPEN_DELAY_MS = 300;
  * @internal
  */
 export class ConsumerRunning implements CoreListener {
-  /** Set right after both were made: the core tells this, and this acts on the core. */
-  core: ConsumerCore | undefined;
+  readonly #coreOf: () => ConsumerCore;
   #opening: RunningOpening | undefined;
   #stopping: Promise<void> | undefined;
   /** The failure for which the last run was given up: a `run()` that waits for the same beginning is told. */
   #gaveUpFor: unknown;
   #cancelRefresh: CancelTimer = () => {};
 
+  /** @param coreOf - asked when something happens: the core is made with this as its listener. */
+  constructor(coreOf: () => ConsumerCore) {
+    this.#coreOf = coreOf;
+  }
+
   get #core(): ConsumerCore {
-    if (this.core === undefined) throw new Error('the consumer is not complete');
-    return this.core;
+    return this.#coreOf();
   }
 
   isOpening(): boolean {
