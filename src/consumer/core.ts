@@ -185,10 +185,19 @@ export class ConsumerCore {
   /** This inner consumer is the one in force, and the one whose events the user hears. */
   adopt(inner: InnerConsumer, { isQuiet }: { isQuiet: boolean }): void {
     const before = this.inner;
-    if (before !== undefined && before.session !== inner.session) before.supersede();
+    if (before !== undefined && before !== inner) {
+      before.handOver();
+      if (before.session !== inner.session) before.supersede();
+    }
     this.inner = inner;
     if (isQuiet) this.#quiet.add(inner);
     this.relay.attach(inner.consumer);
+  }
+
+  /** The inner consumer in force has ended, and no other takes over. */
+  dropInner(): void {
+    this.inner?.handOver();
+    this.inner = undefined;
   }
 
   /**

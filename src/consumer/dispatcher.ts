@@ -253,18 +253,23 @@ export class Dispatcher {
     return [...this.#all()].map((lane) => lane.progress.carry());
   }
 
-  /** The epoch is over: keeps what was delivered in it, and the locks of handlers that still run. */
-  retire(older: OlderDeliveries): void {
-    const { cluster, locks } = this.#parts;
-    for (const { topic, physicalTopic, partition, progress, lock } of this.#all()) {
-      const delivered = progress.delivered();
-      if (delivered !== undefined) {
-        older.add({ cluster, topic, physicalTopic, partition }, delivered);
-      }
-      if (progress.mayRun) {
-        const isHolder = lock !== undefined;
-        locks.of(topic, partition).leftOver(progress.ended(), { isHolder });
-      }
+  /** Nothing more is delivered by it: keeps what was, for the epochs after this one. */
+  handOver(older: OlderDeliveries): void {
+    const { cluster, switchEpoch } = this.#parts;
+    for (const { topic, physicalTopic, partition, progress } of this.#all()) {
+      const delivered = progress.everDelivered();
+      if (delivered === undefined) continue;
+      older.add({ cluster, topic, physicalTopic, partition, switchEpoch }, delivered);
+    }
+  }
+
+  /** The epoch is over: keeps the locks of handlers that still run. */
+  leaveLocks(): void {
+    const { locks } = this.#parts;
+    for (const { topic, partition, progress, lock } of this.#all()) {
+      if (!progress.mayRun) continue;
+      const isHolder = lock !== undefined;
+      locks.of(topic, partition).leftOver(progress.ended(), { isHolder });
     }
   }
 }

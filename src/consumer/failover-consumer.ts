@@ -230,7 +230,7 @@ class Membership {
     await this.#running.stop();
     const { inner } = core;
     core.isConnected = false;
-    core.inner = undefined;
+    core.dropInner();
     core.wakeUp();
     this.#leave();
     if (inner !== undefined) {

@@ -139,7 +139,6 @@ export class InnerConsumer {
         heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
         desk: {
           gate: this.gate,
-          isTranslated: this.#names.areTranslated,
           originalOf: (topic) => this.#names.originalOf(topic),
           place: (entry) => this.place(entry),
           refusal: () => this.#refusal,
@@ -292,7 +291,12 @@ export class InnerConsumer {
       `The batch was delivered in epoch ${switchEpoch} on cluster ${alias}, which is over. Nothing was forwarded.`,
       { cluster: alias, switchEpoch },
     );
-    this.#dispatcher?.retire(this.#parts.older);
+    this.#dispatcher?.leaveLocks();
+  }
+
+  /** It is the one in force no longer: what it delivered is remembered, for the epochs after its own. */
+  handOver(): void {
+    this.#dispatcher?.handOver(this.#parts.older);
   }
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {

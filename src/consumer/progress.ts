@@ -9,6 +9,7 @@ export interface CarriedProgress {
   readonly partition: number;
   readonly handled: bigint | undefined;
   readonly delivered: Window | undefined;
+  readonly everDelivered: Window | undefined;
   readonly deliveredBelow: bigint | undefined;
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
@@ -56,6 +57,8 @@ export class PartitionProgress {
   #folded: Window | undefined = undefined;
   /** Handled before the last join, or with an inner consumer before this one: what is delivered again does not undo it. */
   #handledBefore: bigint | undefined = undefined;
+  /** As {@link everDelivered}, of before a revocation, or of an inner consumer before this one. */
+  #deliveredBefore: Window | undefined = undefined;
   /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
   #deliveredBelowBefore: bigint | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
@@ -169,6 +172,18 @@ export class PartitionProgress {
   }
 
   /**
+   * What was delivered in this epoch, also before the partition went to another member: user code may still hold offsets
+   * of it, and hand them back after a switch.
+   */
+  everDelivered(): Window | undefined {
+    const before = this.#deliveredBefore;
+    const delivered = this.delivered();
+    return before === undefined || delivered === undefined
+      ? (delivered ?? before)
+      : union(before, delivered);
+  }
+
+  /**
    * No handler was given a record at or above it in this epoch, also before the partition went to another member and came
    * back; undefined where none was given any.
    */
@@ -237,6 +252,7 @@ export class PartitionProgress {
 
   /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
+    this.#deliveredBefore = this.everDelivered();
     this.#deliveredBelowBefore = this.deliveredBelow();
     this.floor = undefined;
     this.resolved = undefined;
@@ -256,6 +272,7 @@ export class PartitionProgress {
       partition: this.partition,
       handled: this.position(),
       delivered: this.delivered(),
+      everDelivered: this.everDelivered(),
       deliveredBelow: this.deliveredBelow(),
       committed: this.committed,
       sought: this.sought,
@@ -268,6 +285,7 @@ export class PartitionProgress {
     const { handled, delivered, committed } = carried;
     this.#handledBefore = handled;
     this.sought = carried.sought;
+    this.#deliveredBefore = carried.everDelivered;
     this.#deliveredBelowBefore = carried.deliveredBelow;
     this.#rewoundBelow = carried.rewoundBelow;
     this.#committed = committed;

@@ -142,7 +142,7 @@ export class ConsumerRunning implements CoreListener {
       // A planned switch is under way: it ends in the same order, and shares the work.
       else await inner.drain().catch(() => {});
       core.closing = inner.closed;
-      if (core.inner === inner && core.turn === undefined) core.inner = undefined;
+      if (core.inner === inner && core.turn === undefined) core.dropInner();
     }
     core.emit(CONSUMER_EVENTS.STOP);
   }

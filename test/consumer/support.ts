@@ -448,6 +448,13 @@ export function harness(
   return { world, active, a, b, client, consumer: client.consumer, facts, heard, switchTo, turnTo };
 }
 
+/** A consumer of `orders` that runs on the active cluster. */
+export async function start(h: Harness, run: object = {}): Promise<void> {
+  await h.consumer.connect();
+  await h.consumer.subscribe({ topics: ['orders'] });
+  await h.consumer.run({ eachMessage: async () => {}, ...run });
+}
+
 export function planFor(
   cluster: string,
   entries: readonly [physicalTopic: string, partition: number, offset: bigint | 'unavailable'][],
