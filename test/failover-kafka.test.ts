@@ -167,3 +167,26 @@ describe('a group that starts on the cluster it was not started on', () => {
     expect(handled).toContain('b2');
   });
 });
+
+describe('a topic that appears while a consumer runs', () => {
+  it('loses none of its first records, although the consumer does not read from the beginning', async () => {
+    const memory = worldOf();
+    const handled: string[] = [];
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: [/^orders/], fromBeginning: false });
+      await consumer.run({
+        eachMessage: async ({ topic, message }) => {
+          handled.push(`${topic} ${message.value?.toString()}`);
+        },
+      });
+      memory.cluster('A').createTopic('orders-eu', 1);
+      memory.cluster('A').append('orders-eu', 0, [{ value: 'first' }, { value: 'second' }]);
+      await memory.clock.sleep(5_000);
+      await kafka.close();
+    });
+    expect(handled).toEqual(['orders-eu first', 'orders-eu second']);
+  });
+});

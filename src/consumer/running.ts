@@ -192,7 +192,7 @@ export class ConsumerRunning implements CoreListener {
     if (!isClusters || core.intent === undefined || core.turn !== undefined) return;
     await this.#again(inner, new AbortController(), async (signal) => {
       await sleep(core.parts.world, REOPEN_DELAY_MS, { signal });
-      await this.#open(session, { kind: 'again', carried: inner.carry() }, signal);
+      await this.#open(session, { kind: 'again', before: inner }, signal);
     });
   }
 
@@ -228,7 +228,7 @@ export class ConsumerRunning implements CoreListener {
       core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId: inner.memberId });
       // What could not be committed is handled again: the progress it is about is not lost, only doubled.
       await inner.drain().catch(() => {});
-      await this.#open(inner.session, { kind: 'again', carried: inner.carry() }, signal);
+      await this.#open(inner.session, { kind: 'again', before: inner }, signal);
       core.parts.events.emit('consumer.resubscribed', {
         participant: core.parts.id,
         groupId: core.groupId,
