@@ -157,6 +157,11 @@ export class InnerConsumer {
     this.#late.set(positions);
   }
 
+  /** Of those, what is not in the group's commits yet. */
+  get latePositions(): readonly ResumePosition[] {
+    return this.#late.open;
+  }
+
   committed(topic: string, partition: number): bigint | undefined {
     return this.#dispatcher?.factsOf(topic, partition).committed;
   }

@@ -59,6 +59,11 @@ export class LatePositions {
     this.#open = positions;
   }
 
+  /** What is not in the group's commits yet. It outlives the inner consumer: the next one of its epoch goes on with it. */
+  get open(): readonly ResumePosition[] {
+    return this.#open;
+  }
+
   /** User code moved this partition: that counts. */
   drop(topic: string, partition: number): void {
     this.#open = this.#open.filter((one) => one.topic !== topic || one.partition !== partition);
@@ -114,7 +119,8 @@ export class LatePositions {
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought);
-    if (round !== this.#round) return;
+    // Stopped before it was committed: the next inner consumer goes on with it.
+    if (round !== this.#round || member.isRetired) return;
     this.#open = [];
     this.#release();
   }

@@ -6,7 +6,13 @@ import { unreachable } from '../unreachable.js';
 import { retry, sleep, untilAborted } from '../wait.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import { assertAvailable, commitPositions, positionsOf, type ResumePosition } from './resume.js';
+import {
+  assertAvailable,
+  commitPositions,
+  positionsOf,
+  replanned,
+  type ResumePosition,
+} from './resume.js';
 import { continued, type ResolvedSubscription } from './subscription.js';
 
 /**
@@ -99,9 +105,10 @@ async function positions(
   opening: Opening,
 ): Promise<readonly ResumePosition[]> {
   const access = core.parts.access(session.alias);
+  const late = core.latePositions(session);
   switch (opening.kind) {
     case 'again':
-      return [];
+      return commitPositions(access, core.groupId, late, session);
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
@@ -120,18 +127,20 @@ async function positions(
     default:
       return unreachable(opening);
   }
-  // It has run here before: its own commits are here.
-  if (core.firstEpoch === session.switchEpoch) return [];
+  // It has run here before: its own commits are here, but for what it could not commit until it was stopped.
+  if (core.firstEpoch === session.switchEpoch) {
+    return commitPositions(access, core.groupId, late, session);
+  }
   const plan = await core.parts.active.planAtStart({
     groupId: core.groupId,
     selectors: core.script.selectors,
     processed: [],
     deliveredBefore: [],
   });
-  if (plan === undefined) return [];
+  if (plan === undefined) return commitPositions(access, core.groupId, late, session);
   assertAvailable(plan, session.switchEpoch);
   core.plannedEpoch = session.switchEpoch;
-  return commitPositions(access, core.groupId, positionsOf(plan), session);
+  return commitPositions(access, core.groupId, replanned(late, positionsOf(plan)), session);
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
@@ -172,8 +181,7 @@ async function start(
     if (connected === undefined) await untilAborted(signal, inner.consumer.connect());
     await untilAborted(signal, inner.subscribe(resolved));
     signal.throwIfAborted();
-    core.adopt(inner, { isQuiet: opening.kind !== 'run' });
-    core.firstEpoch ??= session.switchEpoch;
+    core.begin(inner, { isQuiet: opening.kind !== 'run' });
     inner.resumeAt(unstored);
     const running = inner.start(run);
     running.catch(() => {});
