@@ -105,6 +105,7 @@ function surfaceOf(
     subscribe: (subscription) => membership.subscribe(subscription),
     stop: () => running.stop(),
     async run(config = {}) {
+      if (membership.isLeaving) await membership.left('run()');
       if (core.intent !== undefined) {
         logger.warn('consumer#run was called, but the consumer is already running', { groupId });
         return;
@@ -132,6 +133,8 @@ class Membership {
   /** Grows with every `disconnect()`: a call from before it must not open anything after it. */
   #leaveCount = 0;
   #isMember = false;
+  /** A `disconnect()` that is under way. */
+  #leaving: Promise<void> | undefined;
   /** Calls under way that need to hear of switches, and of their end. */
   #callCount = 0;
 
@@ -171,7 +174,20 @@ class Membership {
     }
   }
 
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined;
+  }
+
+  /** Resolves when no `disconnect()` is under way: what is called during one begins after it, or it would end with it. */
+  async left(call: string): Promise<void> {
+    const leaveCount = this.#leaveCount;
+    await this.#leaving?.catch(() => {});
+    if (leaveCount === this.#leaveCount) return;
+    throw new FailoverClosedError(`${call} was overtaken by disconnect()`);
+  }
+
   async connect(): Promise<void> {
+    if (this.isLeaving) await this.left('connect()');
     const core = this.#core;
     const leaveCount = this.#leaveCount;
     const isWanted = (): boolean => leaveCount === this.#leaveCount;
@@ -225,8 +241,18 @@ class Membership {
   }
 
   async disconnect(): Promise<void> {
-    const core = this.#core;
     this.#leaveCount += 1;
+    const leaving = this.#disconnect();
+    this.#leaving = leaving;
+    try {
+      await leaving;
+    } finally {
+      if (this.#leaving === leaving) this.#leaving = undefined;
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const core = this.#core;
     await this.#running.stop();
     const { inner } = core;
     core.isConnected = false;
@@ -272,5 +298,5 @@ function stateOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus['
   if (core.intent === undefined) return 'idle';
   if (core.turn !== undefined) return 'held';
   const isMember = core.inner?.memberId !== undefined && !core.inner.isRetired;
-  return isMember && !running.isOpening() ? 'running' : 'joining';
+  return isMember && !running.isOpening() && !running.isStopping ? 'running' : 'joining';
 }

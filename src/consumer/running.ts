@@ -63,6 +63,8 @@ export class ConsumerRunning implements CoreListener {
     core.intent = intent;
     core.script.setRun(config);
     try {
+      // What a stop() is about to end must not be taken for what is running already.
+      await this.#stopping?.catch(() => {});
       for (;;) {
         const session = await core.sessionInForce(() => core.intent === intent);
         if (session === undefined) return;
@@ -120,8 +122,9 @@ export class ConsumerRunning implements CoreListener {
     this.#opening?.controller.abort(reason);
   }
 
-  /** As kafkajs's `stop`; concurrent calls share one. */
+  /** As kafkajs's `stop`; concurrent calls share one, and call off a `run()` that came between them. */
   stop(): Promise<void> {
+    if (this.#stopping !== undefined) this.#forget();
     this.#stopping ??= this.#stop().finally(() => {
       this.#stopping = undefined;
     });
@@ -173,6 +176,7 @@ export class ConsumerRunning implements CoreListener {
     // The opening hears of it by itself, and tries again; a switch begins anew anyway.
     if (opening !== undefined && opening.kind !== 'run') return true;
     if (this.#core.turn !== undefined) return true;
+    if (this.isStopping) return false;
     const { about } = judge(error);
     const isClusters = about === 'cluster' || about === 'coordinator';
     void this.#afterDeath(inner, error, isClusters);
@@ -216,6 +220,7 @@ export class ConsumerRunning implements CoreListener {
       !inner.isRetired &&
       core.turn === undefined &&
       core.intent !== undefined &&
+      !this.isStopping &&
       this.#opening === undefined;
     if (!isInForce()) return;
     const next = await core.resolve(inner.session).catch(() => undefined);

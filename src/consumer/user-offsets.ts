@@ -53,7 +53,7 @@ export class UserOffsets {
     if (core.intent !== undefined && core.turn === undefined && core.halted === undefined) {
       // Between the call of run() and kafkajs's own: as with kafkajs, a seek is remembered.
       const { inner } = core;
-      if (inner === undefined || !inner.hasStarted || inner.isRetired) {
+      if (!inner?.hasStarted || inner.isRetired || inner.isStopping) {
         core.seeks.push({ ...entry });
         return;
       }
