@@ -68,7 +68,12 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
   return {
     consumer: surfaceOf(core, running, membership, offsets),
     participant,
-    placer: { groupId: core.groupId, place: (entry) => offsets.place(entry) },
+    placer: {
+      groupId: core.groupId,
+      isRunning: () => core.intent !== undefined || running.isStopping,
+      isAssigned: (topic, partition) => offsets.isAssigned(topic, partition),
+      place: (entry) => offsets.place(entry),
+    },
     status: () => statusOf(core, running),
     close: () => membership.close(),
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { harness, planFor, start, type Harness } from './support.js';
+import { controlled, harness, planFor, settle, start, type Harness } from './support.js';
 
 const STALE = { code: 'ERR_FAILOVER_STALE_OFFSET' };
 
@@ -89,5 +89,41 @@ describe('an offset of this epoch', () => {
     );
     h.consumer.seek({ ...back, physicalTopic: 'A.orders' });
     expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '400' }]);
+  });
+});
+
+describe('the offsets of a transaction', () => {
+  const offset = { topic: 'orders', partition: 0, offset: '6' };
+
+  it('may be sent by a handler that stop() waits for', async () => {
+    const h = harness();
+    const working = controlled();
+    const placed: unknown[] = [];
+    await start(h, {
+      eachMessage: async () => {
+        await working.promise;
+        placed.push(h.client.placer.place(offset));
+      },
+    });
+    void h.a.inner.deliver('orders', 0, 5);
+    const stopped = h.consumer.stop();
+    await settle();
+    expect(h.client.placer.isRunning()).toBe(true);
+    working.resolve();
+    await stopped;
+    expect(placed).toEqual([['orders']]);
+    expect(h.client.placer.isRunning()).toBe(false);
+  });
+
+  it('are placed by who has the partition, by either name', async () => {
+    const h = harness();
+    h.b.assignment = { 'A.orders': [1] };
+    await start(h);
+    await h.switchTo('B');
+    const { placer } = h.client;
+    expect(placer.isAssigned('orders', 1)).toBe(true);
+    expect(placer.isAssigned('A.orders', 1)).toBe(true);
+    expect(placer.isAssigned('orders', 0)).toBe(false);
+    expect(placer.isAssigned('bills', 1)).toBe(false);
   });
 });
