@@ -190,3 +190,46 @@ describe('a topic that appears while a consumer runs', () => {
     expect(handled).toEqual(['orders-eu first', 'orders-eu second']);
   });
 });
+
+describe('the last client', () => {
+  it('takes its member out of the group also where it left while that was joining', async () => {
+    const slow = { ...ORDERS, initialRebalanceDelayMs: 3_000 };
+    const memory = worldOf({ clusters: { A: slow, B: ORDERS } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      consumer.run({ eachMessage: async () => {} }).catch(() => {});
+      await memory.clock.sleep(500);
+      await consumer.disconnect();
+      await memory.clock.sleep(6_000);
+      expect(memory.cluster('A').group('billing')?.members).toEqual([]);
+      expect(memory.cluster('A').connectionCount).toBe(0);
+      expect(memory.cluster('B').connectionCount).toBe(0);
+      await kafka.close();
+    });
+  });
+
+  it('leaves no connection where its positions were still looked for', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { switch: { translateMs: 1_000, openMs: 500 } });
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({ eachMessage: async () => {} });
+      kafka.on('switch.phase-started', ({ phase }) => {
+        if (phase === 'translate') memory.cluster('B').down();
+      });
+      await kafka.switchTo('B', { planned: false });
+      await consumer.disconnect();
+      await memory.clock.sleep(10_000);
+      memory.cluster('B').up();
+      await memory.clock.sleep(10_000);
+      expect(memory.cluster('A').connectionCount).toBe(0);
+      expect(memory.cluster('B').connectionCount).toBe(0);
+      await kafka.close();
+    });
+  });
+});

@@ -169,10 +169,11 @@ export class ConsumerCore {
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) =>
         events.emit('consumer.offset-refused', { participant: id, error }),
+      releaseUnused: () => parts.active.releaseUnused(),
     };
     return new InnerConsumer({
       session,
-      access: parts.access(session.alias),
+      access: () => parts.access(session.alias),
       config,
       mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
       restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,

@@ -62,7 +62,11 @@ export class InnerConsumer {
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
     const { groupId } = parts.config;
-    this.#member = new GroupMember(parts.access, groupId);
+    this.#member = new GroupMember({
+      groupId,
+      access: parts.access,
+      releaseUnused: () => parts.host.releaseUnused(),
+    });
     this.#late = new LatePositions({ ...parts, groupId, consumer: this.consumer, member: this });
     this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
       // kafkajs connects anew in every restart.

@@ -12,7 +12,7 @@ import type { TopicNames } from './subscription.js';
 export interface LatePositionsParts {
   readonly session: ClusterSession;
   readonly consumer: Consumer;
-  readonly access: ClusterAccess;
+  readonly access: () => ClusterAccess;
   readonly groupId: string;
   readonly world: World;
   /** The user's own pauses, by original names. */
@@ -128,7 +128,7 @@ export class LatePositions {
   async #committed(): Promise<readonly Commit[]> {
     const { access, groupId, session } = this.#parts;
     try {
-      return await untilAborted(session.signal, access.committed(groupId, topicsOf(this.#open)));
+      return await untilAborted(session.signal, access().committed(groupId, topicsOf(this.#open)));
     } catch {
       return [];
     }

@@ -54,6 +54,7 @@ interface Waiter {
  */
 export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
+  readonly #operations: SwitchOperations;
   readonly #participants = new Set<Participant>();
   readonly #waiters = new Map<number, Waiter>();
   readonly #end = new AbortController();
@@ -64,6 +65,7 @@ export class Coordinator implements ActiveCluster {
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.#operations = releasing(parts.operations, () => this.releaseUnused());
   }
 
   get state(): SwitchState {
@@ -117,7 +119,11 @@ export class Coordinator implements ActiveCluster {
 
   unregister(participant: Participant): void {
     this.#participants.delete(participant);
-    // kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either.
+    this.releaseUnused();
+  }
+
+  /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
+  releaseUnused(): void {
     if (this.#participants.size === 0) this.#parts.operations.release();
   }
 
@@ -134,8 +140,8 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const { operations, events } = this.#parts;
-    const plan = await operations.planAtStart(session.alias, need, session.signal);
+    const { events } = this.#parts;
+    const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
     return plan;
   }
@@ -246,7 +252,8 @@ export class Coordinator implements ActiveCluster {
   }
 
   async #runPhase(run: SwitchRun): Promise<void> {
-    const { world, events, operations, deadlines } = this.#parts;
+    const { world, events, deadlines } = this.#parts;
+    const operations = this.#operations;
     events.emit('switch.phase-started', { phase: run.phase });
     const outcome = await runPhase(run, {
       world,
@@ -322,4 +329,20 @@ export class Coordinator implements ActiveCluster {
  */
 function isHeld(run: SwitchRun): boolean {
   return run.phase !== 'prepare' && run.phase !== 'open';
+}
+
+/**
+ * The operations, each followed by a look whether a client is left: what goes on when the last one leaves opens its
+ * connections anew. Not the choice of the first cluster, which comes before the first client takes part.
+ */
+function releasing(operations: SwitchOperations, releaseUnused: () => void): SwitchOperations {
+  return {
+    chooseFirst: () => operations.chooseFirst(),
+    release: () => operations.release(),
+    openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
+    checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),
+    catchUp: (...args) => operations.catchUp(...args).finally(releaseUnused),
+    plan: (...args) => operations.plan(...args).finally(releaseUnused),
+    planAtStart: (...args) => operations.planAtStart(...args).finally(releaseUnused),
+  };
 }

@@ -348,6 +348,7 @@ export class FakeActive implements ActiveCluster {
   unregister(participant: Participant): void {
     this.participants.delete(participant);
   }
+  releaseUnused(): void {}
   async planAtStart(): Promise<GroupPlan | undefined> {
     return this.plan;
   }
