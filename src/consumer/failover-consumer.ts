@@ -2,6 +2,7 @@ import type { ConsumerConfig, GroupDescription } from 'kafkajs';
 import { FailoverClosedError } from '../errors.js';
 import type { InstrumentationRelay } from '../instrumentation.js';
 import { kafka } from '../kafkajs.js';
+import { refuseRemoteNames } from '../replication/topic-names.js';
 import type { Participant } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
@@ -212,6 +213,7 @@ class Membership {
       );
     }
     const subscription = readSubscription(input);
+    refuseRemoteNames(subscription.selectors, core.parts);
     core.script.subscribe(subscription);
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
     const session = core.turn === undefined ? core.parts.active.session() : undefined;
