@@ -10,7 +10,6 @@ export interface CarriedProgress {
   readonly handled: bigint | undefined;
   readonly delivered: Window | undefined;
   readonly everDelivered: Window | undefined;
-  readonly deliveredBelow: bigint | undefined;
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
@@ -59,8 +58,6 @@ export class PartitionProgress {
   #handledBefore: bigint | undefined = undefined;
   /** As {@link everDelivered}, of before a revocation, or of an inner consumer before this one. */
   #deliveredBefore: Window | undefined = undefined;
-  /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
-  #deliveredBelowBefore: bigint | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
   #rewoundBelow: bigint | undefined = undefined;
   #isTakenOver = false;
@@ -188,11 +185,8 @@ export class PartitionProgress {
    * back; undefined where none was given any.
    */
   deliveredBelow(): bigint | undefined {
-    const delivered = this.delivered();
-    return highest(
-      this.#deliveredBelowBefore,
-      delivered === undefined ? undefined : delivered.last + 1n,
-    );
+    const delivered = this.everDelivered();
+    return delivered === undefined ? undefined : delivered.last + 1n;
   }
 
   /** What a planned switch has to commit before it leaves. */
@@ -253,7 +247,6 @@ export class PartitionProgress {
   /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
     this.#deliveredBefore = this.everDelivered();
-    this.#deliveredBelowBefore = this.deliveredBelow();
     this.floor = undefined;
     this.resolved = undefined;
     this.ceiling = undefined;
@@ -273,7 +266,6 @@ export class PartitionProgress {
       handled: this.position(),
       delivered: this.delivered(),
       everDelivered: this.everDelivered(),
-      deliveredBelow: this.deliveredBelow(),
       committed: this.committed,
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
@@ -286,7 +278,6 @@ export class PartitionProgress {
     this.#handledBefore = handled;
     this.sought = carried.sought;
     this.#deliveredBefore = carried.everDelivered;
-    this.#deliveredBelowBefore = carried.deliveredBelow;
     this.#rewoundBelow = carried.rewoundBelow;
     this.#committed = committed;
     this.#folded = delivered;
