@@ -6,7 +6,12 @@ import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
 import { haltedError, refusedError, rolledBackError } from './answers.js';
-import { phaseDeadlineMs, type PhaseDeadlines, type SwitchOperations } from './operations.js';
+import {
+  phaseDeadlineMs,
+  releasing,
+  type PhaseDeadlines,
+  type SwitchOperations,
+} from './operations.js';
 import type { Participant } from './participant.js';
 import { needsOf, runPhase } from './phases.js';
 import type { SwitchReport } from './report.js';
@@ -329,20 +334,4 @@ export class Coordinator implements ActiveCluster {
  */
 function isHeld(run: SwitchRun): boolean {
   return run.phase !== 'prepare' && run.phase !== 'open';
-}
-
-/**
- * The operations, each followed by a look whether a client is left: what goes on when the last one leaves opens its
- * connections anew. Not the choice of the first cluster, which comes before the first client takes part.
- */
-function releasing(operations: SwitchOperations, releaseUnused: () => void): SwitchOperations {
-  return {
-    chooseFirst: () => operations.chooseFirst(),
-    release: () => operations.release(),
-    openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
-    checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),
-    catchUp: (...args) => operations.catchUp(...args).finally(releaseUnused),
-    plan: (...args) => operations.plan(...args).finally(releaseUnused),
-    planAtStart: (...args) => operations.planAtStart(...args).finally(releaseUnused),
-  };
 }
