@@ -167,3 +167,69 @@ describe('a group that starts on the cluster it was not started on', () => {
     expect(handled).toContain('b2');
   });
 });
+
+describe('a topic that appears while a consumer runs', () => {
+  it('loses none of its first records, although the consumer does not read from the beginning', async () => {
+    const memory = worldOf();
+    const handled: string[] = [];
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: [/^orders/], fromBeginning: false });
+      await consumer.run({
+        eachMessage: async ({ topic, message }) => {
+          handled.push(`${topic} ${message.value?.toString()}`);
+        },
+      });
+      memory.cluster('A').createTopic('orders-eu', 1);
+      memory.cluster('A').append('orders-eu', 0, [{ value: 'first' }, { value: 'second' }]);
+      await memory.clock.sleep(5_000);
+      await kafka.close();
+    });
+    expect(handled).toEqual(['orders-eu first', 'orders-eu second']);
+  });
+});
+
+describe('the last client', () => {
+  it('takes its member out of the group also where it left while that was joining', async () => {
+    const slow = { ...ORDERS, initialRebalanceDelayMs: 3_000 };
+    const memory = worldOf({ clusters: { A: slow, B: ORDERS } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      consumer.run({ eachMessage: async () => {} }).catch(() => {});
+      await memory.clock.sleep(500);
+      await consumer.disconnect();
+      await memory.clock.sleep(6_000);
+      expect(memory.cluster('A').group('billing')?.members).toEqual([]);
+      expect(memory.cluster('A').connectionCount).toBe(0);
+      expect(memory.cluster('B').connectionCount).toBe(0);
+      await kafka.close();
+    });
+  });
+
+  it('leaves no connection where its positions were still looked for', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { switch: { translateMs: 1_000, openMs: 500 } });
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({ eachMessage: async () => {} });
+      kafka.on('switch.phase-started', ({ phase }) => {
+        if (phase === 'translate') memory.cluster('B').down();
+      });
+      await kafka.switchTo('B', { planned: false });
+      await consumer.disconnect();
+      await memory.clock.sleep(10_000);
+      memory.cluster('B').up();
+      await memory.clock.sleep(10_000);
+      expect(memory.cluster('A').connectionCount).toBe(0);
+      expect(memory.cluster('B').connectionCount).toBe(0);
+      await kafka.close();
+    });
+  });
+});

@@ -18,6 +18,7 @@ import { PartitionLocks } from './locks.js';
 import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
+import type { ResumePosition } from './resume.js';
 import { Script } from './script.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
@@ -81,6 +82,8 @@ export class ConsumerCore {
   firstEpoch: number | undefined;
   /** The epoch in which it started with a plan: its group is a failed-over one and must not skip. */
   plannedEpoch: number | undefined;
+  /** The inner consumer that began last; kept when it has ended, for what it left open. */
+  #begun: InnerConsumer | undefined;
   readonly #locks = new PartitionLocks();
   readonly #listener: CoreListener;
   readonly #died = new WeakMap<InnerConsumer, boolean>();
@@ -166,10 +169,11 @@ export class ConsumerCore {
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) =>
         events.emit('consumer.offset-refused', { participant: id, error }),
+      releaseUnused: () => parts.active.releaseUnused(),
     };
     return new InnerConsumer({
       session,
-      access: parts.access(session.alias),
+      access: () => parts.access(session.alias),
       config,
       mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
       restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,
@@ -185,10 +189,31 @@ export class ConsumerCore {
   /** This inner consumer is the one in force, and the one whose events the user hears. */
   adopt(inner: InnerConsumer, { isQuiet }: { isQuiet: boolean }): void {
     const before = this.inner;
-    if (before !== undefined && before.session !== inner.session) before.supersede();
+    if (before !== undefined && before !== inner) {
+      before.handOver();
+      if (before.session !== inner.session) before.supersede();
+    }
     this.inner = inner;
     if (isQuiet) this.#quiet.add(inner);
     this.relay.attach(inner.consumer);
+  }
+
+  /** This inner consumer begins to consume. */
+  begin(inner: InnerConsumer, { isQuiet }: { isQuiet: boolean }): void {
+    this.adopt(inner, { isQuiet });
+    this.firstEpoch ??= inner.session.switchEpoch;
+    this.#begun = inner;
+  }
+
+  /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */
+  latePositions(session: ClusterSession): readonly ResumePosition[] {
+    return this.#begun?.session === session ? this.#begun.latePositions : [];
+  }
+
+  /** The inner consumer in force has ended, and no other takes over. */
+  dropInner(): void {
+    this.inner?.handOver();
+    this.inner = undefined;
   }
 
   /**

@@ -11,7 +11,12 @@ import type { PhysicalOffset } from './commits.js';
 import type { Gate } from './gate.js';
 import { Lane } from './lane.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
-import type { LogFacts, OlderDeliveries } from './offsets.js';
+import {
+  placeHandedBack,
+  type HandedBackOffset,
+  type LogFacts,
+  type OlderDeliveries,
+} from './offsets.js';
 import { batchPayload, type BatchDesk } from './payload.js';
 import type { CarriedProgress } from './progress.js';
 import type { TopicNames } from './subscription.js';
@@ -28,7 +33,11 @@ export interface DispatcherParts {
   readonly world: World;
   /** How often a handler that waits for its turn shows that its member lives, in milliseconds. */
   readonly heartbeatIntervalMs: number;
-  readonly desk: BatchDesk;
+  readonly older: OlderDeliveries;
+  /** Defined once the epoch is over: what user code that comes late is told. */
+  refusal(): Error | undefined;
+  /** An offset of an older epoch was refused. */
+  onRefused(error: Error): void;
   pause(topic: string, partition: number): () => void;
 }
 
@@ -46,12 +55,20 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
+  readonly #desk: BatchDesk;
   readonly #lanes = new Map<string, Lane[]>();
   #last: Lane | undefined;
   #hasJoined = false;
 
   constructor(parts: DispatcherParts, carried: readonly CarriedProgress[] = []) {
     this.#parts = parts;
+    this.#desk = {
+      gate: parts.gate,
+      originalOf: (topic) => parts.names.originalOf(topic),
+      place: (entry) => this.place(entry),
+      refusal: () => parts.refusal(),
+      onRefused: (error) => parts.onRefused(error),
+    };
     for (const one of carried) {
       this.laneOf(one.physicalTopic, one.partition).progress.continues(one);
     }
@@ -97,7 +114,8 @@ export class Dispatcher {
   }
 
   #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
-    const { gate, desk, run } = this.#parts;
+    const { gate, run } = this.#parts;
+    const desk = this.#desk;
     const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
       const { batch, heartbeat } = payload;
       lane.beat = heartbeat;
@@ -249,22 +267,46 @@ export class Dispatcher {
     };
   }
 
+  /**
+   * The physical topics that an offset is meant for, which user code hands back.
+   *
+   * @throws StaleOffsetError, AmbiguousOffsetError - see {@link placeHandedBack}.
+   */
+  place(entry: HandedBackOffset): readonly string[] | undefined {
+    const { cluster, switchEpoch, names, older, locks } = this.#parts;
+    return placeHandedBack(entry, {
+      cluster,
+      switchEpoch,
+      older,
+      originalOf: (topic) => names.originalOf(topic),
+      logsOf: (topic) => names.logsOf(topic),
+      factsOf: (topic, partition) => this.factsOf(topic, partition),
+      isOlderHandlerRunning: (topic, partition) =>
+        locks.busy(topic, partition)?.isOlderRunning === true,
+    });
+  }
+
   carry(): readonly CarriedProgress[] {
     return [...this.#all()].map((lane) => lane.progress.carry());
   }
 
-  /** The epoch is over: keeps what was delivered in it, and the locks of handlers that still run. */
-  retire(older: OlderDeliveries): void {
-    const { cluster, locks } = this.#parts;
-    for (const { topic, physicalTopic, partition, progress, lock } of this.#all()) {
-      const delivered = progress.delivered();
-      if (delivered !== undefined) {
-        older.add({ cluster, topic, physicalTopic, partition }, delivered);
-      }
-      if (progress.mayRun) {
-        const isHolder = lock !== undefined;
-        locks.of(topic, partition).leftOver(progress.ended(), { isHolder });
-      }
+  /** Nothing more is delivered by it: keeps what was, for the epochs after this one. */
+  handOver(): void {
+    const { cluster, switchEpoch, older } = this.#parts;
+    for (const { topic, physicalTopic, partition, progress } of this.#all()) {
+      const delivered = progress.everDelivered();
+      if (delivered === undefined) continue;
+      older.add({ cluster, topic, physicalTopic, partition, switchEpoch }, delivered);
+    }
+  }
+
+  /** The epoch is over: keeps the locks of handlers that still run. */
+  leaveLocks(): void {
+    const { locks } = this.#parts;
+    for (const { topic, partition, progress, lock } of this.#all()) {
+      if (!progress.mayRun) continue;
+      const isHolder = lock !== undefined;
+      locks.of(topic, partition).leftOver(progress.ended(), { isHolder });
     }
   }
 }

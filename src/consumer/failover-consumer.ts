@@ -2,6 +2,7 @@ import type { ConsumerConfig, GroupDescription } from 'kafkajs';
 import { FailoverClosedError } from '../errors.js';
 import type { InstrumentationRelay } from '../instrumentation.js';
 import { kafka } from '../kafkajs.js';
+import { refuseRemoteNames } from '../replication/topic-names.js';
 import type { Participant } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
@@ -59,16 +60,21 @@ const CLOSE_MAX_MS = 30_000;
  */
 export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverConsumer {
   checkConfig(parts.config);
-  const running = new ConsumerRunning();
-  const core = new ConsumerCore(parts, running);
-  running.core = core;
+  // The core tells the running, and that acts on the core.
+  const running: ConsumerRunning = new ConsumerRunning(() => core);
+  const core: ConsumerCore = new ConsumerCore(parts, running);
   const participant = new ConsumerSwitching(core, running);
   const membership = new Membership(core, running, participant);
   const offsets = new UserOffsets(core, () => running.isStopping);
   return {
-    consumer: surfaceOf(core, running, membership),
+    consumer: surfaceOf(core, running, membership, offsets),
     participant,
-    placer: { groupId: core.groupId, place: (entry) => offsets.place(entry) },
+    placer: {
+      groupId: core.groupId,
+      isRunning: () => core.intent !== undefined || running.isStopping,
+      isAssigned: (topic, partition) => offsets.isAssigned(topic, partition),
+      place: (entry) => offsets.place(entry),
+    },
     status: () => statusOf(core, running),
     close: () => membership.close(),
   };
@@ -94,10 +100,10 @@ function surfaceOf(
   core: ConsumerCore,
   running: ConsumerRunning,
   membership: Membership,
+  offsets: UserOffsets,
 ): FailoverKafkaConsumer {
   const { relay, groupId } = core;
   const logger = core.parts.logger.namespace('Consumer');
-  const offsets = new UserOffsets(core, () => running.isStopping);
   const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
   return {
     connect: () => membership.connect(),
@@ -105,6 +111,7 @@ function surfaceOf(
     subscribe: (subscription) => membership.subscribe(subscription),
     stop: () => running.stop(),
     async run(config = {}) {
+      if (membership.isLeaving) await membership.left('run()');
       if (core.intent !== undefined) {
         logger.warn('consumer#run was called, but the consumer is already running', { groupId });
         return;
@@ -132,6 +139,8 @@ class Membership {
   /** Grows with every `disconnect()`: a call from before it must not open anything after it. */
   #leaveCount = 0;
   #isMember = false;
+  /** A `disconnect()` that is under way. */
+  #leaving: Promise<void> | undefined;
   /** Calls under way that need to hear of switches, and of their end. */
   #callCount = 0;
 
@@ -171,7 +180,20 @@ class Membership {
     }
   }
 
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined;
+  }
+
+  /** Resolves when no `disconnect()` is under way: what is called during one begins after it, or it would end with it. */
+  async left(call: string): Promise<void> {
+    const leaveCount = this.#leaveCount;
+    await this.#leaving?.catch(() => {});
+    if (leaveCount === this.#leaveCount) return;
+    throw new FailoverClosedError(`${call} was overtaken by disconnect()`);
+  }
+
   async connect(): Promise<void> {
+    if (this.isLeaving) await this.left('connect()');
     const core = this.#core;
     const leaveCount = this.#leaveCount;
     const isWanted = (): boolean => leaveCount === this.#leaveCount;
@@ -191,6 +213,7 @@ class Membership {
       );
     }
     const subscription = readSubscription(input);
+    refuseRemoteNames(subscription.selectors, core.parts);
     core.script.subscribe(subscription);
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
     const session = core.turn === undefined ? core.parts.active.session() : undefined;
@@ -225,12 +248,22 @@ class Membership {
   }
 
   async disconnect(): Promise<void> {
-    const core = this.#core;
     this.#leaveCount += 1;
+    const leaving = this.#disconnect();
+    this.#leaving = leaving;
+    try {
+      await leaving;
+    } finally {
+      if (this.#leaving === leaving) this.#leaving = undefined;
+    }
+  }
+
+  async #disconnect(): Promise<void> {
+    const core = this.#core;
     await this.#running.stop();
     const { inner } = core;
     core.isConnected = false;
-    core.inner = undefined;
+    core.dropInner();
     core.wakeUp();
     this.#leave();
     if (inner !== undefined) {
@@ -272,5 +305,5 @@ function stateOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus['
   if (core.intent === undefined) return 'idle';
   if (core.turn !== undefined) return 'held';
   const isMember = core.inner?.memberId !== undefined && !core.inner.isRetired;
-  return isMember && !running.isOpening() ? 'running' : 'joining';
+  return isMember && !running.isOpening() && !running.isStopping ? 'running' : 'joining';
 }

@@ -2,6 +2,15 @@ import type { ConsumerGroupJoinEvent } from 'kafkajs';
 import type { ClusterAccess } from '../cluster/access.js';
 import { readAssignment } from './consumer-events.js';
 
+/** @internal What a member leaves its group with. */
+export interface GroupMemberParts {
+  readonly groupId: string;
+  /** Asked for when it is needed: a member may have to leave when the last client has left, and every access was closed. */
+  readonly access: () => ClusterAccess;
+  /** Then it was opened for this alone. */
+  readonly releaseUnused: () => void;
+}
+
 /**
  * An inner consumer as a member of its group.
  *
@@ -14,12 +23,10 @@ export class GroupMember {
   isJoining = false;
   /** By physical names. */
   assignment: Readonly<Record<string, readonly number[]>> = {};
-  readonly #access: ClusterAccess;
-  readonly #groupId: string;
+  readonly #parts: GroupMemberParts;
 
-  constructor(access: ClusterAccess, groupId: string) {
-    this.#access = access;
-    this.#groupId = groupId;
+  constructor(parts: GroupMemberParts) {
+    this.#parts = parts;
   }
 
   joined({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
@@ -44,10 +51,13 @@ export class GroupMember {
   async leave(): Promise<void> {
     const { id } = this;
     if (id === undefined) return;
+    const { access, groupId, releaseUnused } = this.#parts;
     try {
-      await this.#access.leaveGroup(this.#groupId, id);
+      await access().leaveGroup(groupId, id);
     } catch {
       return;
+    } finally {
+      releaseUnused();
     }
     if (this.id === id) this.id = undefined;
   }

@@ -13,7 +13,8 @@ import type { CarriedProgress } from './progress.js';
 /** @internal What an inner consumer is made of. */
 export interface InnerConsumerParts {
   readonly session: ClusterSession;
-  readonly access: ClusterAccess;
+  /** The access in use: it is closed when the last client leaves, and another one is opened for the next. */
+  readonly access: () => ClusterAccess;
   /** The user's own. */
   readonly config: ConsumerConfig;
   /** False where subscribing must not create topics. */
@@ -39,6 +40,8 @@ export interface InnerConsumerHost {
   /** The group's leader knows topics that this member has not found yet. */
   onUnknownTopics(inner: InnerConsumer): void;
   onOffsetRefused(error: Error): void;
+  /** A question to the cluster has ended, for which a connection may have been opened. */
+  releaseUnused(): void;
 }
 
 /** kafkajs's default for consumers (`src/index.js`): giving it any `retry` takes it away. */

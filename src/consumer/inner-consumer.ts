@@ -10,7 +10,7 @@ import { Dispatcher } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { GroupMember } from './group-member.js';
 import { innerConfig, type InnerConsumerParts } from './inner-config.js';
-import { placeHandedBack, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
+import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
@@ -62,7 +62,11 @@ export class InnerConsumer {
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
     const { groupId } = parts.config;
-    this.#member = new GroupMember(parts.access, groupId);
+    this.#member = new GroupMember({
+      groupId,
+      access: parts.access,
+      releaseUnused: () => parts.host.releaseUnused(),
+    });
     this.#late = new LatePositions({ ...parts, groupId, consumer: this.consumer, member: this });
     this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
       // kafkajs connects anew in every restart.
@@ -126,7 +130,7 @@ export class InnerConsumer {
 
   /** Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed. */
   start(run: FailoverConsumerRunConfig): Promise<void> {
-    const { session, world, locks, config, host, carried } = this.#parts;
+    const { session, world, locks, older, config, host, carried } = this.#parts;
     this.#dispatcher = new Dispatcher(
       {
         cluster: session.alias,
@@ -135,16 +139,11 @@ export class InnerConsumer {
         names: this.#names,
         gate: this.gate,
         locks,
+        older,
         world,
         heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
-        desk: {
-          gate: this.gate,
-          isTranslated: this.#names.areTranslated,
-          originalOf: (topic) => this.#names.originalOf(topic),
-          place: (entry) => this.place(entry),
-          refusal: () => this.#refusal,
-          onRefused: (error) => host.onOffsetRefused(error),
-        },
+        refusal: () => this.#refusal,
+        onRefused: (error) => host.onOffsetRefused(error),
         pause: (topic, partition) => host.pause(topic, partition),
       },
       carried,
@@ -158,28 +157,18 @@ export class InnerConsumer {
     this.#late.set(positions);
   }
 
+  /** Of those, what is not in the group's commits yet. */
+  get latePositions(): readonly ResumePosition[] {
+    return this.#late.open;
+  }
+
   committed(topic: string, partition: number): bigint | undefined {
     return this.#dispatcher?.factsOf(topic, partition).committed;
   }
 
-  /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link placeHandedBack}. */
+  /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link Dispatcher.place}. */
   place(entry: HandedBackOffset): readonly string[] | undefined {
-    const { session, older, locks } = this.#parts;
-    return placeHandedBack(entry, {
-      cluster: session.alias,
-      switchEpoch: session.switchEpoch,
-      originalOf: (topic) => this.#names.originalOf(topic),
-      logsOf: (topic) => this.#names.logsOf(topic),
-      factsOf: (topic, partition) =>
-        this.#dispatcher?.factsOf(topic, partition) ?? {
-          physicalTopic: topic,
-          delivered: undefined,
-          committed: undefined,
-        },
-      older,
-      isOlderHandlerRunning: (topic, partition) =>
-        locks.busy(topic, partition)?.isOlderRunning === true,
-    });
+    return this.#dispatcher?.place(entry);
   }
 
   /** Commits offsets of physical topics: see {@link Commits.commit}. */
@@ -292,7 +281,12 @@ export class InnerConsumer {
       `The batch was delivered in epoch ${switchEpoch} on cluster ${alias}, which is over. Nothing was forwarded.`,
       { cluster: alias, switchEpoch },
     );
-    this.#dispatcher?.retire(this.#parts.older);
+    this.#dispatcher?.leaveLocks();
+  }
+
+  /** It is the one in force no longer: what it delivered is remembered, for the epochs after its own. */
+  handOver(): void {
+    this.#dispatcher?.handOver();
   }
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {

@@ -12,7 +12,7 @@ import type { TopicNames } from './subscription.js';
 export interface LatePositionsParts {
   readonly session: ClusterSession;
   readonly consumer: Consumer;
-  readonly access: ClusterAccess;
+  readonly access: () => ClusterAccess;
   readonly groupId: string;
   readonly world: World;
   /** The user's own pauses, by original names. */
@@ -57,6 +57,11 @@ export class LatePositions {
   /** Before the first join. */
   set(positions: readonly ResumePosition[]): void {
     this.#open = positions;
+  }
+
+  /** What is not in the group's commits yet. It outlives the inner consumer: the next one of its epoch goes on with it. */
+  get open(): readonly ResumePosition[] {
+    return this.#open;
   }
 
   /** User code moved this partition: that counts. */
@@ -114,7 +119,8 @@ export class LatePositions {
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought);
-    if (round !== this.#round) return;
+    // Stopped before it was committed: the next inner consumer goes on with it.
+    if (round !== this.#round || member.isRetired) return;
     this.#open = [];
     this.#release();
   }
@@ -122,7 +128,7 @@ export class LatePositions {
   async #committed(): Promise<readonly Commit[]> {
     const { access, groupId, session } = this.#parts;
     try {
-      return await untilAborted(session.signal, access.committed(groupId, topicsOf(this.#open)));
+      return await untilAborted(session.signal, access().committed(groupId, topicsOf(this.#open)));
     } catch {
       return [];
     }

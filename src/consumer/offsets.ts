@@ -115,7 +115,8 @@ export function placeHandedBack(
   const placement = placeOffset(
     offset,
     logs.map((log) => view.factsOf(log, partition)),
-    view.older.of(topic, partition),
+    // What names this epoch is none of an older one, whatever numbers were delivered then.
+    entry.switchEpoch === undefined ? view.older.of(topic, partition, view.switchEpoch) : [],
   );
   switch (placement.kind) {
     case 'log':
@@ -166,22 +167,38 @@ export function readOffset(value: unknown): bigint | undefined {
   return /^-?\d+$/.test(text) ? BigInt(text) : undefined;
 }
 
+/** @internal One physical partition in one epoch. */
+export interface DeliverySource {
+  readonly cluster: string;
+  readonly topic: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly switchEpoch: number;
+}
+
+/** What was delivered from one log of one cluster: in the newest epoch that is known, and before it. */
+interface Deliveries {
+  readonly key: string;
+  readonly switchEpoch: number;
+  readonly window: Window;
+  readonly before: Window | undefined;
+}
+
 /**
- * What was delivered in older epochs, per partition: one window per log and cluster, the union of all its epochs. Bounded
- * by the number of logs.
+ * What was delivered by inner consumers that are gone, per partition, so that what older epochs delivered is known: two
+ * windows per log and cluster, of its newest epoch and of all before. Bounded by the number of logs.
+ *
+ * A consumer may be stopped and run again within an epoch; what it delivered there is older only once a switch came.
  *
  * @internal
  */
 export class OlderDeliveries {
-  readonly #windows = new Map<string, { key: string; window: Window }[]>();
+  readonly #deliveries = new Map<string, Deliveries[]>();
   readonly #remote = new Set<string>();
   readonly #ends = new Map<string, EarlierDelivery>();
 
-  add(
-    source: { cluster: string; topic: string; physicalTopic: string; partition: number },
-    window: Window,
-  ): void {
-    const { cluster, topic, physicalTopic, partition } = source;
+  add(source: DeliverySource, window: Window): void {
+    const { cluster, topic, physicalTopic, partition, switchEpoch } = source;
     if (physicalTopic !== topic) this.#remote.add(physicalTopic);
     const key = `${cluster} ${physicalTopic}`;
     const log = `${partition} ${key}`;
@@ -190,17 +207,22 @@ export class OlderDeliveries {
     const below = known !== undefined && known > end ? known : end;
     this.#ends.set(log, { cluster, physicalTopic, partition, below });
     for (const name of new Set([topic, physicalTopic])) {
-      const list = this.#windows.get(`${partition} ${name}`) ?? [];
+      const list = this.#deliveries.get(`${partition} ${name}`) ?? [];
       const known = list.find((one) => one.key === key);
-      if (known === undefined) list.push({ key, window });
-      else known.window = union(known.window, window);
-      this.#windows.set(`${partition} ${name}`, list);
+      const others = list.filter((one) => one !== known);
+      const fresh: Deliveries = { key, switchEpoch, window, before: undefined };
+      const merged = known === undefined ? fresh : mergedDeliveries(known, fresh);
+      this.#deliveries.set(`${partition} ${name}`, [...others, merged]);
     }
   }
 
-  /** Windows of a partition, by its original or a physical name. */
-  of(topic: string, partition: number): readonly Window[] {
-    return (this.#windows.get(`${partition} ${topic}`) ?? []).map(({ window }) => window);
+  /** Windows of a partition in epochs before `switchEpoch`, by its original or a physical name: one per log and cluster. */
+  of(topic: string, partition: number, switchEpoch: number): readonly Window[] {
+    return (this.#deliveries.get(`${partition} ${topic}`) ?? []).flatMap((one) => {
+      const { before } = one;
+      if (one.switchEpoch >= switchEpoch) return before === undefined ? [] : [before];
+      return [before === undefined ? one.window : union(before, one.window)];
+    });
   }
 
   /** How far each log was delivered, on either cluster. */
@@ -211,6 +233,13 @@ export class OlderDeliveries {
   isRemote(physicalTopic: string): boolean {
     return this.#remote.has(physicalTopic);
   }
+}
+
+function mergedDeliveries(a: Deliveries, b: Deliveries): Deliveries {
+  if (a.switchEpoch === b.switchEpoch) return { ...a, window: union(a.window, b.window) };
+  const [older, newer] = a.switchEpoch < b.switchEpoch ? [a, b] : [b, a];
+  const windows = [older.window, older.before, newer.before].filter((one) => one !== undefined);
+  return { ...newer, before: windows.reduce(union) };
 }
 
 /** @internal The smallest window that holds both. */

@@ -6,9 +6,14 @@ import { unreachable } from '../unreachable.js';
 import { retry, sleep, untilAborted } from '../wait.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import type { CarriedProgress } from './progress.js';
-import { assertAvailable, commitPositions, positionsOf, type ResumePosition } from './resume.js';
-import type { ResolvedSubscription } from './subscription.js';
+import {
+  assertAvailable,
+  commitPositions,
+  positionsOf,
+  replanned,
+  type ResumePosition,
+} from './resume.js';
+import { continued, type ResolvedSubscription } from './subscription.js';
 
 /**
  * Why a consumer begins to consume on a session.
@@ -27,7 +32,11 @@ export type Opening =
       /** The member's own progress on this very cluster, where it comes back to it without a plan. */
       readonly own: readonly ResumePosition[];
     }
-  | { readonly kind: 'again'; readonly carried: readonly CarriedProgress[] };
+  | {
+      readonly kind: 'again';
+      /** The inner consumer that ended, whose work goes on. */
+      readonly before: InnerConsumer;
+    };
 
 /** Pauses between attempts on a cluster that does not answer, in milliseconds. */
 const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
@@ -58,7 +67,7 @@ export async function openOn(
     retryable(opening, untilAborted(signal, positions(core, session, opening))),
   );
   const begin = async (): Promise<InnerConsumer> => {
-    const resolved = await topics(core, session, signal);
+    const resolved = await topics(core, session, opening, signal);
     return start(core, session, opening, { resolved, unstored, signal });
   };
   return retry(world, policy, () => retryable(opening, begin()));
@@ -96,9 +105,10 @@ async function positions(
   opening: Opening,
 ): Promise<readonly ResumePosition[]> {
   const access = core.parts.access(session.alias);
+  const late = core.latePositions(session);
   switch (opening.kind) {
     case 'again':
-      return [];
+      return commitPositions(access, core.groupId, late, session);
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
@@ -117,29 +127,34 @@ async function positions(
     default:
       return unreachable(opening);
   }
-  // It has run here before: its own commits are here.
-  if (core.firstEpoch === session.switchEpoch) return [];
+  // It has run here before: its own commits are here, but for what it could not commit until it was stopped.
+  if (core.firstEpoch === session.switchEpoch) {
+    return commitPositions(access, core.groupId, late, session);
+  }
   const plan = await core.parts.active.planAtStart({
     groupId: core.groupId,
     selectors: core.script.selectors,
     processed: [],
     deliveredBefore: [],
   });
-  if (plan === undefined) return [];
+  if (plan === undefined) return commitPositions(access, core.groupId, late, session);
   assertAvailable(plan, session.switchEpoch);
   core.plannedEpoch = session.switchEpoch;
-  return commitPositions(access, core.groupId, positionsOf(plan), session);
+  return commitPositions(access, core.groupId, replanned(late, positionsOf(plan)), session);
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
 async function topics(
   core: ConsumerCore,
   session: ClusterSession,
+  opening: Opening,
   signal: AbortSignal,
 ): Promise<ResolvedSubscription> {
   const { world, limits } = core.parts;
+  const current = opening.kind === 'again' ? opening.before.subscription : undefined;
   for (;;) {
-    const resolved = await untilAborted(signal, core.resolve(session));
+    const next = await untilAborted(signal, core.resolve(session));
+    const resolved = current === undefined ? next : continued(current, next);
     if (resolved.fromBeginning.size > 0 || core.isFirstEpoch(session)) return resolved;
     if (core.script.subscriptions.length === 0) return resolved;
     await sleep(world, Math.min(NO_TOPIC_DELAY_MS, limits.topicRefreshMs), { signal });
@@ -161,13 +176,12 @@ async function start(
   // The one that `connect()` made is used once; later ones are made new, and become visible when they start.
   const connected = unusedInner(core, session);
   const inner =
-    connected ?? core.makeInner(session, opening.kind === 'again' ? opening.carried : []);
+    connected ?? core.makeInner(session, opening.kind === 'again' ? opening.before.carry() : []);
   try {
     if (connected === undefined) await untilAborted(signal, inner.consumer.connect());
     await untilAborted(signal, inner.subscribe(resolved));
     signal.throwIfAborted();
-    core.adopt(inner, { isQuiet: opening.kind !== 'run' });
-    core.firstEpoch ??= session.switchEpoch;
+    core.begin(inner, { isQuiet: opening.kind !== 'run' });
     inner.resumeAt(unstored);
     const running = inner.start(run);
     running.catch(() => {});

@@ -1,20 +1,19 @@
 import type { Batch, EachBatchPayload, Offsets, OffsetsByTopicPartition } from 'kafkajs';
+import { StaleOffsetError } from '../errors.js';
 import type { Gate } from './gate.js';
 import type { Lane } from './lane.js';
 import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
-import type { FailoverEachBatchPayload } from './types.js';
+import type { FailoverEachBatchPayload, OffsetOrigin } from './types.js';
 
 /** @internal What a batch payload asks the inner consumer it belongs to. */
 export interface BatchDesk {
   readonly gate: Gate;
-  /** True where names have to be translated. */
-  readonly isTranslated: boolean;
   originalOf(physicalTopic: string): string;
   /** The physical topic of an offset that user code hands back. Throws where it is not one of this epoch. */
   place(entry: HandedBackOffset): readonly string[] | undefined;
   /** Defined once the epoch is over: what user code that comes late is told. */
   refusal(): Error | undefined;
-  /** An offset was refused where no promise can say so. */
+  /** An offset of an older epoch was refused. Where no promise can say so, this is all that does. */
   onRefused(error: Error): void;
 }
 
@@ -50,9 +49,7 @@ export function batchPayload(
       const refusal = desk.refusal();
       if (refusal !== undefined) throw refusal;
       if (gate.isOver) await gate.refuse();
-      await payload.commitOffsetsIfNecessary(
-        offsets === undefined || !desk.isTranslated ? offsets : placed(offsets, lane, desk),
-      );
+      await payload.commitOffsetsIfNecessary(offsets && placedOrReported(offsets, lane, desk));
     },
     uncommittedOffsets() {
       const refusal = desk.refusal();
@@ -60,8 +57,7 @@ export function batchPayload(
         desk.onRefused(refusal);
         return { topics: [] };
       }
-      const offsets = payload.uncommittedOffsets();
-      return desk.isTranslated ? underOriginalNames(offsets, desk) : offsets;
+      return withOrigins(payload.uncommittedOffsets(), lane, desk);
     },
     isRunning() {
       const isRunning = gate.isOpen && payload.isRunning();
@@ -88,46 +84,57 @@ function batchUnder(topic: string, batch: Batch): Batch {
   return renamed;
 }
 
+/** What user code hands back, by physical names. A topic may say its origin once, or each partition for itself. */
+interface HandedBackOffsets {
+  readonly topics: readonly (OffsetOrigin & {
+    readonly topic: string;
+    readonly partitions: readonly (OffsetOrigin & { partition: number; offset: string })[];
+  })[];
+}
+
+function placedOrReported(offsets: HandedBackOffsets, lane: Lane, desk: BatchDesk): Offsets {
+  try {
+    return placed(offsets, lane, desk);
+  } catch (error) {
+    if (error instanceof StaleOffsetError) desk.onRefused(error);
+    throw error;
+  }
+}
+
 /** The names of a payload belong to its own log first: nothing has to be guessed for its own partition. */
-function placed(offsets: Offsets, lane: Lane, desk: BatchDesk): Offsets {
+function placed(offsets: HandedBackOffsets, lane: Lane, desk: BatchDesk): Offsets {
   const topics = new Map<string, { partition: number; offset: string }[]>();
-  for (const entry of offsets.topics) {
-    const physicalTopic =
-      'physicalTopic' in entry && typeof entry.physicalTopic === 'string'
-        ? entry.physicalTopic
-        : undefined;
-    for (const partition of entry.partitions) {
-      const names = isOwn(lane, entry.topic, partition, physicalTopic)
-        ? [lane.physicalTopic]
-        : (desk.place({ ...partition, topic: entry.topic, physicalTopic }) ?? [entry.topic]);
+  for (const { topic, physicalTopic, switchEpoch, partitions } of offsets.topics) {
+    for (const partition of partitions) {
+      const entry = { physicalTopic, switchEpoch, ...partition, topic };
+      const names = isOwn(lane, entry) ? [lane.physicalTopic] : (desk.place(entry) ?? [topic]);
       for (const name of names) topics.set(name, [...(topics.get(name) ?? []), partition]);
     }
   }
   return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) };
 }
 
-function isOwn(
-  { topic, partition, physicalTopic, progress: { floor, ceiling } }: Lane,
-  name: string,
-  entry: { partition: number; offset: string },
-  given: string | undefined,
-): boolean {
-  if (given !== undefined && given !== physicalTopic) return false;
-  if (name !== topic || readPartition(entry.partition) !== partition) return false;
+function isOwn(lane: Lane, entry: HandedBackOffset): boolean {
+  const { floor, ceiling } = lane.progress;
+  if (entry.physicalTopic !== undefined && entry.physicalTopic !== lane.physicalTopic) return false;
+  if (entry.switchEpoch !== undefined && entry.switchEpoch !== lane.switchEpoch) return false;
+  if (entry.topic !== lane.topic || readPartition(entry.partition) !== lane.partition) return false;
   const offset = readOffset(entry.offset);
   if (offset === undefined || floor === undefined || ceiling === undefined) return false;
   return offset >= BigInt(floor) && offset <= BigInt(ceiling) + 1n;
 }
 
-function underOriginalNames(
+/** Under original names, and with their origin beside it: so it can be handed back as it is. */
+function withOrigins(
   { topics }: OffsetsByTopicPartition,
+  { switchEpoch }: Lane,
   desk: BatchDesk,
 ): OffsetsByTopicPartition {
-  // With the physical name beside it, it can be handed back as it is.
-  const renamed = topics.map((entry) => ({
+  const named = topics.map((entry) => ({
     ...entry,
     topic: desk.originalOf(entry.topic),
     physicalTopic: entry.topic,
+    switchEpoch,
   }));
-  return { topics: renamed };
+  return { topics: named };
 }

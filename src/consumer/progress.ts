@@ -9,7 +9,7 @@ export interface CarriedProgress {
   readonly partition: number;
   readonly handled: bigint | undefined;
   readonly delivered: Window | undefined;
-  readonly deliveredBelow: bigint | undefined;
+  readonly everDelivered: Window | undefined;
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
@@ -56,8 +56,8 @@ export class PartitionProgress {
   #folded: Window | undefined = undefined;
   /** Handled before the last join, or with an inner consumer before this one: what is delivered again does not undo it. */
   #handledBefore: bigint | undefined = undefined;
-  /** As {@link deliveredBelow}, of before a revocation, or of an inner consumer before this one. */
-  #deliveredBelowBefore: bigint | undefined = undefined;
+  /** As {@link everDelivered}, of before a revocation, or of an inner consumer before this one. */
+  #deliveredBefore: Window | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
   #rewoundBelow: bigint | undefined = undefined;
   #isTakenOver = false;
@@ -169,15 +169,24 @@ export class PartitionProgress {
   }
 
   /**
+   * What was delivered in this epoch, also before the partition went to another member: user code may still hold offsets
+   * of it, and hand them back after a switch.
+   */
+  everDelivered(): Window | undefined {
+    const before = this.#deliveredBefore;
+    const delivered = this.delivered();
+    return before === undefined || delivered === undefined
+      ? (delivered ?? before)
+      : union(before, delivered);
+  }
+
+  /**
    * No handler was given a record at or above it in this epoch, also before the partition went to another member and came
    * back; undefined where none was given any.
    */
   deliveredBelow(): bigint | undefined {
-    const delivered = this.delivered();
-    return highest(
-      this.#deliveredBelowBefore,
-      delivered === undefined ? undefined : delivered.last + 1n,
-    );
+    const delivered = this.everDelivered();
+    return delivered === undefined ? undefined : delivered.last + 1n;
   }
 
   /** What a planned switch has to commit before it leaves. */
@@ -237,7 +246,7 @@ export class PartitionProgress {
 
   /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
-    this.#deliveredBelowBefore = this.deliveredBelow();
+    this.#deliveredBefore = this.everDelivered();
     this.floor = undefined;
     this.resolved = undefined;
     this.ceiling = undefined;
@@ -256,7 +265,7 @@ export class PartitionProgress {
       partition: this.partition,
       handled: this.position(),
       delivered: this.delivered(),
-      deliveredBelow: this.deliveredBelow(),
+      everDelivered: this.everDelivered(),
       committed: this.committed,
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
@@ -268,7 +277,7 @@ export class PartitionProgress {
     const { handled, delivered, committed } = carried;
     this.#handledBefore = handled;
     this.sought = carried.sought;
-    this.#deliveredBelowBefore = carried.deliveredBelow;
+    this.#deliveredBefore = carried.everDelivered;
     this.#rewoundBelow = carried.rewoundBelow;
     this.#committed = committed;
     this.#folded = delivered;

@@ -89,6 +89,20 @@ export async function commitPositions(
   }
 }
 
+/**
+ * The positions of a later plan in the same epoch. Where those of an earlier one were not put in place yet they stay: it was
+ * made with what the member knew of its work on the other cluster, and which commits are void. Pure.
+ *
+ * @internal
+ */
+export function replanned(
+  late: readonly ResumePosition[],
+  planned: readonly ResumePosition[],
+): readonly ResumePosition[] {
+  const kept = new Set(late.map((one) => `${one.partition} ${one.topic}`));
+  return [...late, ...planned.filter((one) => !kept.has(`${one.partition} ${one.topic}`))];
+}
+
 /** @internal The member that {@link commitAsMember} commits as. */
 export interface Member {
   readonly isRetired: boolean;

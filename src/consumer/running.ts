@@ -27,17 +27,20 @@ const REOPEN_DELAY_MS = 300;
  * @internal
  */
 export class ConsumerRunning implements CoreListener {
-  /** Set right after both were made: the core tells this, and this acts on the core. */
-  core: ConsumerCore | undefined;
+  readonly #coreOf: () => ConsumerCore;
   #opening: RunningOpening | undefined;
   #stopping: Promise<void> | undefined;
   /** The failure for which the last run was given up: a `run()` that waits for the same beginning is told. */
   #gaveUpFor: unknown;
   #cancelRefresh: CancelTimer = () => {};
 
+  /** @param coreOf - asked when something happens: the core is made with this as its listener. */
+  constructor(coreOf: () => ConsumerCore) {
+    this.#coreOf = coreOf;
+  }
+
   get #core(): ConsumerCore {
-    if (this.core === undefined) throw new Error('the consumer is not complete');
-    return this.core;
+    return this.#coreOf();
   }
 
   isOpening(): boolean {
@@ -60,6 +63,8 @@ export class ConsumerRunning implements CoreListener {
     core.intent = intent;
     core.script.setRun(config);
     try {
+      // What a stop() is about to end must not be taken for what is running already.
+      await this.#stopping?.catch(() => {});
       for (;;) {
         const session = await core.sessionInForce(() => core.intent === intent);
         if (session === undefined) return;
@@ -117,8 +122,9 @@ export class ConsumerRunning implements CoreListener {
     this.#opening?.controller.abort(reason);
   }
 
-  /** As kafkajs's `stop`; concurrent calls share one. */
+  /** As kafkajs's `stop`; concurrent calls share one, and call off a `run()` that came between them. */
   stop(): Promise<void> {
+    if (this.#stopping !== undefined) this.#forget();
     this.#stopping ??= this.#stop().finally(() => {
       this.#stopping = undefined;
     });
@@ -139,7 +145,7 @@ export class ConsumerRunning implements CoreListener {
       // A planned switch is under way: it ends in the same order, and shares the work.
       else await inner.drain().catch(() => {});
       core.closing = inner.closed;
-      if (core.inner === inner && core.turn === undefined) core.inner = undefined;
+      if (core.inner === inner && core.turn === undefined) core.dropInner();
     }
     core.emit(CONSUMER_EVENTS.STOP);
   }
@@ -170,6 +176,7 @@ export class ConsumerRunning implements CoreListener {
     // The opening hears of it by itself, and tries again; a switch begins anew anyway.
     if (opening !== undefined && opening.kind !== 'run') return true;
     if (this.#core.turn !== undefined) return true;
+    if (this.isStopping) return false;
     const { about } = judge(error);
     const isClusters = about === 'cluster' || about === 'coordinator';
     void this.#afterDeath(inner, error, isClusters);
@@ -189,7 +196,7 @@ export class ConsumerRunning implements CoreListener {
     if (!isClusters || core.intent === undefined || core.turn !== undefined) return;
     await this.#again(inner, new AbortController(), async (signal) => {
       await sleep(core.parts.world, REOPEN_DELAY_MS, { signal });
-      await this.#open(session, { kind: 'again', carried: inner.carry() }, signal);
+      await this.#open(session, { kind: 'again', before: inner }, signal);
     });
   }
 
@@ -213,6 +220,7 @@ export class ConsumerRunning implements CoreListener {
       !inner.isRetired &&
       core.turn === undefined &&
       core.intent !== undefined &&
+      !this.isStopping &&
       this.#opening === undefined;
     if (!isInForce()) return;
     const next = await core.resolve(inner.session).catch(() => undefined);
@@ -225,7 +233,7 @@ export class ConsumerRunning implements CoreListener {
       core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId: inner.memberId });
       // What could not be committed is handled again: the progress it is about is not lost, only doubled.
       await inner.drain().catch(() => {});
-      await this.#open(inner.session, { kind: 'again', carried: inner.carry() }, signal);
+      await this.#open(inner.session, { kind: 'again', before: inner }, signal);
       core.parts.events.emit('consumer.resubscribed', {
         participant: core.parts.id,
         groupId: core.groupId,

@@ -102,6 +102,23 @@ export function newTopics(
 }
 
 /**
+ * `next`, for a consumer that has read `current` in the same epoch: whatever it begins to read now it begins at the
+ * beginning, because `fromBeginning: false` asks for what comes from the first join on, and that is long ago. What it
+ * began with keeps the user's own choice.
+ *
+ * @internal
+ */
+export function continued(
+  current: ResolvedSubscription,
+  next: ResolvedSubscription,
+): ResolvedSubscription {
+  const fromBeginning = [...next.fromBeginning.keys()].map(
+    (name) => [name, current.fromBeginning.get(name) ?? true] as const,
+  );
+  return { ...next, fromBeginning: new Map(fromBeginning) };
+}
+
+/**
  * The two names of everything that one inner consumer reads.
  *
  * @internal

@@ -1,29 +1,43 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { AmbiguousOffsetError } from '../errors.js';
 import type { HandedBackOffset } from './offsets.js';
+import type { OffsetOrigin } from './types.js';
 
 /** @internal Who can tell which log of the cluster an offset belongs to: a consumer of the group, in this process. */
 export interface OffsetPlacer {
   readonly groupId: string;
+  /** False before `run()` and after `stop()`: then it knows of nothing that is being handled. */
+  isRunning(): boolean;
+  /** Whether its member has this partition, by the name that the service uses or a physical one. */
+  isAssigned(topic: string, partition: number): boolean;
   /** Physical topics that the offset is for. Throws a typed error where it belongs to an older epoch. */
   place(entry: HandedBackOffset): readonly string[];
 }
 
-/** @internal kafkajs's argument of `transaction.sendOffsets`. */
+/**
+ * kafkajs's argument of `transaction.sendOffsets`. A topic may say its origin once, as `uncommittedOffsets()` does, or each
+ * partition for itself.
+ *
+ * @internal
+ */
 export interface TransactionOffsets {
   readonly consumerGroupId: string;
-  readonly topics: readonly {
+  readonly topics: readonly (OffsetOrigin & {
     readonly topic: string;
-    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-  }[];
+    readonly partitions: readonly (OffsetOrigin & {
+      readonly partition: number;
+      readonly offset: string;
+    })[];
+  })[];
 }
 
 /**
  * Places the offsets of a transaction in the logs they were read from, as `consumer.commitOffsets` does: on B a record of
  * `A.orders` is shown as `orders`, and committing its offset for B's own `orders` would skip records there.
  *
- * Without a consumer of the group in this process nobody can tell. Then they go on as they are where the process has never
- * switched (names are physical names there); later they are refused.
+ * Of several consumers of the group in this process the one that has the partition is asked. Where none runs nobody can
+ * tell. Then they go on as they are where the process has never switched (names are physical names there); later they are
+ * refused.
  *
  * @throws AmbiguousOffsetError, StaleOffsetError, FencedError - nothing was sent.
  * @internal
@@ -33,8 +47,11 @@ export function placeTransactionOffsets<Offsets extends TransactionOffsets>(
   { alias, switchEpoch }: Pick<ClusterSession, 'alias' | 'switchEpoch'>,
   placers: readonly OffsetPlacer[],
 ): Offsets {
-  const placer = placers.find(({ groupId }) => groupId === offsets.consumerGroupId);
-  if (placer === undefined) {
+  const ofGroup = placers.filter(
+    (one) => one.groupId === offsets.consumerGroupId && one.isRunning(),
+  );
+  const [first] = ofGroup;
+  if (first === undefined) {
     if (switchEpoch === 1) return offsets;
     throw new AmbiguousOffsetError(
       `transaction.sendOffsets() was refused: no consumer of group ${offsets.consumerGroupId} runs in this process, so ` +
@@ -42,12 +59,12 @@ export function placeTransactionOffsets<Offsets extends TransactionOffsets>(
       { cluster: alias, switchEpoch },
     );
   }
-  const topics = offsets.topics.flatMap(({ topic, partitions }) =>
-    partitions.flatMap((entry) =>
-      placer
-        .place({ topic, ...entry })
-        .map((name) => ({ topic: name, partitions: [{ ...entry }] })),
-    ),
+  const topics = offsets.topics.flatMap(({ topic, physicalTopic, switchEpoch, partitions }) =>
+    partitions.flatMap((entry) => {
+      const placer = ofGroup.find((one) => one.isAssigned(topic, entry.partition)) ?? first;
+      const names = placer.place({ topic, physicalTopic, switchEpoch, ...entry });
+      return names.map((name) => ({ topic: name, partitions: [{ ...entry }] }));
+    }),
   );
   return { ...offsets, topics };
 }

@@ -2,7 +2,7 @@ import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js
 import { kafka } from '../kafkajs.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import type { HandedBackOffset } from './offsets.js';
+import { readPartition, type HandedBackOffset } from './offsets.js';
 import { checkPausedTopics, type PausedTopic } from './pauses.js';
 
 /** @internal An offset to commit, as user code passes it. */
@@ -27,8 +27,22 @@ export class UserOffsets {
 
   /** Physical topics that an offset is for, which goes to the cluster by another way than this consumer. */
   place(entry: HandedBackOffset): readonly string[] {
-    const inner = this.#innerFor('sendOffsets()');
+    const { inner: last, halted } = this.#core;
+    // `stop()` waits for handlers, and kafkajs lets their transactions send offsets until then.
+    const isLeaving = this.#isStopping() && halted === undefined;
+    const inner =
+      isLeaving && last?.hasStarted === true && !last.isRetired
+        ? last
+        : this.#innerFor('sendOffsets()');
     return this.#reported(() => inner.place(entry) ?? [entry.topic]);
+  }
+
+  /** Whether this member has the partition, by its original or a physical name. */
+  isAssigned(topic: string, partition: unknown): boolean {
+    const { inner } = this.#core;
+    const index = readPartition(partition);
+    if (inner === undefined || index === undefined) return false;
+    return inner.assignment[inner.names.originalOf(topic)]?.includes(index) === true;
   }
 
   async commit(entries: readonly OffsetToCommit[] = []): Promise<void> {
@@ -53,7 +67,7 @@ export class UserOffsets {
     if (core.intent !== undefined && core.turn === undefined && core.halted === undefined) {
       // Between the call of run() and kafkajs's own: as with kafkajs, a seek is remembered.
       const { inner } = core;
-      if (inner === undefined || !inner.hasStarted || inner.isRetired) {
+      if (!inner?.hasStarted || inner.isRetired || inner.isStopping) {
         core.seeks.push({ ...entry });
         return;
       }

@@ -60,11 +60,11 @@ export function resolveTopics(
   selectors: readonly TopicSelector[],
   cluster: NamedCluster,
 ): readonly LogicalTopic[] {
+  refuseRemoteNames(selectors, cluster);
   const found = new Map<string, LogicalTopic>();
   let existing: ReadonlySet<string> | undefined;
   for (const selector of selectors) {
     if (typeof selector === 'string') {
-      refuseRemoteName(selector, cluster);
       found.set(selector, logicalTopic(selector, cluster, { isNamed: true }));
       continue;
     }
@@ -117,16 +117,28 @@ function remoteName(
   return original === undefined || original === name ? undefined : { source, original };
 }
 
-function refuseRemoteName(name: string, { aliases, policy }: NamedCluster): void {
-  const remote = remoteName(name, aliases, policy);
-  if (remote === undefined) return;
-  throw new FailoverOptionsError(
-    'topic',
-    name,
-    `${JSON.stringify(name)} is the mirror of topic ${JSON.stringify(remote.original)} of cluster ${remote.source}. ` +
-      `Subscribe to ${JSON.stringify(remote.original)}: it stands for the topic and its mirrors on whichever cluster is active.`,
-    { topic: remote.original },
-  );
+/**
+ * Checks selectors by their names alone, which needs no cluster.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as {@link resolveTopics}.
+ * @internal
+ */
+export function refuseRemoteNames(
+  selectors: readonly TopicSelector[],
+  { aliases, policy }: Pick<NamedCluster, 'aliases' | 'policy'>,
+): void {
+  for (const name of selectors) {
+    if (typeof name !== 'string') continue;
+    const remote = remoteName(name, aliases, policy);
+    if (remote === undefined) continue;
+    throw new FailoverOptionsError(
+      'topic',
+      name,
+      `${JSON.stringify(name)} is the mirror of topic ${JSON.stringify(remote.original)} of cluster ${remote.source}. ` +
+        `Subscribe to ${JSON.stringify(remote.original)}: it stands for the topic and its mirrors on whichever cluster is active.`,
+      { topic: remote.original },
+    );
+  }
 }
 
 function matching(pattern: RegExp, names: ReadonlySet<string>): readonly string[] {

@@ -25,6 +25,8 @@ export interface ActiveCluster {
   register(participant: Participant): void;
   /** Takes part no longer. Idempotent. */
   unregister(participant: Participant): void;
+  /** Something that a client had begun has ended: where no client is left by then, no connection stays for it. */
+  releaseUnused(): void;
   /**
    * For a consumer that starts while nothing is being switched (its `run()`): sound positions for partitions in which
    * the group has no commit on the active cluster yet, but MirrorMaker's records know one: the group ran on the other

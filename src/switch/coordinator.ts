@@ -6,7 +6,12 @@ import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
 import { haltedError, refusedError, rolledBackError } from './answers.js';
-import { phaseDeadlineMs, type PhaseDeadlines, type SwitchOperations } from './operations.js';
+import {
+  phaseDeadlineMs,
+  releasing,
+  type PhaseDeadlines,
+  type SwitchOperations,
+} from './operations.js';
 import type { Participant } from './participant.js';
 import { needsOf, runPhase } from './phases.js';
 import type { SwitchReport } from './report.js';
@@ -54,6 +59,7 @@ interface Waiter {
  */
 export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
+  readonly #operations: SwitchOperations;
   readonly #participants = new Set<Participant>();
   readonly #waiters = new Map<number, Waiter>();
   readonly #end = new AbortController();
@@ -64,6 +70,7 @@ export class Coordinator implements ActiveCluster {
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
+    this.#operations = releasing(parts.operations, () => this.releaseUnused());
   }
 
   get state(): SwitchState {
@@ -117,7 +124,11 @@ export class Coordinator implements ActiveCluster {
 
   unregister(participant: Participant): void {
     this.#participants.delete(participant);
-    // kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either.
+    this.releaseUnused();
+  }
+
+  /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
+  releaseUnused(): void {
     if (this.#participants.size === 0) this.#parts.operations.release();
   }
 
@@ -134,8 +145,8 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const { operations, events } = this.#parts;
-    const plan = await operations.planAtStart(session.alias, need, session.signal);
+    const { events } = this.#parts;
+    const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
     return plan;
   }
@@ -246,7 +257,8 @@ export class Coordinator implements ActiveCluster {
   }
 
   async #runPhase(run: SwitchRun): Promise<void> {
-    const { world, events, operations, deadlines } = this.#parts;
+    const { world, events, deadlines } = this.#parts;
+    const operations = this.#operations;
     events.emit('switch.phase-started', { phase: run.phase });
     const outcome = await runPhase(run, {
       world,

@@ -44,6 +44,27 @@ export interface SwitchOperations {
   planAtStart(active: string, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan | undefined>;
 }
 
+/**
+ * The operations, each followed by a look whether a client is left: what goes on when the last one leaves opens its
+ * connections anew. Not the choice of the first cluster, which comes before the first client takes part.
+ *
+ * @internal
+ */
+export function releasing(
+  operations: SwitchOperations,
+  releaseUnused: () => void,
+): SwitchOperations {
+  return {
+    chooseFirst: () => operations.chooseFirst(),
+    release: () => operations.release(),
+    openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
+    checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),
+    catchUp: (...args) => operations.catchUp(...args).finally(releaseUnused),
+    plan: (...args) => operations.plan(...args).finally(releaseUnused),
+    planAtStart: (...args) => operations.planAtStart(...args).finally(releaseUnused),
+  };
+}
+
 /** @internal How long each phase may take, in milliseconds. */
 export interface PhaseDeadlines {
   readonly prepareMs: number;

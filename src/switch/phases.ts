@@ -1,4 +1,5 @@
 import type { ClusterSession } from '../cluster/session.js';
+import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import { retry, untilDeadline } from '../wait.js';
@@ -211,7 +212,8 @@ async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome
 
 /**
  * Gives a participant its positions and the new session. Where the positions could not be fixed in `translate` (the
- * target did not answer), asking goes on until the session is fenced: a consumer never starts without them.
+ * target did not answer), asking goes on until the session is fenced or the participant leaves: a consumer never starts
+ * without them.
  */
 async function attach(
   participant: Participant,
@@ -225,18 +227,34 @@ async function attach(
     return;
   }
   const known = run.plans.find((one) => one.groupId === need.groupId);
-  await participant.attach(session, known ?? (await planLate(need, session, run, context)));
+  const plan = known ?? (await planLate(participant, need, session, run, context));
+  if (plan !== undefined) await participant.attach(session, plan);
 }
 
+/** Undefined where the participant has left: nobody is there to be opened. */
 async function planLate(
+  participant: Participant,
   need: GroupNeed,
   { signal }: ClusterSession,
   { turn }: SwitchRun,
-  { world, operations, onPlan }: PhaseContext,
-): Promise<GroupPlan> {
-  const plan = await retry(world, { ...RETRY_DELAYS, retries: Infinity, signal }, () =>
-    operations.plan(turn, need, signal),
-  );
-  onPlan(plan);
+  { world, operations, participants, onPlan }: PhaseContext,
+): Promise<GroupPlan | undefined> {
+  const isHere = (): boolean => participants().includes(participant);
+  const attempt = async (): Promise<GroupPlan | undefined> => {
+    try {
+      return isHere() ? await operations.plan(turn, need, signal) : undefined;
+    } catch (error) {
+      if (isHere()) throw error;
+      return undefined;
+    }
+  };
+  const policy = { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: mayPass };
+  const plan = await retry(world, policy, attempt);
+  if (plan !== undefined) onPlan(plan);
   return plan;
+}
+
+/** A mistake in what the service asked for stays one. */
+function mayPass(error: Error): boolean {
+  return !isFailoverError(error) || error.code !== 'ERR_FAILOVER_OPTIONS';
 }

@@ -105,6 +105,19 @@ describe('a failover consumer with no switch', () => {
     expect(h.a.inner.subscriptions.at(-1)?.topics).toEqual(['orders']);
   });
 
+  it('refuses a remote topic by its name alone, also where there is no cluster to ask', async () => {
+    const h = harness();
+    h.active.inForce = undefined;
+    const refused = { code: 'ERR_FAILOVER_OPTIONS', topic: 'orders' };
+    await expect(h.consumer.subscribe({ topics: ['A.orders'] })).rejects.toMatchObject(refused);
+    expect(h.client.participant.need()).toBeUndefined();
+    await h.consumer.subscribe({ topics: ['orders'] });
+    const running = h.consumer.run({ eachMessage: async () => {} });
+    expect(h.client.participant.need()?.selectors).toEqual(['orders']);
+    await h.consumer.stop();
+    await running;
+  });
+
   it.each([
     [{ groupId: '' }, /groupId must be a non-empty string/],
     [{ heartbeatInterval: 30_000 }, /heartbeatInterval \(30000\) must be lower than/],

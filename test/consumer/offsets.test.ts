@@ -50,17 +50,28 @@ describe('placing an offset', () => {
 });
 
 describe('older deliveries', () => {
+  const source = { cluster: 'B', topic: 'o', physicalTopic: 'A.o', partition: 1, switchEpoch: 2 };
+
   it('keep one window per log and cluster, found by either name', () => {
     const deliveries = new OlderDeliveries();
-    const source = { cluster: 'B', topic: 'o', physicalTopic: 'A.o', partition: 1 };
     deliveries.add(source, older(5, 9));
-    deliveries.add(source, older(20, 30));
+    deliveries.add({ ...source, switchEpoch: 4 }, older(20, 30));
     deliveries.add({ ...source, cluster: 'A', physicalTopic: 'o' }, older(100, 200));
-    expect(deliveries.of('o', 1)).toEqual([older(5, 30), older(100, 200)]);
-    expect(deliveries.of('A.o', 1)).toEqual([older(5, 30)]);
-    expect(deliveries.of('o', 0)).toEqual([]);
+    expect(deliveries.of('o', 1, 5)).toEqual([older(5, 30), older(100, 200)]);
+    expect(deliveries.of('A.o', 1, 5)).toEqual([older(5, 30)]);
+    expect(deliveries.of('o', 0, 5)).toEqual([]);
     expect(deliveries.isRemote('A.o')).toBe(true);
     expect(deliveries.isRemote('o')).toBe(false);
+  });
+
+  it('are not those of the epoch that asks, in whatever order they were added', () => {
+    const deliveries = new OlderDeliveries();
+    deliveries.add({ ...source, switchEpoch: 4 }, older(20, 30));
+    expect(deliveries.of('o', 1, 4)).toEqual([]);
+    deliveries.add(source, older(5, 9));
+    deliveries.add({ ...source, switchEpoch: 4 }, older(31, 40));
+    expect(deliveries.of('o', 1, 4)).toEqual([older(5, 9)]);
+    expect(deliveries.of('o', 1, 5)).toEqual([older(5, 40)]);
   });
 });
 

@@ -79,6 +79,19 @@ describe('the progress of a partition', () => {
     expect(one.handled()).toBeUndefined();
   });
 
+  it('remembers over a revocation, and over another inner consumer, what user code may still hold offsets of', () => {
+    const one = progress();
+    expect(one.everDelivered()).toBeUndefined();
+    one.delivers('100', '109');
+    one.revoked();
+    expect(one.everDelivered()).toEqual({ first: 100n, last: 109n });
+    one.deliversOne('120');
+    const after = progress();
+    after.continues(one.carry());
+    after.revoked();
+    expect(after.everDelivered()).toEqual({ first: 100n, last: 120n });
+  });
+
   it('knows the highest record that any handler was given, also before the partition went and came back', () => {
     const one = progress();
     expect(one.deliveredBelow()).toBeUndefined();

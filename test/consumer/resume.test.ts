@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { aheadOf, type ResumePosition } from '../../src/consumer/resume.js';
+import { aheadOf, replanned, type ResumePosition } from '../../src/consumer/resume.js';
 
 const at = (offset: bigint, more: Partial<ResumePosition> = {}): ResumePosition => ({
   topic: 'orders',
@@ -30,5 +30,14 @@ describe('what is still to be committed of a plan', () => {
   it('is nothing where the commit is the very position', () => {
     expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(5n)])).toEqual([]);
     expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(7n)])).toHaveLength(1);
+  });
+});
+
+describe('a later plan in the same epoch', () => {
+  it('does not replace positions of an earlier one that are not in place yet', () => {
+    const late = [at(5n, { voided: { first: 9n, last: 9n } })];
+    const planned = [at(9n), at(3n, { partition: 1 })];
+    expect(replanned(late, planned)).toEqual([...late, at(3n, { partition: 1 })]);
+    expect(replanned([], planned)).toEqual(planned);
   });
 });

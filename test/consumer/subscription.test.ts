@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  continued,
   newTopics,
   resolveSubscription,
   TopicNames,
@@ -100,6 +101,24 @@ describe('resolving a subscription', () => {
     );
     expect(newTopics(before, after)).toEqual(['A.orders']);
     expect(newTopics(after, before)).toEqual([]);
+  });
+
+  it('begins with a later topic at its beginning, and keeps the choice of the user for the others', () => {
+    const view = { alias: 'A', aliases: ['A', 'B'], policy: replicationPolicy() };
+    const look = (...topics: string[]) =>
+      resolveSubscription(
+        [{ selectors: [/^orders/], fromBeginning: false }],
+        { ...view, topics: new Map(topics.map((topic) => [topic, 1])) },
+        { isFirstEpoch: true, mayCreate: true },
+      );
+    const second = continued(look('orders'), look('orders', 'orders-eu'));
+    const third = continued(second, look('orders', 'orders-eu', 'orders-us'));
+    expect(Object.fromEntries(third.fromBeginning)).toEqual({
+      orders: false,
+      'orders-eu': true,
+      'orders-us': true,
+    });
+    expect(third.topics).toHaveLength(3);
   });
 });
 

@@ -348,6 +348,7 @@ export class FakeActive implements ActiveCluster {
   unregister(participant: Participant): void {
     this.participants.delete(participant);
   }
+  releaseUnused(): void {}
   async planAtStart(): Promise<GroupPlan | undefined> {
     return this.plan;
   }
@@ -446,6 +447,13 @@ export function harness(
     await participant.attach(active.inForce, plan);
   };
   return { world, active, a, b, client, consumer: client.consumer, facts, heard, switchTo, turnTo };
+}
+
+/** A consumer of `orders` that runs on the active cluster. */
+export async function start(h: Harness, run: object = {}): Promise<void> {
+  await h.consumer.connect();
+  await h.consumer.subscribe({ topics: ['orders'] });
+  await h.consumer.run({ eachMessage: async () => {}, ...run });
 }
 
 export function planFor(

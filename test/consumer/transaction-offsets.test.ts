@@ -20,12 +20,22 @@ const offsets = {
 const first = { alias: 'A', switchEpoch: 1 };
 const second = { alias: 'B', switchEpoch: 2 };
 
+/** A consumer of the group that runs, and has every partition. */
+function placerOf(overrides: Partial<OffsetPlacer> = {}): OffsetPlacer {
+  return {
+    groupId: 'billing',
+    isRunning: () => true,
+    isAssigned: () => true,
+    place: () => ['A.orders'],
+    ...overrides,
+  };
+}
+
 describe('the offsets of a transaction', () => {
   it('go to the logs that their records were read from', () => {
-    const placer: OffsetPlacer = {
-      groupId: 'billing',
+    const placer = placerOf({
       place: ({ partition }) => [partition === 0 ? 'A.orders' : 'orders'],
-    };
+    });
     expect(placeTransactionOffsets(offsets, second, [placer])).toEqual({
       consumerGroupId: 'billing',
       topics: [
@@ -36,18 +46,45 @@ describe('the offsets of a transaction', () => {
   });
 
   it('are refused, all of them, where one belongs to an older epoch', () => {
-    const placer: OffsetPlacer = {
-      groupId: 'billing',
+    const placer = placerOf({
       place: () => {
         throw new StaleOffsetError('older');
       },
-    };
+    });
     expect(() => placeTransactionOffsets(offsets, second, [placer])).toThrow(StaleOffsetError);
   });
 
+  it('are judged by what they say of their origin, as uncommittedOffsets() says it', () => {
+    const asked: unknown[] = [];
+    const placer = placerOf({
+      place: (entry) => {
+        asked.push(entry);
+        return [];
+      },
+    });
+    const origin = { physicalTopic: 'A.orders', switchEpoch: 2 };
+    const topics = offsets.topics.map((topic) => ({ ...topic, ...origin }));
+    placeTransactionOffsets({ ...offsets, topics }, second, [placer]);
+    expect(asked).toMatchObject([
+      { partition: 0, ...origin },
+      { partition: 1, ...origin },
+    ]);
+  });
+
+  it('are judged by the consumer of the group that has the partition, not by one that does not run', () => {
+    const idle = placerOf({ isRunning: () => false, place: () => ['idle'] });
+    const one = placerOf({ isAssigned: (_, partition) => partition === 0, place: () => ['one'] });
+    const other = placerOf({
+      isAssigned: (_, partition) => partition === 1,
+      place: () => ['other'],
+    });
+    const { topics } = placeTransactionOffsets(offsets, second, [idle, one, other]);
+    expect(topics.map(({ topic }) => topic)).toEqual(['one', 'other']);
+  });
+
   it('go on as they are while nothing was switched and nobody here consumes in the group', () => {
-    const other: OffsetPlacer = { groupId: 'other', place: () => [] };
-    expect(placeTransactionOffsets(offsets, first, [other])).toBe(offsets);
+    const others = [placerOf({ groupId: 'other' }), placerOf({ isRunning: () => false })];
+    expect(placeTransactionOffsets(offsets, first, others)).toBe(offsets);
   });
 
   it('are refused after a switch where nobody here can tell their log', () => {

@@ -100,6 +100,7 @@ class Switchboard implements ActiveCluster {
   unregister(participant: Participant): void {
     this.participants.delete(participant);
   }
+  releaseUnused(): void {}
   async planAtStart(): Promise<undefined> {}
 
   async switchTo(

@@ -257,6 +257,7 @@ export class FakeActive implements ActiveCluster {
   unregister(participant: Participant): void {
     this.participants.delete(participant);
   }
+  releaseUnused(): void {}
   planAtStart(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ClusterSession } from '../../src/cluster/session.js';
-import type { FencedError } from '../../src/errors.js';
+import { FailoverOptionsError, type FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
 import type { GroupNeed, GroupPlan } from '../../src/position/plan.js';
 import { Coordinator } from '../../src/switch/coordinator.js';
@@ -318,6 +318,57 @@ describe('the coordinator', () => {
     expect(log).toEqual(['open A#1']);
     coordinator.unregister(second);
     expect(log).toEqual(['open A#1', 'release']);
+  });
+
+  it('looks for the positions of a client no longer than it is there', async () => {
+    let attempts = 0;
+    operations.plan = () => {
+      attempts += 1;
+      return Promise.reject(new Error('does not answer'));
+    };
+    const leaving = participant('c', { need: () => need });
+    coordinator.register(leaving);
+    const outcome = switchToB(false);
+    await world.advance(DEADLINES.openMs);
+    await outcome;
+    coordinator.unregister(leaving);
+    log = [];
+    const before = attempts;
+    await world.advance(60_000);
+    expect(attempts).toBe(before);
+    expect(log).toEqual([]);
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('lets go of every connection once more where the last client has left during a question', async () => {
+    let answer = (): void => {};
+    operations.planAtStart = () =>
+      new Promise((resolve) => {
+        answer = () => resolve(undefined);
+      });
+    const leaving = participant('c');
+    coordinator.register(leaving);
+    const asking = coordinator.planAtStart(need);
+    coordinator.unregister(leaving);
+    log = [];
+    answer();
+    await asking;
+    expect(log).toEqual(['release']);
+  });
+
+  it('does not ask again where the service asked for something that does not exist', async () => {
+    let attempts = 0;
+    operations.plan = () => {
+      attempts += 1;
+      return Promise.reject(new FailoverOptionsError('topic', 'A.orders', 'is a mirror'));
+    };
+    coordinator.register(participant('c', { need: () => need }));
+    const outcome = switchToB(false);
+    await world.advance(DEADLINES.openMs);
+    await expect(outcome).resolves.toMatchObject({
+      report: { warnings: ['translate failed: is a mirror', 'open: c: is a mirror'] },
+    });
+    expect(attempts).toBe(2);
   });
 
   it('contains a listener that throws', async () => {

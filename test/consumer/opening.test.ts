@@ -1,0 +1,98 @@
+import { describe, expect, it, vi } from 'vitest';
+import { controlled, harness, planFor, settle, start, type Harness } from './support.js';
+
+const AT_START = planFor('A', [
+  ['orders', 0, 700n],
+  ['orders', 1, 900n],
+]);
+
+const SEEKS = [
+  { topic: 'orders', partition: 0, offset: '700' },
+  { topic: 'orders', partition: 1, offset: '900' },
+];
+
+/** Runs where the group comes from the other cluster, and has members here: its positions wait for the join. */
+function groupWithMembers(): Harness {
+  const h = harness({ retry: { restartOnFailure: async () => false } });
+  h.a.hasMembers = true;
+  h.active.plan = AT_START;
+  return h;
+}
+
+describe('positions that could not be put in place before the end', () => {
+  it('are sought by the next run() where stop() came before the join', async () => {
+    const h = groupWithMembers();
+    h.a.joinsByItself = false;
+    const first = start(h).catch(() => {});
+    await settle();
+    expect(h.a.inner.runConfig).toBeDefined();
+    await h.consumer.stop();
+    await first;
+
+    h.a.joinsByItself = true;
+    await h.consumer.run({ eachMessage: async () => {} });
+    await settle();
+    expect(h.a.inners).toHaveLength(2);
+    expect(h.a.inner.seeks).toEqual(SEEKS);
+  });
+
+  it('are committed by the next run() where its group has no members by then', async () => {
+    const h = groupWithMembers();
+    h.a.joinsByItself = false;
+    const first = start(h).catch(() => {});
+    await settle();
+    await h.consumer.stop();
+    await first;
+
+    h.a.hasMembers = false;
+    h.a.joinsByItself = true;
+    await h.consumer.run({ eachMessage: async () => {} });
+    expect(h.a.idleCommits.map(({ offset }) => offset)).toEqual([700n, 900n]);
+    expect(h.a.inner.seeks).toEqual([]);
+  });
+
+  it('are sought after a crash that came before the commits were looked at again', async () => {
+    const h = groupWithMembers();
+    const look = controlled<[]>();
+    vi.spyOn(h.a.access, 'committed')
+      .mockImplementationOnce(async () => [])
+      .mockImplementationOnce(() => look.promise);
+    await start(h);
+    const down = Object.assign(new Error('down'), { name: 'KafkaJSConnectionError' });
+    h.a.inner.crash(down, false);
+    await h.world.advance(300);
+    look.resolve([]);
+    await settle();
+    expect(h.a.inners.map(({ seeks }) => seeks)).toEqual([[], SEEKS]);
+  });
+
+  it('are sought again where stop() came before they were committed', async () => {
+    const h = groupWithMembers();
+    h.a.commitDelay = controlled();
+    await start(h);
+    await settle();
+    const [first] = h.a.inners;
+    if (first !== undefined) first.storesCommits = false;
+    await h.consumer.stop();
+    h.a.commitDelay.resolve();
+    h.a.commitDelay = undefined;
+    await settle();
+    await h.consumer.run({ eachMessage: async () => {} });
+    await settle();
+    expect(h.a.inners.map(({ seeks }) => seeks)).toEqual([SEEKS, SEEKS]);
+  });
+
+  it('are forgotten once they are committed, or another epoch has begun', async () => {
+    const h = groupWithMembers();
+    await start(h);
+    await settle();
+    expect(h.a.inner.commits).toHaveLength(2);
+    await h.consumer.stop();
+    await h.consumer.run({ eachMessage: async () => {} });
+    await settle();
+    expect(h.a.inner.seeks).toEqual([]);
+    await h.switchTo('B');
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
+  });
+});
