@@ -32,13 +32,15 @@ export class ProducerSwitching implements Participant {
     core.state = { kind: 'held', sinceMs, inner };
     core.parts.sends.switchStarted();
     // While a planned switch drains, an open transaction may still come to its end on the source.
-    if (!turn.planned) core.transaction?.seal(overtakenBy(turn));
+    if (turn.planned) return;
+    for (const transaction of core.transactions) transaction.seal(overtakenBy(turn));
   }
 
   async drain(): Promise<void> {
-    const { state, parts, transaction } = this.#core;
+    const { state, parts, transactions } = this.#core;
     if (state.kind !== 'held') return;
-    await Promise.all([parts.sends.inFlight.whenIdle(), transaction?.whenEnded()]);
+    const ends = [...transactions].map((transaction) => transaction.whenEnded());
+    await Promise.all([parts.sends.inFlight.whenIdle(), ...ends]);
   }
 
   detach(turn: SwitchTurn): Promise<void> {
@@ -52,7 +54,7 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     core.state = { kind: 'held', sinceMs, inner: undefined };
     core.parts.relay.detach();
-    core.fenceTransaction(because);
+    core.fenceTransactions(because);
     core.parts.sends.detach(sinceMs);
     inner?.retire();
   }
@@ -110,7 +112,7 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     core.state = { kind: 'halted', error };
     relay.detach();
-    core.fenceTransaction(`the library halted: ${error.message}`);
+    core.fenceTransactions(`the library halted: ${error.message}`);
     sends.rejectInFlight('the library halted before an answer came', () => error);
     sends.rejectHeld((send) => haltedWhilePending(send, error));
     core.waiters.rejectAll(error);
