@@ -117,6 +117,45 @@ describe('FailoverKafka after close()', () => {
   });
 });
 
+describe('FailoverKafka while close() is under way', () => {
+  it('refuses a producer that connects meanwhile, instead of leaving it behind', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [first, second] = [kafka.producer(), kafka.producer()];
+      await first.connect();
+      memory
+        .cluster('A')
+        .intercept(({ apiName }) =>
+          apiName === 'Produce' ? { kind: 'delay', delayMs: 2_000 } : undefined,
+        );
+      const record = { topic: 'orders', messages: [{ value: '1' }] };
+      const sent = first.send(record);
+      const closing = kafka.close();
+      await second.connect();
+      await sent;
+      await closing;
+      await expect(second.send(record)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
+    });
+  });
+
+  it('answers a connect() that the end overtakes at once', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [first, second] = [kafka.producer(), kafka.producer()];
+      await first.connect();
+      const refused = expect(second.connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_CLOSED',
+      });
+      await kafka.close();
+      const closedAtMs = memory.clock.nowMs();
+      await refused;
+      expect(memory.clock.nowMs()).toBe(closedAtMs);
+    });
+  });
+});
+
 describe('a group that starts on the cluster it was not started on', () => {
   /** Consumes on one cluster until told to stop; answers the values that were handled. */
   async function consume(

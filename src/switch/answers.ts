@@ -1,4 +1,9 @@
-import { FailoverHaltedError, SwitchRefusedError, SwitchRolledBackError } from '../errors.js';
+import {
+  FailoverClosedError,
+  FailoverHaltedError,
+  SwitchRefusedError,
+  SwitchRolledBackError,
+} from '../errors.js';
 import type { SwitchTurn } from './participant.js';
 
 /** @internal What callers hear while the library has stopped itself. */
@@ -7,6 +12,11 @@ export function haltedError(cause: Error): FailoverHaltedError {
     `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
     { cause },
   );
+}
+
+/** @internal What a client hears that connects while the library ends, or after it. */
+export function closedError(): FailoverClosedError {
+  return new FailoverClosedError('This FailoverKafka was closed; make a new one.');
 }
 
 /** @internal What the callers of a refused switch hear. */

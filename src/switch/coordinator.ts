@@ -5,7 +5,7 @@ import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import { haltedError, refusedError, rolledBackError } from './answers.js';
+import { closedError, haltedError, refusedError, rolledBackError } from './answers.js';
 import {
   phaseDeadlineMs,
   releasing,
@@ -112,7 +112,7 @@ export class Coordinator implements ActiveCluster {
 
   register(participant: Participant): void {
     if (this.#state.kind === 'closed') {
-      participant.halt(new FailoverClosedError('This FailoverKafka was closed; make a new one.'));
+      participant.halt(closedError());
       return;
     }
     this.#participants.add(participant);
@@ -175,7 +175,10 @@ export class Coordinator implements ActiveCluster {
     this.#feed({ kind: 'halted', active, error });
   }
 
-  /** The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before. */
+  /**
+   * The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before; those
+   * that came meanwhile are halted.
+   */
   close(): void {
     this.#end.abort(new FailoverClosedError('FailoverKafka was closed'));
     this.#fence('closed');
@@ -246,6 +249,7 @@ export class Coordinator implements ActiveCluster {
         return;
       }
       case 'close':
+        for (const participant of this.participants()) participant.halt(closedError());
         this.#reject(
           effect.orderIds,
           new FailoverClosedError('FailoverKafka was closed during the switch'),

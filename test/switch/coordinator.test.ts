@@ -302,6 +302,15 @@ describe('the coordinator', () => {
     expect(coordinator.state.kind).toBe('closed');
   });
 
+  it('halts a participant that has not left when the end comes', async () => {
+    const heard: unknown[] = [];
+    coordinator.register(participant('late', { halt: (error) => heard.push(error) }));
+    coordinator.close();
+    coordinator.close();
+    expect(heard).toMatchObject([{ code: 'ERR_FAILOVER_CLOSED' }]);
+    expect(log).toEqual(['open A#1', 'fence A#1']);
+  });
+
   it('halts a participant that comes after the end', async () => {
     coordinator.close();
     const heard: unknown[] = [];
