@@ -95,7 +95,10 @@ export interface ConsumerFailoverOptions {
 export interface SwitchOptions {
   /** Looking at the target before anything is touched. Default 5000. */
   readonly prepareMs?: number;
-  /** Planned: sends in flight and handlers finish, progress is committed. Default 10000. */
+  /**
+   * Planned: handlers finish and progress is committed, then sends in flight are acknowledged. A quarter of it is kept for
+   * the latter. Default 10000.
+   */
   readonly drainMs?: number;
   /** After the fence: handlers that still run finish. Default 5000. */
   readonly handlersMs?: number;

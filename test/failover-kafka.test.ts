@@ -7,6 +7,8 @@ import {
   type MemoryWorld,
   type MemoryWorldOptions,
 } from '../src/testing/index.js';
+import type { FailoverEachMessagePayload } from '../src/consumer/types.js';
+import type { SwitchReport } from '../src/switch/report.js';
 
 const ORDERS = { topics: { orders: 1 } };
 const open: { close(): unknown }[] = [];
@@ -113,6 +115,90 @@ describe('FailoverKafka after close()', () => {
       await memory.clock.sleep(1_000);
       expect(memory.cluster('A').connectionCount).toBe(0);
       expect(memory.cluster('B').connectionCount).toBe(0);
+    });
+  });
+});
+
+describe('a planned switch of a service whose handlers send', () => {
+  const topics = { orders: 1, invoices: 1 };
+
+  /** Switches in the middle of the work; answers what was handled, and the report. */
+  async function switchBusy(
+    memory: MemoryWorld,
+    kafka: FailoverKafka,
+    autoCommit: boolean,
+    work: (payload: FailoverEachMessagePayload) => Promise<unknown>,
+  ): Promise<{ handled: string[]; report: SwitchReport }> {
+    const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'orders', fromBeginning: true });
+    const handled: string[] = [];
+    await consumer.run({
+      autoCommit,
+      eachMessage: async (payload) => {
+        handled.push(String(payload.message.value));
+        await memory.clock.sleep(20);
+        await work(payload);
+      },
+    });
+    let sentCount = 0;
+    let isOn = true;
+    const traffic = (async () => {
+      for (; isOn; sentCount += 1) {
+        memory.cluster('A').append('orders', 0, [{ value: String(sentCount) }]);
+        await memory.clock.sleep(50);
+      }
+    })();
+    await memory.clock.sleep(5_000);
+    const outcome = await kafka.switchTo('B');
+    isOn = false;
+    await traffic;
+    while (handled.length < sentCount) await memory.clock.sleep(100);
+    if (outcome.kind !== 'switched') throw new Error(outcome.kind);
+    return { handled, report: outcome.report };
+  }
+
+  it('waits for no handler that waits for it, and nothing is handled twice', async () => {
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer();
+      await producer.connect();
+      const { handled, report } = await switchBusy(memory, kafka, true, ({ message }) =>
+        producer.send({ topic: 'invoices', messages: [{ value: message.value }] }),
+      );
+      expect(report.phases.filter((phase) => phase.overran)).toEqual([]);
+      expect(handled).toEqual([...new Set(handled)]);
+      await kafka.close();
+    });
+  });
+
+  it('lets their transactions come to an end', async () => {
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer({ transactionalId: 'billing', maxInFlightRequests: 1 });
+      await producer.connect();
+      const failed: unknown[] = [];
+      const inTransaction = async (payload: FailoverEachMessagePayload): Promise<void> => {
+        const { topic, partition, message, physicalTopic, switchEpoch } = payload;
+        const transaction = await producer.transaction();
+        await transaction.send({ topic: 'invoices', messages: [{ value: message.value }] });
+        const offset = String(BigInt(message.offset) + 1n);
+        const partitions = [{ partition, offset, physicalTopic, switchEpoch }];
+        await transaction.sendOffsets({
+          consumerGroupId: 'billing',
+          topics: [{ topic, partitions }],
+        });
+        await transaction.commit();
+      };
+      const { handled, report } = await switchBusy(memory, kafka, false, (payload) =>
+        inTransaction(payload).catch((error: unknown) => failed.push(error)),
+      );
+      expect(failed).toEqual([]);
+      expect(report.phases.filter((phase) => phase.overran)).toEqual([]);
+      expect(handled).toEqual([...new Set(handled)]);
+      await kafka.close();
     });
   });
 });

@@ -100,6 +100,7 @@ export function createFailoverAdmin(parts: FailoverAdminParts): FailoverAdmin {
 
 class AdminRoute implements Participant {
   readonly id: string;
+  readonly usesOthers: boolean = false;
   readonly relay: InstrumentationRelay;
   readonly #parts: FailoverAdminParts;
   #inner: { readonly session: ClusterSession; readonly admin: Admin } | undefined;

@@ -15,6 +15,7 @@ const RECONNECT = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
  */
 export class ProducerSwitching implements Participant {
   readonly id: string;
+  readonly usesOthers: boolean = false;
   readonly #core: ProducerCore;
 
   constructor(core: ProducerCore) {

@@ -12,8 +12,8 @@ import {
   type PhaseDeadlines,
   type SwitchOperations,
 } from './operations.js';
-import type { Participant } from './participant.js';
-import { needsOf, runPhase } from './phases.js';
+import type { Participant, SwitchTurn } from './participant.js';
+import { needsOf, runPhase, type Holding } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
   epochOf,
@@ -61,6 +61,9 @@ export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
   readonly #operations: SwitchOperations;
   readonly #participants = new Set<Participant>();
+  /** Whom the switch under way holds: nobody before `hold`, and from `open` on, where a new session is there for all. */
+  #holding: Holding | 'nobody' = 'nobody';
+  readonly #held = new Set<Participant>();
   readonly #waiters = new Map<number, Waiter>();
   readonly #end = new AbortController();
   #state: SwitchState = { kind: 'starting' };
@@ -117,13 +120,12 @@ export class Coordinator implements ActiveCluster {
     }
     this.#participants.add(participant);
     if (this.#state.kind === 'halted') participant.halt(haltedError(this.#state.error));
-    if (this.#state.kind === 'switching' && isHeld(this.#state.run)) {
-      participant.hold(this.#state.run.turn);
-    }
+    if (this.#state.kind === 'switching') this.#hold(participant, this.#state.run.turn);
   }
 
   unregister(participant: Participant): void {
     this.#participants.delete(participant);
+    this.#held.delete(participant);
     this.releaseUnused();
   }
 
@@ -242,6 +244,7 @@ export class Coordinator implements ActiveCluster {
         );
         return;
       case 'halt': {
+        this.#letGo();
         const error = haltedError(effect.error);
         this.#parts.events.emit('failover.halted', { error: effect.error });
         for (const participant of this.participants()) participant.halt(error);
@@ -269,8 +272,10 @@ export class Coordinator implements ActiveCluster {
       operations,
       deadlines,
       participants: () => this.participants(),
+      hold: (whom) => this.#holdAll(whom, run),
       fence: (reason) => this.#fence(reason),
       openSession: () => {
+        this.#letGo();
         this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
@@ -284,6 +289,30 @@ export class Coordinator implements ActiveCluster {
       outcome,
       atMs: world.nowMs(),
     });
+  }
+
+  /** A phase that was given up goes on in the dark: it must not hold anybody whom a later one has opened. */
+  #holdAll(whom: Holding, { turn, phase }: SwitchRun): boolean {
+    const state = this.#state;
+    if (state.kind !== 'switching') return false;
+    const { run } = state;
+    if (run.turn.switchEpoch !== turn.switchEpoch || run.phase !== phase) return false;
+    this.#holding = whom;
+    for (const participant of this.participants()) this.#hold(participant, run.turn);
+    return true;
+  }
+
+  #hold(participant: Participant, turn: SwitchTurn): void {
+    const isMeant =
+      this.#holding === 'all' || (this.#holding === 'users' && participant.usesOthers);
+    if (!isMeant || this.#held.has(participant)) return;
+    this.#held.add(participant);
+    participant.hold(turn);
+  }
+
+  #letGo(): void {
+    this.#holding = 'nobody';
+    this.#held.clear();
   }
 
   #fence(reason: string): void {
@@ -330,12 +359,4 @@ export class Coordinator implements ActiveCluster {
       this.#waiters.delete(orderId);
     }
   }
-}
-
-/**
- * A participant that arrives during `prepare` still works with the source and is held with the others; one that arrives
- * during `open` finds the new session already.
- */
-function isHeld(run: SwitchRun): boolean {
-  return run.phase !== 'prepare' && run.phase !== 'open';
 }

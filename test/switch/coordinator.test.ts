@@ -48,6 +48,7 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
 function participant(id: string, overrides: Partial<Participant> = {}): Participant {
   return {
     id,
+    usesOthers: false,
     hold: () => {
       log.push(`${id} hold`);
     },
@@ -95,16 +96,16 @@ function switchToB(planned: boolean): ReturnType<Coordinator['order']> {
 }
 
 describe('a planned switch', () => {
-  it('holds, drains, fences, detaches and opens, in this order', async () => {
+  it('holds, drains, fences, detaches and opens, in this order, those that use others first', async () => {
     coordinator.register(participant('p'));
-    coordinator.register(participant('c', { need: () => need }));
+    coordinator.register(participant('c', { need: () => need, usesOthers: true }));
     const outcome = await switchToB(true);
     expect(log).toEqual([
       'open A#1',
-      'p hold',
       'c hold',
-      'p drain',
       'c drain',
+      'p hold',
+      'p drain',
       'fence A#1',
       'p detach',
       'c detach',
@@ -151,6 +152,69 @@ describe('a planned switch', () => {
       report: { warnings: [expect.stringContaining('still busy with A: slow')] },
     });
     expect(overran).toEqual(['drain: still busy with A: slow']);
+  });
+
+  it('lets the others work until the handlers are done, also those that come meanwhile', async () => {
+    let handled = (): void => {};
+    const drain = (): Promise<void> =>
+      new Promise((resolve) => {
+        handled = resolve;
+      });
+    coordinator.register(participant('c1', { usesOthers: true, drain }));
+    coordinator.register(participant('p1'));
+    const outcome = switchToB(true);
+    await settle();
+    coordinator.register(participant('p2'));
+    coordinator.register(participant('c2', { usesOthers: true }));
+    expect(log).toEqual(['open A#1', 'c1 hold', 'c2 hold']);
+    handled();
+    await settle();
+    expect(log.slice(3, 7)).toEqual(['p1 hold', 'p2 hold', 'p1 drain', 'p2 drain']);
+    await expect(outcome).resolves.toMatchObject({ report: { warnings: [] } });
+  });
+
+  it('holds the others in good time where a handler takes too long', async () => {
+    const stuck = { usesOthers: true, drain: () => new Promise<void>(() => {}) };
+    coordinator.register(participant('c', stuck));
+    coordinator.register(participant('p'));
+    const outcome = switchToB(true);
+    await world.advance(DEADLINES.drainMs * 0.75 - 1);
+    expect(log).not.toContain('p hold');
+    await world.advance(1);
+    expect(log.slice(-2)).toEqual(['p hold', 'p drain']);
+    expect(log).not.toContain('fence A#1');
+    await world.advance(DEADLINES.drainMs * 0.25);
+    await expect(outcome).resolves.toMatchObject({
+      report: { warnings: [expect.stringContaining('still busy with A: c')] },
+    });
+  });
+
+  it('holds the others before the fence where an order that gives the source up cuts it short', async () => {
+    let handled = (): void => {};
+    const drain = (): Promise<void> =>
+      new Promise((resolve) => {
+        handled = resolve;
+      });
+    coordinator.register(participant('c', { usesOthers: true, drain }));
+    coordinator.register(participant('p'));
+    const outcome = switchToB(true);
+    await settle();
+    const joined = switchToB(false);
+    await Promise.all([outcome, joined]);
+    expect(log.slice(1)).toEqual([
+      'c hold',
+      'p hold',
+      'fence A#1',
+      'c detach',
+      'p detach',
+      'open B#2',
+      'c attach B#2',
+      'p attach B#2',
+    ]);
+    // What was cut short comes to its end, and holds nobody any more.
+    handled();
+    await settle();
+    expect(log.at(-1)).toBe('p attach B#2');
   });
 
   it('goes back to the source, in a new epoch, when positions cannot be found', async () => {
