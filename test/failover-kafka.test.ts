@@ -203,6 +203,35 @@ describe('a planned switch of a service whose handlers send', () => {
   });
 });
 
+describe('what a producer releases after a switch', () => {
+  it('keeps its order also beside another busy producer', async () => {
+    const topics = { orders: 1, audit: 1, noise: 1 };
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [quiet, busy] = [kafka.producer(), kafka.producer()];
+      await Promise.all([quiet.connect(), busy.connect()]);
+      memory.cluster('A').down();
+      const switched = kafka.switchTo('B', { planned: false });
+      while (kafka.status().producers[0]?.state !== 'held') await memory.clock.sleep(0.1);
+      const of = (topic: string, value: number | string) => ({
+        topic,
+        messages: [{ value: String(value) }],
+      });
+      const sends = [quiet.send(of('orders', 'first'))];
+      for (let index = 0; index < 20; index += 1) sends.push(quiet.send(of('audit', index)));
+      for (let index = 0; index < 200; index += 1) sends.push(busy.send(of('noise', index)));
+      await Promise.all([switched, ...sends]);
+      const values = memory
+        .cluster('B')
+        .records('audit', 0)
+        .map(({ value }) => Number(value));
+      expect(values).toEqual(Array.from({ length: 20 }, (_, index) => index));
+      await kafka.close();
+    });
+  });
+});
+
 describe('FailoverKafka while close() is under way', () => {
   it('refuses a producer that connects meanwhile, instead of leaving it behind', async () => {
     const memory = worldOf();

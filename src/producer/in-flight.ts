@@ -19,7 +19,7 @@ export class PendingSend {
 
   /** Who has it now; undefined while it waits in the hold buffer, and at its end. */
   inner: InnerProducer | undefined = undefined;
-  /** `wire.produceRequestCount` when `inner` got it. */
+  /** `inner.wire.produceRequestCount` when `inner` got it. */
   startedAtRequestCount = 0;
   /** What an overtaken inner producer rejected with, until the switch detaches. */
   innerError: unknown = undefined;

@@ -78,7 +78,7 @@ export class Sends {
   /** Hands a send to an inner producer. The hot path. */
   begin(send: PendingSend, inner: InnerProducer): void {
     send.inner = inner;
-    send.startedAtRequestCount = inner.session.wire.produceRequestCount;
+    send.startedAtRequestCount = inner.wire.produceRequestCount;
     inner.sendStarted();
     this.inFlight.add(send);
     callInner(send, inner).then(
@@ -185,7 +185,7 @@ export class Sends {
   async #written(send: PendingSend, inner: InnerProducer, left: Promise<void>): Promise<void> {
     const { world } = this.#parts;
     const isWaiting = (): boolean =>
-      send.inner === inner && inner.session.wire.produceRequestCount === send.startedAtRequestCount;
+      send.inner === inner && inner.wire.produceRequestCount === send.startedAtRequestCount;
     // All turns in any case: the request that was written may be another send's.
     for (let turn = 0; turn < TURNS_TO_WIRE_COUNT; turn += 1) await Promise.resolve();
     for (let pauseMs = 1; isWaiting(); pauseMs = Math.min(pauseMs * 2, WIRE_POLL_MAX_MS)) {

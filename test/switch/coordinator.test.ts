@@ -36,6 +36,9 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     alias,
     switchEpoch,
     kafka: {} as ClusterSession['kafka'],
+    countedClient: () => {
+      throw new Error('no producers in these tests');
+    },
     wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
     signal: controller.signal,
     fence: (reason: FencedError) => {
