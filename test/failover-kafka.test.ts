@@ -232,6 +232,33 @@ describe('what a producer releases after a switch', () => {
   });
 });
 
+describe('a switch to a cluster that lacks a topic', () => {
+  it('stops no sends of other topics', async () => {
+    const memory = worldOf({
+      clusters: { A: { topics: { orders: 1, audit: 1 } }, B: { topics: { orders: 1 } } },
+    });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer();
+      await producer.connect();
+      const send = (topic: string): Promise<unknown> =>
+        producer.send({ topic, messages: [{ value: '1' }] });
+      await Promise.all([send('orders'), send('audit')]);
+      memory.cluster('A').down();
+      const switched = kafka.switchTo('B', { planned: false });
+      const sent: Promise<unknown>[] = [];
+      for (let index = 0; index < 600; index += 1) {
+        if (index % 50 === 0) void send('audit').catch(() => {});
+        sent.push(send('orders'));
+        await memory.clock.sleep(100);
+      }
+      await Promise.all([switched, ...sent]);
+      expect(kafka.status().producers).toMatchObject([{ state: 'open' }]);
+      await kafka.close();
+    });
+  });
+});
+
 describe('FailoverKafka while close() is under way', () => {
   it('refuses a producer that connects meanwhile, instead of leaving it behind', async () => {
     const memory = worldOf();

@@ -79,6 +79,12 @@ export class ProducerCore {
     return this.state.kind === 'open' || this.state.kind === 'held' ? this.state.inner : undefined;
   }
 
+  /** The inner producer in use, if it works on this session and no switch has begun. */
+  innerOn(session: ClusterSession): InnerProducer | undefined {
+    const inner = this.inner();
+    return inner?.session === session && !inner.overtaken ? inner : undefined;
+  }
+
   /** True where the producer takes no part in switches. */
   isAway(): boolean {
     const { kind } = this.state;

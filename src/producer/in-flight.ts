@@ -26,8 +26,8 @@ export class PendingSend {
   parked = false;
   /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
   maybeWritten = false;
-  /** Where it waits: since when on the monotonic clock, and its size. */
-  heldSinceMs: number = Number.NaN;
+  /** Once it waits, or did: since when on the monotonic clock, and its size. */
+  heldSinceMs: number | undefined = undefined;
   bytes = 0;
   /** Called when it leaves the flight, however: the release loop's cue. */
   onLeft: (() => void) | undefined = undefined;

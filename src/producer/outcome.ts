@@ -57,10 +57,10 @@ export function heldOutcome(
 }
 
 /** @internal */
-export function holdTimeout(send: PendingSend, maxWaitMs: number): Error {
+export function holdTimeout(send: PendingSend, maxWaitMs: number, reason: string): Error {
   return heldOutcome(
     send,
-    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) for a switch to end`,
+    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) ${reason}`,
     (message) => new HoldTimeoutError(message, { topic: topicOf(send.payload) }),
   );
 }

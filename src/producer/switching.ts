@@ -84,7 +84,10 @@ export class ProducerSwitching implements Participant {
     }
     if (!isCurrent()) return;
     core.connected = true;
-    void core.parts.sends.release(inner, { isCurrent, onEmpty: () => core.open(inner) });
+    void core.parts.sends.release({
+      inner: () => core.innerOn(session),
+      onReleased: () => core.open(inner),
+    });
   }
 
   async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
