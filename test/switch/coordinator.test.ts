@@ -456,4 +456,16 @@ describe('the coordinator', () => {
     await expect(switchToB(true)).resolves.toMatchObject({ kind: 'switched' });
     expect(failed).toEqual(['switch.started: listener bug']);
   });
+
+  it('contains an asynchronous listener that rejects, also where it listens to failing listeners', async () => {
+    const failed: string[] = [];
+    events.on('switch.started', () => Promise.reject(new Error('Slack is down')));
+    events.on('listener.failed', async (event) => {
+      failed.push(`${event.event}: ${event.error.message}`);
+      throw new Error('it still is');
+    });
+    await expect(switchToB(true)).resolves.toMatchObject({ kind: 'switched' });
+    await settle();
+    expect(failed).toEqual(['switch.started: Slack is down']);
+  });
 });
