@@ -146,7 +146,7 @@ export class ClusterOperations implements SwitchOperations {
     turn: Pick<SwitchTurn, 'to' | 'planned'>,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<Readiness> {
+  ): Promise<Readiness & { readonly targetAnswers: boolean }> {
     const target = turn.to;
     try {
       await untilAborted(signal, this.#identify(target));
@@ -156,10 +156,10 @@ export class ClusterOperations implements SwitchOperations {
       const obstacle = isWrongCluster(error)
         ? because
         : `cluster ${target} does not answer: ${because}`;
-      return { obstacles: [obstacle], warnings: [] };
+      return { obstacles: [obstacle], warnings: [], targetAnswers: false };
     }
-    if (needs.length === 0) return { obstacles: [], warnings: [] };
-    return this.#mirrorReadiness(target, turn.planned);
+    if (needs.length === 0) return { obstacles: [], warnings: [], targetAnswers: true };
+    return { ...(await this.#mirrorReadiness(target, turn.planned)), targetAnswers: true };
   }
 
   async catchUp(
@@ -257,9 +257,9 @@ export class ClusterOperations implements SwitchOperations {
     const { signal } = new AbortController();
     this.watchMirrors();
     const turn = { from, to, planned: true };
-    const readiness = await this.checkReadiness(turn, needs, signal);
+    const { obstacles, warnings } = await this.checkReadiness(turn, needs, signal);
     const groups = await Promise.all(needs.map((need) => this.plan(turn, need, signal)));
-    return { from, to, ...readiness, groups };
+    return { from, to, obstacles, warnings, groups };
   }
 
   release(): void {

@@ -123,10 +123,11 @@ async function prepare({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
     return {
       kind: 'refused',
       reasons: [`cluster ${turn.to} did not answer within ${prepareMs} ms (switch.prepareMs)`],
+      plannedOnly: false,
     };
   }
   return readiness.obstacles.length > 0
-    ? { kind: 'refused', reasons: readiness.obstacles }
+    ? { kind: 'refused', reasons: readiness.obstacles, plannedOnly: readiness.targetAnswers }
     : { kind: 'done', warnings: readiness.warnings };
 }
 

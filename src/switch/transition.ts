@@ -207,7 +207,8 @@ function onPhaseEnded(
   ) {
     return stay(state);
   }
-  const { outcome, atMs } = input;
+  const { atMs } = input;
+  const outcome = inPlanOf(state.run, input.outcome);
   const run = measured(state.run, outcome, atMs);
   switch (outcome.kind) {
     case 'refused':
@@ -228,6 +229,16 @@ function onPhaseEnded(
     default:
       return unreachable(outcome);
   }
+}
+
+/**
+ * An order that gave the source up may have joined while a planned switch was being prepared: what would only have stood
+ * in the way of that one is worth a warning now.
+ */
+function inPlanOf({ turn }: SwitchRun, outcome: PhaseOutcome): PhaseOutcome {
+  return outcome.kind === 'refused' && outcome.plannedOnly && !turn.planned
+    ? { kind: 'done', warnings: outcome.reasons }
+    : outcome;
 }
 
 function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): SwitchRun {

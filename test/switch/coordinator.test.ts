@@ -81,7 +81,7 @@ beforeEach(async () => {
       log.push('release');
     },
     openSession,
-    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [] }),
+    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
     catchUp: () => Promise.resolve({ missing: [] }),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
@@ -124,7 +124,8 @@ describe('a planned switch', () => {
   });
 
   it('touches nothing when the target is not ready', async () => {
-    operations.checkReadiness = () => Promise.resolve({ obstacles: ['B is down'], warnings: [] });
+    operations.checkReadiness = () =>
+      Promise.resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
     coordinator.register(participant('p'));
     await expect(switchToB(true)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_REFUSED',
@@ -132,6 +133,20 @@ describe('a planned switch', () => {
     });
     expect(log).toEqual(['open A#1']);
     expect(coordinator.session()?.alias).toBe('A');
+  });
+
+  it('goes on where only the mirror is missing and an order that gives the source up joined it', async () => {
+    let look = (): void => {};
+    operations.checkReadiness = () =>
+      new Promise((resolve) => {
+        look = () => resolve({ obstacles: ['no mirror'], warnings: [], targetAnswers: true });
+      });
+    const planned = switchToB(true);
+    const unplanned = switchToB(false);
+    look();
+    const report = { planned: false, warnings: ['no mirror'] };
+    await expect(planned).resolves.toMatchObject({ report });
+    await expect(unplanned).resolves.toMatchObject({ report });
   });
 
   it('is refused when the target does not answer in time', async () => {
