@@ -187,6 +187,7 @@ export class Coordinator implements ActiveCluster {
     this.#feed({ kind: 'closed' });
   }
 
+  /** The effects follow when the state has moved, perhaps into the next switch: each tells its own epoch. */
   #feed(input: SwitchInput): void {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
@@ -207,11 +208,15 @@ export class Coordinator implements ActiveCluster {
         void this.#runPhase(effect.run);
         return;
       case 'overran':
-        this.#parts.events.emit('switch.phase-overran', {
-          phase: effect.phase,
-          deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
-          detail: effect.detail,
-        });
+        this.#parts.events.emit(
+          'switch.phase-overran',
+          {
+            phase: effect.phase,
+            deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
+            detail: effect.detail,
+          },
+          effect,
+        );
         return;
       case 'completed':
         this.#complete(effect.run, effect.atMs);
@@ -219,15 +224,18 @@ export class Coordinator implements ActiveCluster {
       case 'refused': {
         const { turn } = effect.run;
         const { reasons } = effect;
-        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons });
+        // The epoch that it did not lead out of.
+        const epoch = { switchEpoch: turn.switchEpoch - 1 };
+        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons }, epoch);
         this.#reject(effect.run.orderIds, refusedError(turn, reasons));
         return;
       }
       case 'rolled-back':
-        this.#parts.events.emit('switch.rolled-back', {
-          to: effect.run.turn.to,
-          error: effect.error,
-        });
+        this.#parts.events.emit(
+          'switch.rolled-back',
+          { to: effect.run.turn.to, error: effect.error },
+          effect.run.turn,
+        );
         this.#reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
         return;
       case 'already-active':
@@ -342,7 +350,7 @@ export class Coordinator implements ActiveCluster {
       pending: run.pending,
       warnings: run.warnings,
     };
-    this.#parts.events.emit('switch.completed', { report });
+    this.#parts.events.emit('switch.completed', { report }, report);
     this.#resolve(run.orderIds, { kind: 'switched', report });
   }
 
