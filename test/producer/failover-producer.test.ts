@@ -1,4 +1,4 @@
-import { Kafka, KafkaJSError, KafkaJSNonRetriableError } from 'kafkajs';
+import { Kafka, KafkaJSError, KafkaJSNonRetriableError, type RecordMetadata } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { FailoverClosedError, FailoverHaltedError, HoldTimeoutError } from '../../src/errors.js';
 import {
@@ -75,6 +75,13 @@ describe('a producer with no switch under way', () => {
       throw error;
     };
     await expect(producer.send(record('1'))).rejects.toBe(error);
+  });
+
+  it('takes what a patched send returns without a promise for its answer', async () => {
+    const { producer, a, handle } = await connected();
+    a.inner.producer.send = () => answer() as unknown as Promise<RecordMetadata[]>;
+    await expect(producer.send(record('1'))).resolves.toEqual(answer());
+    expect(handle.status().inFlightCount).toBe(0);
   });
 
   it('answers isIdempotent and logger as kafkajs does', async () => {
