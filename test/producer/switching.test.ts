@@ -613,6 +613,23 @@ describe('opening the new cluster', () => {
     expect(held.state).toBe('resolved');
   });
 
+  it('keeps trying also where kafkajs trips over half an answer', async () => {
+    const h = await connected();
+    await overtake(h);
+    h.b.automatic = false;
+    const opening = watch(openOn(h));
+    await settle();
+    h.b.inner.connects[0]?.reject(
+      new TypeError("Cannot read properties of undefined (reading 'map')"),
+    );
+    await settle();
+    await h.world.advance(100);
+    h.b.inner.connects[1]?.resolve();
+    await settle();
+    expect(opening.state).toBe('resolved');
+    expect(h.handle.status().state).toBe('open');
+  });
+
   it('ends at once when the new session is fenced, and what waits goes on waiting', async () => {
     const h = await connected();
     await overtake(h);
