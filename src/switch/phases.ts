@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
 import { retry, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
@@ -177,7 +178,7 @@ async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<Ph
   );
   if (plans !== undefined) {
     for (const plan of plans) context.onPlan(plan);
-    return { kind: 'done', plans };
+    return { kind: 'done', plans, warnings: plans.flatMap(planWarnings) };
   }
   const because = `positions on ${turn.to} were not found within ${context.deadlines.translateMs} ms`;
   // A planned switch can go back; an unplanned one goes on, and its consumers keep asking.
