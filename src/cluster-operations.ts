@@ -8,14 +8,14 @@ import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import type { GroupNeed, GroupPlan, MissingPosition, PositionMethod } from './position/plan.js';
 import { planGroups } from './position/planner.js';
+import { mirrorReadiness, type Readiness } from './readiness.js';
 import { catchUp } from './replication/catch-up.js';
 import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
 import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
 import type { SwitchTurn } from './switch/participant.js';
-import type { SwitchPlan } from './switch/report.js';
-import { untilAborted, untilDeadline } from './wait.js';
+import { retry, untilAborted, untilDeadline } from './wait.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -25,17 +25,8 @@ export interface ClusterOperationsParts {
   onWrongCluster(active: string, error: WrongClusterError): void;
 }
 
-/** What was learned about readiness. */
-interface Readiness {
-  readonly obstacles: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-/** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
-const SILENT_MIRROR_MS = 10_000;
-
-/** Longest look at the mirror before a switch, in milliseconds. */
-const MIRROR_LOOK_MS = 3_000;
+/** Pauses between attempts to learn the source's topics, in milliseconds. */
+const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
@@ -140,8 +131,10 @@ export class ClusterOperations implements SwitchOperations {
     turn: Pick<SwitchTurn, 'to' | 'planned'>,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<Readiness> {
+  ): Promise<Readiness & { readonly targetAnswers: boolean }> {
     const target = turn.to;
+    const { world, deadlines } = this.#parts.options;
+    const deadlineAtMs = world.nowMs() + deadlines.prepareMs;
     try {
       await untilAborted(signal, this.#identify(target));
     } catch (error) {
@@ -150,10 +143,13 @@ export class ClusterOperations implements SwitchOperations {
       const obstacle = isWrongCluster(error)
         ? because
         : `cluster ${target} does not answer: ${because}`;
-      return { obstacles: [obstacle], warnings: [] };
+      return { obstacles: [obstacle], warnings: [], targetAnswers: false };
     }
-    if (needs.length === 0) return { obstacles: [], warnings: [] };
-    return this.#mirrorReadiness(target, turn.planned);
+    if (needs.length === 0) return { obstacles: [], warnings: [], targetAnswers: true };
+    const { planned } = turn;
+    const mirror = this.#mirror(target);
+    const found = await mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal });
+    return { ...found, targetAnswers: true };
   }
 
   async catchUp(
@@ -164,8 +160,14 @@ export class ClusterOperations implements SwitchOperations {
     if (needs.length === 0) return { missing: [] };
     const { world, aliases } = this.#parts.options;
     const source = this.access(turn.from);
-    const topics = await untilAborted(signal, source.topics());
     const selectors = needs.flatMap((need) => need.selectors);
+    const topics = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+      untilAborted(signal, source.topics()),
+    ).catch(() => undefined);
+    const notKnown = (topic: unknown): string =>
+      `${String(topic)} (its end on ${turn.from} is not known)`;
+    // The source died meanwhile: what it held is not waited for. Going back to it would be no help.
+    if (topics === undefined) return { missing: selectors.map(notKnown) };
     const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
     const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
       logs.filter(({ origin }) => origin === undefined || origin === turn.from),
@@ -181,7 +183,7 @@ export class ClusterOperations implements SwitchOperations {
     return {
       missing: [
         ...missing.map((one) => `${one.missingCount} of ${one.topic}-${one.partition}`),
-        ...unknown.map((topic) => `${topic} (its end on ${turn.from} is not known)`),
+        ...unknown.map(notKnown),
       ],
     };
   }
@@ -220,24 +222,6 @@ export class ClusterOperations implements SwitchOperations {
     return this.#mirror(active).state().isComplete ? undefined : { ...plan, partitions: [] };
   }
 
-  /** What a switch would do now; writes nothing. */
-  async dryRun({
-    from,
-    to,
-    needs,
-  }: {
-    from: string;
-    to: string;
-    needs: readonly GroupNeed[];
-  }): Promise<SwitchPlan> {
-    const { signal } = new AbortController();
-    this.watchMirrors();
-    const turn = { from, to, planned: true };
-    const readiness = await this.checkReadiness(turn, needs, signal);
-    const groups = await Promise.all(needs.map((need) => this.plan(turn, need, signal)));
-    return { from, to, ...readiness, groups };
-  }
-
   release(): void {
     void this.#disconnect();
   }
@@ -262,10 +246,13 @@ export class ClusterOperations implements SwitchOperations {
     limits: { signal: AbortSignal; onMissing: MissingPosition; maxWaitMs: number },
   ): Promise<GroupPlan> {
     const { world, aliases } = this.#parts.options;
+    // Out of a halt the way may lead to the cluster that it came from. What was handled there is then no position on the
+    // mirror's source, although topics have the same names.
+    const isReturn = turn.from === turn.to;
     const [plan] = await planGroups({
-      needs: [need],
+      needs: [isReturn ? { ...need, processed: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
-      source: turn.planned ? this.access(turn.from) : undefined,
+      source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
       policy: this.policy,
@@ -277,29 +264,6 @@ export class ClusterOperations implements SwitchOperations {
     });
     if (plan === undefined) throw new Error(`no plan for group ${need.groupId}`);
     return plan;
-  }
-
-  async #mirrorReadiness(target: string, planned: boolean): Promise<Readiness> {
-    const { world } = this.#parts.options;
-    const mirror = this.#mirror(target);
-    const flow = `${mirror.source}->${target}`;
-    await untilDeadline(world, world.nowMs() + MIRROR_LOOK_MS, mirror.refresh());
-    const { sinceHeartbeatMs, heartbeatAgeMs, isComplete } = mirror.state();
-    const findings: string[] = [];
-    if (!isComplete)
-      findings.push(`MirrorMaker's records of ${flow} could not be read to their end`);
-    if (sinceHeartbeatMs === undefined || heartbeatAgeMs === undefined) {
-      findings.push(
-        `no heartbeat has come through the mirror ${flow}: it does not run, or its heartbeats are switched off`,
-      );
-    } else if (sinceHeartbeatMs > SILENT_MIRROR_MS) {
-      const seconds = Math.round(sinceHeartbeatMs / 1_000);
-      findings.push(`the mirror ${flow} stands still: no heartbeat for ${seconds} s`);
-    }
-    // A dead source sends no heartbeats: for an unplanned switch that is what one expects, and only worth a line.
-    return planned && !isComplete
-      ? { obstacles: findings, warnings: [] }
-      : { obstacles: [], warnings: findings };
   }
 
   /** Learns which cluster answers under an alias; the wrong one stops the library before harm is done. */

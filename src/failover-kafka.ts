@@ -10,6 +10,7 @@ import type {
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
 import { innerConfig } from './cluster/kafka-session.js';
 import { ClusterOperations } from './cluster-operations.js';
+import { dryRun } from './dry-run.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
 import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
@@ -33,6 +34,7 @@ import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
 import type { SwitchPlan } from './switch/report.js';
 import { activeOf } from './switch/state.js';
+import { untilAborted } from './wait.js';
 
 /**
  * How `switchTo` goes about it.
@@ -81,6 +83,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     FailoverProducer | FailoverConsumer | FailoverAdmin
   >();
   readonly #offline: Kafka;
+  /** Aborted by `close()`. */
+  readonly #end = new AbortController();
   #clientCount = 0;
   #closed: Promise<void> | undefined;
 
@@ -203,10 +207,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const { planned = true, reason = 'operator' } = options;
     this.#refuseWhenClosed();
     this.#cluster(to);
-    await this.#coordinator.started().catch((error: unknown) => {
-      // A halt at start is exactly what an order is the way out of.
-      if (this.#coordinator.state.kind !== 'halted') throw error;
-    });
+    await this.#started(this.#end.signal);
     const decision = this.#options.strategy.decide(this.#view({ to, planned, reason }));
     if (decision.kind === 'switch') return this.#coordinator.order(decision);
     if (decision.because === 'already-active') {
@@ -227,9 +228,23 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   async plan({ to }: { to: string }): Promise<SwitchPlan> {
     this.#refuseWhenClosed();
     this.#cluster(to);
-    await this.#coordinator.started();
+    await this.#started(this.#end.signal);
     const from = this.#view(undefined).active;
-    return this.#operations.dryRun({ from, to, needs: this.#coordinator.needs() });
+    // Out of a halt the way may lead to the active cluster as well.
+    if (to === from && this.#coordinator.state.kind !== 'halted') {
+      const obstacles = [`${to} is the active cluster already`];
+      return { from, to, obstacles, warnings: [], groups: [] };
+    }
+    const { world, deadlines } = this.#options;
+    return dryRun({
+      from,
+      to,
+      needs: this.#coordinator.needs(),
+      operations: this.#operations,
+      world,
+      deadlines,
+      signal: this.#end.signal,
+    });
   }
 
   /** The present state, from memory: no I/O. */
@@ -246,6 +261,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * The end: every client is disconnected (bounded), every socket and timer is gone. Idempotent; never rejects.
    */
   close(): Promise<void> {
+    this.#end.abort(closedError());
     this.#closed ??= this.#close();
     return this.#closed;
   }
@@ -263,6 +279,14 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       const client = this.#clients.get(one);
       return client !== undefined && 'placer' in client ? client.placer : [];
     });
+  }
+
+  async #started(signal: AbortSignal): Promise<void> {
+    const started = this.#coordinator.started().catch((error: unknown) => {
+      // A halt at start is exactly what an order is the way out of.
+      if (this.#coordinator.state.kind !== 'halted') throw error;
+    });
+    await untilAborted(signal, started);
   }
 
   get #home(): string {
@@ -298,7 +322,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed === undefined) return;
-    throw new FailoverClosedError('This FailoverKafka was closed; make a new one.');
+    this.#end.signal.throwIfAborted();
   }
+}
+
+function closedError(): FailoverClosedError {
+  return new FailoverClosedError('This FailoverKafka was closed; make a new one.');
 }

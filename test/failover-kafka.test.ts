@@ -1,14 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { FailoverKafka } from '../src/failover-kafka.js';
-import type { FailoverKafkaConfig } from '../src/options.js';
 import { manualStrategy } from '../src/strategy/manual.js';
-import {
-  createMemoryWorld,
-  type MemoryWorld,
-  type MemoryWorldOptions,
-} from '../src/testing/index.js';
+import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
+import { kafkaIn, ordersWorld, write } from './support/memory-service.js';
 
-const ORDERS = { topics: { orders: 1 } };
 const open: { close(): unknown }[] = [];
 
 afterEach(() => {
@@ -16,22 +10,9 @@ afterEach(() => {
 });
 
 function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = createMemoryWorld({ clusters: { A: ORDERS, B: ORDERS }, mirror: {}, ...options });
+  const memory = ordersWorld(options);
   open.push(memory);
   return memory;
-}
-
-function kafkaIn(memory: MemoryWorld, config: Partial<FailoverKafkaConfig> = {}): FailoverKafka {
-  return new FailoverKafka({
-    clientId: 'service',
-    logLevel: 0,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
-    world: memory.world,
-    ...config,
-  });
 }
 
 describe('FailoverKafka and the identity of its clusters', () => {
@@ -138,14 +119,6 @@ describe('a group that starts on the cluster it was not started on', () => {
     const giveUpAtMs = memory.clock.nowMs() + 20_000;
     while (!until() && memory.clock.nowMs() < giveUpAtMs) await memory.clock.sleep(50);
     await kafka.close();
-  }
-
-  function write(memory: MemoryWorld, cluster: string, values: readonly string[]): void {
-    memory.cluster(cluster).append(
-      'orders',
-      0,
-      values.map((value) => ({ value })),
-    );
   }
 
   it('skips nothing at its first start there, nor at a restart after it', async () => {
