@@ -1,12 +1,4 @@
-import type {
-  Admin,
-  AdminConfig,
-  ConsumerConfig,
-  Kafka,
-  Logger,
-  Producer,
-  ProducerConfig,
-} from 'kafkajs';
+import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
 import { innerConfig } from './cluster/kafka-session.js';
 import { ClusterOperations } from './cluster-operations.js';
@@ -27,6 +19,14 @@ import {
   type FailoverKafkaConfig,
   type ResolvedOptions,
 } from './options.js';
+import {
+  checkAdmin,
+  checkPlan,
+  checkSwitchTo,
+  type FailoverAdminConfig,
+  type PlanOptions,
+  type SwitchToOptions,
+} from './options-calls.js';
 import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
@@ -35,24 +35,6 @@ import type { Participant } from './switch/participant.js';
 import type { SwitchPlan } from './switch/report.js';
 import { activeOf } from './switch/state.js';
 import { untilAborted } from './wait.js';
-
-/**
- * How `switchTo` goes about it.
- *
- * @public
- */
-export interface SwitchToOptions {
-  /**
-   * True: the source is alive; what is in flight finishes, and the mirror catches up, before anything moves. False: the
-   * source is given up and fenced at once. Default true.
-   */
-  readonly planned?: boolean;
-  /** Why, in your words; it goes into events and the report. Default `'operator'`. */
-  readonly reason?: string;
-}
-
-/** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
-export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
 
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
@@ -111,7 +93,9 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#operations,
       deadlines,
     });
-    this.#offline = world.createKafka(innerConfig(options.kafka, this.#cluster(this.#home)));
+    this.#offline = world.createKafka(
+      innerConfig(options.kafka, this.#cluster(this.#home, 'clusters')),
+    );
   }
 
   /** A kafkajs producer that outlives its cluster. See the guide for what its sends may rely on. */
@@ -136,8 +120,9 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   consumer(config: ConsumerConfig): FailoverKafkaConsumer {
     this.#refuseWhenClosed();
     const client = createFailoverConsumer({
-      id: this.#nextId(`consumer-${config.groupId}`),
-      config,
+      id: this.#nextId(`consumer-${config?.groupId}`),
+      // Without a config kafkajs misses the group id as well, and says so.
+      config: config ?? {},
       limits: this.#options.consumer,
       world: this.#options.world,
       events: this.#events,
@@ -160,10 +145,11 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `cluster` is not a configured alias.
    */
   admin(config: FailoverAdminConfig = {}): Admin {
+    checkAdmin(config);
     this.#refuseWhenClosed();
     const { cluster, ...adminConfig } = config;
     if (cluster !== undefined) {
-      const options = this.#cluster(cluster);
+      const options = this.#cluster(cluster, 'admin.cluster');
       const kafka = this.#options.world.createKafka(innerConfig(this.#options.kafka, options));
       return kafka.admin(adminConfig);
     }
@@ -204,14 +190,17 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * @throws {@link SwitchSupersededError} ERR_FAILOVER_SWITCH_SUPERSEDED - a newer order, or a strategy, kept it from being carried out.
    */
   async switchTo(to: string, options: SwitchToOptions = {}): Promise<SwitchOutcome> {
-    const { planned = true, reason = 'operator' } = options;
+    checkSwitchTo(to, options);
+    const { planned = true, reason = 'operator', signal } = options;
     this.#refuseWhenClosed();
-    this.#cluster(to);
-    await this.#started(this.#end.signal);
-    const decision = this.#options.strategy.decide(this.#view({ to, planned, reason }));
-    if (decision.kind === 'switch') return this.#coordinator.order(decision);
-    if (decision.because === 'already-active') {
-      return this.#coordinator.order({ to, planned, reason });
+    this.#cluster(to, 'to');
+    await this.#started(this.#until(signal));
+    signal?.throwIfAborted();
+    const order = { to, planned, reason };
+    const decision = this.#options.strategy.decide(this.#view(order));
+    if (decision.kind === 'switch' || decision.because === 'already-active') {
+      const ordered = this.#coordinator.order(decision.kind === 'switch' ? decision : order);
+      return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
     throw new SwitchSupersededError(
       `The strategy ${this.#options.strategy.name} keeps the present state: ${decision.because}`,
@@ -225,10 +214,13 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    *
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
    */
-  async plan({ to }: { to: string }): Promise<SwitchPlan> {
+  async plan(options: PlanOptions): Promise<SwitchPlan> {
+    checkPlan(options);
+    const { to } = options;
     this.#refuseWhenClosed();
-    this.#cluster(to);
-    await this.#started(this.#end.signal);
+    this.#cluster(to, 'to');
+    const signal = this.#until(options.signal);
+    await this.#started(signal);
     const from = this.#view(undefined).active;
     // Out of a halt the way may lead to the active cluster as well.
     if (to === from && this.#coordinator.state.kind !== 'halted') {
@@ -243,7 +235,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#operations,
       world,
       deadlines,
-      signal: this.#end.signal,
+      signal,
     });
   }
 
@@ -289,17 +281,22 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     await untilAborted(signal, started);
   }
 
+  /** Aborted when the caller does not want to wait any longer, or with the whole. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
+  }
+
   get #home(): string {
     // resolveOptions has checked that there are two.
     return this.#options.aliases[0] ?? '';
   }
 
-  #cluster(alias: string): ClusterOptions {
+  #cluster(alias: string, option: string): ClusterOptions {
     const cluster = this.#options.clusters.get(alias);
     if (cluster !== undefined) return cluster;
     const known = this.#options.aliases.join(', ');
     throw new FailoverOptionsError(
-      'cluster',
+      option,
       alias,
       `There is no cluster ${JSON.stringify(alias)}; the configured ones are ${known}.`,
     );

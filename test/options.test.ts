@@ -61,7 +61,8 @@ describe('options', () => {
     [{ clusters, produser: {} }, 'produser', 'Did you mean "producer"?'],
     [{ clusters, producer: { holdMaxByte: 1 } }, 'producer.holdMaxByte', '"holdMaxBytes"'],
     [{ clusters, switch: { opnMs: 1 } }, 'switch.opnMs', '"openMs"'],
-    [{ clusters: { ...clusters, A: { broker: ['x'] } } }, 'clusters.A.brokers', 'must be a list'],
+    [{ clusters: { ...clusters, A: { broker: ['x'] } } }, 'clusters.A.broker', '"brokers"'],
+    [{ clusters: { ...clusters, A: {} } }, 'clusters.A.brokers', 'must be a list'],
     [
       { clusters: { ...clusters, A: { brokers: ['x'], sals: {} } } },
       'clusters.A.sals',
