@@ -268,12 +268,17 @@ export class ClusterOperations implements SwitchOperations {
 
   /** Learns which cluster answers under an alias; the wrong one stops the library before harm is done. */
   async #identify(alias: string): Promise<void> {
-    const clusterId = await this.access(alias).clusterId();
+    const access = this.access(alias);
+    const clusterId = await access.clusterId();
     const configured = new Map(
       [...this.#parts.options.clusters].map(([name, one]) => [name, one.clusterId] as const),
     );
     const verdict = checkIdentity(this.#clusterIds, alias, clusterId, configured);
-    if (verdict.kind !== 'ok') throw verdict.error;
+    if (verdict.kind !== 'ok') {
+      // Somebody will correct the name; connections that were made before would go on to the wrong cluster.
+      access.renew();
+      throw verdict.error;
+    }
     this.#clusterIds.set(alias, clusterId);
   }
 

@@ -1,4 +1,5 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
+import { ClusterAdmin } from './admin/cluster-admin.js';
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
 import { innerConfig } from './cluster/kafka-session.js';
 import { ClusterOperations } from './cluster-operations.js';
@@ -64,6 +65,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     Participant,
     FailoverProducer | FailoverConsumer | FailoverAdmin
   >();
+  /** Admins of named clusters that were used and not disconnected. */
+  readonly #clusterAdmins = new Set<ClusterAdmin>();
   readonly #offline: Kafka;
   /** Aborted by `close()`. */
   readonly #end = new AbortController();
@@ -149,9 +152,15 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#refuseWhenClosed();
     const { cluster, ...adminConfig } = config;
     if (cluster !== undefined) {
-      const options = this.#cluster(cluster, 'admin.cluster');
-      const kafka = this.#options.world.createKafka(innerConfig(this.#options.kafka, options));
-      return kafka.admin(adminConfig);
+      return new ClusterAdmin({
+        alias: cluster,
+        config: adminConfig,
+        clusterOptions: this.#cluster(cluster, 'admin.cluster'),
+        kafkaConfig: this.#options.kafka,
+        world: this.#options.world,
+        ended: this.#end.signal,
+        inUse: this.#clusterAdmins,
+      }).admin;
     }
     const client = createFailoverAdmin({
       id: this.#nextId('admin'),
@@ -260,7 +269,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
 
   async #close(): Promise<void> {
     const clients = this.#coordinator.participants().flatMap((one) => this.#clients.get(one) ?? []);
-    await Promise.allSettled(clients.map((client) => client.close()));
+    const closing = [...clients, ...this.#clusterAdmins].map((client) => client.close());
+    await Promise.allSettled(closing);
     this.#coordinator.close();
     await this.#operations.close();
     this.#events.removeAll();

@@ -26,6 +26,7 @@ export {
   isFailoverError,
   type FailoverErrorCode,
   type FailoverErrorDetails,
+  type HoldErrorDetails,
 } from './errors.js';
 export { FailoverKafka } from './failover-kafka.js';
 export type {
