@@ -152,7 +152,10 @@ export class SwitchRefusedError extends FailoverError {
   }
 }
 
-/** @public A newer decision took the place of this one before it was carried out. */
+/**
+ * @public An order was not carried out: a newer one took its place before, or the strategy keeps the present state. `cluster`
+ * is the one that was ordered, `switchEpoch` the activation in force, or the one that the switch under way leads to.
+ */
 export class SwitchSupersededError extends FailoverError {
   constructor(message: string, details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_SWITCH_SUPERSEDED', message, details);

@@ -7,7 +7,7 @@ import { dryRun } from './dry-run.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
 import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
-import { FailoverClosedError, FailoverOptionsError, SwitchSupersededError } from './errors.js';
+import { FailoverClosedError, FailoverOptionsError } from './errors.js';
 import {
   FailoverEmitter,
   type FailoverEventName,
@@ -31,6 +31,7 @@ import {
 import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
+import { supersededError } from './switch/answers.js';
 import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
 import type { SwitchPlan } from './switch/report.js';
@@ -211,10 +212,9 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       const ordered = this.#coordinator.order(decision.kind === 'switch' ? decision : order);
       return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
-    throw new SwitchSupersededError(
-      `The strategy ${this.#options.strategy.name} keeps the present state: ${decision.because}`,
-      { cluster: to },
-    );
+    const { name } = this.#options.strategy;
+    const because = `the strategy ${name} keeps the present state (${decision.because})`;
+    throw supersededError(order, this.#coordinator.switchEpoch(), because);
   }
 
   /**

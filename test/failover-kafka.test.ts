@@ -57,6 +57,34 @@ describe('FailoverKafka and the identity of its clusters', () => {
     expect(memory.cluster('B').records('orders', 0)).toHaveLength(1);
   });
 
+  it('settles a client that comes while the way out of a halt is looked at and refused', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        clusters: {
+          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
+          B: { brokers: [...memory.cluster('B').brokers] },
+        },
+      });
+      await expect(kafka.producer().connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_WRONG_CLUSTER',
+      });
+      memory.cluster('B').freeze();
+      const refused = expect(kafka.switchTo('B', { planned: false })).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      });
+      await memory.clock.sleep(100);
+      const halted = { code: 'ERR_FAILOVER_HALTED' };
+      const consumer = kafka.consumer({ groupId: 'billing' });
+      const consuming = expect(consumer.connect()).rejects.toMatchObject(halted);
+      const producing = expect(kafka.producer().connect()).rejects.toMatchObject(halted);
+      const administering = expect(kafka.admin().connect()).rejects.toMatchObject(halted);
+      await Promise.all([refused, consuming, producing, administering]);
+      memory.cluster('B').thaw();
+      await kafka.close();
+    });
+  });
+
   it('refuses a switch to a wrong standby and goes on with the active cluster', async () => {
     const memory = worldOf();
     await memory.run(async () => {
