@@ -10,6 +10,9 @@ import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
 
 const milliseconds = z.int().min(0);
+/** The longest delay that Node's timers take; a longer one would be over at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+const timerMilliseconds = milliseconds.max(MAX_TIMER_MS);
 const aFunction = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 const anObject = z.custom<never>(
   (value) => typeof value === 'object' && value !== null,
@@ -74,28 +77,28 @@ const shape = z.strictObject({
         .int()
         .min(0)
         .default(32 * 1024 * 1024),
-      holdMaxWaitMs: milliseconds.default(30_000),
+      holdMaxWaitMs: timerMilliseconds.default(30_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
-      releaseJitterMs: milliseconds.default(0),
+      releaseJitterMs: timerMilliseconds.default(0),
     })
     .prefault({}),
   consumer: z
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
-      topicRefreshMs: z.int().min(100).default(30_000),
+      topicRefreshMs: timerMilliseconds.min(100).default(30_000),
     })
     .prefault({}),
   switch: z
     .strictObject({
-      prepareMs: milliseconds.default(5_000),
-      drainMs: milliseconds.default(10_000),
-      handlersMs: milliseconds.default(5_000),
-      catchUpMs: milliseconds.default(10_000),
-      translateMs: milliseconds.default(10_000),
-      openMs: milliseconds.default(15_000),
+      prepareMs: timerMilliseconds.default(5_000),
+      drainMs: timerMilliseconds.default(10_000),
+      handlersMs: timerMilliseconds.default(5_000),
+      catchUpMs: timerMilliseconds.default(10_000),
+      translateMs: timerMilliseconds.default(10_000),
+      openMs: timerMilliseconds.default(15_000),
     })
     .prefault({}),
-  socketStalledAfterMs: z.int().min(1).default(10_000),
+  socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),
 });
 

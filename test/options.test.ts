@@ -86,6 +86,10 @@ describe('options', () => {
     [{ clusters, producer: { onUnknownOutcome: 'drop' } }, 'producer.onUnknownOutcome'],
     [{ clusters, consumer: { onMissingPosition: 'newest' } }, 'consumer.onMissingPosition'],
     [{ clusters, switch: { openMs: 1.5 } }, 'switch.openMs'],
+    // Node's timers would be over at once.
+    [{ clusters, switch: { openMs: 2 ** 31 } }, 'switch.openMs'],
+    [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
+    [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, mirror: { policy: 'custom' } }, 'mirror.policy'],
     [{ clusters, strategy: 'manual' }, 'strategy'],
   ])('are refused with the option named: %j', (config, option) => {
