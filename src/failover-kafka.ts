@@ -88,7 +88,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   /**
-   * A kafkajs producer that outlives its cluster. Beside kafkajs's own errors its calls reject with:
+   * A kafkajs producer that outlives its cluster.
+   *
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with:
    *
    * - {@link HoldBufferFullError} ERR_FAILOVER_HOLD_FULL - a send during a switch, where `producer.holdMaxBytes` wait already:
    *   certainly not sent.
@@ -111,8 +114,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   /**
-   * A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position. Beside kafkajs's own
-   * errors its calls reject with (`seek` throws):
+   * A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position.
+   *
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with (`seek` throws):
    *
    * - {@link StaleOffsetError} ERR_FAILOVER_STALE_OFFSET - an offset of an older epoch was handed back.
    * - {@link AmbiguousOffsetError} ERR_FAILOVER_AMBIGUOUS_OFFSET - an offset could belong to either log of a topic.
@@ -135,7 +140,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
 
   /**
    * A kafkajs admin. It follows the active cluster, or stays with the one that `cluster` names. Nothing is ever done on
-   * both. Beside kafkajs's own errors its calls reject with:
+   * both.
+   *
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with:
    *
    * - {@link HoldTimeoutError} ERR_FAILOVER_HOLD_TIMEOUT - it waited `producer.holdMaxWaitMs` for a switch: not carried out.
    * - {@link OutcomeUnknownError} ERR_FAILOVER_OUTCOME_UNKNOWN - a switch, or the end, overtook it: it may have been carried out.
