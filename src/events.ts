@@ -30,7 +30,7 @@ export interface FailoverEvents {
   };
   /** A phase began. */
   'switch.phase-started': FailoverEventBase & { readonly phase: SwitchPhase };
-  /** A phase took longer than its deadline; the switch goes on. */
+  /** A phase took longer than its deadline; the switch goes on. (Beyond `prepareMs` it is refused, and a planned one goes back beyond `translateMs`.) */
   'switch.phase-overran': FailoverEventBase & {
     readonly phase: SwitchPhase;
     readonly deadlineMs: number;

@@ -2,6 +2,7 @@ import type { RecordMetadata } from 'kafkajs';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
+import type { SwitchTurn } from '../switch/participant.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { HoldBuffer } from './hold-buffer.js';
@@ -51,6 +52,8 @@ export class Sends {
   readonly inFlight: InFlight = new InFlight();
   readonly held: HoldBuffer<PendingSend>;
   readonly #parts: SendsParts;
+  /** The switch that is waited for; a planned one that fails goes on as another one, back to its source. */
+  turn: SwitchTurn | undefined = undefined;
   #refusedCount = 0;
   /** What was said already of the switch under way: each event comes once per switch. */
   #announced: { held: boolean; full: boolean } = { held: false, full: false };
@@ -61,7 +64,7 @@ export class Sends {
       world: parts.world,
       maxBytes: parts.limits.holdMaxBytes,
       maxWaitMs: parts.limits.holdMaxWaitMs,
-      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs)),
+      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, this.turn)),
     });
   }
 
@@ -71,7 +74,8 @@ export class Sends {
   }
 
   /** A switch begins. */
-  switchStarted(): void {
+  switchStarted(turn: SwitchTurn): void {
+    this.turn = turn;
     this.#announced = { held: false, full: false };
   }
 
@@ -111,7 +115,7 @@ export class Sends {
       this.#announced.full = true;
       events.emit('producer.hold-full', { participant: id });
     }
-    send.reject(holdFull(send, limits.holdMaxBytes));
+    send.reject(holdFull(send, limits.holdMaxBytes, this.turn));
   }
 
   /**

@@ -1,4 +1,9 @@
-import { FailoverHaltedError, SwitchRefusedError, SwitchRolledBackError } from '../errors.js';
+import {
+  FailoverHaltedError,
+  SwitchRefusedError,
+  SwitchRolledBackError,
+  SwitchSupersededError,
+} from '../errors.js';
 import type { SwitchTurn } from './participant.js';
 
 /** @internal What callers hear while the library has stopped itself. */
@@ -16,6 +21,18 @@ export function refusedError(turn: SwitchTurn, reasons: readonly string[]): Swit
     reasons,
     { cluster: turn.to, switchEpoch: turn.switchEpoch },
   );
+}
+
+/** @internal What the caller of an order that is not carried out hears. `switchEpoch` is the one in force instead. */
+export function supersededError(
+  { to }: { to: string },
+  switchEpoch: number,
+  because: string,
+): SwitchSupersededError {
+  return new SwitchSupersededError(`The switch to ${to} was not carried out: ${because}`, {
+    cluster: to,
+    switchEpoch,
+  });
 }
 
 /** @internal What the callers of a planned switch that went back hear. */

@@ -1,11 +1,11 @@
 import type { ClusterSession } from '../cluster/session.js';
-import { FailoverClosedError, FencedError, SwitchSupersededError } from '../errors.js';
+import { FailoverClosedError, FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import { haltedError, refusedError, rolledBackError } from './answers.js';
+import { haltedError, refusedError, rolledBackError, supersededError } from './answers.js';
 import {
   phaseDeadlineMs,
   releasing,
@@ -63,6 +63,8 @@ export class Coordinator implements ActiveCluster {
   readonly #participants = new Set<Participant>();
   readonly #waiters = new Map<number, Waiter>();
   readonly #end = new AbortController();
+  /** Those that have heard of the newest halt: to hear of it twice would be to crash twice. */
+  #halted = new WeakSet<Participant>();
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
   #orderCount = 0;
@@ -116,7 +118,10 @@ export class Coordinator implements ActiveCluster {
       return;
     }
     this.#participants.add(participant);
-    if (this.#state.kind === 'halted') participant.halt(haltedError(this.#state.error));
+    if (this.#state.kind === 'halted') {
+      this.#halted.add(participant);
+      participant.halt(haltedError(this.#state.error));
+    }
     if (this.#state.kind === 'switching' && isHeld(this.#state.run)) {
       participant.hold(this.#state.run.turn);
     }
@@ -124,6 +129,7 @@ export class Coordinator implements ActiveCluster {
 
   unregister(participant: Participant): void {
     this.#participants.delete(participant);
+    this.#halted.delete(participant);
     this.releaseUnused();
   }
 
@@ -216,6 +222,8 @@ export class Coordinator implements ActiveCluster {
         const { reasons } = effect;
         this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons });
         this.#reject(effect.run.orderIds, refusedError(turn, reasons));
+        // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
+        if (effect.run.haltedBy !== undefined) this.#haltAll(haltedError(effect.run.haltedBy));
         return;
       }
       case 'rolled-back':
@@ -234,25 +242,34 @@ export class Coordinator implements ActiveCluster {
         return;
       case 'superseded':
         this.#reject(
-          effect.orderIds,
-          new SwitchSupersededError(`The switch was not carried out: ${effect.because}`),
+          [effect.order.orderId],
+          supersededError(effect.order, this.switchEpoch(), effect.because),
         );
         return;
       case 'halt': {
         const error = haltedError(effect.error);
         this.#parts.events.emit('failover.halted', { error: effect.error });
-        for (const participant of this.participants()) participant.halt(error);
+        this.#halted = new WeakSet();
+        this.#haltAll(error);
         this.#reject(effect.orderIds, error);
         return;
       }
       case 'close':
         this.#reject(
           effect.orderIds,
-          new FailoverClosedError('FailoverKafka was closed during the switch'),
+          new FailoverClosedError('FailoverKafka was closed before the switch was over'),
         );
         return;
       default:
         unreachable(effect);
+    }
+  }
+
+  #haltAll(error: Error): void {
+    for (const participant of this.participants()) {
+      if (this.#halted.has(participant)) continue;
+      this.#halted.add(participant);
+      participant.halt(error);
     }
   }
 

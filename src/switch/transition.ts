@@ -58,14 +58,13 @@ function waitingOrders(state: SwitchState): readonly number[] {
 function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transition {
   switch (state.kind) {
     case 'starting':
-    case 'closed':
-      // The composition root answers these callers itself: there is nothing to switch from.
+      // The composition root waits for the start: there is nothing to switch from.
       return {
         state,
-        effects: [
-          { kind: 'superseded', orderIds: [order.orderId], because: `it is ${state.kind}` },
-        ],
+        effects: [{ kind: 'superseded', order, because: 'the library is starting' }],
       };
+    case 'closed':
+      return { state, effects: [{ kind: 'close', orderIds: [order.orderId] }] };
     case 'steady':
       if (order.to === state.active) {
         return {
@@ -109,7 +108,7 @@ function remember(
       : [
           {
             kind: 'superseded',
-            orderIds: [next.orderId],
+            order: next,
             because: `a newer order to ${order.to} came before it was carried out`,
           },
         ];
