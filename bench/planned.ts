@@ -52,7 +52,7 @@ export async function measurePlanned(
       };
     });
     const switched = kafka.switchTo(to, { planned: true, reason: 'bench' });
-    // One turn of the event loop later the switch holds sends: the probe is one of them.
+    // Whatever is sent now waits for the new cluster: the probe is part of it.
     const acknowledged = held(kafka).then(async () => {
       await producer.send({ topic, messages: [{ key: 'probe', value: probe }] });
       return performance.now() - decidedAtMs;
@@ -69,11 +69,11 @@ export async function measurePlanned(
   return { firstAckMs: spread(firstAckMs), firstRecordMs: spread(firstRecordMs) };
 }
 
-/** Resolves when the switch under way has begun to hold sends. */
+/** Resolves when the switch under way holds sends. */
 function held(kafka: FailoverKafka): Promise<void> {
   return new Promise((resolve) => {
     const end = kafka.on('switch.phase-started', ({ phase }) => {
-      if (phase !== 'drain') return;
+      if (phase !== 'fence') return;
       end();
       resolve();
     });

@@ -16,7 +16,7 @@ export type SwitchPhase =
 
 /**
  * Facts that the library reports, by name, in the past tense. Listeners observe; nothing essential happens in them. A
- * listener that throws is contained, and reported as `listener.failed`.
+ * listener that throws, or rejects where it is asynchronous, is contained, and reported as `listener.failed`.
  *
  * @public
  */
@@ -102,7 +102,7 @@ export interface FailoverEvents {
     readonly topic: string;
     readonly error: Error;
   };
-  /** A listener threw. */
+  /** A listener threw, or rejected. */
   'listener.failed': FailoverEventBase & { readonly event: string; readonly error: Error };
 }
 
@@ -122,7 +122,7 @@ export interface EventSink {
 
 /**
  * The one emitter behind `failover.on(...)`: stamps each fact with the time and the epoch, and contains listeners that
- * throw.
+ * throw or reject.
  *
  * @internal
  */
@@ -136,18 +136,23 @@ export class FailoverEmitter implements EventSink {
 
   on<Name extends FailoverEventName>(
     name: Name,
-    listener: (event: FailoverEvents[Name]) => void,
+    listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
+    const failed = (error: unknown): void => {
+      // A listener of 'listener.failed' that throws itself is dropped here: reporting it would never end.
+      if (name === 'listener.failed') return;
+      this.emit('listener.failed', {
+        event: name,
+        error: error instanceof Error ? error : new Error(String(error)),
+      });
+    };
     const contained = (event: FailoverEvents[Name]): void => {
       try {
-        listener(event);
+        const answer: unknown = listener(event);
+        // Of an async one: a rejection that nobody handles would end the process, in the middle of a switch.
+        Promise.resolve(answer).catch(failed);
       } catch (error) {
-        // A listener of 'listener.failed' that throws itself is dropped here: reporting it would never end.
-        if (name === 'listener.failed') return;
-        this.emit('listener.failed', {
-          event: name,
-          error: error instanceof Error ? error : new Error(String(error)),
-        });
+        failed(error);
       }
     };
     this.#emitter.on(name, contained);

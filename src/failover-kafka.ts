@@ -164,10 +164,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     return this.#clients.logger();
   }
 
-  /** Listens to one of the library's own events; the answer ends it. A listener that throws is contained. */
+  /** Listens to one of the library's own events; the answer ends it. A listener that throws or rejects is contained. */
   on<Name extends FailoverEventName>(
     name: Name,
-    listener: (event: FailoverEvents[Name]) => void,
+    listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
     return this.#events.on(name, listener);
   }

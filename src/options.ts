@@ -115,8 +115,8 @@ export interface SwitchOptions {
    */
   readonly prepareMs?: number;
   /**
-   * Planned: sends in flight and handlers finish, progress is committed. Default 10000. 0 waits for nothing: what is not done
-   * is left to the fence. Does not affect an unplanned switch.
+   * Planned: handlers finish and progress is committed, then sends in flight are acknowledged; a quarter of it is kept for the
+   * latter. Default 10000. 0 waits for nothing: what is not done is left to the fence. Does not affect an unplanned switch.
    */
   readonly drainMs?: number;
   /**

@@ -28,7 +28,7 @@ export interface World {
   after(delayMs: number, callback: () => void): CancelTimer;
   /** A number in [0, 1), for jitter. */
   random(): number;
-  /** Makes an inner kafkajs client. Called anew for every epoch of every cluster. */
+  /** Makes an inner kafkajs client. Called anew for every epoch of every cluster, and for every producer in it. */
   createKafka(config: KafkaConfig): Kafka;
   /** Opens a socket to a broker where the cluster's options give no `socketFactory` of their own. */
   readonly openSocket: ISocketFactory;

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { FailoverKafka } from '../src/failover-kafka.js';
 import { manualStrategy } from '../src/strategy/manual.js';
 import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
 import { kafkaIn, ordersWorld, write } from './support/memory-service.js';
+import type { FailoverEachMessagePayload } from '../src/consumer/types.js';
+import type { SwitchReport } from '../src/switch/report.js';
 
 const open: { close(): unknown }[] = [];
 
@@ -122,6 +125,185 @@ describe('FailoverKafka after close()', () => {
       await memory.clock.sleep(1_000);
       expect(memory.cluster('A').connectionCount).toBe(0);
       expect(memory.cluster('B').connectionCount).toBe(0);
+    });
+  });
+});
+
+describe('a planned switch of a service whose handlers send', () => {
+  const topics = { orders: 1, invoices: 1 };
+
+  /** Switches in the middle of the work; answers what was handled, and the report. */
+  async function switchBusy(
+    memory: MemoryWorld,
+    kafka: FailoverKafka,
+    autoCommit: boolean,
+    work: (payload: FailoverEachMessagePayload) => Promise<unknown>,
+  ): Promise<{ handled: string[]; report: SwitchReport }> {
+    const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+    await consumer.connect();
+    await consumer.subscribe({ topic: 'orders', fromBeginning: true });
+    const handled: string[] = [];
+    await consumer.run({
+      autoCommit,
+      eachMessage: async (payload) => {
+        handled.push(String(payload.message.value));
+        await memory.clock.sleep(20);
+        await work(payload);
+      },
+    });
+    let sentCount = 0;
+    let isOn = true;
+    const traffic = (async () => {
+      for (; isOn; sentCount += 1) {
+        memory.cluster('A').append('orders', 0, [{ value: String(sentCount) }]);
+        await memory.clock.sleep(50);
+      }
+    })();
+    await memory.clock.sleep(5_000);
+    const outcome = await kafka.switchTo('B');
+    isOn = false;
+    await traffic;
+    while (handled.length < sentCount) await memory.clock.sleep(100);
+    if (outcome.kind !== 'switched') throw new Error(outcome.kind);
+    return { handled, report: outcome.report };
+  }
+
+  it('waits for no handler that waits for it, and nothing is handled twice', async () => {
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer();
+      await producer.connect();
+      const { handled, report } = await switchBusy(memory, kafka, true, ({ message }) =>
+        producer.send({ topic: 'invoices', messages: [{ value: message.value }] }),
+      );
+      expect(report.phases.filter((phase) => phase.overran)).toEqual([]);
+      expect(handled).toEqual([...new Set(handled)]);
+      await kafka.close();
+    });
+  });
+
+  it('lets their transactions come to an end', async () => {
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer({ transactionalId: 'billing', maxInFlightRequests: 1 });
+      await producer.connect();
+      const failed: unknown[] = [];
+      const inTransaction = async (payload: FailoverEachMessagePayload): Promise<void> => {
+        const { topic, partition, message, physicalTopic, switchEpoch } = payload;
+        const transaction = await producer.transaction();
+        await transaction.send({ topic: 'invoices', messages: [{ value: message.value }] });
+        const offset = String(BigInt(message.offset) + 1n);
+        const partitions = [{ partition, offset, physicalTopic, switchEpoch }];
+        await transaction.sendOffsets({
+          consumerGroupId: 'billing',
+          topics: [{ topic, partitions }],
+        });
+        await transaction.commit();
+      };
+      const { handled, report } = await switchBusy(memory, kafka, false, (payload) =>
+        inTransaction(payload).catch((error: unknown) => failed.push(error)),
+      );
+      expect(failed).toEqual([]);
+      expect(report.phases.filter((phase) => phase.overran)).toEqual([]);
+      expect(handled).toEqual([...new Set(handled)]);
+      await kafka.close();
+    });
+  });
+});
+
+describe('what a producer releases after a switch', () => {
+  it('keeps its order also beside another busy producer', async () => {
+    const topics = { orders: 1, audit: 1, noise: 1 };
+    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [quiet, busy] = [kafka.producer(), kafka.producer()];
+      await Promise.all([quiet.connect(), busy.connect()]);
+      memory.cluster('A').down();
+      const switched = kafka.switchTo('B', { planned: false });
+      while (kafka.status().producers[0]?.state !== 'held') await memory.clock.sleep(0.1);
+      const of = (topic: string, value: number | string) => ({
+        topic,
+        messages: [{ value: String(value) }],
+      });
+      const sends = [quiet.send(of('orders', 'first'))];
+      for (let index = 0; index < 20; index += 1) sends.push(quiet.send(of('audit', index)));
+      for (let index = 0; index < 200; index += 1) sends.push(busy.send(of('noise', index)));
+      await Promise.all([switched, ...sends]);
+      const values = memory
+        .cluster('B')
+        .records('audit', 0)
+        .map(({ value }) => Number(value));
+      expect(values).toEqual(Array.from({ length: 20 }, (_, index) => index));
+      await kafka.close();
+    });
+  });
+});
+
+describe('a switch to a cluster that lacks a topic', () => {
+  it('stops no sends of other topics', async () => {
+    const memory = worldOf({
+      clusters: { A: { topics: { orders: 1, audit: 1 } }, B: { topics: { orders: 1 } } },
+    });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const producer = kafka.producer();
+      await producer.connect();
+      const send = (topic: string): Promise<unknown> =>
+        producer.send({ topic, messages: [{ value: '1' }] });
+      await Promise.all([send('orders'), send('audit')]);
+      memory.cluster('A').down();
+      const switched = kafka.switchTo('B', { planned: false });
+      const sent: Promise<unknown>[] = [];
+      for (let index = 0; index < 600; index += 1) {
+        if (index % 50 === 0) void send('audit').catch(() => {});
+        sent.push(send('orders'));
+        await memory.clock.sleep(100);
+      }
+      await Promise.all([switched, ...sent]);
+      expect(kafka.status().producers).toMatchObject([{ state: 'open' }]);
+      await kafka.close();
+    });
+  });
+});
+
+describe('FailoverKafka while close() is under way', () => {
+  it('refuses a producer that connects meanwhile, instead of leaving it behind', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [first, second] = [kafka.producer(), kafka.producer()];
+      await first.connect();
+      memory
+        .cluster('A')
+        .intercept(({ apiName }) =>
+          apiName === 'Produce' ? { kind: 'delay', delayMs: 2_000 } : undefined,
+        );
+      const record = { topic: 'orders', messages: [{ value: '1' }] };
+      const sent = first.send(record);
+      const closing = kafka.close();
+      await second.connect();
+      await sent;
+      await closing;
+      await expect(second.send(record)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
+    });
+  });
+
+  it('answers a connect() that the end overtakes at once', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      const [first, second] = [kafka.producer(), kafka.producer()];
+      await first.connect();
+      const refused = expect(second.connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_CLOSED',
+      });
+      await kafka.close();
+      const closedAtMs = memory.clock.nowMs();
+      await refused;
+      expect(memory.clock.nowMs()).toBe(closedAtMs);
     });
   });
 });

@@ -75,6 +75,7 @@ interface Inner {
 
 class AdminRoute implements Participant {
   readonly id: string;
+  readonly usesOthers: boolean = false;
   readonly relay: InstrumentationRelay;
   readonly #parts: FailoverAdminParts;
   #inner: Inner | undefined;

@@ -1,4 +1,4 @@
-import type { Kafka, KafkaConfig } from 'kafkajs';
+import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import type { FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { ClusterOptions } from '../options.js';
@@ -23,7 +23,7 @@ export interface SessionOptions {
 
 /**
  * Makes the session of a cluster for one epoch. Opens no connection by itself: the inner clients made from
- * {@link ClusterSession.kafka} do, each through this session's gate.
+ * {@link ClusterSession.kafka} and {@link ClusterSession.countedClient} do, each through this session's gate.
  *
  * @internal
  */
@@ -46,15 +46,17 @@ export function openSession(options: SessionOptions): ClusterSession {
         waitingMs: line.waitingMs(),
       }),
   });
-  const kafka: Kafka = world.createKafka({
-    ...innerConfig(kafkaConfig, clusterOptions),
-    socketFactory: gate.factory,
-    logCreator: logCreatorFor(alias, kafkaConfig.logCreator, () => controller.signal.aborted),
-  });
+  const logCreator = logCreatorFor(alias, kafkaConfig.logCreator, () => controller.signal.aborted);
+  const clientThrough = (socketFactory: ISocketFactory): Kafka =>
+    world.createKafka({ ...innerConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
   return {
     alias,
     switchEpoch,
-    kafka,
+    kafka: clientThrough(gate.factory),
+    countedClient() {
+      const wire = gate.countedFactory();
+      return { kafka: clientThrough(wire.factory), wire };
+    },
     wire: gate,
     signal: controller.signal,
     fence(reason: FencedError): void {

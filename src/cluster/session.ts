@@ -11,8 +11,10 @@ export interface ClusterSession {
   readonly alias: string;
   /** The activation this session belongs to. Answers that arrive from it later are compared with the current one. */
   readonly switchEpoch: number;
-  /** Makes the inner producers, consumers and admins. All their sockets go through this session's gate. */
+  /** Makes the inner consumers and admins. All their sockets go through this session's gate. */
   readonly kafka: Kafka;
+  /** A client for one inner producer, through the same gate: what it writes is told from what others write. */
+  countedClient(): CountedClient;
   /** What left the process on this session's sockets. */
   readonly wire: Wire;
   /** Aborted by {@link ClusterSession.fence}, with the {@link FencedError} as its reason. */
@@ -23,6 +25,12 @@ export interface ClusterSession {
    * retries): nobody waits for them.
    */
   fence(reason: FencedError): void;
+}
+
+/** @internal A kafkajs client, and what left the process on its own sockets. */
+export interface CountedClient {
+  readonly kafka: Kafka;
+  readonly wire: Pick<Wire, 'produceRequestCount'>;
 }
 
 /**

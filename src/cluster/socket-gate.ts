@@ -52,7 +52,23 @@ export class SocketGate implements Wire {
   }
 
   /** Opens a socket for kafkajs. @throws {FencedError} ERR_FAILOVER_FENCED - after the fence. */
-  readonly factory: ISocketFactory = (args) => {
+  readonly factory: ISocketFactory = (args) => this.#open(args, () => {});
+
+  /** As {@link factory}, for one client: its Produce requests are counted apart, too. */
+  countedFactory(): Pick<Wire, 'produceRequestCount'> & { readonly factory: ISocketFactory } {
+    let count = 0;
+    return {
+      factory: (args) =>
+        this.#open(args, () => {
+          count += 1;
+        }),
+      get produceRequestCount() {
+        return count;
+      },
+    };
+  }
+
+  #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) {
       this.#refusedCount += 1;
@@ -69,9 +85,9 @@ export class SocketGate implements Wire {
     // kafkajs has its own listener; this one keeps an Error that comes before or after it from ending the process.
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => line.received(chunk));
-    this.#guardWrites(socket, line);
+    this.#guardWrites(socket, line, onProduce);
     return socket;
-  };
+  }
 
   /**
    * Shuts the door: every open socket is reset with the Error, later connects throw, later writes are dropped.
@@ -92,7 +108,7 @@ export class SocketGate implements Wire {
    * Counts what is written, and drops it after the fence: a user's own kind of socket may take its time to be destroyed.
    * An own property of this one socket, so that no prototype is touched and nothing is looked up twice.
    */
-  #guardWrites(socket: Socket, line: SocketLine): void {
+  #guardWrites(socket: Socket, line: SocketLine, onProduce: () => void): void {
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     const guarded = (chunk: unknown, ...rest: unknown[]): boolean => {
       if (this.#fenced !== undefined) {
@@ -100,7 +116,10 @@ export class SocketGate implements Wire {
         if (typeof done === 'function') queueMicrotask(() => done(this.#fenced));
         return false;
       }
-      if (line.wrote(chunk)) this.#produceRequestCount += 1;
+      if (line.wrote(chunk)) {
+        this.#produceRequestCount += 1;
+        onProduce();
+      }
       return write(chunk, ...rest);
     };
     socket.write = guarded;

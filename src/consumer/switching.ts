@@ -19,6 +19,7 @@ const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
  */
 export class ConsumerSwitching implements Participant {
   readonly id: string;
+  readonly usesOthers: boolean = true;
   readonly #core: ConsumerCore;
   readonly #running: ConsumerRunning;
 

@@ -72,8 +72,9 @@ async function beginOn(
     void transaction.abort().catch(() => {});
     return undefined;
   }
-  core.transaction = new FencibleTransaction(transaction, inner, gate);
-  return core.transaction;
+  const begun = new FencibleTransaction(transaction, inner, gate);
+  core.transactionBegan(begun);
+  return begun;
 }
 
 /** Puts a new inner producer of the same session in the place of one whose transactions are dead. */

@@ -141,7 +141,7 @@ export class ProducerConnection {
       if (!reported) relay.emit(PRODUCER_EVENTS.DISCONNECT, null, world.wallMs());
     } finally {
       relay.detach();
-      core.fenceTransaction('the producer was disconnected');
+      core.fenceTransactions('the producer was disconnected');
       const because = 'the producer was disconnected before an answer came';
       sends.rejectInFlight(because, disconnectedWhileHeld);
       inner?.retire();

@@ -63,8 +63,8 @@ export class ProducerCore {
   state: ProducerState = { kind: 'idle' };
   /** True once the user's `connect()` succeeded: from then on sends wait during a switch, before it they are refused. */
   connected: boolean = false;
-  /** The newest transaction; it may have ended. */
-  transaction: FencibleTransaction | undefined = undefined;
+  /** Every transaction that has calls without an answer, or may still get some: the newest, and what came before it. */
+  readonly transactions: Set<FencibleTransaction> = new Set();
 
   constructor(parts: CoreParts) {
     this.parts = parts;
@@ -80,6 +80,12 @@ export class ProducerCore {
     return this.state.kind === 'open' || this.state.kind === 'held' ? this.state.inner : undefined;
   }
 
+  /** The inner producer in use, if it works on this session and no switch has begun. */
+  innerOn(session: ClusterSession): InnerProducer | undefined {
+    const inner = this.inner();
+    return inner?.session === session && !inner.overtaken ? inner : undefined;
+  }
+
   /** True where the producer takes no part in switches. */
   isAway(): boolean {
     const { kind } = this.state;
@@ -92,10 +98,15 @@ export class ProducerCore {
     this.waiters.resolveAll();
   }
 
-  /** Ends the transaction that is open, if there is one. */
-  fenceTransaction(because: string): void {
-    this.transaction?.fence(because);
-    this.transaction = undefined;
+  transactionBegan(transaction: FencibleTransaction): void {
+    for (const earlier of this.transactions) if (earlier.isOver) this.transactions.delete(earlier);
+    this.transactions.add(transaction);
+  }
+
+  /** Ends the transaction that is open, if there is one, and settles what earlier ones have left unanswered. */
+  fenceTransactions(because: string): void {
+    for (const transaction of this.transactions) transaction.fence(because);
+    this.transactions.clear();
   }
 
   /** When a call that begins to wait now must have its answer. */

@@ -60,7 +60,7 @@ export interface ProducerStatus {
   readonly switchEpoch: number | undefined;
   /** Sends that wait for an answer. */
   readonly inFlightCount: number;
-  /** Sends that wait for a switch to end. */
+  /** Sends that wait for a switch to end; after one, those behind a send of their topic that has no answer yet. */
   readonly heldCount: number;
   /** Estimated size of what waits, with an allowance for each send. */
   readonly heldBytes: number;
@@ -140,7 +140,7 @@ function surfaceOf(
     new Promise((resolve, reject) => {
       const send = new PendingSend(method, payload, world.wallMs(), resolve, reject);
       const { state } = core;
-      if (state.kind === 'open') sends.begin(send, state.inner);
+      if (state.kind === 'open') sends.submit(send, state.inner);
       else submitAside(core, send);
     });
   return {
@@ -162,7 +162,7 @@ function submitAside(core: ProducerCore, send: PendingSend): void {
   const { sends } = core.parts;
   switch (state.kind) {
     case 'open':
-      return sends.begin(send, state.inner);
+      return sends.submit(send, state.inner);
     case 'held':
       return core.connected ? sends.hold(send) : send.reject(disconnectedError());
     case 'halted':

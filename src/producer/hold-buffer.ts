@@ -4,8 +4,8 @@ import type { CancelTimer, World } from '../world.js';
 export interface Holdable {
   /** Estimated size of keys, values and headers. */
   readonly bytes: number;
-  /** Since when it waits, on the monotonic clock. An item that is put back keeps its first time. */
-  readonly heldSinceMs: number;
+  /** Since when it waits, on the monotonic clock; undefined only before it has ever been in a buffer. */
+  readonly heldSinceMs: number | undefined;
 }
 
 /** @internal Limits of a {@link HoldBuffer}. */
@@ -29,7 +29,7 @@ export const HOLD_OVERHEAD_BYTES = 128;
 const MAX_TIMER_MS = 2_147_483_647;
 
 /**
- * Where sends wait while no cluster is open: first in, first out, bounded in bytes and in time.
+ * Where sends wait while no cluster is open: in order, bounded in bytes and in time.
  *
  * Items are ordered by `heldSinceMs` (the oldest is in front, and what is put back is older than what came after it), so
  * one timer, for the first item, watches over all.
@@ -38,9 +38,7 @@ const MAX_TIMER_MS = 2_147_483_647;
  */
 export class HoldBuffer<T extends Holdable> {
   readonly #options: HoldBufferOptions<T>;
-  #items: T[] = [];
-  /** Index of the first item: taking moves it, so that taking all is not quadratic. */
-  #head = 0;
+  #items = new Set<T>();
   #bytes = 0;
   #cancelTimer: CancelTimer | undefined;
 
@@ -49,7 +47,7 @@ export class HoldBuffer<T extends Holdable> {
   }
 
   get count(): number {
-    return this.#items.length - this.#head;
+    return this.#items.size;
   }
 
   /** Bytes that wait, {@link HOLD_OVERHEAD_BYTES} of each item included. */
@@ -61,7 +59,7 @@ export class HoldBuffer<T extends Holdable> {
   offer(item: T): boolean {
     const charge = chargeOf(item);
     if (this.#bytes + charge > this.#options.maxBytes) return false;
-    this.#items.push(item);
+    this.#items.add(item);
     this.#bytes += charge;
     this.#arm();
     return true;
@@ -73,51 +71,40 @@ export class HoldBuffer<T extends Holdable> {
    */
   putBack(items: readonly T[]): void {
     if (items.length === 0) return;
-    this.#items = [...items, ...this.#items.slice(this.#head)];
-    this.#head = 0;
+    this.#items = new Set([...items, ...this.#items]);
     for (const item of items) this.#bytes += chargeOf(item);
     this.#disarm();
     this.#arm();
   }
 
-  /** Takes the first item out. */
-  take(): T | undefined {
-    const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    this.#head += 1;
+  /** What waits, in order; also what comes while it is read. */
+  items(): Iterable<T> {
+    return this.#items.values();
+  }
+
+  /** Takes an item out; false where it is not there. */
+  remove(item: T): boolean {
+    if (!this.#items.delete(item)) return false;
     this.#bytes -= chargeOf(item);
-    if (this.count === 0) {
-      this.#items = [];
-      this.#head = 0;
-      this.#disarm();
-    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
-      // Each item is moved at most once for every time that the list halves.
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
+    if (this.count === 0) this.#disarm();
+    return true;
   }
 
   /** Takes everything out, in order. */
   takeAll(): readonly T[] {
-    const items = this.#items.slice(this.#head);
-    this.#items = [];
-    this.#head = 0;
+    const items = [...this.#items];
+    this.#items.clear();
     this.#bytes = 0;
     this.#disarm();
     return items;
   }
 
-  #first(): T | undefined {
-    return this.#items[this.#head];
-  }
-
   #arm(): void {
-    const first = this.#first();
+    const [first] = this.#items;
     if (first === undefined || this.#cancelTimer !== undefined) return;
     const { world, maxWaitMs } = this.#options;
     if (maxWaitMs === Infinity) return;
-    const delayMs = Math.max(0, first.heldSinceMs + maxWaitMs - world.nowMs());
+    const delayMs = Math.max(0, waitsSinceMs(first) + maxWaitMs - world.nowMs());
     this.#cancelTimer = world.after(Math.min(delayMs, MAX_TIMER_MS), () => {
       this.#cancelTimer = undefined;
       this.#expire();
@@ -134,12 +121,17 @@ export class HoldBuffer<T extends Holdable> {
   #expire(): void {
     const { world, maxWaitMs, onTimeout } = this.#options;
     const nowMs = world.nowMs();
-    for (let item = this.#first(); item !== undefined; item = this.#first()) {
-      if (item.heldSinceMs + maxWaitMs > nowMs) return;
-      this.take();
+    for (const item of this.#items) {
+      if (waitsSinceMs(item) + maxWaitMs > nowMs) return;
+      this.remove(item);
       onTimeout(item);
     }
   }
+}
+
+/** @internal For comparing: what never waited is in front of what does. */
+export function waitsSinceMs({ heldSinceMs }: Holdable): number {
+  return heldSinceMs ?? Number.NEGATIVE_INFINITY;
 }
 
 function chargeOf(item: Holdable): number {

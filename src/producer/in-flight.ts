@@ -19,15 +19,15 @@ export class PendingSend {
 
   /** Who has it now; undefined while it waits in the hold buffer, and at its end. */
   inner: InnerProducer | undefined = undefined;
-  /** `wire.produceRequestCount` when `inner` got it. */
+  /** `inner.wire.produceRequestCount` when `inner` got it. */
   startedAtRequestCount = 0;
   /** What an overtaken inner producer rejected with, until the switch detaches. */
   innerError: unknown = undefined;
   parked = false;
   /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
   maybeWritten = false;
-  /** Where it waits: since when on the monotonic clock, and its size. */
-  heldSinceMs: number = Number.NaN;
+  /** Once it waits, or did: since when on the monotonic clock, and its size. */
+  heldSinceMs: number | undefined = undefined;
   bytes = 0;
   /** Called when it leaves the flight, however: the release loop's cue. */
   onLeft: (() => void) | undefined = undefined;

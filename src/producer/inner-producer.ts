@@ -1,5 +1,5 @@
 import type { Producer, ProducerConfig } from 'kafkajs';
-import type { ClusterSession } from '../cluster/session.js';
+import type { ClusterSession, CountedClient } from '../cluster/session.js';
 
 /**
  * One kafkajs producer in one session, and what the wrapper remembers of it. Made new for every epoch, never revived.
@@ -9,6 +9,8 @@ import type { ClusterSession } from '../cluster/session.js';
 export class InnerProducer {
   readonly producer: Producer;
   readonly session: ClusterSession;
+  /** What this producer wrote, and no other. */
+  readonly wire: CountedClient['wire'];
   /**
    * True from `hold` on: what it rejects with is no longer an answer for the caller, because the fence may be behind it.
    * The wire decides when the switch detaches.
@@ -19,9 +21,10 @@ export class InnerProducer {
   #pendingCount = 0;
   #retired = false;
 
-  constructor(producer: Producer, session: ClusterSession) {
+  constructor(producer: Producer, session: ClusterSession, wire: CountedClient['wire']) {
     this.producer = producer;
     this.session = session;
+    this.wire = wire;
   }
 
   /** True where an error of this producer says nothing about the user's records. */
@@ -70,5 +73,6 @@ export function makeInnerProducer(
   // A fresh plain object each time: instrumentation may write into it.
   const own: ProducerConfig = { ...config };
   if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
-  return new InnerProducer(session.kafka.producer(own), session);
+  const { kafka, wire } = session.countedClient();
+  return new InnerProducer(kafka.producer(own), session, wire);
 }

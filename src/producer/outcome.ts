@@ -12,7 +12,7 @@ import { topicOf } from './payload.js';
 /**
  * What is known of a send that its inner producer never answered.
  *
- * - `not-sent`: certain. The session is fenced, so nothing can leave any more, and its wire wrote no Produce request
+ * - `not-sent`: certain. The session is fenced, so nothing can leave any more, and this producer wrote no Produce request
  *   since the send began.
  * - `unknown`: everything else. A Produce request was written, perhaps of another send; or the session can still write.
  *
@@ -20,8 +20,11 @@ import { topicOf } from './payload.js';
  *
  * @internal
  */
-export function outcomeOf(send: PendingSend, { session }: InnerProducer): 'not-sent' | 'unknown' {
-  return session.signal.aborted && session.wire.produceRequestCount === send.startedAtRequestCount
+export function outcomeOf(
+  send: PendingSend,
+  { session, wire }: InnerProducer,
+): 'not-sent' | 'unknown' {
+  return session.signal.aborted && wire.produceRequestCount === send.startedAtRequestCount
     ? 'not-sent'
     : 'unknown';
 }
@@ -58,11 +61,11 @@ export function heldOutcome(
 export function holdTimeout(
   send: PendingSend,
   maxWaitMs: number,
-  turn: SwitchTurn | undefined,
+  { turn, why }: { turn: SwitchTurn | undefined; why: string },
 ): Error {
   return heldOutcome(
     send,
-    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) for ${endOf(turn)}`,
+    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) ${why}`,
     (message) => new HoldTimeoutError(message, { ...factsOf(turn), topic: topicOf(send.payload) }),
   );
 }

@@ -86,10 +86,18 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** @internal The topics of a payload, for error messages. */
+/** @internal The topics that a payload names. */
+export function topicsOf(payload: Payload): readonly string[] {
+  if (!isObject(payload)) return [];
+  const named: unknown[] =
+    'topicMessages' in payload && Array.isArray(payload.topicMessages)
+      ? payload.topicMessages.map((entry) => entry?.topic)
+      : ['topic' in payload ? payload.topic : undefined];
+  return named.filter((topic) => typeof topic === 'string');
+}
+
+/** @internal The topic of a payload that names one, for error messages. */
 export function topicOf(payload: Payload): string | undefined {
-  if (!isObject(payload)) return undefined;
-  if ('topic' in payload) return typeof payload.topic === 'string' ? payload.topic : undefined;
-  const [first, second] = Array.isArray(payload.topicMessages) ? payload.topicMessages : [];
-  return second === undefined ? first?.topic : undefined;
+  const [first, ...others] = topicsOf(payload);
+  return others.length === 0 ? first : undefined;
 }

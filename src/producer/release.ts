@@ -1,12 +1,24 @@
-/** @internal What {@link release} works on. */
+/** @internal What a {@link Release} works with. */
 export interface ReleaseWork<T> {
-  /** The next item in order; undefined where there is none, or where a newer switch took over. */
-  take(): T | undefined;
-  /** Hands an item over, synchronously; resolves when it was answered, or taken back. Never rejects. */
-  start(item: T): Promise<void>;
-  /** Resolves when the item is on the wire, or `left` (what `start` answered) is resolved. Never rejects. */
-  written(item: T, left: Promise<void>): Promise<void>;
-  /** Most items that are under way at the same time. */
+  /** What waits, in order; also what comes while it is read. */
+  waiting(): Iterable<T>;
+  /** The topics that an item is for. Items that share one keep their order, whatever happens. */
+  topicsOf(item: T): readonly string[];
+  /** False as soon as a newer switch, or the end, took over. */
+  isCurrent(): boolean;
+  /**
+   * Hands an item over, synchronously.
+   *
+   * @returns what resolves when it was answered, or taken back, and never rejects; undefined where it waits no longer.
+   */
+  start(item: T): Promise<void> | undefined;
+  /** Resolves true when the item is on the wire, or `left` is resolved; false where that takes too long. Never rejects. */
+  written(item: T, left: Promise<void>): Promise<boolean>;
+  /** Resolves true when `work` is resolved, and false where that takes too long, by the same measure. */
+  inTime(work: Promise<void>): Promise<boolean>;
+  /** Called once, synchronously, when nothing waits any more but what is held back: later items may pass. */
+  onReleased(): void;
+  /** Most items that are under way at the same time; those that take too long do not count. */
   readonly windowCount: number;
 }
 
@@ -19,25 +31,109 @@ export interface ReleaseWork<T> {
  * one overtakes the one before it (`src/utils/lock.js`: whoever releases the lock with nobody waiting goes on at once,
  * the others a few promises later). Measured against Kafka 4.3.1: 152 of 2000 out of order with a window of 32, 0 now.
  *
+ * An item that takes too long (its topic is missing on the new cluster, or has no leader) holds back what follows it in
+ * its own topics, and nothing else. The release is over when only such items are left; they follow when they can.
+ *
  * @internal
  */
-export async function release<T>(work: ReleaseWork<T>): Promise<void> {
-  const first = work.take();
-  if (first === undefined) return;
-  await work.start(first);
-  let underWayCount = 0;
-  let onRoom = (): void => {};
-  for (let item = work.take(); item !== undefined; item = work.take()) {
-    underWayCount += 1;
-    const left = work.start(item).then(() => {
-      underWayCount -= 1;
-      onRoom();
-    });
-    await work.written(item, left);
-    if (underWayCount >= work.windowCount) {
-      await new Promise<void>((resolve) => {
-        onRoom = resolve;
+export class Release<T> {
+  readonly #work: ReleaseWork<T>;
+  readonly #underWay = new Set<T>();
+  /** Handed over, and without an answer for too long. */
+  readonly #stuck = new Set<T>();
+  /** Topics of which something is stuck, or waits behind it. */
+  #blocked = new Set<string>();
+  #startedCount = 0;
+  #isReleased = false;
+  #onRoom: () => void = () => {};
+  #onStuckLeft: () => void = () => {};
+
+  constructor(work: ReleaseWork<T>) {
+    this.#work = work;
+  }
+
+  /** True from `onReleased` on. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Whether an item that comes after the release has to wait; then what comes later for any of its topics waits, too. */
+  holdsBack(item: T): boolean {
+    if (!this.#touches(item, this.#blocked)) return false;
+    this.#block(item, this.#blocked);
+    return true;
+  }
+
+  /** Resolves when nothing is held back any more, or a newer switch took over. */
+  async run(): Promise<void> {
+    do {
+      const stuckLeft = new Promise<void>((resolve) => {
+        this.#onStuckLeft = resolve;
       });
+      await this.#pass();
+      if (this.#blocked.size === 0 || !this.#work.isCurrent()) return;
+      await stuckLeft;
+    } while (this.#work.isCurrent());
+  }
+
+  /** Goes once through what waits. */
+  async #pass(): Promise<void> {
+    const { waiting, isCurrent, onReleased } = this.#work;
+    const blocked = new Set<string>();
+    for (const item of this.#stuck) this.#block(item, blocked);
+    for (const item of waiting()) {
+      if (!this.#touches(item, blocked)) await this.#room(blocked);
+      if (!isCurrent()) return;
+      const isThrough = !this.#touches(item, blocked) && (await this.#handOver(item));
+      if (!isThrough) this.#block(item, blocked);
     }
+    if (!isCurrent()) return;
+    this.#blocked = blocked;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    onReleased();
+  }
+
+  /** @returns false where it takes too long. */
+  async #handOver(item: T): Promise<boolean> {
+    const { start, written, inTime } = this.#work;
+    const answered = start(item);
+    if (answered === undefined) return true;
+    this.#startedCount += 1;
+    this.#underWay.add(item);
+    const left = answered.then(() => {
+      if (this.#underWay.delete(item)) this.#onRoom();
+      if (this.#stuck.delete(item)) this.#onStuckLeft();
+    });
+    const isThrough = await (this.#startedCount === 1 ? inTime(left) : written(item, left));
+    return isThrough || !this.#giveUp(item);
+  }
+
+  /** Waits for room in the window. Where there is none in time, what fills it is given up. */
+  async #room(blocked: Set<string>): Promise<void> {
+    if (this.#underWay.size < this.#work.windowCount) return;
+    const room = new Promise<void>((resolve) => {
+      this.#onRoom = resolve;
+    });
+    if (await this.#work.inTime(room)) return;
+    for (const item of this.#underWay) {
+      this.#giveUp(item);
+      this.#block(item, blocked);
+    }
+  }
+
+  /** @returns false where it has left meanwhile. */
+  #giveUp(item: T): boolean {
+    if (!this.#underWay.delete(item)) return false;
+    this.#stuck.add(item);
+    return true;
+  }
+
+  #touches(item: T, blocked: ReadonlySet<string>): boolean {
+    return blocked.size > 0 && this.#work.topicsOf(item).some((topic) => blocked.has(topic));
+  }
+
+  #block(item: T, blocked: Set<string>): void {
+    for (const topic of this.#work.topicsOf(item)) blocked.add(topic);
   }
 }

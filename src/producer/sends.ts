@@ -2,15 +2,15 @@ import type { RecordMetadata } from 'kafkajs';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
-import type { SwitchTurn } from '../switch/participant.js';
+import { endOf, type SwitchTurn } from '../switch/participant.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { HoldBuffer } from './hold-buffer.js';
+import { HoldBuffer, waitsSinceMs } from './hold-buffer.js';
 import { InFlight, type PendingSend } from './in-flight.js';
 import type { InnerProducer } from './inner-producer.js';
 import { holdFull, holdTimeout, outcomeOf, unknownOutcome } from './outcome.js';
-import { payloadBytes, topicOf, withTimestamps } from './payload.js';
-import { release } from './release.js';
+import { payloadBytes, topicOf, topicsOf, withTimestamps } from './payload.js';
+import { Release } from './release.js';
 
 /** Most held sends that are under way at the same time after a switch. */
 const RELEASE_WINDOW_COUNT = 32;
@@ -21,6 +21,8 @@ const RELEASE_WINDOW_COUNT = 32;
 const TURNS_TO_WIRE_COUNT = 100;
 /** Longest pause between looks at the wire after that, in milliseconds; the first one is 1. */
 const WIRE_POLL_MAX_MS = 256;
+/** How long the release waits for one send before it goes on with those of other topics, in milliseconds. */
+const STUCK_AFTER_MS = 1_000;
 
 /** @internal */
 export interface SendsParts {
@@ -31,6 +33,12 @@ export interface SendsParts {
   readonly limits: ProducerLimits;
   /** What happens to a send whose outcome is unknown, resolved. */
   readonly onUnknownOutcome: 'resend' | 'reject';
+}
+
+/** @internal Where what was held goes. */
+export interface ReleaseTarget {
+  inner(): InnerProducer | undefined;
+  onReleased(): void;
 }
 
 /**
@@ -46,6 +54,8 @@ export interface SendsParts {
  *            └─► full, too long, halted, disconnected
  * ```
  *
+ * Also with a cluster open a send is held where one of the same topic has not got through since the last switch.
+ *
  * @internal
  */
 export class Sends {
@@ -55,6 +65,8 @@ export class Sends {
   /** The switch that is waited for; a planned one that fails goes on as another one, back to its source. */
   turn: SwitchTurn | undefined = undefined;
   #refusedCount = 0;
+  /** From the opening of a cluster until nothing is held back any more. */
+  #release: Release<PendingSend> | undefined;
   /** What was said already of the switch under way: each event comes once per switch. */
   #announced: { held: boolean; full: boolean } = { held: false, full: false };
 
@@ -64,7 +76,10 @@ export class Sends {
       world: parts.world,
       maxBytes: parts.limits.holdMaxBytes,
       maxWaitMs: parts.limits.holdMaxWaitMs,
-      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, this.turn)),
+      onTimeout: (send) => {
+        const why = { turn: this.turn, why: this.#why() };
+        send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, why));
+      },
     });
   }
 
@@ -79,10 +94,16 @@ export class Sends {
     this.#announced = { held: false, full: false };
   }
 
-  /** Hands a send to an inner producer. The hot path. */
+  /** Takes a send while a cluster is open. The hot path. */
+  submit(send: PendingSend, inner: InnerProducer): void {
+    if (this.#release?.holdsBack(send) === true) this.hold(send);
+    else this.begin(send, inner);
+  }
+
+  /** Hands a send to an inner producer. */
   begin(send: PendingSend, inner: InnerProducer): void {
     send.inner = inner;
-    send.startedAtRequestCount = inner.session.wire.produceRequestCount;
+    send.startedAtRequestCount = inner.wire.produceRequestCount;
     inner.sendStarted();
     this.inFlight.add(send);
     callInner(send, inner).then(
@@ -137,68 +158,98 @@ export class Sends {
         send.maybeWritten = true;
       }
       send.innerError = undefined;
-      if (Number.isNaN(send.heldSinceMs)) {
-        send.heldSinceMs = heldSinceMs;
-        send.bytes = payloadBytes(send.payload);
-      }
+      if (send.heldSinceMs === undefined) send.bytes = payloadBytes(send.payload);
       takenBack.push(send);
     }
-    if (takenBack.length === 0) return;
-    this.held.putBack(takenBack);
-    this.#announceHeld();
+    this.#release = undefined;
+    this.#putBack(takenBack, heldSinceMs);
+    if (takenBack.length > 0) this.#announceHeld();
+  }
+
+  /** What waited in an earlier switch, and was released or held back after it, waits anew. */
+  #putBack(takenBack: readonly PendingSend[], heldSinceMs: number): void {
+    const sends = [...takenBack, ...this.held.takeAll()];
+    for (const send of sends) {
+      send.heldSinceMs = Math.max(waitsSinceMs(send), heldSinceMs);
+    }
+    // What was held back is older than what was released past it. Sends of one topic are in their order already.
+    this.held.putBack(sends.toSorted((a, b) => waitsSinceMs(a) - waitsSinceMs(b)));
   }
 
   /**
    * Hands everything that waits to the new inner producer, in order.
    *
-   * @param isCurrent - false as soon as a newer switch, or the end, took over.
-   * @param onEmpty - called once, synchronously, when nothing waits any more: from then on sends need not queue behind.
+   * @param inner - the inner producer in use; undefined as soon as a newer switch, or the end, took over.
+   * @param onReleased - called once, synchronously, when nothing waits any more but sends whose topics do not get through:
+   *   from then on others need not queue behind.
    */
-  async release(
-    inner: InnerProducer,
-    { isCurrent, onEmpty }: { isCurrent: () => boolean; onEmpty: () => void },
-  ): Promise<void> {
+  async release({ inner, onReleased }: ReleaseTarget): Promise<void> {
+    const { world, events, id } = this.#parts;
     let sendCount = 0;
     let resentCount = 0;
-    await release<PendingSend>({
+    const release = new Release<PendingSend>({
       windowCount: RELEASE_WINDOW_COUNT,
-      take: () => {
-        if (!isCurrent()) return undefined;
-        const send = this.held.take();
-        if (send !== undefined) return send;
-        onEmpty();
-        const { events, id } = this.#parts;
-        if (sendCount > 0)
-          events.emit('producer.released', { participant: id, sendCount, resentCount });
-        return undefined;
-      },
+      waiting: () => this.held.items(),
+      topicsOf: ({ payload }) => topicsOf(payload),
+      isCurrent: () => inner() !== undefined,
       start: (send) => {
+        const to = inner();
+        if (to === undefined || !this.held.remove(send)) return undefined;
         sendCount += 1;
         if (send.maybeWritten) resentCount += 1;
         send.payload = withTimestamps(send.payload, send.calledAtWallMs);
         return new Promise((resolve) => {
           send.onLeft = resolve;
-          this.begin(send, inner);
+          this.begin(send, to);
         });
       },
-      written: (send, left) => this.#written(send, inner, left),
+      written: (send, left) => this.#written(send, left),
+      inTime: async (work) => {
+        const waited = await untilDeadline(world, world.nowMs() + STUCK_AFTER_MS, work);
+        return waited.kind === 'settled';
+      },
+      onReleased: () => {
+        onReleased();
+        if (sendCount > 0)
+          events.emit('producer.released', { participant: id, sendCount, resentCount });
+      },
     });
+    this.#release = release;
+    await release.run();
+    if (this.#release === release) this.#release = undefined;
   }
 
-  /** Resolves when a Produce request was written since the send began, or the send left. */
-  async #written(send: PendingSend, inner: InnerProducer, left: Promise<void>): Promise<void> {
+  /**
+   * Resolves true when a Produce request was written since the send began, or the send left; false where nothing of it
+   * came in time.
+   */
+  async #written(send: PendingSend, left: Promise<void>): Promise<boolean> {
     const { world } = this.#parts;
+    const { inner } = send;
     const isWaiting = (): boolean =>
-      send.inner === inner && inner.session.wire.produceRequestCount === send.startedAtRequestCount;
+      inner !== undefined &&
+      send.inner === inner &&
+      inner.wire.produceRequestCount === send.startedAtRequestCount;
     // All turns in any case: the request that was written may be another send's.
     for (let turn = 0; turn < TURNS_TO_WIRE_COUNT; turn += 1) await Promise.resolve();
+    const giveUpAtMs = world.nowMs() + STUCK_AFTER_MS;
     for (let pauseMs = 1; isWaiting(); pauseMs = Math.min(pauseMs * 2, WIRE_POLL_MAX_MS)) {
+      if (world.nowMs() >= giveUpAtMs) return false;
       await untilDeadline(world, world.nowMs() + pauseMs, left);
     }
+    return true;
+  }
+
+  /** What a send waits for that is held now. */
+  #why(): string {
+    return this.#release?.isReleased === true
+      ? 'behind a send of its topic that has had no answer since a switch'
+      : `for ${endOf(this.turn)}`;
   }
 
   /** Rejects everything that waits. */
   rejectHeld(errorFor: (send: PendingSend) => unknown): void {
+    this.#release = undefined;
     for (const send of this.held.takeAll()) send.reject(errorFor(send));
   }
 

@@ -15,6 +15,7 @@ const RECONNECT = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
  */
 export class ProducerSwitching implements Participant {
   readonly id: string;
+  readonly usesOthers: boolean = false;
   readonly #core: ProducerCore;
 
   constructor(core: ProducerCore) {
@@ -32,13 +33,15 @@ export class ProducerSwitching implements Participant {
     core.state = { kind: 'held', sinceMs, inner };
     core.parts.sends.switchStarted(turn);
     // While a planned switch drains, an open transaction may still come to its end on the source.
-    if (!turn.planned) core.transaction?.seal(overtakenBy(turn));
+    if (turn.planned) return;
+    for (const transaction of core.transactions) transaction.seal(overtakenBy(turn));
   }
 
   async drain(): Promise<void> {
-    const { state, parts, transaction } = this.#core;
+    const { state, parts, transactions } = this.#core;
     if (state.kind !== 'held') return;
-    await Promise.all([parts.sends.inFlight.whenIdle(), transaction?.whenEnded()]);
+    const ends = [...transactions].map((transaction) => transaction.whenEnded());
+    await Promise.all([parts.sends.inFlight.whenIdle(), ...ends]);
   }
 
   detach(turn: SwitchTurn): Promise<void> {
@@ -53,7 +56,7 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     core.state = { kind: 'held', sinceMs, inner: undefined };
     core.parts.relay.detach();
-    core.fenceTransaction(because);
+    core.fenceTransactions(because);
     core.parts.sends.detach(sinceMs);
     inner?.retire();
   }
@@ -82,7 +85,10 @@ export class ProducerSwitching implements Participant {
     }
     if (!isCurrent()) return;
     core.connected = true;
-    void core.parts.sends.release(inner, { isCurrent, onEmpty: () => core.open(inner) });
+    void core.parts.sends.release({
+      inner: () => core.innerOn(session),
+      onReleased: () => core.open(inner),
+    });
   }
 
   async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
@@ -111,7 +117,7 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     core.state = { kind: 'halted', error };
     relay.detach();
-    core.fenceTransaction(`the library halted: ${error.message}`);
+    core.fenceTransactions(`the library halted: ${error.message}`);
     sends.rejectInFlight('the library halted before an answer came', () => error);
     sends.rejectHeld((send) => haltedWhilePending(send, error));
     core.waiters.rejectAll(error);

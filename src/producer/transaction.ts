@@ -21,7 +21,7 @@ export type OffsetsGate = (
 /** What has become of a transaction. */
 type Standing =
   | { readonly kind: 'open' }
-  /** Committed, aborted, or broken beyond use; kafkajs answers further calls. */
+  /** Committed, aborted, or broken beyond use; kafkajs answers further calls, at once and by itself. */
   | { readonly kind: 'ended' }
   /** A switch is under way and the cluster cannot be relied on: no further call reaches it. */
   | { readonly kind: 'sealed'; readonly because: string }
@@ -69,6 +69,11 @@ export class FencibleTransaction {
     };
   }
 
+  /** True where nothing is left to settle: it ended, and every call has its answer. */
+  get isOver(): boolean {
+    return this.#standing.kind === 'ended' && this.#pending.size === 0;
+  }
+
   /** Resolves when the transaction was committed or aborted, broke, or was fenced. */
   whenEnded(): Promise<void> {
     if (this.#standing.kind === 'ended' || this.#standing.kind === 'fenced') {
@@ -102,6 +107,8 @@ export class FencibleTransaction {
   #call<T>(method: string, work: () => Promise<T>): Promise<T> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
+    // kafkajs refuses it without asking anybody, and there may be no fence to come that would settle it.
+    if (this.#standing.kind === 'ended') return work();
     return new Promise((resolve, reject) => {
       const call: PendingCall = { method, reject, innerError: undefined };
       this.#pending.add(call);

@@ -1,4 +1,5 @@
 import {
+  FailoverClosedError,
   FailoverHaltedError,
   SwitchRefusedError,
   SwitchRolledBackError,
@@ -12,6 +13,11 @@ export function haltedError(cause: Error): FailoverHaltedError {
     `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
     { cause },
   );
+}
+
+/** @internal What a client hears that connects while the library ends, or after it. */
+export function closedError(): FailoverClosedError {
+  return new FailoverClosedError('This FailoverKafka was closed; make a new one.');
 }
 
 /** @internal What the callers of a refused switch hear. */

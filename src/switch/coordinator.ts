@@ -5,15 +5,23 @@ import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import { haltedError, refusedError, rolledBackError, supersededError } from './answers.js';
+import { Company } from './company.js';
+import {
+  closedError,
+  haltedError,
+  refusedError,
+  rolledBackError,
+  supersededError,
+} from './answers.js';
 import {
   phaseDeadlineMs,
   releasing,
   type PhaseDeadlines,
   type SwitchOperations,
 } from './operations.js';
+import { OrderCallers } from './order-callers.js';
 import type { Participant } from './participant.js';
-import { needsOf, runPhase } from './phases.js';
+import { needsOf, runPhase, type Holding } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
   epochOf,
@@ -46,11 +54,6 @@ export interface CoordinatorParts {
   readonly deadlines: PhaseDeadlines;
 }
 
-interface Waiter {
-  resolve(outcome: SwitchOutcome): void;
-  reject(error: Error): void;
-}
-
 /**
  * The thin runner around the pure machine of `state.ts`: feeds it what happened, performs the effects it asks for, and
  * tells the participants. One switch at a time; it sees participants, never producers or consumers.
@@ -60,14 +63,11 @@ interface Waiter {
 export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
   readonly #operations: SwitchOperations;
-  readonly #participants = new Set<Participant>();
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #company = new Company();
+  readonly #callers = new OrderCallers();
   readonly #end = new AbortController();
-  /** Those that have heard of the newest halt: to hear of it twice would be to crash twice. */
-  #halted = new WeakSet<Participant>();
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
-  #orderCount = 0;
   #started: Promise<void> | undefined;
 
   constructor(parts: CoordinatorParts) {
@@ -114,32 +114,26 @@ export class Coordinator implements ActiveCluster {
 
   register(participant: Participant): void {
     if (this.#state.kind === 'closed') {
-      participant.halt(new FailoverClosedError('This FailoverKafka was closed; make a new one.'));
+      participant.halt(closedError());
       return;
     }
-    this.#participants.add(participant);
-    if (this.#state.kind === 'halted') {
-      this.#halted.add(participant);
-      participant.halt(haltedError(this.#state.error));
-    }
-    if (this.#state.kind === 'switching' && isHeld(this.#state.run)) {
-      participant.hold(this.#state.run.turn);
-    }
+    const state = this.#state;
+    this.#company.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
+    if (state.kind === 'halted') this.#company.haltOthers(haltedError(state.error));
   }
 
   unregister(participant: Participant): void {
-    this.#participants.delete(participant);
-    this.#halted.delete(participant);
+    this.#company.remove(participant);
     this.releaseUnused();
   }
 
   /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
   releaseUnused(): void {
-    if (this.#participants.size === 0) this.#parts.operations.release();
+    if (this.#company.isEmpty) this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {
-    return [...this.#participants];
+    return this.#company.list();
   }
 
   /** What the groups of this process need planned. */
@@ -159,16 +153,10 @@ export class Coordinator implements ActiveCluster {
 
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
   order(order: { to: string; planned: boolean; reason: string }): Promise<SwitchOutcome> {
-    this.#orderCount += 1;
-    const orderId = this.#orderCount;
-    return new Promise((resolve, reject) => {
-      this.#waiters.set(orderId, { resolve, reject });
-      this.#feed({
-        kind: 'ordered',
-        order: { ...order, orderId },
-        atMs: this.#parts.world.nowMs(),
-      });
-    });
+    const { world } = this.#parts;
+    return this.#callers.wait((orderId) =>
+      this.#feed({ kind: 'ordered', order: { ...order, orderId }, atMs: world.nowMs() }),
+    );
   }
 
   /**
@@ -181,7 +169,10 @@ export class Coordinator implements ActiveCluster {
     this.#feed({ kind: 'halted', active, error });
   }
 
-  /** The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before. */
+  /**
+   * The end: the session is fenced, callers that wait are answered. Participants are closed by their owner before; those
+   * that came meanwhile are halted.
+   */
   close(): void {
     this.#end.abort(new FailoverClosedError('FailoverKafka was closed'));
     this.#fence('closed');
@@ -221,9 +212,11 @@ export class Coordinator implements ActiveCluster {
         const { turn } = effect.run;
         const { reasons } = effect;
         this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons });
-        this.#reject(effect.run.orderIds, refusedError(turn, reasons));
+        this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
-        if (effect.run.haltedBy !== undefined) this.#haltAll(haltedError(effect.run.haltedBy));
+        if (effect.run.haltedBy !== undefined) {
+          this.#company.haltOthers(haltedError(effect.run.haltedBy));
+        }
         return;
       }
       case 'rolled-back':
@@ -231,17 +224,17 @@ export class Coordinator implements ActiveCluster {
           to: effect.run.turn.to,
           error: effect.error,
         });
-        this.#reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
+        this.#callers.reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
         return;
       case 'already-active':
-        this.#resolve([effect.orderId], {
+        this.#callers.resolve([effect.orderId], {
           kind: 'already-active',
           cluster: effect.active,
           switchEpoch: effect.switchEpoch,
         });
         return;
       case 'superseded':
-        this.#reject(
+        this.#callers.reject(
           [effect.order.orderId],
           supersededError(effect.order, this.switchEpoch(), effect.because),
         );
@@ -249,27 +242,19 @@ export class Coordinator implements ActiveCluster {
       case 'halt': {
         const error = haltedError(effect.error);
         this.#parts.events.emit('failover.halted', { error: effect.error });
-        this.#halted = new WeakSet();
-        this.#haltAll(error);
-        this.#reject(effect.orderIds, error);
+        this.#company.halt(error);
+        this.#callers.reject(effect.orderIds, error);
         return;
       }
       case 'close':
-        this.#reject(
+        this.#company.halt(closedError());
+        this.#callers.reject(
           effect.orderIds,
           new FailoverClosedError('FailoverKafka was closed before the switch was over'),
         );
         return;
       default:
         unreachable(effect);
-    }
-  }
-
-  #haltAll(error: Error): void {
-    for (const participant of this.participants()) {
-      if (this.#halted.has(participant)) continue;
-      this.#halted.add(participant);
-      participant.halt(error);
     }
   }
 
@@ -282,8 +267,10 @@ export class Coordinator implements ActiveCluster {
       operations,
       deadlines,
       participants: () => this.participants(),
+      hold: (whom) => this.#holdAll(whom, run),
       fence: (reason) => this.#fence(reason),
       openSession: () => {
+        this.#company.letGo();
         this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
@@ -297,6 +284,16 @@ export class Coordinator implements ActiveCluster {
       outcome,
       atMs: world.nowMs(),
     });
+  }
+
+  /** A phase that was given up goes on in the dark: it must not hold anybody whom a later one has opened. */
+  #holdAll(whom: Holding, { turn, phase }: SwitchRun): boolean {
+    const state = this.#state;
+    if (state.kind !== 'switching') return false;
+    const { run } = state;
+    if (run.turn.switchEpoch !== turn.switchEpoch || run.phase !== phase) return false;
+    this.#company.hold(whom, run.turn);
+    return true;
   }
 
   #fence(reason: string): void {
@@ -327,28 +324,6 @@ export class Coordinator implements ActiveCluster {
       warnings: run.warnings,
     };
     this.#parts.events.emit('switch.completed', { report });
-    this.#resolve(run.orderIds, { kind: 'switched', report });
+    this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }
-
-  #resolve(orderIds: readonly number[], outcome: SwitchOutcome): void {
-    for (const orderId of orderIds) {
-      this.#waiters.get(orderId)?.resolve(outcome);
-      this.#waiters.delete(orderId);
-    }
-  }
-
-  #reject(orderIds: readonly number[], error: Error): void {
-    for (const orderId of orderIds) {
-      this.#waiters.get(orderId)?.reject(error);
-      this.#waiters.delete(orderId);
-    }
-  }
-}
-
-/**
- * A participant that arrives during `prepare` still works with the source and is held with the others; one that arrives
- * during `open` finds the new session already.
- */
-function isHeld(run: SwitchRun): boolean {
-  return run.phase !== 'prepare' && run.phase !== 'open';
 }

@@ -22,13 +22,17 @@ export interface SwitchOperations {
   openSession(alias: string, switchEpoch: number): ClusterSession;
   /**
    * Looks at the target (reachable, the right cluster) and, for a planned switch, at the mirror. `obstacles` refuse the
-   * switch; `warnings` go into its report.
+   * switch; `warnings` go into its report. Where `targetAnswers`, no obstacle is one for an unplanned switch.
    */
   checkReadiness(
     turn: SwitchTurn,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<{ obstacles: readonly string[]; warnings: readonly string[] }>;
+  ): Promise<{
+    obstacles: readonly string[];
+    warnings: readonly string[];
+    targetAnswers: boolean;
+  }>;
   /**
    * Waits until the target has the source's records of the topics that the groups read.
    * Resolves with what is still missing when `signal` is aborted.

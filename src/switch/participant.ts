@@ -16,7 +16,7 @@ export interface SwitchTurn {
  * the methods in this order; a participant made during a switch starts with `hold` and meets the rest.
  *
  * ```
- * planned:   hold, drain, (fence), detach, attach
+ * planned:   hold, drain, (fence), detach, attach     first those that use others, hold and drain; then the others
  * unplanned: hold, (fence), detach, attach
  * ```
  *
@@ -25,7 +25,12 @@ export interface SwitchTurn {
 export interface Participant {
   /** Names it in events and reports, for example `producer-1` or `consumer-billing-2`. */
   readonly id: string;
-  /** From now on nothing new goes to the source: sends wait, no handler is started. Synchronous. */
+  /**
+   * True where its work may need other participants: a consumer's handlers send. In a planned switch it is held and
+   * drained while the others still work, or it would wait for sends that wait for it.
+   */
+  readonly usesOthers: boolean;
+  /** From now on nothing new goes to the source: sends wait, no handler is started. Synchronous; once in a switch. */
   hold(turn: SwitchTurn): void;
   /** Planned switches only: what is in flight finishes, progress is committed on the source, the group is left. */
   drain(turn: SwitchTurn): Promise<void>;

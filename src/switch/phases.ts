@@ -9,6 +9,9 @@ import type { PhaseDeadlines, SwitchOperations } from './operations.js';
 import type { Participant } from './participant.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
 
+/** @internal Whom a switch holds. `users`: those that use others. */
+export type Holding = 'users' | 'all';
+
 /** @internal What a phase works with. */
 export interface PhaseContext {
   readonly world: World;
@@ -16,6 +19,12 @@ export interface PhaseContext {
   readonly deadlines: PhaseDeadlines;
   /** Read when it is needed: participants come and go during a switch. */
   participants(): readonly Participant[];
+  /**
+   * Holds those of them that are not held yet, and from now on those that come.
+   *
+   * @returns false, and nobody is held, where the phase was given up.
+   */
+  hold(whom: Holding): boolean;
   /** Fences the session in force, if there is one. */
   fence(reason: string): void;
   /** Opens the session of the turn's target and makes it the one in force. */
@@ -27,6 +36,8 @@ export interface PhaseContext {
 
 /** Pauses between attempts to plan or to open on a cluster that does not answer, in milliseconds. */
 const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
+/** Part of `drainMs` after which sends are held although handlers still run: what is in flight then needs time, too. */
+const USERS_DRAIN_SHARE = 0.75;
 
 /**
  * Performs one phase, within its deadline. Never rejects: how it ended is the answer.
@@ -46,7 +57,7 @@ function perform(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
     case 'prepare':
       return prepare(run, context);
     case 'hold':
-      for (const participant of context.participants()) participant.hold(run.turn);
+      context.hold(run.turn.planned ? 'users' : 'all');
       return Promise.resolve({ kind: 'done' });
     case 'drain':
       return drain(run, context);
@@ -106,26 +117,33 @@ async function prepare({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
     return {
       kind: 'refused',
       reasons: [`cluster ${turn.to} did not answer within ${prepareMs} ms (switch.prepareMs)`],
+      plannedOnly: false,
     };
   }
   return readiness.obstacles.length > 0
-    ? { kind: 'refused', reasons: readiness.obstacles }
+    ? { kind: 'refused', reasons: readiness.obstacles, plannedOnly: readiness.targetAnswers }
     : { kind: 'done', warnings: readiness.warnings };
 }
 
+/** How it went: who was not ready in time, and who failed, with the reason. */
+interface Tally {
+  readonly late: readonly string[];
+  readonly failed: readonly string[];
+}
+
 /** Waits for all, each on its own: one that fails or overruns does not stop the others. */
-async function eachParticipant(
-  context: PhaseContext,
-  deadlineMs: number,
+async function eachOf(
+  participants: readonly Participant[],
+  world: World,
+  deadlineAtMs: number,
   work: (participant: Participant) => Promise<void>,
-): Promise<{ late: readonly string[]; failed: readonly string[] }> {
+): Promise<Tally> {
   const late = new Set<string>();
   const failed: string[] = [];
-  const deadlineAtMs = context.world.nowMs() + deadlineMs;
   await Promise.all(
-    context.participants().map(async (participant) => {
+    participants.map(async (participant) => {
       try {
-        const result = await untilDeadline(context.world, deadlineAtMs, work(participant));
+        const result = await untilDeadline(world, deadlineAtMs, work(participant));
         if (result.kind === 'overrun') late.add(participant.id);
       } catch (error) {
         failed.push(`${participant.id}: ${error instanceof Error ? error.message : String(error)}`);
@@ -135,10 +153,32 @@ async function eachParticipant(
   return { late: [...late], failed };
 }
 
+function eachParticipant(
+  { participants, world }: PhaseContext,
+  deadlineMs: number,
+  work: (participant: Participant) => Promise<void>,
+): Promise<Tally> {
+  return eachOf(participants(), world, world.nowMs() + deadlineMs, work);
+}
+
+/**
+ * First those whose work may need the others, while these still work: a handler that sends would otherwise wait for a
+ * send that waits for the handler. Then the others, also where a handler takes too long, so that they have time left.
+ */
 async function drain({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
-  const { late, failed } = await eachParticipant(context, context.deadlines.drainMs, (one) =>
-    one.drain(turn),
-  );
+  const { world, deadlines } = context;
+  const startedAtMs = world.nowMs();
+  const deadlineAtMs = startedAtMs + deadlines.drainMs;
+  const drainEach = (participants: readonly Participant[]): Promise<Tally> =>
+    eachOf(participants, world, deadlineAtMs, (one) => one.drain(turn));
+  const users = drainEach(context.participants().filter((one) => one.usesOthers));
+  await untilDeadline(world, startedAtMs + deadlines.drainMs * USERS_DRAIN_SHARE, users);
+  // Cut short: how it ends interests nobody.
+  if (!context.hold('all')) return { kind: 'done' };
+  const others = drainEach(context.participants().filter((one) => !one.usesOthers));
+  const tallies = await Promise.all([users, others]);
+  const late = tallies.flatMap((tally) => tally.late);
+  const failed = tallies.flatMap((tally) => tally.failed);
   if (late.length > 0) {
     return { kind: 'overran', detail: `still busy with ${turn.from}: ${late.join(', ')}` };
   }
@@ -146,6 +186,8 @@ async function drain({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
 }
 
 async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+  // Where an unplanned order has cut a planned switch short, only some are held so far.
+  context.hold('all');
   context.fence(turn.reason);
   const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
     one.detach(turn),

@@ -75,8 +75,12 @@ export type PhaseOutcome =
       readonly detail: string;
       readonly pending?: readonly string[];
     }
-  /** Only `prepare` refuses: nothing was touched yet. */
-  | { readonly kind: 'refused'; readonly reasons: readonly string[] }
+  /** Only `prepare` refuses: nothing was touched yet. `plannedOnly`: an unplanned switch could go on all the same. */
+  | {
+      readonly kind: 'refused';
+      readonly reasons: readonly string[];
+      readonly plannedOnly: boolean;
+    }
   | { readonly kind: 'failed'; readonly error: Error };
 
 /** @internal What happens to the machine. */

@@ -1,8 +1,7 @@
-import type { SwitchPhase } from '../events.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
-import type { PhaseReport } from './report.js';
 import { NEEDS_SOURCE, PLANNED_PHASES, ROLL_BACK_PHASES, UNPLANNED_PHASES } from './phase-lists.js';
+import { measured, newRun } from './run.js';
 import {
   activeOf,
   epochOf,
@@ -171,29 +170,6 @@ function begin(
   };
 }
 
-function newRun(
-  turn: SwitchTurn,
-  phases: readonly SwitchPhase[],
-  atMs: number,
-  orderIds: readonly number[],
-): SwitchRun {
-  const [phase = 'open', ...remaining] = phases;
-  return {
-    turn,
-    startedAtMs: atMs,
-    phase,
-    phaseStartedAtMs: atMs,
-    remaining,
-    phases: [],
-    plans: [],
-    pending: [],
-    warnings: [],
-    orderIds,
-    rollBackOf: undefined,
-    haltedBy: undefined,
-  };
-}
-
 function onPhaseEnded(
   state: SwitchState,
   input: Extract<SwitchInput, { kind: 'phase-ended' }>,
@@ -206,7 +182,8 @@ function onPhaseEnded(
   ) {
     return stay(state);
   }
-  const { outcome, atMs } = input;
+  const { atMs } = input;
+  const outcome = inPlanOf(state.run, input.outcome);
   const run = measured(state.run, outcome, atMs);
   switch (outcome.kind) {
     case 'refused':
@@ -229,28 +206,14 @@ function onPhaseEnded(
   }
 }
 
-function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): SwitchRun {
-  const phase: PhaseReport = {
-    phase: run.phase,
-    durationMs: atMs - run.phaseStartedAtMs,
-    overran: outcome.kind === 'overran',
-  };
-  const warnings =
-    outcome.kind === 'done'
-      ? (outcome.warnings ?? [])
-      : outcome.kind === 'overran'
-        ? [`${run.phase} overran its deadline: ${outcome.detail}`]
-        : [];
-  return {
-    ...run,
-    phases: [...run.phases, phase],
-    plans: outcome.kind === 'done' ? (outcome.plans ?? run.plans) : run.plans,
-    pending:
-      outcome.kind === 'done' || outcome.kind === 'overran'
-        ? (outcome.pending ?? run.pending)
-        : run.pending,
-    warnings: [...run.warnings, ...warnings],
-  };
+/**
+ * An order that gave the source up may have joined while a planned switch was being prepared: what would only have stood
+ * in the way of that one is worth a warning now.
+ */
+function inPlanOf({ turn }: SwitchRun, outcome: PhaseOutcome): PhaseOutcome {
+  return outcome.kind === 'refused' && outcome.plannedOnly && !turn.planned
+    ? { kind: 'done', warnings: outcome.reasons }
+    : outcome;
 }
 
 function advance(

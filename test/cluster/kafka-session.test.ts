@@ -153,6 +153,21 @@ describe('openSession', () => {
     expect(opened.wire.produceRequestCount).toBe(1);
   });
 
+  it('tells what one producer wrote from what another did, and fences both', async () => {
+    const fake = await broker('answers');
+    const { session: opened } = session(fake.address);
+    const [idle, busy] = [opened.countedClient(), opened.countedClient()];
+    const producers = [idle, busy].map(({ kafka }) => producerOf({ ...opened, kafka }));
+    await Promise.all(producers.map((one) => one.connect()));
+    const sending = reasonOf(producers[1]?.send(order) ?? Promise.resolve());
+    await vi.waitUntil(() => fake.requests.includes(PRODUCE));
+    expect([idle.wire.produceRequestCount, busy.wire.produceRequestCount]).toEqual([0, 1]);
+    expect(opened.wire.socketCount).toBe(2);
+    opened.fence(fenced);
+    expect(judge(await sending).about).toBe('fenced');
+    expect(opened.wire.socketCount).toBe(0);
+  });
+
   it('reports a socket whose request has no answer, once', async () => {
     const fake = await broker('answers');
     const { session: opened, facts } = session(fake.address, { stalledAfterMs: 50 });

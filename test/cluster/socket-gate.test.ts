@@ -78,6 +78,17 @@ describe('SocketGate', () => {
     expect(gate.produceRequestCount).toBe(1);
   });
 
+  it('counts apart what each of its clients writes', () => {
+    const sockets = [new SlowSocket(), new SlowSocket()];
+    const { gate } = gateOver(...sockets);
+    const [first, second] = [gate.countedFactory(), gate.countedFactory()];
+    first.factory(args);
+    second.factory(args);
+    for (const socket of [...sockets, sockets[1]]) socket?.write(requestFrame(PRODUCE));
+    expect([first.produceRequestCount, second.produceRequestCount]).toEqual([1, 2]);
+    expect(gate.produceRequestCount).toBe(3);
+  });
+
   it('destroys every socket with the Error, once', async () => {
     const sockets = [new SlowSocket(), new SlowSocket()];
     const { gate } = gateOver(...sockets);

@@ -284,6 +284,9 @@ export class FakeCluster {
           return inner.consumer;
         },
       } as unknown as Kafka,
+      countedClient: () => {
+        throw new Error('no producers in these tests');
+      },
       wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
       signal: controller.signal,
       fence: (reason) => controller.abort(reason),

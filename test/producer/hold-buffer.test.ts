@@ -76,7 +76,14 @@ describe('the hold buffer', () => {
         weight: 5,
         arbitrary: fc.record({ kind: fc.constant('offer' as const), bytes: fc.nat(300) }),
       },
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant('take' as const), count: fc.nat(5) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('remove' as const),
+          count: fc.nat(5),
+          from: fc.nat(3),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('put-back' as const) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(60) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('take-all' as const) }) },
@@ -101,16 +108,21 @@ describe('the hold buffer', () => {
               if (fits) model.push(item);
               break;
             }
-            case 'take':
+            case 'remove':
               for (let count = 0; count < one.count; count += 1) {
-                const item = held.take();
-                expect(item).toBe(model.shift());
-                if (item !== undefined) taken.push(item);
+                const item = model.splice(one.from % Math.max(1, model.length), 1)[0];
+                if (item === undefined) break;
+                expect(held.remove(item)).toBe(true);
+                expect(held.remove(item)).toBe(false);
+                taken.push(item);
               }
               break;
             case 'put-back':
+              // In the order in which they came; what came later may still be there.
+              taken.push(...held.takeAll());
+              taken.sort((a, b) => a.id - b.id);
               held.putBack(taken);
-              model = [...taken, ...model];
+              model = taken;
               taken = [];
               break;
             case 'wait':
@@ -128,6 +140,7 @@ describe('the hold buffer', () => {
           }
           // What was put back late expires with the next move of the clock.
           if (one.kind !== 'put-back') expect(expired).toEqual(expectedExpired);
+          expect([...held.items()]).toEqual(model);
           expect([held.count, held.bytes]).toEqual([model.length, charge(model)]);
           expect(world.timers.length).toBeLessThanOrEqual(1);
           if (model.length > 0) expect(world.timers.length).toBe(1);
@@ -140,7 +153,12 @@ describe('the hold buffer', () => {
   it('takes a long queue in linear time and keeps no reference to what left', () => {
     const { held } = buffer();
     for (let id = 0; id < 100_000; id += 1) held.offer({ id, bytes: 0, heldSinceMs: 0 });
-    for (let id = 0; id < 100_000; id += 1) expect(held.take()?.id).toBe(id);
-    expect(held.take()).toBeUndefined();
+    let id = 0;
+    for (const item of held.items()) {
+      expect(item.id).toBe(id);
+      held.remove(item);
+      id += 1;
+    }
+    expect([id, held.count]).toEqual([100_000, 0]);
   });
 });

@@ -9,7 +9,7 @@ import type {
   RecordMetadata,
   Transaction,
 } from 'kafkajs';
-import type { ClusterSession } from '../../src/cluster/session.js';
+import type { ClusterSession, CountedClient } from '../../src/cluster/session.js';
 import { FencedError } from '../../src/errors.js';
 import type { EventSink, FailoverEventName } from '../../src/events.js';
 import {
@@ -201,6 +201,9 @@ export class FakeSession implements ClusterSession {
   writesAtOnce = false;
   readonly #abort = new AbortController();
   readonly kafka: Kafka;
+  countedClient(): CountedClient {
+    return { kafka: this.kafka, wire: this.wire };
+  }
 
   constructor(alias: string, switchEpoch: number) {
     this.alias = alias;

@@ -117,6 +117,108 @@ describe('sends during a switch', () => {
     expect(second.state).toBe('resolved');
   });
 
+  it('pass those of other topics that do not get through, and the cluster is open', async () => {
+    const h = await connected();
+    await overtake(h);
+    for (const value of ['a1', 'a2']) void h.producer.send(record(value, 'audit'));
+    for (const value of ['o1', 'o2']) void h.producer.send(record(value));
+    await openOn(h);
+    expect(h.b.inner.values()).toEqual(['a1']);
+    h.b.writesAtOnce = true;
+    await h.world.advance(1_000);
+    expect(h.b.inner.values()).toEqual(['a1', 'o1', 'o2']);
+    expect(h.handle.status()).toMatchObject({ state: 'open', heldCount: 1 });
+    expect(h.events.at(-1)).toMatchObject({ name: 'producer.released', facts: { sendCount: 3 } });
+    void h.producer.send(record('o3'));
+    expect(h.b.inner.values()).toEqual(['a1', 'o1', 'o2', 'o3']);
+  });
+
+  it('follow what does not get through of their own topics in their order, also those that come later', async () => {
+    const h = await connected();
+    await overtake(h);
+    void watch(h.producer.send(record('a1', 'audit')));
+    void h.producer.sendBatch({
+      topicMessages: ['audit', 'invoices'].map((topic) => record('a2+i1', topic)),
+    });
+    void h.producer.send(record('o1'));
+    await openOn(h);
+    h.b.writesAtOnce = true;
+    await h.world.advance(1_000);
+    void h.producer.send(record('i2', 'invoices'));
+    void h.producer.send(record('a3', 'audit'));
+    void h.producer.send(record('o2'));
+    expect(h.b.inner.values()).toEqual(['a1', 'o1', 'o2']);
+    h.b.inner.call('a1').reject(new KafkaJSError('no such topic on B'));
+    await settle();
+    expect(h.b.inner.values()).toEqual(['a1', 'o1', 'o2', 'a2+i1', 'i2', 'a3']);
+    void h.producer.send(record('a4', 'audit'));
+    expect(h.b.inner.values().at(-1)).toBe('a4');
+    expect(h.handle.status()).toMatchObject({ state: 'open', heldCount: 0 });
+  });
+
+  it('pass those that fill the window without an answer', async () => {
+    const h = await connected();
+    h.b.writesAtOnce = true;
+    await overtake(h);
+    void h.producer.send(record('first'));
+    for (let index = 0; index < 40; index += 1) {
+      void h.producer.send(record(`a${index}`, 'audit'));
+    }
+    void h.producer.send(record('last'));
+    await openOn(h);
+    h.b.inner.call('first').resolve(answer());
+    await settle();
+    expect(h.b.inner.values().at(-1)).toBe('a31');
+    await h.world.advance(1_000);
+    expect(h.b.inner.values().at(-1)).toBe('last');
+    expect(h.handle.status()).toMatchObject({ state: 'open', heldCount: 8 });
+  });
+
+  it('are told what they waited for where their topic never gets through', async () => {
+    const h = await connected({ limits: { holdMaxWaitMs: 5_000 } });
+    await overtake(h);
+    void h.producer.send(record('a1', 'audit'));
+    const second = watch(h.producer.send(record('a2', 'audit')));
+    await openOn(h);
+    await h.world.advance(5_000);
+    expect(second.error).toBeInstanceOf(HoldTimeoutError);
+    expect(second.error).toMatchObject({
+      message: expect.stringContaining('behind a send of its'),
+    });
+  });
+
+  it('go to the next cluster in their order where they were held back until the next switch', async () => {
+    const h = await connected();
+    await overtake(h);
+    for (const value of ['a1', 'a2']) void h.producer.send(record(value, 'audit'));
+    void h.producer.send(record('o1'));
+    await openOn(h);
+    await h.world.advance(1_000);
+    await h.world.advance(20_000);
+    void h.producer.send(record('a3', 'audit'));
+    await overtake(h, h.b);
+    // They wait from the beginning of this switch on.
+    await h.world.advance(20_000);
+    const c = new FakeSession('A', 3);
+    await openOn(h, c);
+    await acknowledgeAll(c);
+    expect(c.inner.values()).toEqual(['a1', 'o1', 'a2', 'a3']);
+  });
+
+  it('pass at once after disconnect() and connect(), whatever was held back before', async () => {
+    const h = await connected();
+    await overtake(h);
+    for (const value of ['a1', 'a2']) void watch(h.producer.send(record(value, 'audit')));
+    await openOn(h);
+    await h.world.advance(1_000);
+    const leaving = h.producer.disconnect();
+    h.b.inner.call('a1').reject(new KafkaJSError('no such topic on B'));
+    await leaving;
+    await h.producer.connect();
+    void h.producer.send(record('a3', 'audit'));
+    expect(h.b.inner.values()).toEqual(['a3']);
+  });
+
   it('carry the time at which they were sent, without touching what the user passed', async () => {
     const h = await connected();
     await overtake(h);
@@ -398,6 +500,19 @@ describe('a send that a switch overtakes', () => {
     expect(written.error).toBeInstanceOf(OutcomeUnknownError);
     expect((written.error as Error).cause).toBeInstanceOf(HoldTimeoutError);
     expect(unsent.error).toBeInstanceOf(HoldTimeoutError);
+  });
+
+  it('waits anew where a much later switch overtakes it on the next cluster', async () => {
+    const h = await connected({ limits: { holdMaxWaitMs: 30_000 } });
+    await overtake(h);
+    const sent = watch(h.producer.send(record('1')));
+    await openOn(h);
+    await h.world.advance(40_000);
+    await overtake(h, h.b);
+    await h.world.advance(29_999);
+    expect(sent.state).toBe('pending');
+    await h.world.advance(1);
+    expect(sent.error).toBeInstanceOf(HoldTimeoutError);
   });
 
   it('stays unknown where resending it fails', async () => {

@@ -205,6 +205,57 @@ describe('a transaction whose end failed', () => {
   });
 });
 
+describe('a transaction that ended before a switch', () => {
+  for (const how of ['committed', 'failed'] as const) {
+    it(`leaves every further call to kafkajs (${how})`, async () => {
+      const h = await connected({ config });
+      const { transaction, inner } = await begin(h);
+      const committed = watch(transaction.commit());
+      if (how === 'committed') inner.calls[0]?.answer.resolve(undefined);
+      else inner.calls[0]?.answer.reject(new KafkaJSError('Connection timeout'));
+      await settle();
+      h.a.fence();
+      const betweenFenceAndDetach = watch(transaction.abort());
+      await overtake(h);
+      const afterDetach = watch(transaction.abort());
+      await openOn(h);
+      await settle();
+      expect(committed.state).toBe(how === 'committed' ? 'resolved' : 'rejected');
+      expect(betweenFenceAndDetach.error).toMatchObject({ message: 'ended' });
+      expect(afterDetach.error).toMatchObject({ message: 'ended' });
+    });
+  }
+
+  it('does so too where others began after it', async () => {
+    const h = await connected({ config });
+    const { transaction, inner } = await begin(h);
+    const committed = transaction.commit();
+    inner.calls[0]?.answer.resolve(undefined);
+    await committed;
+    await begin(h);
+    await overtake(h);
+    await expect(transaction.abort()).rejects.toThrow('ended');
+  });
+
+  it('settles a send that it left behind when the next one began', async () => {
+    const h = await connected({ config });
+    const { transaction, inner } = await begin(h);
+    const sent = watch(transaction.send(record('1')));
+    const aborted = transaction.abort();
+    inner.calls[1]?.answer.resolve(undefined);
+    await aborted;
+    await begin(h);
+    await begin(h);
+    h.participant.hold(turn());
+    h.a.fence();
+    inner.calls[0]?.answer.reject(new RangeError('fenced'));
+    await settle();
+    await h.participant.detach(turn());
+    await settle();
+    expect(sent.error).toBeInstanceOf(TransactionFencedError);
+  });
+});
+
 describe('a transaction that a switch overtakes', () => {
   it('refuses every later call, and says that it can be begun again', async () => {
     const h = await connected({ config });

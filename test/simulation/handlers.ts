@@ -8,6 +8,12 @@ interface Origin {
   readonly switchEpoch: number;
 }
 
+/** What handlers work with. */
+interface HandlerParts extends ServiceParts {
+  /** Sends a record to another topic; never rejects. */
+  sendReceipt(id: string): Promise<void>;
+}
+
 interface Partition {
   readonly topic: string;
   readonly partition: number;
@@ -17,10 +23,10 @@ interface Partition {
 export class Handlers {
   readonly #consumer: Consumer;
   readonly #name: string;
-  readonly #parts: ServiceParts;
+  readonly #parts: HandlerParts;
   #stallMs = 0;
 
-  constructor(consumer: Consumer, name: string, parts: ServiceParts) {
+  constructor(consumer: Consumer, name: string, parts: HandlerParts) {
     this.#consumer = consumer;
     this.#name = name;
     this.#parts = parts;
@@ -82,6 +88,7 @@ export class Handlers {
     const tookMs = (maxMs > 0 ? random.below(maxMs) : 0) + this.#stallMs;
     this.#stallMs = 0;
     if (tookMs > 0) await memory.clock.sleep(tookMs);
+    if (scenario.handler.sends) await this.#parts.sendReceipt(facts.id);
     if (random.chance(failureRate)) {
       note({ kind: 'handler-failed', ...facts });
       throw new Error('the handler failed, as handlers do');

@@ -64,6 +64,7 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
       return event.kind === 'fenced' && running > 0;
     });
   },
+  'a handler sent while a planned switch drained': (run) => hasFact(run, 'receipt sent in drain'),
   'a handler failed': ({ events }) => events.some(({ kind }) => kind === 'handler-failed'),
   'a switch was refused': (run) => hasFact(run, 'refused'),
   'a switch was rolled back': (run) => hasFact(run, 'rolled back'),

@@ -6,7 +6,7 @@ import type { HistoryEvent, Run } from './history.js';
 import { finalLogs, watchCommits } from './observation.js';
 import { comeToRest } from './rest.js';
 import { drawScenario, type Scenario } from './scenario.js';
-import { DEADLINES, HOLD_MAX_WAIT_MS, TOPIC } from './service.js';
+import { DEADLINES, HOLD_MAX_WAIT_MS, RECEIPTS, TOPIC } from './service.js';
 import { heal, performSteps } from './steps.js';
 
 /** What came of one seed. */
@@ -57,13 +57,11 @@ export async function runSeed(seed: string): Promise<SeedResult> {
 
 function makeWorld(scenario: Scenario): MemoryWorld {
   const { seed, policy, partitionCount, copyLagMs, offsetLagMax, offsetSyncsLocation } = scenario;
-  const { hasCheckpoints } = scenario;
+  const { hasCheckpoints, handler } = scenario;
+  const topics = { [TOPIC]: partitionCount, ...(handler.sends ? { [RECEIPTS]: 1 } : {}) };
   return createMemoryWorld({
     seed,
-    clusters: {
-      A: { topics: { [TOPIC]: partitionCount } },
-      B: { topics: { [TOPIC]: partitionCount } },
-    },
+    clusters: { A: { topics }, B: { topics } },
     mirror: {
       policy,
       copyLagMs,

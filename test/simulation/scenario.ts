@@ -11,6 +11,8 @@ export interface HandlerShape {
   readonly maxMs: number;
   /** Share of handler calls that throw, once. */
   readonly failureRate: number;
+  /** Each handler call sends a record to another topic, and waits for its answer. */
+  readonly sends: boolean;
 }
 
 /** A direction of mirroring. */
@@ -90,7 +92,8 @@ export function drawScenario(seed: string): Scenario {
     onUnknownOutcome: random.pick(['resend', 'resend', 'reject']),
     onMissingPosition: drawMissing(random, hasCheckpoints),
     pollMs: random.pick([200, 500, 1_000]),
-    handler: drawHandler(random),
+    // Drawn apart, so that it leaves the other seeds as they are.
+    handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),
     steps: [...story, ...drawNoise(random, policy)].sort((a, b) => a.atMs - b.atMs),
   };
@@ -102,7 +105,7 @@ function drawMissing(random: Random, hasCheckpoints: boolean): MissingPosition {
   return random.pick(['latest', 'fail']);
 }
 
-function drawHandler(random: Random): HandlerShape {
+function drawHandler(random: Random): Omit<HandlerShape, 'sends'> {
   return {
     kind: random.pick(['eachMessage', 'eachMessage', 'eachBatch']),
     autoCommit: random.chance(0.75),

@@ -45,6 +45,8 @@ export interface ServiceParts {
 
 /** The topic of the service. */
 export const TOPIC = 'orders';
+/** Where handlers send to, if they do. */
+export const RECEIPTS = 'receipts';
 /** Its group. */
 export const GROUP = 'billing';
 /** Longest wait of a held send, in milliseconds. */
@@ -79,13 +81,27 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     await kafka.close();
     throw error;
   });
-  const handlers = new Handlers(consumer, name, own);
+  const unsettled = new Set<string>();
+  let receiptCount = 0;
+  const sendReceipt = async (id: string): Promise<void> => {
+    receiptCount += 1;
+    const receipt = `receipt ${receiptCount} of process ${number}`;
+    parts.pending.add(receipt);
+    unsettled.add(receipt);
+    const what = await producer.send({ topic: RECEIPTS, messages: [{ value: id }] }).then(
+      () => `receipt sent in ${kafka.status().phase ?? 'no switch'}`,
+      (error: { code?: string; name: string }) => `no receipt: ${error.code ?? error.name}`,
+    );
+    parts.pending.delete(receipt);
+    unsettled.delete(receipt);
+    note({ kind: 'fact', process: number, what });
+  };
+  const handlers = new Handlers(consumer, name, { ...own, sendReceipt });
   void handlers
     .run()
     .catch((error: unknown) =>
       note({ kind: 'fact', process: number, what: `run rejected: ${String(error)}` }),
     );
-  const unsettled = new Set<string>();
   let left: Promise<void> | undefined;
   return {
     number,

@@ -36,6 +36,9 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     alias,
     switchEpoch,
     kafka: {} as ClusterSession['kafka'],
+    countedClient: () => {
+      throw new Error('no producers in these tests');
+    },
     wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
     signal: controller.signal,
     fence: (reason: FencedError) => {
@@ -48,6 +51,7 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
 function participant(id: string, overrides: Partial<Participant> = {}): Participant {
   return {
     id,
+    usesOthers: false,
     hold: () => {
       log.push(`${id} hold`);
     },
@@ -77,7 +81,7 @@ beforeEach(async () => {
       log.push('release');
     },
     openSession,
-    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [] }),
+    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
     catchUp: () => Promise.resolve({ missing: [] }),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
@@ -95,16 +99,16 @@ function switchToB(planned: boolean): ReturnType<Coordinator['order']> {
 }
 
 describe('a planned switch', () => {
-  it('holds, drains, fences, detaches and opens, in this order', async () => {
+  it('holds, drains, fences, detaches and opens, in this order, those that use others first', async () => {
     coordinator.register(participant('p'));
-    coordinator.register(participant('c', { need: () => need }));
+    coordinator.register(participant('c', { need: () => need, usesOthers: true }));
     const outcome = await switchToB(true);
     expect(log).toEqual([
       'open A#1',
-      'p hold',
       'c hold',
-      'p drain',
       'c drain',
+      'p hold',
+      'p drain',
       'fence A#1',
       'p detach',
       'c detach',
@@ -120,7 +124,8 @@ describe('a planned switch', () => {
   });
 
   it('touches nothing when the target is not ready', async () => {
-    operations.checkReadiness = () => Promise.resolve({ obstacles: ['B is down'], warnings: [] });
+    operations.checkReadiness = () =>
+      Promise.resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
     coordinator.register(participant('p'));
     await expect(switchToB(true)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_REFUSED',
@@ -128,6 +133,20 @@ describe('a planned switch', () => {
     });
     expect(log).toEqual(['open A#1']);
     expect(coordinator.session()?.alias).toBe('A');
+  });
+
+  it('goes on where only the mirror is missing and an order that gives the source up joined it', async () => {
+    let look = (): void => {};
+    operations.checkReadiness = () =>
+      new Promise((resolve) => {
+        look = () => resolve({ obstacles: ['no mirror'], warnings: [], targetAnswers: true });
+      });
+    const planned = switchToB(true);
+    const unplanned = switchToB(false);
+    look();
+    const report = { planned: false, warnings: ['no mirror'] };
+    await expect(planned).resolves.toMatchObject({ report });
+    await expect(unplanned).resolves.toMatchObject({ report });
   });
 
   it('is refused when the target does not answer in time', async () => {
@@ -151,6 +170,69 @@ describe('a planned switch', () => {
       report: { warnings: [expect.stringContaining('still busy with A: slow')] },
     });
     expect(overran).toEqual(['drain: still busy with A: slow']);
+  });
+
+  it('lets the others work until the handlers are done, also those that come meanwhile', async () => {
+    let handled = (): void => {};
+    const drain = (): Promise<void> =>
+      new Promise((resolve) => {
+        handled = resolve;
+      });
+    coordinator.register(participant('c1', { usesOthers: true, drain }));
+    coordinator.register(participant('p1'));
+    const outcome = switchToB(true);
+    await settle();
+    coordinator.register(participant('p2'));
+    coordinator.register(participant('c2', { usesOthers: true }));
+    expect(log).toEqual(['open A#1', 'c1 hold', 'c2 hold']);
+    handled();
+    await settle();
+    expect(log.slice(3, 7)).toEqual(['p1 hold', 'p2 hold', 'p1 drain', 'p2 drain']);
+    await expect(outcome).resolves.toMatchObject({ report: { warnings: [] } });
+  });
+
+  it('holds the others in good time where a handler takes too long', async () => {
+    const stuck = { usesOthers: true, drain: () => new Promise<void>(() => {}) };
+    coordinator.register(participant('c', stuck));
+    coordinator.register(participant('p'));
+    const outcome = switchToB(true);
+    await world.advance(DEADLINES.drainMs * 0.75 - 1);
+    expect(log).not.toContain('p hold');
+    await world.advance(1);
+    expect(log.slice(-2)).toEqual(['p hold', 'p drain']);
+    expect(log).not.toContain('fence A#1');
+    await world.advance(DEADLINES.drainMs * 0.25);
+    await expect(outcome).resolves.toMatchObject({
+      report: { warnings: [expect.stringContaining('still busy with A: c')] },
+    });
+  });
+
+  it('holds the others before the fence where an order that gives the source up cuts it short', async () => {
+    let handled = (): void => {};
+    const drain = (): Promise<void> =>
+      new Promise((resolve) => {
+        handled = resolve;
+      });
+    coordinator.register(participant('c', { usesOthers: true, drain }));
+    coordinator.register(participant('p'));
+    const outcome = switchToB(true);
+    await settle();
+    const joined = switchToB(false);
+    await Promise.all([outcome, joined]);
+    expect(log.slice(1)).toEqual([
+      'c hold',
+      'p hold',
+      'fence A#1',
+      'c detach',
+      'p detach',
+      'open B#2',
+      'c attach B#2',
+      'p attach B#2',
+    ]);
+    // What was cut short comes to its end, and holds nobody any more.
+    handled();
+    await settle();
+    expect(log.at(-1)).toBe('p attach B#2');
   });
 
   it('goes back to the source, in a new epoch, when positions cannot be found', async () => {
@@ -298,7 +380,7 @@ describe('the coordinator', () => {
     let refuse = (): void => {};
     operations.checkReadiness = () =>
       new Promise((resolve) => {
-        refuse = () => resolve({ obstacles: ['B is down'], warnings: [] });
+        refuse = () => resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
       });
     const refused = expect(switchToB(false)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_REFUSED',
@@ -309,7 +391,8 @@ describe('the coordinator', () => {
     await refused;
     expect(coordinator.state.kind).toBe('halted');
     expect(log).toEqual(['open A#1', 'fence A#1', 'old halt', 'new halt']);
-    operations.checkReadiness = () => Promise.resolve({ obstacles: [], warnings: [] });
+    operations.checkReadiness = () =>
+      Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true });
     await switchToB(false);
     coordinator.halt('B', new Error('another wrong cluster'));
     expect(log.slice(-2)).toEqual(['old halt', 'new halt']);
@@ -348,6 +431,15 @@ describe('the coordinator', () => {
     await outcome;
     await settle();
     expect(coordinator.state.kind).toBe('closed');
+  });
+
+  it('halts a participant that has not left when the end comes', async () => {
+    const heard: unknown[] = [];
+    coordinator.register(participant('late', { halt: (error) => heard.push(error) }));
+    coordinator.close();
+    coordinator.close();
+    expect(heard).toMatchObject([{ code: 'ERR_FAILOVER_CLOSED' }]);
+    expect(log).toEqual(['open A#1', 'fence A#1']);
   });
 
   it('halts a participant that comes after the end', async () => {
@@ -427,5 +519,17 @@ describe('the coordinator', () => {
     events.on('listener.failed', (event) => failed.push(`${event.event}: ${event.error.message}`));
     await expect(switchToB(true)).resolves.toMatchObject({ kind: 'switched' });
     expect(failed).toEqual(['switch.started: listener bug']);
+  });
+
+  it('contains an asynchronous listener that rejects, also where it listens to failing listeners', async () => {
+    const failed: string[] = [];
+    events.on('switch.started', () => Promise.reject(new Error('Slack is down')));
+    events.on('listener.failed', async (event) => {
+      failed.push(`${event.event}: ${event.error.message}`);
+      throw new Error('it still is');
+    });
+    await expect(switchToB(true)).resolves.toMatchObject({ kind: 'switched' });
+    await settle();
+    expect(failed).toEqual(['switch.started: Slack is down']);
   });
 });

@@ -41,6 +41,10 @@ function runToEnd(start: SwitchState): {
   return { state, phases, effects };
 }
 
+function refusal({ plannedOnly }: { plannedOnly: boolean }): PhaseOutcome {
+  return { kind: 'refused', reasons: ['no'], plannedOnly };
+}
+
 function switching(planned: boolean, phase: SwitchPhase): SwitchState {
   let { state } = transition(steadyOnA, order('B', { planned }));
   while (state.kind === 'switching' && state.run.phase !== phase) {
@@ -80,9 +84,28 @@ describe('the switch machine', () => {
 
   it('stays on the source, in its epoch, when prepare refuses', () => {
     const { state } = transition(steadyOnA, order('B'));
-    const refused = transition(state, ended(state, { kind: 'refused', reasons: ['no mirror'] }));
+    const refused = transition(state, ended(state, refusal({ plannedOnly: true })));
     expect(refused.state).toEqual(steadyOnA);
-    expect(refused.effects).toMatchObject([{ kind: 'refused', reasons: ['no mirror'] }]);
+    expect(refused.effects).toMatchObject([{ kind: 'refused', reasons: ['no'] }]);
+  });
+
+  it('goes on with a warning when an unplanned order joined meanwhile, and only a planned switch is refused', () => {
+    const planned = transition(steadyOnA, order('B')).state;
+    const { state } = transition(planned, order('B', { planned: false, orderId: 2 }));
+    const { state: next } = transition(state, ended(state, refusal({ plannedOnly: true })));
+    expect(next).toMatchObject({
+      run: { phase: 'hold', remaining: ['fence', 'translate', 'open'], warnings: ['no'] },
+    });
+    const end = runToEnd(next);
+    expect(end.effects.at(-1)).toMatchObject({ kind: 'completed', run: { orderIds: [1, 2] } });
+  });
+
+  it('refuses both when an unplanned order joined meanwhile, and the target does not answer', () => {
+    const planned = transition(steadyOnA, order('B')).state;
+    const { state } = transition(planned, order('B', { planned: false, orderId: 2 }));
+    const refused = transition(state, ended(state, refusal({ plannedOnly: false })));
+    expect(refused.state).toEqual(steadyOnA);
+    expect(refused.effects).toMatchObject([{ kind: 'refused', run: { orderIds: [1, 2] } }]);
   });
 
   it('reports a phase that overruns its deadline and goes on', () => {
@@ -213,7 +236,7 @@ describe('the switch machine', () => {
     const error = new Error('wrong cluster');
     const halted: SwitchState = { kind: 'halted', active: 'A', switchEpoch: 1, error };
     const { state } = transition(halted, order('A'));
-    const refused = transition(state, ended(state, { kind: 'refused', reasons: ['still wrong'] }));
+    const refused = transition(state, ended(state, refusal({ plannedOnly: false })));
     expect(refused.state).toEqual(halted);
   });
 
@@ -240,7 +263,7 @@ describe('whatever happens to the switch machine', () => {
   const outcome: fc.Arbitrary<PhaseOutcome> = fc.oneof(
     fc.constant<PhaseOutcome>({ kind: 'done' }),
     fc.constant<PhaseOutcome>({ kind: 'overran', detail: 'slow' }),
-    fc.constant<PhaseOutcome>({ kind: 'refused', reasons: ['no'] }),
+    fc.boolean().map((plannedOnly) => refusal({ plannedOnly })),
     fc.constant<PhaseOutcome>({ kind: 'failed', error: new Error('x') }),
   );
   type Step =
