@@ -6,22 +6,18 @@ import type { ClusterSession } from './cluster/session.js';
 import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
-import type {
-  GroupNeed,
-  GroupPlan,
-  MissingPosition,
-  PartitionPlan,
-  PositionMethod,
-} from './position/plan.js';
+import { showsKnownGroup } from './position/known-group.js';
+import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
+import { mirrorReadiness, type Readiness } from './readiness.js';
+import type { Checkpoint } from './replication/checkpoint-store.js';
 import { catchUp } from './replication/catch-up.js';
 import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
 import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
 import type { SwitchTurn } from './switch/participant.js';
-import type { SwitchPlan } from './switch/report.js';
-import { untilAborted, untilDeadline } from './wait.js';
+import { retry, untilAborted, untilDeadline } from './wait.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -31,17 +27,8 @@ export interface ClusterOperationsParts {
   onWrongCluster(active: string, error: WrongClusterError): void;
 }
 
-/** What was learned about readiness. */
-interface Readiness {
-  readonly obstacles: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-/** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
-const SILENT_MIRROR_MS = 10_000;
-
-/** Longest look at the mirror before a switch, in milliseconds. */
-const MIRROR_LOOK_MS = 3_000;
+/** Pauses between attempts to learn the source's topics, in milliseconds. */
+const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
@@ -148,6 +135,8 @@ export class ClusterOperations implements SwitchOperations {
     signal: AbortSignal,
   ): Promise<Readiness & { readonly targetAnswers: boolean }> {
     const target = turn.to;
+    const { world, deadlines } = this.#parts.options;
+    const deadlineAtMs = world.nowMs() + deadlines.prepareMs;
     try {
       await untilAborted(signal, this.#identify(target));
     } catch (error) {
@@ -159,7 +148,10 @@ export class ClusterOperations implements SwitchOperations {
       return { obstacles: [obstacle], warnings: [], targetAnswers: false };
     }
     if (needs.length === 0) return { obstacles: [], warnings: [], targetAnswers: true };
-    return { ...(await this.#mirrorReadiness(target, turn.planned)), targetAnswers: true };
+    const { planned } = turn;
+    const mirror = this.#mirror(target);
+    const found = await mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal });
+    return { ...found, targetAnswers: true };
   }
 
   async catchUp(
@@ -170,8 +162,14 @@ export class ClusterOperations implements SwitchOperations {
     if (needs.length === 0) return { missing: [] };
     const { world, aliases } = this.#parts.options;
     const source = this.access(turn.from);
-    const topics = await untilAborted(signal, source.topics());
     const selectors = needs.flatMap((need) => need.selectors);
+    const topics = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+      untilAborted(signal, source.topics()),
+    ).catch(() => undefined);
+    const notKnown = (topic: unknown): string =>
+      `${String(topic)} (its end on ${turn.from} is not known)`;
+    // The source died meanwhile: what it held is not waited for. Going back to it would be no help.
+    if (topics === undefined) return { missing: selectors.map(notKnown) };
     const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
     const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
       logs.filter(({ origin }) => origin === undefined || origin === turn.from),
@@ -187,7 +185,7 @@ export class ClusterOperations implements SwitchOperations {
     return {
       missing: [
         ...missing.map((one) => `${one.missingCount} of ${one.topic}-${one.partition}`),
-        ...unknown.map((topic) => `${topic} (its end on ${turn.from} is not known)`),
+        ...unknown.map(notKnown),
       ],
     };
   }
@@ -220,46 +218,13 @@ export class ClusterOperations implements SwitchOperations {
     });
     const resume = plan.partitions.filter((one) => one.kind === 'resume');
     // Committed together: what only this process knew would be forgotten at its next restart.
-    if (resume.some((one) => this.#isKnown(one, need, active)))
+    const checkpointOf = (topic: string, partition: number): Checkpoint | undefined =>
+      this.#mirror(active).checkpoint(need.groupId, topic, partition);
+    if (resume.some((one) => showsKnownGroup(one, checkpointOf)))
       return { ...plan, partitions: resume };
     if (resume.every(({ method }) => method === 'own-commit')) return undefined;
     // Not knowing whether the group ran elsewhere is no reason to begin at the end.
     return this.#mirror(active).state().isComplete ? undefined : { ...plan, partitions: [] };
-  }
-
-  /**
-   * Does this partition show that the group ran before, on the other cluster or here? Also where what shows it is no
-   * position: a checkpoint that is in doubt, a commit that is void.
-   */
-  #isKnown(
-    one: Extract<PartitionPlan, { kind: 'resume' }>,
-    { groupId }: GroupNeed,
-    target: string,
-  ): boolean {
-    const { method, voidCommit, physicalTopic, partition } = one;
-    if (isTranslated(method) || voidCommit !== undefined) return true;
-    return (
-      method === 'earliest' &&
-      this.#mirror(target).checkpoint(groupId, physicalTopic, partition) !== undefined
-    );
-  }
-
-  /** What a switch would do now; writes nothing. */
-  async dryRun({
-    from,
-    to,
-    needs,
-  }: {
-    from: string;
-    to: string;
-    needs: readonly GroupNeed[];
-  }): Promise<SwitchPlan> {
-    const { signal } = new AbortController();
-    this.watchMirrors();
-    const turn = { from, to, planned: true };
-    const { obstacles, warnings } = await this.checkReadiness(turn, needs, signal);
-    const groups = await Promise.all(needs.map((need) => this.plan(turn, need, signal)));
-    return { from, to, obstacles, warnings, groups };
   }
 
   release(): void {
@@ -286,10 +251,13 @@ export class ClusterOperations implements SwitchOperations {
     limits: { signal: AbortSignal; onMissing: MissingPosition; maxWaitMs: number },
   ): Promise<GroupPlan> {
     const { world, aliases } = this.#parts.options;
+    // Out of a halt the way may lead to the cluster that it came from. What was handled there is then no position on the
+    // mirror's source, although topics have the same names.
+    const isReturn = turn.from === turn.to;
     const [plan] = await planGroups({
-      needs: [need],
+      needs: [isReturn ? { ...need, processed: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
-      source: turn.planned ? this.access(turn.from) : undefined,
+      source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
       policy: this.policy,
@@ -303,37 +271,19 @@ export class ClusterOperations implements SwitchOperations {
     return plan;
   }
 
-  async #mirrorReadiness(target: string, planned: boolean): Promise<Readiness> {
-    const { world } = this.#parts.options;
-    const mirror = this.#mirror(target);
-    const flow = `${mirror.source}->${target}`;
-    await untilDeadline(world, world.nowMs() + MIRROR_LOOK_MS, mirror.refresh());
-    const { sinceHeartbeatMs, heartbeatAgeMs, isComplete } = mirror.state();
-    const findings: string[] = [];
-    if (!isComplete)
-      findings.push(`MirrorMaker's records of ${flow} could not be read to their end`);
-    if (sinceHeartbeatMs === undefined || heartbeatAgeMs === undefined) {
-      findings.push(
-        `no heartbeat has come through the mirror ${flow}: it does not run, or its heartbeats are switched off`,
-      );
-    } else if (sinceHeartbeatMs > SILENT_MIRROR_MS) {
-      const seconds = Math.round(sinceHeartbeatMs / 1_000);
-      findings.push(`the mirror ${flow} stands still: no heartbeat for ${seconds} s`);
-    }
-    // A dead source sends no heartbeats: for an unplanned switch that is what one expects, and only worth a line.
-    return planned && !isComplete
-      ? { obstacles: findings, warnings: [] }
-      : { obstacles: [], warnings: findings };
-  }
-
   /** Learns which cluster answers under an alias; the wrong one stops the library before harm is done. */
   async #identify(alias: string): Promise<void> {
-    const clusterId = await this.access(alias).clusterId();
+    const access = this.access(alias);
+    const clusterId = await access.clusterId();
     const configured = new Map(
       [...this.#parts.options.clusters].map(([name, one]) => [name, one.clusterId] as const),
     );
     const verdict = checkIdentity(this.#clusterIds, alias, clusterId, configured);
-    if (verdict.kind !== 'ok') throw verdict.error;
+    if (verdict.kind !== 'ok') {
+      // Somebody will correct the name; connections that were made before would go on to the wrong cluster.
+      access.renew();
+      throw verdict.error;
+    }
     this.#clusterIds.set(alias, clusterId);
   }
 
@@ -353,10 +303,6 @@ export class ClusterOperations implements SwitchOperations {
 
 function isWrongCluster(error: unknown): error is WrongClusterError {
   return isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER';
-}
-
-function isTranslated(method: PositionMethod): boolean {
-  return method === 'checkpoint' || method === 'offset-sync';
 }
 
 function messageOf(error: unknown): string {

@@ -90,7 +90,7 @@ export function isFailoverError(value: unknown): value is FailoverError {
 
 /** @public An option is wrong: names the option, the value and the remedy. Thrown at construction; nothing was started. */
 export class FailoverOptionsError extends FailoverError {
-  /** Path of the option, for example `producer.hold.maxBytes`. */
+  /** Path of the option, for example `producer.holdMaxBytes`. */
   readonly option: string;
   /** The value that was given; undefined where it might be a secret. */
   readonly value: unknown;
@@ -109,7 +109,7 @@ export class FailoverClosedError extends FailoverError {
   }
 }
 
-/** @public The library stopped itself because going on could do harm. `because` says why; nothing is sent until `switchTo`. */
+/** @public The library stopped itself because going on could do harm. `cause` says why; nothing is sent until `switchTo`. */
 export class FailoverHaltedError extends FailoverError {
   constructor(message: string, details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_HALTED', message, details);
@@ -152,7 +152,10 @@ export class SwitchRefusedError extends FailoverError {
   }
 }
 
-/** @public A newer decision took the place of this one before it was carried out. */
+/**
+ * @public An order was not carried out: a newer one took its place before, or the strategy keeps the present state. `cluster`
+ * is the one that was ordered, `switchEpoch` the activation in force, or the one that the switch under way leads to.
+ */
 export class SwitchSupersededError extends FailoverError {
   constructor(message: string, details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_SWITCH_SUPERSEDED', message, details);
@@ -166,17 +169,42 @@ export class SwitchRolledBackError extends FailoverError {
   }
 }
 
+/** @public Facts of an error that a switch has caused by not being over. `switchEpoch` is the activation it leads to. */
+export interface HoldErrorDetails extends FailoverErrorDetails {
+  /** Alias of the cluster that is being left. */
+  readonly from?: string | undefined;
+  /** Alias of the cluster that is being switched to. */
+  readonly to?: string | undefined;
+}
+
 /** @public The hold buffer is full: the send was refused at once and is certainly not sent. */
 export class HoldBufferFullError extends FailoverError {
-  constructor(message: string, details: FailoverErrorDetails = {}) {
+  /** Alias of the cluster that is being left, where it is known. */
+  readonly from: string | undefined;
+  /** Alias of the cluster that is being switched to, where it is known. */
+  readonly to: string | undefined;
+
+  constructor(message: string, details: HoldErrorDetails = {}) {
     super('ERR_FAILOVER_HOLD_FULL', message, details);
+    this.from = details.from;
+    this.to = details.to;
   }
 }
 
-/** @public A send waited in the hold buffer for its whole time limit: it is certainly not sent. */
+/**
+ * @public A send, `connect()`, `transaction()` or an admin call waited for a switch for its whole time limit: it is certainly
+ * not sent, not done.
+ */
 export class HoldTimeoutError extends FailoverError {
-  constructor(message: string, details: FailoverErrorDetails = {}) {
+  /** Alias of the cluster that is being left; undefined where it waited for the first cluster to become active. */
+  readonly from: string | undefined;
+  /** Alias of the cluster that is being switched to; undefined likewise. */
+  readonly to: string | undefined;
+
+  constructor(message: string, details: HoldErrorDetails = {}) {
     super('ERR_FAILOVER_HOLD_TIMEOUT', message, details);
+    this.from = details.from;
+    this.to = details.to;
   }
 }
 

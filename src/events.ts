@@ -30,7 +30,7 @@ export interface FailoverEvents {
   };
   /** A phase began. */
   'switch.phase-started': FailoverEventBase & { readonly phase: SwitchPhase };
-  /** A phase took longer than its deadline; the switch goes on. */
+  /** A phase took longer than its deadline; the switch goes on. (Beyond `prepareMs` it is refused, and a planned one goes back beyond `translateMs`.) */
   'switch.phase-overran': FailoverEventBase & {
     readonly phase: SwitchPhase;
     readonly deadlineMs: number;
@@ -138,7 +138,7 @@ export class FailoverEmitter implements EventSink {
 
   on<Name extends FailoverEventName>(
     name: Name,
-    listener: (event: FailoverEvents[Name]) => void,
+    listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
     const failed = (error: unknown): void => {
       // A listener of 'listener.failed' that throws itself is dropped here: reporting it would never end.

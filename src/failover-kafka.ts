@@ -1,56 +1,31 @@
-import type {
-  Admin,
-  AdminConfig,
-  ConsumerConfig,
-  Kafka,
-  Logger,
-  Producer,
-  ProducerConfig,
-} from 'kafkajs';
-import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
-import { innerConfig } from './cluster/kafka-session.js';
+import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
+import { Clients, clusterNamed } from './clients.js';
 import { ClusterOperations } from './cluster-operations.js';
-import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
-import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
-import { FailoverClosedError, FailoverOptionsError, SwitchSupersededError } from './errors.js';
+import { dryRun } from './dry-run.js';
+import { FailoverClosedError } from './errors.js';
 import {
   FailoverEmitter,
   type FailoverEventName,
   type FailoverEvents,
   type Unsubscribe,
 } from './events.js';
+import { resolveOptions, type FailoverKafkaConfig, type ResolvedOptions } from './options.js';
 import {
-  resolveOptions,
-  type ClusterOptions,
-  type FailoverKafkaConfig,
-  type ResolvedOptions,
-} from './options.js';
-import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
+  checkAdmin,
+  checkPlan,
+  checkSwitchTo,
+  type FailoverAdminConfig,
+  type PlanOptions,
+  type SwitchToOptions,
+} from './options-calls.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
+import { supersededError } from './switch/answers.js';
 import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
-import type { Participant } from './switch/participant.js';
 import type { SwitchPlan } from './switch/report.js';
 import { activeOf } from './switch/state.js';
-
-/**
- * How `switchTo` goes about it.
- *
- * @public
- */
-export interface SwitchToOptions {
-  /**
-   * True: the source is alive; what is in flight finishes, and the mirror catches up, before anything moves. False: the
-   * source is given up and fenced at once. Default true.
-   */
-  readonly planned?: boolean;
-  /** Why, in your words; it goes into events and the report. Default `'operator'`. */
-  readonly reason?: string;
-}
-
-/** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
-export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
+import { untilAborted } from './wait.js';
 
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
@@ -75,13 +50,9 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   readonly #events: FailoverEmitter;
   readonly #operations: ClusterOperations;
   readonly #coordinator: Coordinator;
-  /** Weak, so that a client that was disconnected and forgotten by the service is forgotten here as well. */
-  readonly #clients = new WeakMap<
-    Participant,
-    FailoverProducer | FailoverConsumer | FailoverAdmin
-  >();
-  readonly #offline: Kafka;
-  #clientCount = 0;
+  readonly #clients: Clients;
+  /** Aborted by `close()`. */
+  readonly #end = new AbortController();
   #closed: Promise<void> | undefined;
 
   /**
@@ -107,84 +78,96 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#operations,
       deadlines,
     });
-    this.#offline = world.createKafka(innerConfig(options.kafka, this.#cluster(this.#home)));
+    this.#clients = new Clients({
+      options,
+      events: this.#events,
+      operations: this.#operations,
+      coordinator: this.#coordinator,
+      ended: this.#end.signal,
+    });
   }
 
-  /** A kafkajs producer that outlives its cluster. See the guide for what its sends may rely on. */
+  /**
+   * A kafkajs producer that outlives its cluster.
+   *
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with:
+   *
+   * - {@link HoldBufferFullError} ERR_FAILOVER_HOLD_FULL - a send during a switch, where `producer.holdMaxBytes` wait already:
+   *   certainly not sent.
+   * - {@link HoldTimeoutError} ERR_FAILOVER_HOLD_TIMEOUT - a send, `connect()` or `transaction()` waited
+   *   `producer.holdMaxWaitMs` for a switch: certainly not sent, not done.
+   * - {@link OutcomeUnknownError} ERR_FAILOVER_OUTCOME_UNKNOWN - a switch, or the end, overtook a send or a commit that may
+   *   have been written.
+   * - {@link TransactionFencedError} ERR_FAILOVER_TRANSACTION_FENCED - a switch ended the transaction; begin a new one.
+   * - {@link StaleOffsetError} ERR_FAILOVER_STALE_OFFSET and {@link AmbiguousOffsetError} ERR_FAILOVER_AMBIGUOUS_OFFSET - from
+   *   `transaction.sendOffsets`: the offset is of an older epoch, or could belong to two logs.
+   * - {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself.
+   * - {@link FailoverClosedError} ERR_FAILOVER_CLOSED - `close()`, or `disconnect()` while the call waited: certainly not sent.
+   *
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`.
+   * @throws KafkaJSNonRetriableError - an idempotent producer without retries, as with kafkajs.
+   */
   producer(config?: ProducerConfig): Producer {
     this.#refuseWhenClosed();
-    const client = createFailoverProducer({
-      id: this.#nextId('producer'),
-      config,
-      limits: this.#options.producer,
-      world: this.#options.world,
-      events: this.#events,
-      active: this.#coordinator,
-      logger: this.#offline.logger(),
-      homeCluster: this.#home,
-      offsetsGate: (offsets, session) => placeTransactionOffsets(offsets, session, this.#placers()),
-    });
-    this.#clients.set(client.participant, client);
-    return client.producer;
+    return this.#clients.producer(config);
   }
 
-  /** A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position. */
+  /**
+   * A kafkajs consumer that outlives its cluster: it resumes on the other one at a sound position.
+   *
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with (`seek` throws):
+   *
+   * - {@link StaleOffsetError} ERR_FAILOVER_STALE_OFFSET - an offset of an older epoch was handed back.
+   * - {@link AmbiguousOffsetError} ERR_FAILOVER_AMBIGUOUS_OFFSET - an offset could belong to either log of a topic.
+   * - {@link FencedError} ERR_FAILOVER_FENCED - a commit or a seek between the fence and the new cluster.
+   * - {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - a remote topic was subscribed to by name.
+   * - {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself.
+   * - {@link FailoverClosedError} ERR_FAILOVER_CLOSED - `close()` or `disconnect()`, or a commit while it stops or joins.
+   *
+   * A {@link PositionUnavailableError} ERR_FAILOVER_POSITION_UNAVAILABLE comes in its CRASH event.
+   *
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`.
+   * @throws KafkaJSNonRetriableError - no `groupId`, or a `heartbeatInterval` that is not below `sessionTimeout`, as with
+   *   kafkajs.
+   */
   consumer(config: ConsumerConfig): FailoverKafkaConsumer {
     this.#refuseWhenClosed();
-    const client = createFailoverConsumer({
-      id: this.#nextId(`consumer-${config.groupId}`),
-      config,
-      limits: this.#options.consumer,
-      world: this.#options.world,
-      events: this.#events,
-      active: this.#coordinator,
-      logger: this.#offline.logger(),
-      homeCluster: this.#home,
-      policy: this.#operations.policy,
-      aliases: this.#options.aliases,
-      access: (alias) => this.#operations.access(alias),
-      kafkaRetry: this.#options.kafka.retry,
-    });
-    this.#clients.set(client.participant, client);
-    return client.consumer;
+    // Without a config kafkajs misses the group id as well, and says so.
+    return this.#clients.consumer(config ?? {});
   }
 
   /**
    * A kafkajs admin. It follows the active cluster, or stays with the one that `cluster` names. Nothing is ever done on
    * both.
    *
-   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `cluster` is not a configured alias.
+   * @remarks
+   * Beside kafkajs's own errors its calls reject with:
+   *
+   * - {@link HoldTimeoutError} ERR_FAILOVER_HOLD_TIMEOUT - it waited `producer.holdMaxWaitMs` for a switch: not carried out.
+   * - {@link OutcomeUnknownError} ERR_FAILOVER_OUTCOME_UNKNOWN - a switch, or the end, overtook it: it may have been carried out.
+   * - {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself.
+   * - {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `disconnect()` or `close()`.
+   *
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `cluster` is not a configured alias, or an option is unknown.
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`.
    */
   admin(config: FailoverAdminConfig = {}): Admin {
+    checkAdmin(config);
     this.#refuseWhenClosed();
-    const { cluster, ...adminConfig } = config;
-    if (cluster !== undefined) {
-      const options = this.#cluster(cluster);
-      const kafka = this.#options.world.createKafka(innerConfig(this.#options.kafka, options));
-      return kafka.admin(adminConfig);
-    }
-    const client = createFailoverAdmin({
-      id: this.#nextId('admin'),
-      config: adminConfig,
-      world: this.#options.world,
-      events: this.#events,
-      active: this.#coordinator,
-      logger: this.#offline.logger(),
-      maxWaitMs: this.#options.producer.holdMaxWaitMs,
-    });
-    this.#clients.set(client.participant, client);
-    return client.admin;
+    return this.#clients.admin(config);
   }
 
   /** kafkajs's root logger. */
   logger(): Logger {
-    return this.#offline.logger();
+    return this.#clients.logger();
   }
 
-  /** Listens to one of the library's own events; the answer ends it. A listener that throws is contained. */
+  /** Listens to one of the library's own events; the answer ends it. A listener that throws or rejects is contained. */
   on<Name extends FailoverEventName>(
     name: Name,
-    listener: (event: FailoverEvents[Name]) => void,
+    listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
     return this.#events.on(name, listener);
   }
@@ -194,42 +177,66 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * order to another one is carried out after it (the newest wins).
    *
    * @returns what was done, with the report, when the switch has ended.
-   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias, or an option is unknown or of
+   *   another type; also where the start flag, which is read first, names no cluster.
    * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - the target or the mirror is not ready, nothing was touched.
    * @throws {@link SwitchRolledBackError} ERR_FAILOVER_SWITCH_ROLLED_BACK - a planned switch failed on its way and went back.
    * @throws {@link SwitchSupersededError} ERR_FAILOVER_SWITCH_SUPERSEDED - a newer order, or a strategy, kept it from being carried out.
+   * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library stopped itself during the switch.
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`, or it came before the switch was over.
+   * @throws the reason of `options.signal`, where that was aborted first.
    */
   async switchTo(to: string, options: SwitchToOptions = {}): Promise<SwitchOutcome> {
-    const { planned = true, reason = 'operator' } = options;
+    checkSwitchTo(to, options);
+    const { planned = true, reason = 'operator', signal } = options;
     this.#refuseWhenClosed();
-    this.#cluster(to);
-    await this.#coordinator.started().catch((error: unknown) => {
-      // A halt at start is exactly what an order is the way out of.
-      if (this.#coordinator.state.kind !== 'halted') throw error;
-    });
-    const decision = this.#options.strategy.decide(this.#view({ to, planned, reason }));
-    if (decision.kind === 'switch') return this.#coordinator.order(decision);
-    if (decision.because === 'already-active') {
-      return this.#coordinator.order({ to, planned, reason });
+    clusterNamed(this.#options, to, 'to');
+    await this.#started(this.#until(signal));
+    signal?.throwIfAborted();
+    const order = { to, planned, reason };
+    const decision = this.#options.strategy.decide(this.#view(order));
+    if (decision.kind === 'switch' || decision.because === 'already-active') {
+      const ordered = this.#coordinator.order(decision.kind === 'switch' ? decision : order);
+      return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
-    throw new SwitchSupersededError(
-      `The strategy ${this.#options.strategy.name} keeps the present state: ${decision.because}`,
-      { cluster: to },
-    );
+    const { name } = this.#options.strategy;
+    const because = `the strategy ${name} keeps the present state (${decision.because})`;
+    throw supersededError(order, this.#coordinator.switchEpoch(), because);
   }
 
   /**
    * What a switch would do now: obstacles, and for each group of this process and each partition where it would resume,
-   * by which method. Writes nothing; needs the target and, if it is alive, the source.
+   * by which method. Writes nothing. Takes at most `switch.prepareMs` and `switch.translateMs`; what does not answer in that
+   * time is an obstacle of the answer.
    *
-   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `to` is not a configured alias, or an option is unknown or of
+   *   another type; also where the start flag, which is read first, names no cluster.
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`, or it came before the answer.
+   * @throws the reason of `options.signal`, where that was aborted first.
    */
-  async plan({ to }: { to: string }): Promise<SwitchPlan> {
+  async plan(options: PlanOptions): Promise<SwitchPlan> {
+    checkPlan(options);
+    const { to } = options;
     this.#refuseWhenClosed();
-    this.#cluster(to);
-    await this.#coordinator.started();
+    clusterNamed(this.#options, to, 'to');
+    const signal = this.#until(options.signal);
+    await this.#started(signal);
     const from = this.#view(undefined).active;
-    return this.#operations.dryRun({ from, to, needs: this.#coordinator.needs() });
+    // Out of a halt the way may lead to the active cluster as well.
+    if (to === from && this.#coordinator.state.kind !== 'halted') {
+      const obstacles = [`${to} is the active cluster already`];
+      return { from, to, obstacles, warnings: [], groups: [] };
+    }
+    const { world, deadlines } = this.#options;
+    return dryRun({
+      from,
+      to,
+      needs: this.#coordinator.needs(),
+      operations: this.#operations,
+      world,
+      deadlines,
+      signal,
+    });
   }
 
   /** The present state, from memory: no I/O. */
@@ -238,7 +245,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       options: this.#options,
       state: this.#coordinator.state,
       operations: this.#operations,
-      clients: this.#coordinator.participants().flatMap((one) => this.#clients.get(one) ?? []),
+      clients: this.#clients.inUse(),
     });
   }
 
@@ -246,51 +253,36 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * The end: every client is disconnected (bounded), every socket and timer is gone. Idempotent; never rejects.
    */
   close(): Promise<void> {
+    this.#end.abort(closedError());
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    const clients = this.#coordinator.participants().flatMap((one) => this.#clients.get(one) ?? []);
-    await Promise.allSettled(clients.map((client) => client.close()));
+    await this.#clients.close();
     this.#coordinator.close();
     await this.#operations.close();
     this.#events.removeAll();
   }
 
-  #placers(): readonly OffsetPlacer[] {
-    return this.#coordinator.participants().flatMap((one) => {
-      const client = this.#clients.get(one);
-      return client !== undefined && 'placer' in client ? client.placer : [];
+  async #started(signal: AbortSignal): Promise<void> {
+    const started = this.#coordinator.started().catch((error: unknown) => {
+      // A halt at start is exactly what an order is the way out of.
+      if (this.#coordinator.state.kind !== 'halted') throw error;
     });
+    await untilAborted(signal, started);
   }
 
-  get #home(): string {
-    // resolveOptions has checked that there are two.
-    return this.#options.aliases[0] ?? '';
-  }
-
-  #cluster(alias: string): ClusterOptions {
-    const cluster = this.#options.clusters.get(alias);
-    if (cluster !== undefined) return cluster;
-    const known = this.#options.aliases.join(', ');
-    throw new FailoverOptionsError(
-      'cluster',
-      alias,
-      `There is no cluster ${JSON.stringify(alias)}; the configured ones are ${known}.`,
-    );
-  }
-
-  #nextId(kind: string): string {
-    this.#clientCount += 1;
-    return `${kind}-${this.#clientCount}`;
+  /** Aborted when the caller does not want to wait any longer, or with the whole. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
   }
 
   #view(order: OperatorOrder | undefined): View {
     const { state } = this.#coordinator;
     return Object.freeze({
       nowMs: this.#options.world.nowMs(),
-      active: activeOf(state) ?? this.#home,
+      active: activeOf(state) ?? this.#options.aliases[0] ?? '',
       switchEpoch: this.#coordinator.switchEpoch(),
       clusters: this.#options.aliases.map((alias, rank) => ({ alias, rank })),
       order,
@@ -298,7 +290,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed === undefined) return;
-    throw new FailoverClosedError('This FailoverKafka was closed; make a new one.');
+    this.#end.signal.throwIfAborted();
   }
+}
+
+function closedError(): FailoverClosedError {
+  return new FailoverClosedError('This FailoverKafka was closed; make a new one.');
 }

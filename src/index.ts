@@ -26,8 +26,9 @@ export {
   isFailoverError,
   type FailoverErrorCode,
   type FailoverErrorDetails,
+  type HoldErrorDetails,
 } from './errors.js';
-export { FailoverKafka, type FailoverAdminConfig, type SwitchToOptions } from './failover-kafka.js';
+export { FailoverKafka } from './failover-kafka.js';
 export type {
   FailoverEventBase,
   FailoverEventName,
@@ -43,6 +44,7 @@ export type {
   ProducerFailoverOptions,
   SwitchOptions,
 } from './options.js';
+export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
 export type { MirrorState } from './replication/mirror.js';

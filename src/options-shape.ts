@@ -1,16 +1,18 @@
 import * as z from 'zod';
-import { FailoverOptionsError } from './errors.js';
-import { nearest } from './nearest.js';
 import type {
   ConsumerLimits,
   MirrorOptions,
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
+import { checkOptions } from './options-error.js';
 import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
 
 const milliseconds = z.int().min(0);
+/** The longest delay that Node's timers take; a longer one would be over at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+const timerMilliseconds = milliseconds.max(MAX_TIMER_MS);
 const aFunction = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 const anObject = z.custom<never>(
   (value) => typeof value === 'object' && value !== null,
@@ -75,28 +77,28 @@ const shape = z.strictObject({
         .int()
         .min(0)
         .default(32 * 1024 * 1024),
-      holdMaxWaitMs: milliseconds.default(30_000),
+      holdMaxWaitMs: timerMilliseconds.default(30_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
-      releaseJitterMs: milliseconds.default(0),
+      releaseJitterMs: timerMilliseconds.default(0),
     })
     .prefault({}),
   consumer: z
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
-      topicRefreshMs: z.int().min(100).default(30_000),
+      topicRefreshMs: timerMilliseconds.min(100).default(30_000),
     })
     .prefault({}),
   switch: z
     .strictObject({
-      prepareMs: milliseconds.default(5_000),
-      drainMs: milliseconds.default(10_000),
-      handlersMs: milliseconds.default(5_000),
-      catchUpMs: milliseconds.default(10_000),
-      translateMs: milliseconds.default(10_000),
-      openMs: milliseconds.default(15_000),
+      prepareMs: timerMilliseconds.default(5_000),
+      drainMs: timerMilliseconds.default(10_000),
+      handlersMs: timerMilliseconds.default(5_000),
+      catchUpMs: timerMilliseconds.default(10_000),
+      translateMs: timerMilliseconds.default(10_000),
+      openMs: timerMilliseconds.default(15_000),
     })
     .prefault({}),
-  socketStalledAfterMs: z.int().min(1).default(10_000),
+  socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),
 });
 
@@ -116,9 +118,8 @@ export interface CheckedGroups {
  * @internal
  */
 export function checkShape(config: unknown): CheckedGroups {
-  const parsed = shape.safeParse(config);
-  if (!parsed.success) throw optionsError(parsed.error, config);
-  const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = parsed.data;
+  const checked = checkOptions(shape, config);
+  const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
   return {
     mirror,
@@ -127,76 +128,4 @@ export function checkShape(config: unknown): CheckedGroups {
     switch: deadlines,
     socketStalledAfterMs,
   };
-}
-
-function optionsError(error: z.ZodError, config: unknown): FailoverOptionsError {
-  const issue = error.issues[0];
-  if (issue === undefined) {
-    return new FailoverOptionsError('', config, 'The options could not be read.', { cause: error });
-  }
-  const path = issue.path.map(String).join('.');
-  if (issue.code === 'unrecognized_keys') return unknownOption(issue, path, error);
-  const value = SECRET.test(path) ? undefined : valueAt(config, issue.path);
-  const option = path === '' ? 'options' : path;
-  return new FailoverOptionsError(
-    option,
-    value,
-    `${option}: ${lowerFirst(issue.message)}, got ${shown(option, value)}`,
-    { cause: error },
-  );
-}
-
-function unknownOption(
-  issue: z.core.$ZodIssueUnrecognizedKeys,
-  path: string,
-  cause: unknown,
-): FailoverOptionsError {
-  const key = issue.keys[0] ?? '';
-  const option = path === '' ? key : `${path}.${key}`;
-  const known = knownKeys(issue.path);
-  const best = nearest(key, known);
-  const remedy =
-    best === undefined
-      ? `Known options: ${known.join(', ')}`
-      : `Did you mean ${JSON.stringify(best)}?`;
-  return new FailoverOptionsError(
-    option,
-    // The value is left out: a misspelt `sasl` holds a password.
-    undefined,
-    `${option} is not an option. ${remedy}`,
-    { cause },
-  );
-}
-
-function knownKeys(path: readonly PropertyKey[]): readonly string[] {
-  const [first] = path;
-  if (first === undefined) return Object.keys(shape.shape);
-  if (first === 'clusters') return Object.keys(clusterShape.shape);
-  const group = Object.entries(shape.shape).find(([name]) => name === first)?.[1];
-  const inner = group instanceof z.ZodPrefault ? group.unwrap() : group;
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value: unknown = root;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Reflect.get(value, key);
-  }
-  return value;
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** What is below these options is never shown: it holds secrets. */
-const SECRET = /(^|\.)(sasl|ssl)(\.|$)/;
-
-/** Values are shown short. */
-function shown(option: string, value: unknown): string {
-  if (SECRET.test(option)) return 'a value that is not shown';
-  if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

@@ -53,9 +53,17 @@ export interface MirrorOptions {
  * @public
  */
 export interface ProducerFailoverOptions {
-  /** Most bytes of keys, values and headers that wait during a switch; beyond it a send is refused at once. Default 33554432 (32 MiB). */
+  /**
+   * Most bytes of keys, values and headers that wait during a switch, per producer, with 128 more for each send; beyond it a
+   * send is refused at once, as certainly not sent. Default 33554432 (32 MiB). 0: nothing waits. There is no "unlimited":
+   * Infinity is refused. Does not affect sends that were in flight when the switch began: they wait in any case.
+   */
   readonly holdMaxBytes?: number;
-  /** Longest wait of one send during a switch, in milliseconds; then it is rejected as certainly not sent. Default 30000. */
+  /**
+   * Longest wait of one send during a switch, in milliseconds; then it is rejected as certainly not sent. It also governs
+   * `connect()` and `transaction()` of producers, and every call of an admin. Default 30000. 0: nothing waits for a switch.
+   * At most 2147483647; Infinity is refused. Does not affect a send that the cluster in force works on, nor consumers.
+   */
   readonly holdMaxWaitMs?: number;
   /**
    * A send that left the process and got no answer before the switch: `'resend'` it to the new cluster (at least once,
@@ -65,7 +73,8 @@ export interface ProducerFailoverOptions {
   readonly onUnknownOutcome?: 'resend' | 'reject';
   /**
    * After a switch each producer waits a random part of this time before it releases what it held, in milliseconds, so
-   * that a large fleet does not reach the new cluster in one instant. Default 0: at once.
+   * that a large fleet does not reach the new cluster in one instant. Default 0: at once. What waits goes on counting towards
+   * `holdMaxWaitMs`. Does not affect consumers.
    */
   readonly releaseJitterMs?: number;
 }
@@ -82,31 +91,55 @@ export interface ConsumerFailoverOptions {
    * is named in the plan and the report.
    */
   readonly onMissingPosition?: MissingPosition;
-  /** How often a subscription is resolved anew to find remote topics that appeared later, in milliseconds. Default 30000. */
+  /**
+   * How often a subscription is resolved anew to find remote topics that appeared later, in milliseconds. Default 30000.
+   * At least 100, at most 2147483647; it cannot be switched off. Does not affect kafkajs's own `metadataMaxAge`, which finds
+   * new partitions.
+   */
   readonly topicRefreshMs?: number;
 }
 
 /**
- * How long each phase of a switch may take, in milliseconds. A phase that takes longer is reported and the switch goes
- * on (only `prepareMs` refuses it).
+ * How long each phase of a switch may take, in milliseconds; from 0 to 2147483647 (Infinity is refused). A phase that takes
+ * longer is reported and the switch goes on, with two exceptions: beyond `prepareMs` it is refused, and a planned one goes
+ * back to its source beyond `translateMs`. Together they may be longer than `producer.holdMaxWaitMs`, the time that a send
+ * waits.
  *
  * @public
  */
 export interface SwitchOptions {
-  /** Looking at the target before anything is touched. Default 5000. */
+  /**
+   * Looking at the target, and at MirrorMaker's records there (at most 3000 of it), before anything is touched; beyond it the
+   * switch is refused. It also bounds the look at the first cluster when the first client connects, and the first part of
+   * `plan()`. Default 5000. 0 refuses every switch. Where the target has answered, it never refuses an unplanned one.
+   */
   readonly prepareMs?: number;
   /**
-   * Planned: handlers finish and progress is committed, then sends in flight are acknowledged. A quarter of it is kept for
-   * the latter. Default 10000.
+   * Planned: handlers finish and progress is committed, then sends in flight are acknowledged; a quarter of it is kept for the
+   * latter. Default 10000. 0 waits for nothing: what is not done is left to the fence. Does not affect an unplanned switch.
    */
   readonly drainMs?: number;
-  /** After the fence: handlers that still run finish. Default 5000. */
+  /**
+   * After the fence: handlers that still run finish. Default 5000. 0 does not wait for them: their records are handled
+   * again, each after the old handler has ended. Does not end a handler.
+   */
   readonly handlersMs?: number;
-  /** Planned: the mirror brings the source's last records. Default 10000. */
+  /**
+   * Planned: the mirror brings the source's last records of the topics that are read here. Default 10000. 0 does not wait:
+   * they are handled late. Does not affect an unplanned switch, nor a process that only sends.
+   */
   readonly catchUpMs?: number;
-  /** Positions are found on the target. Default 10000. */
+  /**
+   * Positions are found on the target; half of it is the longest wait for MirrorMaker's newest records. Beyond it a planned
+   * switch goes back to its source, and an unplanned one goes on: its consumers keep asking, and do not start without. It also
+   * bounds the second part of `plan()`, and the wait for MirrorMaker's records where a consumer starts. Default 10000. 0 sends
+   * every planned switch back, where this process consumes.
+   */
   readonly translateMs?: number;
-  /** Producers and consumers connect to the target. Default 15000; they keep trying after it. */
+  /**
+   * Producers and consumers connect to the target. Default 15000. Beyond it the switch is over, and the rest, which the
+   * report names as `pending`, keeps trying. 0 does not wait for them.
+   */
   readonly openMs?: number;
 }
 
@@ -132,7 +165,8 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly switch?: SwitchOptions;
   /**
    * A socket whose oldest request has had no answer for this long is reported as `socket.stalled`, in milliseconds.
-   * Default 10000. It is not closed.
+   * Default 10000. At least 1, at most 2147483647; a long time switches it off. It is not closed, and nothing is switched:
+   * kafkajs's own `requestTimeout` goes on as ever.
    */
   readonly socketStalledAfterMs?: number;
   /** Time, randomness, sockets and kafkajs; tests pass another one. Default: the real ones. */

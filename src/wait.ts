@@ -86,6 +86,28 @@ export async function untilDeadline<T>(
   }
 }
 
+/**
+ * As {@link untilDeadline}, for work that can be called off: the signal that it gets is aborted at the deadline, so that
+ * nothing is left behind. Where `signal` is aborted first, so is that one, and this rejects with the reason at once.
+ *
+ * @internal
+ */
+export async function withinDeadline<T>(
+  world: World,
+  deadlineAtMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<Bounded<T>> {
+  const limit = new AbortController();
+  const working =
+    signal === undefined
+      ? work(limit.signal)
+      : untilAborted(signal, work(AbortSignal.any([limit.signal, signal])));
+  const result = await untilDeadline(world, deadlineAtMs, working);
+  if (result.kind === 'overrun') limit.abort(new Error('it took too long'));
+  return result;
+}
+
 /** @internal Shape of {@link retry}. */
 export interface RetryPolicy {
   /** First pause, in milliseconds; it doubles from attempt to attempt. */

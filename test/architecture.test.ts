@@ -45,12 +45,12 @@ function readSources(): readonly SourceFile[] {
 }
 
 /**
- * Files that decide: values in, values out. They may load each other, the errors that they throw and `node:buffer`, and
- * nothing else; from the rest they know types only.
+ * Files that decide: values in, values out. They may load each other, the errors that they throw, the check of their options
+ * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!planner$)|health\/|switch\/(state|transition|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
-const pureMayLoad = /^(errors|node:buffer)$/;
+  /^(strategy\/|position\/(?!planner$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
+const pureMayLoad = /^(errors|options-calls|node:buffer)$/;
 
 interface Rule {
   readonly name: string;
@@ -71,9 +71,9 @@ const rules: readonly Rule[] = [
     kind: 'value',
   },
   {
-    name: 'a strategy sees types, and loads only the errors that it throws',
+    name: 'a strategy sees types, and loads only the errors that it throws and the check of its options',
     files: /^strategy\//,
-    only: /^(strategy\/|errors$)/,
+    only: /^(strategy\/|(errors|options-calls)$)/,
     kind: 'value',
   },
   {

@@ -1,16 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { FailoverKafka } from '../src/failover-kafka.js';
-import type { FailoverKafkaConfig } from '../src/options.js';
+import type { FailoverKafka } from '../src/failover-kafka.js';
 import { manualStrategy } from '../src/strategy/manual.js';
-import {
-  createMemoryWorld,
-  type MemoryWorld,
-  type MemoryWorldOptions,
-} from '../src/testing/index.js';
+import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
+import { kafkaIn, ordersWorld, write } from './support/memory-service.js';
 import type { FailoverEachMessagePayload } from '../src/consumer/types.js';
 import type { SwitchReport } from '../src/switch/report.js';
 
-const ORDERS = { topics: { orders: 1 } };
 const open: { close(): unknown }[] = [];
 
 afterEach(() => {
@@ -18,22 +13,9 @@ afterEach(() => {
 });
 
 function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = createMemoryWorld({ clusters: { A: ORDERS, B: ORDERS }, mirror: {}, ...options });
+  const memory = ordersWorld(options);
   open.push(memory);
   return memory;
-}
-
-function kafkaIn(memory: MemoryWorld, config: Partial<FailoverKafkaConfig> = {}): FailoverKafka {
-  return new FailoverKafka({
-    clientId: 'service',
-    logLevel: 0,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
-    world: memory.world,
-    ...config,
-  });
 }
 
 describe('FailoverKafka and the identity of its clusters', () => {
@@ -76,6 +58,34 @@ describe('FailoverKafka and the identity of its clusters', () => {
     });
     expect(memory.cluster('A').records('orders', 0)).toHaveLength(0);
     expect(memory.cluster('B').records('orders', 0)).toHaveLength(1);
+  });
+
+  it('settles a client that comes while the way out of a halt is looked at and refused', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        clusters: {
+          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
+          B: { brokers: [...memory.cluster('B').brokers] },
+        },
+      });
+      await expect(kafka.producer().connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_WRONG_CLUSTER',
+      });
+      memory.cluster('B').freeze();
+      const refused = expect(kafka.switchTo('B', { planned: false })).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      });
+      await memory.clock.sleep(100);
+      const halted = { code: 'ERR_FAILOVER_HALTED' };
+      const consumer = kafka.consumer({ groupId: 'billing' });
+      const consuming = expect(consumer.connect()).rejects.toMatchObject(halted);
+      const producing = expect(kafka.producer().connect()).rejects.toMatchObject(halted);
+      const administering = expect(kafka.admin().connect()).rejects.toMatchObject(halted);
+      await Promise.all([refused, consuming, producing, administering]);
+      memory.cluster('B').thaw();
+      await kafka.close();
+    });
   });
 
   it('refuses a switch to a wrong standby and goes on with the active cluster', async () => {
@@ -321,14 +331,6 @@ describe('a group that starts on the cluster it was not started on', () => {
     await kafka.close();
   }
 
-  function write(memory: MemoryWorld, cluster: string, values: readonly string[]): void {
-    memory.cluster(cluster).append(
-      'orders',
-      0,
-      values.map((value) => ({ value })),
-    );
-  }
-
   it('skips nothing at its first start there, nor at a restart after it', async () => {
     const memory = worldOf();
     const handled: string[] = [];
@@ -374,8 +376,10 @@ describe('a topic that appears while a consumer runs', () => {
 
 describe('the last client', () => {
   it('takes its member out of the group also where it left while that was joining', async () => {
-    const slow = { ...ORDERS, initialRebalanceDelayMs: 3_000 };
-    const memory = worldOf({ clusters: { A: slow, B: ORDERS } });
+    const topics = { orders: 1 };
+    const memory = worldOf({
+      clusters: { A: { topics, initialRebalanceDelayMs: 3_000 }, B: { topics } },
+    });
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });

@@ -61,7 +61,8 @@ describe('options', () => {
     [{ clusters, produser: {} }, 'produser', 'Did you mean "producer"?'],
     [{ clusters, producer: { holdMaxByte: 1 } }, 'producer.holdMaxByte', '"holdMaxBytes"'],
     [{ clusters, switch: { opnMs: 1 } }, 'switch.opnMs', '"openMs"'],
-    [{ clusters: { ...clusters, A: { broker: ['x'] } } }, 'clusters.A.brokers', 'must be a list'],
+    [{ clusters: { ...clusters, A: { broker: ['x'] } } }, 'clusters.A.broker', '"brokers"'],
+    [{ clusters: { ...clusters, A: {} } }, 'clusters.A.brokers', 'must be a list'],
     [
       { clusters: { ...clusters, A: { brokers: ['x'], sals: {} } } },
       'clusters.A.sals',
@@ -85,6 +86,10 @@ describe('options', () => {
     [{ clusters, producer: { onUnknownOutcome: 'drop' } }, 'producer.onUnknownOutcome'],
     [{ clusters, consumer: { onMissingPosition: 'newest' } }, 'consumer.onMissingPosition'],
     [{ clusters, switch: { openMs: 1.5 } }, 'switch.openMs'],
+    // Node's timers would be over at once.
+    [{ clusters, switch: { openMs: 2 ** 31 } }, 'switch.openMs'],
+    [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
+    [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, mirror: { policy: 'custom' } }, 'mirror.policy'],
     [{ clusters, strategy: 'manual' }, 'strategy'],
   ])('are refused with the option named: %j', (config, option) => {

@@ -1,12 +1,13 @@
 import type { Admin, AdminConfig, InstrumentationEvent, Logger } from 'kafkajs';
 import type { ClusterSession } from '../cluster/session.js';
-import { FailoverClosedError, HoldTimeoutError, OutcomeUnknownError } from '../errors.js';
+import { FailoverClosedError, HoldTimeoutError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import type { ActiveCluster } from '../switch/active.js';
-import type { Participant } from '../switch/participant.js';
+import { endOf, factsOf, type Participant, type SwitchTurn } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import { adminOf, callOn, overtaken, type AdminCall } from './admin-calls.js';
 
 /** @internal What an admin that follows the active cluster is made of. */
 export interface FailoverAdminParts {
@@ -30,35 +31,8 @@ export interface FailoverAdmin {
   close(): Promise<void>;
 }
 
-/** kafkajs's admin calls, all of them asynchronous. The type check below keeps the list complete. */
-const CALLS = [
-  'listTopics',
-  'createTopics',
-  'deleteTopics',
-  'createPartitions',
-  'fetchTopicMetadata',
-  'fetchOffsets',
-  'fetchTopicOffsets',
-  'fetchTopicOffsetsByTimestamp',
-  'describeCluster',
-  'setOffsets',
-  'resetOffsets',
-  'describeConfigs',
-  'alterConfigs',
-  'listGroups',
-  'deleteGroups',
-  'describeGroups',
-  'describeAcls',
-  'deleteAcls',
-  'createAcls',
-  'deleteTopicRecords',
-  'alterPartitionReassignments',
-  'listPartitionReassignments',
-] as const;
-type Call = (typeof CALLS)[number];
-type Rest = Exclude<keyof Admin, 'connect' | 'disconnect' | 'logger' | 'on' | 'events'>;
-const complete: [Rest] extends [Call] ? true : never = true;
-void complete;
+/** Longest wait of `close()` for calls under way, in milliseconds: a cluster that is frozen answers them never. */
+export const CLOSE_MAX_MS = 5_000;
 
 const ADMIN_EVENTS: Admin['events'] = {
   CONNECT: 'admin.connect',
@@ -77,25 +51,26 @@ const ADMIN_EVENTS: Admin['events'] = {
 export function createFailoverAdmin(parts: FailoverAdminParts): FailoverAdmin {
   const route = new AdminRoute(parts);
   const relay = route.relay;
-  const calls = Object.fromEntries(
-    CALLS.map((name) => [name, (...args: unknown[]) => route.call(name, args)]),
-  );
-  const admin = {
-    ...calls,
+  const on = (
+    name: string,
+    listener: (event: InstrumentationEvent<unknown>) => unknown,
+  ): (() => void) => relay.on(name, listener);
+  const admin = adminOf((name, args) => route.call(name, args), {
     connect: () => route.connect(),
     disconnect: () => route.disconnect(),
     logger: () => parts.logger,
     events: ADMIN_EVENTS,
-    on: (name: string, listener: (event: InstrumentationEvent<unknown>) => unknown) =>
-      relay.on(name, listener),
-  };
-  // The calls are made from the list above, which the compiler has compared with kafkajs's own type.
-  return {
-    admin: admin as unknown as Admin,
-    participant: route,
-    status: () => undefined,
-    close: () => route.disconnect().catch(() => {}),
-  };
+    on: on as Admin['on'],
+  });
+  return { admin, participant: route, status: () => undefined, close: () => route.close() };
+}
+
+/** The inner admin of one session. */
+interface Inner {
+  readonly session: ClusterSession;
+  readonly admin: Admin;
+  /** Its `connect()`; undefined where nobody has asked for that yet, or it failed. */
+  connecting: Promise<void> | undefined;
 }
 
 class AdminRoute implements Participant {
@@ -103,9 +78,11 @@ class AdminRoute implements Participant {
   readonly usesOthers: boolean = false;
   readonly relay: InstrumentationRelay;
   readonly #parts: FailoverAdminParts;
-  #inner: { readonly session: ClusterSession; readonly admin: Admin } | undefined;
+  #inner: Inner | undefined;
   #connected = false;
   #failure: Error | undefined;
+  /** The newest switch that it has heard of. */
+  #turn: SwitchTurn | undefined;
   #wake: { promise: Promise<void>; resolve: () => void } = newWake();
 
   constructor(parts: FailoverAdminParts) {
@@ -120,13 +97,26 @@ class AdminRoute implements Participant {
   }
 
   async connect(): Promise<void> {
+    const { active } = this.#parts;
+    const wasConnected = this.#connected;
     // An admin may be connected again after its disconnect, as with kafkajs.
     this.#failure = undefined;
-    this.#parts.active.register(this);
-    await this.#parts.active.started();
-    const { admin } = await this.#current();
-    this.#connected = true;
-    await admin.connect();
+    active.register(this);
+    try {
+      await active.started();
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#connected = true;
+      if (this.#inner !== undefined) this.#inner.connecting = undefined;
+      await this.#current();
+    } catch (error) {
+      // As if it had not been called. Who is not registered hears of no end either, so no halt is kept in mind.
+      if (!wasConnected && !this.#isOver()) {
+        this.#connected = false;
+        this.#failure = undefined;
+        active.unregister(this);
+      }
+      throw error;
+    }
   }
 
   async disconnect(): Promise<void> {
@@ -140,22 +130,28 @@ class AdminRoute implements Participant {
     this.relay.detach();
   }
 
-  async call(name: Call, args: readonly unknown[]): Promise<unknown> {
+  /** Disconnects, bounded. Never rejects. */
+  async close(): Promise<void> {
+    const { world } = this.#parts;
+    await untilDeadline(world, world.nowMs() + CLOSE_MAX_MS, this.disconnect()).catch(() => {});
+  }
+
+  async call(name: AdminCall, args: readonly unknown[]): Promise<unknown> {
     const { admin, session } = await this.#current();
-    const method = admin[name] as (...values: readonly unknown[]) => Promise<unknown>;
+    const { signal, alias, switchEpoch } = session;
     try {
-      return await untilAborted(session.signal, method(...args));
+      return await untilAborted(signal, callOn(admin, name, args));
     } catch (error) {
-      if (!session.signal.aborted) throw error;
-      throw new OutcomeUnknownError(
-        `admin.${name}() was overtaken by a switch away from cluster ${session.alias}: it may or may not have been ` +
-          `carried out there. Look before repeating it.`,
-        { cause: error, cluster: session.alias, switchEpoch: session.switchEpoch },
-      );
+      if (!signal.aborted) throw error;
+      throw overtaken(name, alias, { cause: signal.reason, switchEpoch });
     }
   }
 
-  hold(): void {}
+  hold(turn: SwitchTurn): void {
+    // The way out of a halt is a switch like any other: calls wait for its end.
+    this.#failure = undefined;
+    this.#turn = turn;
+  }
 
   async drain(): Promise<void> {}
 
@@ -179,31 +175,55 @@ class AdminRoute implements Participant {
     this.#wakeUp();
   }
 
-  /** The admin of the session in force, made and connected when the first call needs it. */
-  async #current(): Promise<{ session: ClusterSession; admin: Admin }> {
-    const session = await this.#session();
-    if (this.#inner?.session === session) return this.#inner;
-    const inner = { session, admin: session.kafka.admin(this.#parts.config) };
-    this.#inner = inner;
-    this.relay.attach(inner.admin);
-    if (this.#connected) await untilAborted(session.signal, inner.admin.connect());
-    return inner;
+  /** The admin of the session in force, made when the first call needs it, and connected where the user has connected. */
+  async #current(): Promise<Inner> {
+    const { world, maxWaitMs } = this.#parts;
+    const deadlineAtMs = world.nowMs() + maxWaitMs;
+    for (;;) {
+      const inner = this.#innerOf(await this.#session(deadlineAtMs));
+      if (!this.#connected) return inner;
+      const { signal } = inner.session;
+      try {
+        inner.connecting ??= inner.admin.connect();
+        await untilAborted(signal, inner.connecting);
+        if (this.#inner === inner) return inner;
+        // Left meanwhile: nobody else would disconnect it.
+        void inner.admin.disconnect().catch(() => {});
+      } catch (error) {
+        inner.connecting = undefined;
+        // Overtaken before anything was asked of it: the next cluster will do.
+        if (!signal.aborted) throw error;
+      }
+    }
   }
 
-  async #session(): Promise<ClusterSession> {
+  #innerOf(session: ClusterSession): Inner {
+    if (this.#inner?.session === session) return this.#inner;
+    const admin = session.kafka.admin(this.#parts.config);
+    this.#inner = { session, admin, connecting: undefined };
+    this.relay.attach(admin);
+    return this.#inner;
+  }
+
+  async #session(deadlineAtMs: number): Promise<ClusterSession> {
     const { world, active, maxWaitMs } = this.#parts;
-    const deadlineAtMs = world.nowMs() + maxWaitMs;
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       const session = active.session();
       if (session !== undefined) return session;
       const waited = await untilDeadline(world, deadlineAtMs, this.#wake.promise);
-      if (waited.kind === 'overrun') {
+      if (waited.kind === 'overrun' && active.session() === undefined) {
         throw new HoldTimeoutError(
-          `The admin call waited ${maxWaitMs} ms for a switch to end (producer.holdMaxWaitMs). It was not carried out.`,
+          `The admin call waited ${maxWaitMs} ms (producer.holdMaxWaitMs) for ${endOf(this.#turn)}. It was not carried out.`,
+          factsOf(this.#turn),
         );
       }
     }
+  }
+
+  /** It was disconnected, or the whole was closed. */
+  #isOver(): boolean {
+    return this.#failure instanceof FailoverClosedError;
   }
 
   #wakeUp(): void {

@@ -78,6 +78,8 @@ export interface ClusterAccess {
     offset: bigint,
     options: { maxWaitMs: number; maxBytes?: number },
   ): Promise<FetchedRecords>;
+  /** Drops every connection: what is asked next connects anew, to the brokers that the options name then. */
+  renew(): void;
   /** Closes every connection. Idempotent. */
   close(): Promise<void>;
 }

@@ -183,6 +183,10 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
+  renew(): void {
+    if (this.#link !== undefined) this.#drop(this.#link);
+  }
+
   async close(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     const error = new FailoverClosedError(`the access to cluster ${this.alias} is closed`);

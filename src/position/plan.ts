@@ -229,7 +229,7 @@ function planMissing(
   }
 }
 
-/** @public A plan in a few numbers. */
+/** @internal A plan in a few numbers. */
 export interface PlanSummary {
   readonly partitionCount: number;
   /** Partitions by the method that found their position. */

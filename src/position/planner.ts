@@ -7,7 +7,7 @@ import {
   type LogicalTopic,
   type PhysicalTopic,
 } from '../replication/topic-names.js';
-import { untilAborted, untilDeadline } from '../wait.js';
+import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import {
@@ -134,14 +134,16 @@ function resolveGroup(
 }
 
 /** Brings the mirror's knowledge up to date; says what is not. */
-async function refreshMirror({
-  mirror,
-  world,
-  deadlineAtMs,
-}: PlannerParts): Promise<readonly string[]> {
+async function refreshMirror(parts: PlannerParts): Promise<readonly string[]> {
+  const { mirror, world, deadlineAtMs } = parts;
   const flow = `${mirror.source}->${mirror.target}`;
   try {
-    const refreshed = await untilDeadline(world, deadlineAtMs, mirror.refresh());
+    const refreshed = await withinDeadline(
+      world,
+      deadlineAtMs,
+      (signal) => mirror.refresh({ signal }),
+      parts,
+    );
     if (refreshed.kind === 'settled') return [];
   } catch (error) {
     return [`MirrorMaker's records of ${flow} cannot be read: ${messageOf(error)}`];

@@ -4,6 +4,7 @@ import { FailoverClosedError, HoldTimeoutError } from '../errors.js';
 import type { InstrumentationRelay } from '../instrumentation.js';
 import type { ProducerLimits } from '../options.js';
 import type { ActiveCluster } from '../switch/active.js';
+import { endOf, factsOf } from '../switch/participant.js';
 import type { World } from '../world.js';
 import { makeInnerProducer, type InnerProducer } from './inner-producer.js';
 import { OpenWaiters } from './open-waiters.js';
@@ -115,14 +116,14 @@ export class ProducerCore {
 
   /** Waits for a cluster to open; rejects at the deadline, when the library halts, and when the producer is disconnected. */
   untilOpen(what: string, deadlineAtMs: number): Promise<void> {
-    const { holdMaxWaitMs } = this.parts.limits;
-    return this.waiters.wait(
-      deadlineAtMs,
-      () =>
-        new HoldTimeoutError(
-          `${what} waited ${holdMaxWaitMs} ms (producer.holdMaxWaitMs) for a switch to end`,
-        ),
-    );
+    const { limits, sends } = this.parts;
+    return this.waiters.wait(deadlineAtMs, () => {
+      const { turn } = sends;
+      return new HoldTimeoutError(
+        `${what} waited ${limits.holdMaxWaitMs} ms (producer.holdMaxWaitMs) for ${endOf(turn)}`,
+        factsOf(turn),
+      );
+    });
   }
 }
 

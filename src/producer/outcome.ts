@@ -4,6 +4,7 @@ import {
   HoldTimeoutError,
   OutcomeUnknownError,
 } from '../errors.js';
+import { endOf, factsOf, type SwitchTurn } from '../switch/participant.js';
 import type { InnerProducer } from './inner-producer.js';
 import type { PendingSend } from './in-flight.js';
 import { topicOf } from './payload.js';
@@ -57,19 +58,27 @@ export function heldOutcome(
 }
 
 /** @internal */
-export function holdTimeout(send: PendingSend, maxWaitMs: number, reason: string): Error {
+export function holdTimeout(
+  send: PendingSend,
+  maxWaitMs: number,
+  { turn, why }: { turn: SwitchTurn | undefined; why: string },
+): Error {
   return heldOutcome(
     send,
-    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) ${reason}`,
-    (message) => new HoldTimeoutError(message, { topic: topicOf(send.payload) }),
+    `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) ${why}`,
+    (message) => new HoldTimeoutError(message, { ...factsOf(turn), topic: topicOf(send.payload) }),
   );
 }
 
 /** @internal */
-export function holdFull(send: PendingSend, maxBytes: number): HoldBufferFullError {
+export function holdFull(
+  send: PendingSend,
+  maxBytes: number,
+  turn: SwitchTurn | undefined,
+): HoldBufferFullError {
   return new HoldBufferFullError(
-    `The hold buffer is full (producer.holdMaxBytes ${maxBytes}): this ${send.method} was refused during a switch and certainly not sent`,
-    { topic: topicOf(send.payload) },
+    `The hold buffer is full (producer.holdMaxBytes ${maxBytes}): this ${send.method} cannot wait for ${endOf(turn)}. It was certainly not sent`,
+    { ...factsOf(turn), topic: topicOf(send.payload) },
   );
 }
 

@@ -2,6 +2,7 @@ import type { RecordMetadata } from 'kafkajs';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
+import { endOf, type SwitchTurn } from '../switch/participant.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { HoldBuffer, waitsSinceMs } from './hold-buffer.js';
@@ -61,6 +62,8 @@ export class Sends {
   readonly inFlight: InFlight = new InFlight();
   readonly held: HoldBuffer<PendingSend>;
   readonly #parts: SendsParts;
+  /** The switch that is waited for; a planned one that fails goes on as another one, back to its source. */
+  turn: SwitchTurn | undefined = undefined;
   #refusedCount = 0;
   /** From the opening of a cluster until nothing is held back any more. */
   #release: Release<PendingSend> | undefined;
@@ -73,8 +76,10 @@ export class Sends {
       world: parts.world,
       maxBytes: parts.limits.holdMaxBytes,
       maxWaitMs: parts.limits.holdMaxWaitMs,
-      onTimeout: (send) =>
-        send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, this.#reason())),
+      onTimeout: (send) => {
+        const why = { turn: this.turn, why: this.#why() };
+        send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, why));
+      },
     });
   }
 
@@ -84,7 +89,8 @@ export class Sends {
   }
 
   /** A switch begins. */
-  switchStarted(): void {
+  switchStarted(turn: SwitchTurn): void {
+    this.turn = turn;
     this.#announced = { held: false, full: false };
   }
 
@@ -130,7 +136,7 @@ export class Sends {
       this.#announced.full = true;
       events.emit('producer.hold-full', { participant: id });
     }
-    send.reject(holdFull(send, limits.holdMaxBytes));
+    send.reject(holdFull(send, limits.holdMaxBytes, this.turn));
   }
 
   /**
@@ -235,10 +241,10 @@ export class Sends {
   }
 
   /** What a send waits for that is held now. */
-  #reason(): string {
+  #why(): string {
     return this.#release?.isReleased === true
       ? 'behind a send of its topic that has had no answer since a switch'
-      : 'for a switch to end';
+      : `for ${endOf(this.turn)}`;
   }
 
   /** Rejects everything that waits. */

@@ -31,7 +31,7 @@ export class ProducerSwitching implements Participant {
     // A switch that follows before the last one ended prolongs the same wait: what waits longest stays in front.
     const sinceMs = core.state.kind === 'held' ? core.state.sinceMs : core.parts.world.nowMs();
     core.state = { kind: 'held', sinceMs, inner };
-    core.parts.sends.switchStarted();
+    core.parts.sends.switchStarted(turn);
     // While a planned switch drains, an open transaction may still come to its end on the source.
     if (turn.planned) return;
     for (const transaction of core.transactions) transaction.seal(overtakenBy(turn));
@@ -45,7 +45,8 @@ export class ProducerSwitching implements Participant {
   }
 
   detach(turn: SwitchTurn): Promise<void> {
-    const { state } = this.#core;
+    const { state, parts } = this.#core;
+    parts.sends.turn = turn;
     if (state.kind === 'held') this.#detach(state.sinceMs, overtakenBy(turn));
     return Promise.resolve();
   }

@@ -1,12 +1,11 @@
 import type { ClusterAccess } from '../cluster/access.js';
 import type { EventSink } from '../events.js';
-import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { CheckpointStore, type Checkpoint } from './checkpoint-store.js';
 import { OffsetSyncStore, type SyncsAround } from './offset-sync-store.js';
 import type { Flow, OffsetSyncsLocation, ReplicationPolicy } from './policy.js';
 import { decodeCheckpoint, decodeHeartbeat, decodeOffsetSync, type OffsetSync } from './records.js';
-import type { TailedTopic, TailState } from './tail-state.js';
+import type { TailedTopic, TailState, WaitOptions } from './tail-state.js';
 import { TopicTailer } from './tailer.js';
 import { translate, type Translation } from './translate.js';
 
@@ -40,12 +39,6 @@ export interface MirrorState {
   readonly syncedPartitionCount: number;
   /** MirrorMaker's internal topics, as far as they have been read. */
   readonly topics: readonly TailState[];
-}
-
-/** @internal Options of waiting. */
-export interface WaitOptions {
-  /** Ends the waiting (with the signal's reason), not the reading. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -144,13 +137,13 @@ class TailedMirror implements Mirror {
     this.#canReadSyncs = syncs.length > 0;
   }
 
-  async ready({ signal }: WaitOptions = {}): Promise<void> {
+  async ready(options?: WaitOptions): Promise<void> {
     const reading = this.#onTarget.filter((tailer) => !tailer.isComplete);
-    await all(reading, signal);
+    await all(reading, options);
   }
 
-  refresh({ signal }: WaitOptions = {}): Promise<void> {
-    return all(this.#onTarget, signal);
+  refresh(options?: WaitOptions): Promise<void> {
+    return all(this.#onTarget, options);
   }
 
   state(): MirrorState {
@@ -273,10 +266,6 @@ class TailedMirror implements Mirror {
   }
 }
 
-async function all(
-  tailers: readonly TopicTailer[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const reading = Promise.all(tailers.map((tailer) => tailer.readToEnd()));
-  await (signal === undefined ? reading : untilAborted(signal, reading));
+async function all(tailers: readonly TopicTailer[], options?: WaitOptions): Promise<void> {
+  await Promise.all(tailers.map((tailer) => tailer.readToEnd(options)));
 }

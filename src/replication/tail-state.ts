@@ -26,6 +26,12 @@ export interface TailerOptions {
   readonly pollMs: number;
 }
 
+/** @internal Options of waiting. */
+export interface WaitOptions {
+  /** Ends the waiting (with the signal's reason), not the reading: that goes on in the background. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * How far one topic has been read.
  *

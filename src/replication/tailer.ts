@@ -4,7 +4,7 @@ import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
 import { retry, untilAborted } from '../wait.js';
 import type { SkipReason } from './records.js';
-import type { TailedTopic, TailerOptions, TailState } from './tail-state.js';
+import type { TailedTopic, TailerOptions, TailState, WaitOptions } from './tail-state.js';
 
 /** What a look at the topic brought. `stalled`: there is more, but the cluster did not hand it out (an open transaction, a quota). */
 type Progress = 'more' | 'at-end' | 'stalled';
@@ -40,7 +40,8 @@ const REPORTED_PER_REASON = 10;
  * Fetch requests never wait at the broker: all of a process's fetches to one broker share a connection, and a waiting one
  * would hold up the others. Quickness comes from {@link TopicTailer.readToEnd}, which ends every pause: while somebody waits
  * it reads as fast as it can, and otherwise in the background, for these topics may hold millions of records, and the
- * service has its own to handle.
+ * service has its own to handle. Who waits no longer (its signal is aborted) does not count: the reading goes back to the
+ * background's pace.
  *
  * Limit: a topic that is deleted, created again and filled beyond our position between two looks is not recognised.
  *
@@ -89,14 +90,33 @@ export class TopicTailer {
   }
 
   /**
-   * Resolves when everything is read that the topic holds at the time of the call; goes on trying until then.
+   * Resolves when everything is read that the topic holds at the time of the call; goes on trying until then, or until
+   * `signal` is aborted: then it rejects with the signal's reason, and nothing of it is left.
    *
    * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - the tailer was closed.
    */
-  readToEnd(): Promise<void> {
+  readToEnd({ signal }: WaitOptions = {}): Promise<void> {
     if (this.#end.signal.aborted) return Promise.reject(closedError(this.#tailed.topic));
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ end: undefined, resolve, reject });
+      const onAbort = (): void => {
+        this.#waiters.delete(waiter);
+        reject(signal?.reason);
+      };
+      const settled = (): void => signal?.removeEventListener('abort', onAbort);
+      const waiter: Waiter = {
+        end: undefined,
+        resolve() {
+          settled();
+          resolve();
+        },
+        reject(error) {
+          settled();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiters.add(waiter);
       this.#wake();
     });
   }

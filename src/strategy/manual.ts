@@ -1,4 +1,5 @@
 import { FailoverOptionsError } from '../errors.js';
+import { checkManualStrategy } from '../options-calls.js';
 import type { Strategy } from './strategy.js';
 
 /**
@@ -24,7 +25,7 @@ export interface ManualStrategyOptions {
 /**
  * Switches only when it is told to: by `failover.switchTo(...)`, or, at start, by an environment variable or a file.
  *
- * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - from `startOn`, when the variable, the file or `initial`
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - at once, when an option is unknown or no text; from `startOn`, when the variable, the file or `initial`
  *   names a cluster that is not configured. An empty variable or file is no opinion.
  * @example
  * ```ts
@@ -33,6 +34,7 @@ export interface ManualStrategyOptions {
  * @public
  */
 export function manualStrategy(options: ManualStrategyOptions = {}): Strategy {
+  checkManualStrategy(options);
   return {
     name: 'manual',
     async startOn(sources, aliases) {

@@ -3,6 +3,7 @@ import {
   FailoverHaltedError,
   SwitchRefusedError,
   SwitchRolledBackError,
+  SwitchSupersededError,
 } from '../errors.js';
 import type { SwitchTurn } from './participant.js';
 
@@ -26,6 +27,18 @@ export function refusedError(turn: SwitchTurn, reasons: readonly string[]): Swit
     reasons,
     { cluster: turn.to, switchEpoch: turn.switchEpoch },
   );
+}
+
+/** @internal What the caller of an order that is not carried out hears. `switchEpoch` is the one in force instead. */
+export function supersededError(
+  { to }: { to: string },
+  switchEpoch: number,
+  because: string,
+): SwitchSupersededError {
+  return new SwitchSupersededError(`The switch to ${to} was not carried out: ${because}`, {
+    cluster: to,
+    switchEpoch,
+  });
 }
 
 /** @internal What the callers of a planned switch that went back hear. */

@@ -1,18 +1,26 @@
 import type { ClusterSession } from '../cluster/session.js';
-import { FailoverClosedError, FencedError, SwitchSupersededError } from '../errors.js';
+import { FailoverClosedError, FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import { closedError, haltedError, refusedError, rolledBackError } from './answers.js';
+import { Company } from './company.js';
+import {
+  closedError,
+  haltedError,
+  refusedError,
+  rolledBackError,
+  supersededError,
+} from './answers.js';
 import {
   phaseDeadlineMs,
   releasing,
   type PhaseDeadlines,
   type SwitchOperations,
 } from './operations.js';
-import type { Participant, SwitchTurn } from './participant.js';
+import { OrderCallers } from './order-callers.js';
+import type { Participant } from './participant.js';
 import { needsOf, runPhase, type Holding } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
@@ -46,11 +54,6 @@ export interface CoordinatorParts {
   readonly deadlines: PhaseDeadlines;
 }
 
-interface Waiter {
-  resolve(outcome: SwitchOutcome): void;
-  reject(error: Error): void;
-}
-
 /**
  * The thin runner around the pure machine of `state.ts`: feeds it what happened, performs the effects it asks for, and
  * tells the participants. One switch at a time; it sees participants, never producers or consumers.
@@ -60,15 +63,11 @@ interface Waiter {
 export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
   readonly #operations: SwitchOperations;
-  readonly #participants = new Set<Participant>();
-  /** Whom the switch under way holds: nobody before `hold`, and from `open` on, where a new session is there for all. */
-  #holding: Holding | 'nobody' = 'nobody';
-  readonly #held = new Set<Participant>();
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #company = new Company();
+  readonly #callers = new OrderCallers();
   readonly #end = new AbortController();
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
-  #orderCount = 0;
   #started: Promise<void> | undefined;
 
   constructor(parts: CoordinatorParts) {
@@ -118,24 +117,23 @@ export class Coordinator implements ActiveCluster {
       participant.halt(closedError());
       return;
     }
-    this.#participants.add(participant);
-    if (this.#state.kind === 'halted') participant.halt(haltedError(this.#state.error));
-    if (this.#state.kind === 'switching') this.#hold(participant, this.#state.run.turn);
+    const state = this.#state;
+    this.#company.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
+    if (state.kind === 'halted') this.#company.haltOthers(haltedError(state.error));
   }
 
   unregister(participant: Participant): void {
-    this.#participants.delete(participant);
-    this.#held.delete(participant);
+    this.#company.remove(participant);
     this.releaseUnused();
   }
 
   /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
   releaseUnused(): void {
-    if (this.#participants.size === 0) this.#parts.operations.release();
+    if (this.#company.isEmpty) this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {
-    return [...this.#participants];
+    return this.#company.list();
   }
 
   /** What the groups of this process need planned. */
@@ -155,16 +153,10 @@ export class Coordinator implements ActiveCluster {
 
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
   order(order: { to: string; planned: boolean; reason: string }): Promise<SwitchOutcome> {
-    this.#orderCount += 1;
-    const orderId = this.#orderCount;
-    return new Promise((resolve, reject) => {
-      this.#waiters.set(orderId, { resolve, reject });
-      this.#feed({
-        kind: 'ordered',
-        order: { ...order, orderId },
-        atMs: this.#parts.world.nowMs(),
-      });
-    });
+    const { world } = this.#parts;
+    return this.#callers.wait((orderId) =>
+      this.#feed({ kind: 'ordered', order: { ...order, orderId }, atMs: world.nowMs() }),
+    );
   }
 
   /**
@@ -227,7 +219,11 @@ export class Coordinator implements ActiveCluster {
         // The epoch that it did not lead out of.
         const epoch = { switchEpoch: turn.switchEpoch - 1 };
         this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons }, epoch);
-        this.#reject(effect.run.orderIds, refusedError(turn, reasons));
+        this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
+        // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
+        if (effect.run.haltedBy !== undefined) {
+          this.#company.haltOthers(haltedError(effect.run.haltedBy));
+        }
         return;
       }
       case 'rolled-back':
@@ -236,34 +232,33 @@ export class Coordinator implements ActiveCluster {
           { to: effect.run.turn.to, error: effect.error },
           effect.run.turn,
         );
-        this.#reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
+        this.#callers.reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
         return;
       case 'already-active':
-        this.#resolve([effect.orderId], {
+        this.#callers.resolve([effect.orderId], {
           kind: 'already-active',
           cluster: effect.active,
           switchEpoch: effect.switchEpoch,
         });
         return;
       case 'superseded':
-        this.#reject(
-          effect.orderIds,
-          new SwitchSupersededError(`The switch was not carried out: ${effect.because}`),
+        this.#callers.reject(
+          [effect.order.orderId],
+          supersededError(effect.order, this.switchEpoch(), effect.because),
         );
         return;
       case 'halt': {
-        this.#letGo();
         const error = haltedError(effect.error);
         this.#parts.events.emit('failover.halted', { error: effect.error });
-        for (const participant of this.participants()) participant.halt(error);
-        this.#reject(effect.orderIds, error);
+        this.#company.halt(error);
+        this.#callers.reject(effect.orderIds, error);
         return;
       }
       case 'close':
-        for (const participant of this.participants()) participant.halt(closedError());
-        this.#reject(
+        this.#company.halt(closedError());
+        this.#callers.reject(
           effect.orderIds,
-          new FailoverClosedError('FailoverKafka was closed during the switch'),
+          new FailoverClosedError('FailoverKafka was closed before the switch was over'),
         );
         return;
       default:
@@ -283,7 +278,7 @@ export class Coordinator implements ActiveCluster {
       hold: (whom) => this.#holdAll(whom, run),
       fence: (reason) => this.#fence(reason),
       openSession: () => {
-        this.#letGo();
+        this.#company.letGo();
         this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
@@ -305,22 +300,8 @@ export class Coordinator implements ActiveCluster {
     if (state.kind !== 'switching') return false;
     const { run } = state;
     if (run.turn.switchEpoch !== turn.switchEpoch || run.phase !== phase) return false;
-    this.#holding = whom;
-    for (const participant of this.participants()) this.#hold(participant, run.turn);
+    this.#company.hold(whom, run.turn);
     return true;
-  }
-
-  #hold(participant: Participant, turn: SwitchTurn): void {
-    const isMeant =
-      this.#holding === 'all' || (this.#holding === 'users' && participant.usesOthers);
-    if (!isMeant || this.#held.has(participant)) return;
-    this.#held.add(participant);
-    participant.hold(turn);
-  }
-
-  #letGo(): void {
-    this.#holding = 'nobody';
-    this.#held.clear();
   }
 
   #fence(reason: string): void {
@@ -351,20 +332,6 @@ export class Coordinator implements ActiveCluster {
       warnings: run.warnings,
     };
     this.#parts.events.emit('switch.completed', { report }, report);
-    this.#resolve(run.orderIds, { kind: 'switched', report });
-  }
-
-  #resolve(orderIds: readonly number[], outcome: SwitchOutcome): void {
-    for (const orderId of orderIds) {
-      this.#waiters.get(orderId)?.resolve(outcome);
-      this.#waiters.delete(orderId);
-    }
-  }
-
-  #reject(orderIds: readonly number[], error: Error): void {
-    for (const orderId of orderIds) {
-      this.#waiters.get(orderId)?.reject(error);
-      this.#waiters.delete(orderId);
-    }
+    this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }
 }

@@ -49,3 +49,17 @@ export interface Participant {
   /** Nothing is sent or handled until further notice: what waits is rejected with this error. */
   halt(error: Error): void;
 }
+
+/** @internal What somebody waits for in a switch, in words. */
+export function endOf(turn: SwitchTurn | undefined): string {
+  return turn === undefined
+    ? 'a cluster to be active'
+    : `the switch from ${turn.from} to ${turn.to} (epoch ${turn.switchEpoch}) to end`;
+}
+
+/** @internal The facts of a switch that an error carries. */
+export function factsOf(
+  turn: SwitchTurn | undefined,
+): Partial<Pick<SwitchTurn, 'from' | 'to' | 'switchEpoch'>> {
+  return turn === undefined ? {} : { from: turn.from, to: turn.to, switchEpoch: turn.switchEpoch };
+}

@@ -1,8 +1,9 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { retry, untilDeadline } from '../wait.js';
+import { retry, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { PhaseDeadlines, SwitchOperations } from './operations.js';
 import type { Participant } from './participant.js';
@@ -79,16 +80,9 @@ async function bounded<T>(
   deadlineMs: number,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | undefined> {
-  const limit = new AbortController();
-  const signal = AbortSignal.any([limit.signal, context.signal]);
-  const result = await untilDeadline(
-    context.world,
-    context.world.nowMs() + deadlineMs,
-    work(signal),
-  );
-  if (result.kind === 'settled') return result.value;
-  limit.abort(new Error(`took longer than ${deadlineMs} ms`));
-  return undefined;
+  const { world } = context;
+  const result = await withinDeadline(world, world.nowMs() + deadlineMs, work, context);
+  return result.kind === 'settled' ? result.value : undefined;
 }
 
 /** @internal One need per group: several consumers of a process may be members of the same one. */
@@ -230,7 +224,7 @@ async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<Ph
   );
   if (plans !== undefined) {
     for (const plan of plans) context.onPlan(plan);
-    return { kind: 'done', plans };
+    return { kind: 'done', plans, warnings: plans.flatMap(planWarnings) };
   }
   const because = `positions on ${turn.to} were not found within ${context.deadlines.translateMs} ms`;
   // A planned switch can go back; an unplanned one goes on, and its consumers keep asking.

@@ -117,7 +117,11 @@ export type SwitchEffect =
       readonly active: string;
       readonly switchEpoch: number;
     }
-  | { readonly kind: 'superseded'; readonly orderIds: readonly number[]; readonly because: string }
+  | {
+      readonly kind: 'superseded';
+      readonly order: SwitchOrder;
+      readonly because: string;
+    }
   | { readonly kind: 'halt'; readonly error: Error; readonly orderIds: readonly number[] }
   | { readonly kind: 'close'; readonly orderIds: readonly number[] };
 

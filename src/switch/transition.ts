@@ -1,8 +1,7 @@
-import type { SwitchPhase } from '../events.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
-import type { PhaseReport } from './report.js';
 import { NEEDS_SOURCE, PLANNED_PHASES, ROLL_BACK_PHASES, UNPLANNED_PHASES } from './phase-lists.js';
+import { measured, newRun } from './run.js';
 import {
   activeOf,
   epochOf,
@@ -58,14 +57,13 @@ function waitingOrders(state: SwitchState): readonly number[] {
 function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transition {
   switch (state.kind) {
     case 'starting':
-    case 'closed':
-      // The composition root answers these callers itself: there is nothing to switch from.
+      // The composition root waits for the start: there is nothing to switch from.
       return {
         state,
-        effects: [
-          { kind: 'superseded', orderIds: [order.orderId], because: `it is ${state.kind}` },
-        ],
+        effects: [{ kind: 'superseded', order, because: 'the library is starting' }],
       };
+    case 'closed':
+      return { state, effects: [{ kind: 'close', orderIds: [order.orderId] }] };
     case 'steady':
       if (order.to === state.active) {
         return {
@@ -109,7 +107,7 @@ function remember(
       : [
           {
             kind: 'superseded',
-            orderIds: [next.orderId],
+            order: next,
             because: `a newer order to ${order.to} came before it was carried out`,
           },
         ];
@@ -173,29 +171,6 @@ function begin(
   };
 }
 
-function newRun(
-  turn: SwitchTurn,
-  phases: readonly SwitchPhase[],
-  atMs: number,
-  orderIds: readonly number[],
-): SwitchRun {
-  const [phase = 'open', ...remaining] = phases;
-  return {
-    turn,
-    startedAtMs: atMs,
-    phase,
-    phaseStartedAtMs: atMs,
-    remaining,
-    phases: [],
-    plans: [],
-    pending: [],
-    warnings: [],
-    orderIds,
-    rollBackOf: undefined,
-    haltedBy: undefined,
-  };
-}
-
 function onPhaseEnded(
   state: SwitchState,
   input: Extract<SwitchInput, { kind: 'phase-ended' }>,
@@ -238,30 +213,6 @@ function inPlanOf({ turn }: SwitchRun, outcome: PhaseOutcome): PhaseOutcome {
   return outcome.kind === 'refused' && outcome.plannedOnly && !turn.planned
     ? { kind: 'done', warnings: outcome.reasons }
     : outcome;
-}
-
-function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): SwitchRun {
-  const phase: PhaseReport = {
-    phase: run.phase,
-    durationMs: atMs - run.phaseStartedAtMs,
-    overran: outcome.kind === 'overran',
-  };
-  const warnings =
-    outcome.kind === 'done'
-      ? (outcome.warnings ?? [])
-      : outcome.kind === 'overran'
-        ? [`${run.phase} overran its deadline: ${outcome.detail}`, ...(outcome.warnings ?? [])]
-        : [];
-  return {
-    ...run,
-    phases: [...run.phases, phase],
-    plans: outcome.kind === 'done' ? (outcome.plans ?? run.plans) : run.plans,
-    pending:
-      outcome.kind === 'done' || outcome.kind === 'overran'
-        ? (outcome.pending ?? run.pending)
-        : run.pending,
-    warnings: [...run.warnings, ...warnings],
-  };
 }
 
 function advance(

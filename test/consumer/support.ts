@@ -324,6 +324,7 @@ export class FakeCluster {
       this.onLeave();
     },
     fetch: () => Promise.reject(new Error('not in these tests')),
+    renew: () => {},
     close: async () => {},
   };
 }

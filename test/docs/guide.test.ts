@@ -59,7 +59,7 @@ describe('the guide', () => {
 
   it('describes no option that does not exist', () => {
     const strategy = membersOf('src/strategy/manual.ts', 'ManualStrategyOptions');
-    const switchTo = membersOf('src/failover-kafka.ts', 'SwitchToOptions');
+    const switchTo = membersOf('src/options-calls.ts', 'SwitchToOptions');
     const known = new Set([
       ...optionNames(),
       ...[...strategy, ...switchTo],

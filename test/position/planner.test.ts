@@ -298,6 +298,28 @@ describe('planning', () => {
     expect(at(await planOne(parts), 'A.orders')).toMatchObject({ offset: 301n });
   });
 
+  it.each(['at its deadline', 'with the plan'])(
+    'leaves nobody behind who waits for the mirror, when the waiting ends %s',
+    async (end) => {
+      const { world, mirror, parts } = rig();
+      await mirror.ready();
+      const waiting: (AbortSignal | undefined)[] = [];
+      mirror.refresh = (options) => {
+        waiting.push(options?.signal);
+        return new Promise(() => {});
+      };
+      const overtaken = new AbortController();
+      const deadlineAtMs = world.nowMs() + 2_000;
+      const planning = planOne({ ...parts, deadlineAtMs, signal: overtaken.signal });
+      planning.catch(() => {});
+      await settle();
+      expect(waiting).toMatchObject([{ aborted: false }]);
+      if (end === 'with the plan') overtaken.abort();
+      else await world.advance(2_000);
+      expect(waiting).toMatchObject([{ aborted: true }]);
+    },
+  );
+
   it('does without a mirror that cannot be read in time, and says so', async () => {
     const { target, world, mirror, parts } = rig();
     await mirror.ready();

@@ -280,6 +280,28 @@ describe('sends during a switch', () => {
     expect(h.world.timers.length).toBe(0);
   });
 
+  it('say for which switch they waited, also where it has turned back meanwhile', async () => {
+    const h = await connected({ limits: { holdMaxBytes: 500, holdMaxWaitMs: 1_000 } });
+    await overtake(h);
+    const held = watch(h.producer.send(record('x'.repeat(300))));
+    const refused = watch(h.producer.send(record('y'.repeat(300))));
+    await settle();
+    expect(refused.error).toMatchObject({
+      from: 'A',
+      to: 'B',
+      switchEpoch: 2,
+      message: expect.stringContaining('the switch from A to B (epoch 2)'),
+    });
+    await h.participant.detach(turn({ from: 'B', to: 'A', switchEpoch: 3 }));
+    await h.world.advance(1_000);
+    expect(held.error).toMatchObject({
+      from: 'B',
+      to: 'A',
+      switchEpoch: 3,
+      message: expect.stringContaining('the switch from B to A (epoch 3)'),
+    });
+  });
+
   it('are refused where the user never connected', async () => {
     const h = await connected();
     await h.producer.disconnect();

@@ -135,6 +135,8 @@ export class FakeCluster implements ClusterAccess {
     return { records, nextOffset, range: { low: log.low, high: log.high } };
   }
 
+  renew(): void {}
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -90,6 +90,32 @@ describe('a tailer', () => {
     expect(known).toHaveLength(30);
   });
 
+  it('goes back to the background when who waited does so no longer, and reads on', async () => {
+    const cluster = new FakeCluster('B').create(topic);
+    cluster.maxRecordsPerFetch = 1;
+    for (let index = 0; index < 30; index += 1) cluster.append(topic, record(`${index}`));
+    const { tailer, world, known } = tail(cluster);
+    cluster.beforeAnswer = () => new Promise((resolve) => world.after(10, resolve));
+    const limit = new AbortController();
+    const reading = tailer.readToEnd({ signal: limit.signal });
+    for (let index = 0; index < 5; index += 1) await world.advance(10);
+    const readMeanwhile = known.length;
+    expect(readMeanwhile).toBeGreaterThan(3);
+    limit.abort(new Error('too long'));
+    await expect(reading).rejects.toThrow('too long');
+    await world.advance(500);
+    expect(known.length).toBeGreaterThan(readMeanwhile);
+    expect(known.length).toBeLessThanOrEqual(readMeanwhile + 6);
+  });
+
+  it('waits for nobody whose signal was aborted before', async () => {
+    const cluster = new FakeCluster('B').create(topic);
+    const { tailer } = tail(cluster);
+    const signal = AbortSignal.abort(new Error('too late'));
+    await expect(tailer.readToEnd({ signal })).rejects.toThrow('too late');
+    await expect(tailer.readToEnd()).resolves.toBeUndefined();
+  });
+
   it('is complete at the end as of start, although more has come since', async () => {
     const cluster = new FakeCluster('B').create(topic);
     cluster.maxRecordsPerFetch = 1;

@@ -1,8 +1,6 @@
 import { afterEach } from 'vitest';
 import type { EachMessageHandler } from 'kafkajs';
-import { FailoverKafka } from '../../src/failover-kafka.js';
-import { kafka } from '../../src/kafkajs.js';
-import type { FailoverKafkaConfig } from '../../src/options.js';
+import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchOutcome } from '../../src/switch/coordinator.js';
 import {
@@ -10,6 +8,8 @@ import {
   type MemoryWorld,
   type MemoryWorldOptions,
 } from '../../src/testing/index.js';
+
+export { kafkaIn as service } from '../support/memory-service.js';
 
 const worlds: MemoryWorld[] = [];
 afterEach(() => {
@@ -24,22 +24,6 @@ export function world({
   const memory = createMemoryWorld({ clusters, ...(isMirrored ? { mirror: {} } : {}) });
   worlds.push(memory);
   return memory;
-}
-
-export function service(
-  memory: MemoryWorld,
-  config: Partial<FailoverKafkaConfig> = {},
-): FailoverKafka {
-  return new FailoverKafka({
-    clientId: 'service',
-    logLevel: kafka.logLevel.NOTHING,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
-    world: memory.world,
-    ...config,
-  });
 }
 
 /** Appends records `r<from>`, `r<from + 1>`, ... */

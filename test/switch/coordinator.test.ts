@@ -406,6 +406,55 @@ describe('the coordinator', () => {
     expect(log.slice(-3)).toEqual(['p detach', 'open B#2', 'p attach B#2']);
   });
 
+  it('halts whoever came while an order to leave the halt was looked at, where it is refused', async () => {
+    coordinator.register(participant('old'));
+    coordinator.halt('A', new Error('wrong cluster'));
+    let refuse = (): void => {};
+    operations.checkReadiness = () =>
+      new Promise((resolve) => {
+        refuse = () => resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
+      });
+    const refused = expect(switchToB(false)).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_REFUSED',
+    });
+    await settle();
+    coordinator.register(participant('new'));
+    refuse();
+    await refused;
+    expect(coordinator.state.kind).toBe('halted');
+    expect(log).toEqual(['open A#1', 'fence A#1', 'old halt', 'new halt']);
+    operations.checkReadiness = () =>
+      Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true });
+    await switchToB(false);
+    coordinator.halt('B', new Error('another wrong cluster'));
+    expect(log.slice(-2)).toEqual(['old halt', 'new halt']);
+  });
+
+  it('tells an order that is not carried out which one took its place, and the epoch that is in force', async () => {
+    let release = (): void => {};
+    operations.catchUp = () =>
+      new Promise((resolve) => {
+        release = () => resolve({ missing: [] });
+      });
+    const first = switchToB(true);
+    await settle();
+    const second = expect(
+      coordinator.order({ to: 'A', planned: true, reason: 'back' }),
+    ).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_SUPERSEDED',
+      cluster: 'A',
+      switchEpoch: 2,
+    });
+    const third = switchToB(true);
+    release();
+    await Promise.all([first, second, third]);
+  });
+
+  it('tells an order that comes after the end that it was closed', async () => {
+    coordinator.close();
+    await expect(switchToB(true)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
+  });
+
   it('answers a waiting caller when it is closed, and leaves no timer behind', async () => {
     operations.catchUp = () => new Promise(() => {});
     const outcome = expect(switchToB(true)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });

@@ -193,7 +193,7 @@ describe('the switch machine', () => {
     const state = switching(true, 'drain');
     const first = transition(state, order('A', { orderId: 2 })).state;
     const second = transition(first, order('A', { orderId: 3 }));
-    expect(second.effects).toMatchObject([{ kind: 'superseded', orderIds: [2] }]);
+    expect(second.effects).toMatchObject([{ kind: 'superseded', order: { orderId: 2 } }]);
     expect(second.state).toMatchObject({ next: { orderId: 3 } });
   });
 
@@ -246,7 +246,7 @@ describe('the switch machine', () => {
     expect(closed.effects).toEqual([{ kind: 'close', orderIds: [1] }]);
     const after = transition(closed.state, order('A', { orderId: 9 }));
     expect(after.state).toBe(closed.state);
-    expect(after.effects).toMatchObject([{ kind: 'superseded', orderIds: [9] }]);
+    expect(after.effects).toEqual([{ kind: 'close', orderIds: [9] }]);
   });
 });
 
@@ -316,8 +316,8 @@ describe('whatever happens to the switch machine', () => {
               effect.kind === 'rolled-back'
             )
               answer(effect.run.orderIds);
-            if (effect.kind === 'superseded' || effect.kind === 'halt' || effect.kind === 'close')
-              answer(effect.orderIds);
+            if (effect.kind === 'halt' || effect.kind === 'close') answer(effect.orderIds);
+            if (effect.kind === 'superseded') answer([effect.order.orderId]);
             if (effect.kind === 'already-active') answer([effect.orderId]);
           }
           state = next.state;

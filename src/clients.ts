@@ -1,0 +1,152 @@
+import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
+import { ClusterAdmin } from './admin/cluster-admin.js';
+import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
+import { innerConfig } from './cluster/kafka-session.js';
+import type { ClusterOperations } from './cluster-operations.js';
+import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
+import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
+import type { FailoverKafkaConsumer } from './consumer/types.js';
+import { FailoverOptionsError } from './errors.js';
+import type { EventSink } from './events.js';
+import type { ClusterOptions, ResolvedOptions } from './options.js';
+import type { FailoverAdminConfig } from './options-calls.js';
+import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
+import type { Coordinator } from './switch/coordinator.js';
+import type { Participant } from './switch/participant.js';
+
+/** @internal What the clients are made of. */
+export interface ClientsParts {
+  readonly options: ResolvedOptions;
+  readonly events: EventSink;
+  readonly operations: ClusterOperations;
+  readonly coordinator: Coordinator;
+  /** Aborted by `close()` of the whole, with what calls hear from then on. */
+  readonly ended: AbortSignal;
+}
+
+type Client = FailoverProducer | FailoverConsumer | FailoverAdmin;
+
+/**
+ * Makes the clients of a FailoverKafka, and knows those that are in use.
+ *
+ * @internal
+ */
+export class Clients {
+  readonly #parts: ClientsParts;
+  /** Weak, so that a client that was disconnected and forgotten by the service is forgotten here as well. */
+  readonly #made = new WeakMap<Participant, Client>();
+  /** Admins of named clusters that were used and not disconnected. */
+  readonly #clusterAdmins = new Set<ClusterAdmin>();
+  /** Never connects: it lends its logger. */
+  readonly #offline: Kafka;
+  readonly #home: string;
+  #count = 0;
+
+  constructor(parts: ClientsParts) {
+    this.#parts = parts;
+    const { aliases, kafka, world } = parts.options;
+    // resolveOptions has checked that there are two.
+    this.#home = aliases[0] ?? '';
+    const config = innerConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
+    this.#offline = world.createKafka(config);
+  }
+
+  logger(): Logger {
+    return this.#offline.logger();
+  }
+
+  /** Those that take part in switches. */
+  inUse(): readonly Client[] {
+    const participants = this.#parts.coordinator.participants();
+    return participants.flatMap((one) => this.#made.get(one) ?? []);
+  }
+
+  producer(config: ProducerConfig | undefined): Producer {
+    const client = createFailoverProducer({
+      ...this.#common('producer'),
+      config,
+      limits: this.#parts.options.producer,
+      offsetsGate: (offsets, session) => placeTransactionOffsets(offsets, session, this.#placers()),
+    });
+    this.#made.set(client.participant, client);
+    return client.producer;
+  }
+
+  consumer(config: ConsumerConfig): FailoverKafkaConsumer {
+    const { options, operations } = this.#parts;
+    const client = createFailoverConsumer({
+      ...this.#common(`consumer-${config.groupId}`),
+      config,
+      limits: options.consumer,
+      policy: operations.policy,
+      aliases: options.aliases,
+      access: (alias) => operations.access(alias),
+      kafkaRetry: options.kafka.retry,
+    });
+    this.#made.set(client.participant, client);
+    return client.consumer;
+  }
+
+  admin({ cluster, ...config }: FailoverAdminConfig): Admin {
+    const { options, ended } = this.#parts;
+    if (cluster !== undefined) {
+      return new ClusterAdmin({
+        alias: cluster,
+        config,
+        clusterOptions: clusterNamed(options, cluster, 'admin.cluster'),
+        kafkaConfig: options.kafka,
+        world: options.world,
+        ended,
+        inUse: this.#clusterAdmins,
+      }).admin;
+    }
+    const maxWaitMs = options.producer.holdMaxWaitMs;
+    const client = createFailoverAdmin({ ...this.#common('admin'), config, maxWaitMs });
+    this.#made.set(client.participant, client);
+    return client.admin;
+  }
+
+  /** Disconnects all, bounded. Never rejects. */
+  async close(): Promise<void> {
+    const clients = [...this.inUse(), ...this.#clusterAdmins];
+    await Promise.allSettled(clients.map((client) => client.close()));
+  }
+
+  #common(kind: string) {
+    const { options, events, coordinator } = this.#parts;
+    this.#count += 1;
+    return {
+      id: `${kind}-${this.#count}`,
+      world: options.world,
+      events,
+      active: coordinator,
+      logger: this.logger(),
+      homeCluster: this.#home,
+    };
+  }
+
+  #placers(): readonly OffsetPlacer[] {
+    return this.inUse().flatMap((client) => ('placer' in client ? client.placer : []));
+  }
+}
+
+/**
+ * A cluster's options by its alias.
+ *
+ * @param option - where the alias was given.
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - it is not a configured one.
+ * @internal
+ */
+export function clusterNamed(
+  { clusters, aliases }: Pick<ResolvedOptions, 'clusters' | 'aliases'>,
+  alias: string,
+  option: string,
+): ClusterOptions {
+  const cluster = clusters.get(alias);
+  if (cluster !== undefined) return cluster;
+  throw new FailoverOptionsError(
+    option,
+    alias,
+    `There is no cluster ${JSON.stringify(alias)}; the configured ones are ${aliases.join(', ')}.`,
+  );
+}

@@ -1,0 +1,96 @@
+import type { AdminConfig } from 'kafkajs';
+import * as z from 'zod';
+import { checkOptions } from './options-error.js';
+
+/**
+ * How `switchTo` goes about it.
+ *
+ * @public
+ */
+export interface SwitchToOptions {
+  /**
+   * True: the source is alive; what is in flight finishes, and the mirror catches up, before anything moves. False: the
+   * source is given up and fenced at once. Default true.
+   */
+  readonly planned?: boolean;
+  /** Why, in your words; it goes into events and the report. Default `'operator'`. */
+  readonly reason?: string;
+  /**
+   * Ends the waiting of this call, which then rejects with the signal's reason. No default: it waits for the end of the
+   * switch. It does not end the switch: what has begun goes on, and its outcome comes as `switch.completed`,
+   * `switch.refused` or `switch.rolled-back`. Only an order that was not given yet, because the library was still starting,
+   * is not given any more.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What `plan()` is asked.
+ *
+ * @public
+ */
+export interface PlanOptions {
+  /** Alias of the cluster that the switch would lead to. */
+  readonly to: string;
+  /** Ends the call, which then rejects with the signal's reason. No default: it is bounded by the limits of a switch. */
+  readonly signal?: AbortSignal;
+}
+
+/** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
+export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
+
+/** Not by `instanceof`: test runners have an AbortSignal of their own. */
+const aSignal = z.custom<AbortSignal>(
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'aborted' in value &&
+    'addEventListener' in value &&
+    typeof value.addEventListener === 'function',
+  'must be an AbortSignal',
+);
+const anObject = z.custom<object>(
+  (value) => typeof value === 'object' && value !== null,
+  'must be an object',
+);
+const alias = z.string('must be the alias of a cluster');
+
+const switchToShape = z.strictObject({
+  planned: z.boolean().optional(),
+  reason: z.string().optional(),
+  signal: aSignal.optional(),
+});
+const planShape = z.strictObject({ to: alias, signal: aSignal.optional() });
+const adminShape = z.strictObject({ cluster: alias.optional(), retry: anObject.optional() });
+const manualShape = z.strictObject({
+  initial: z.string().optional(),
+  environment: z.string().optional(),
+  file: z.string().optional(),
+});
+
+/**
+ * What calls take beside the options of the constructor, checked as strictly: a misspelt `planned: false` would be a planned
+ * switch, and wait for a dead cluster.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - names the option, the value and the remedy.
+ * @internal
+ */
+export function checkSwitchTo(to: unknown, options: unknown): void {
+  checkOptions(alias, to, { at: ['to'] });
+  checkOptions(switchToShape, options, { at: ['switchTo'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkPlan(options: unknown): void {
+  checkOptions(planShape, options, { at: ['plan'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkAdmin(options: unknown): void {
+  checkOptions(adminShape, options, { at: ['admin'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkManualStrategy(options: unknown): void {
+  checkOptions(manualShape, options, { at: ['strategy'] });
+}

@@ -1,0 +1,112 @@
+import * as z from 'zod';
+import { FailoverOptionsError } from './errors.js';
+import { nearest } from './nearest.js';
+
+/**
+ * Checks a value against a schema, and speaks plainly of the first thing that is wrong with it: the option, the value, and
+ * for a misspelt option the nearest right one. What is checked is taken from the answer only where the schema fills in
+ * defaults; otherwise the input itself keeps its identity.
+ *
+ * @param options.at - where the value stands, in front of the names of its options: `switchTo`. Default: nowhere.
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - names the option, the value and the remedy.
+ * @internal
+ */
+export function checkOptions<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  { at = [] }: { at?: readonly string[] } = {},
+): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw optionsError(parsed.error, { schema, value, at });
+}
+
+interface Checked {
+  readonly schema: z.ZodType;
+  readonly value: unknown;
+  readonly at: readonly string[];
+}
+
+function optionsError(error: z.ZodError, checked: Checked): FailoverOptionsError {
+  // First what is misspelt: what is missing is then missing because of it.
+  const misspelt = error.issues.find(({ code }) => code === 'unrecognized_keys');
+  const issue = misspelt ?? error.issues[0];
+  if (issue === undefined) {
+    return new FailoverOptionsError('', checked.value, 'The options could not be read.', {
+      cause: error,
+    });
+  }
+  if (issue.code === 'unrecognized_keys') return unknownOption(issue, checked, error);
+  const path = [...checked.at, ...issue.path].map(String).join('.');
+  const value = SECRET.test(path) ? undefined : valueAt(checked.value, issue.path);
+  const option = path === '' ? 'options' : path;
+  return new FailoverOptionsError(
+    option,
+    value,
+    `${option}: ${lowerFirst(issue.message)}, got ${shown(option, value)}`,
+    { cause: error },
+  );
+}
+
+function unknownOption(
+  issue: z.core.$ZodIssueUnrecognizedKeys,
+  { schema, at }: Checked,
+  cause: unknown,
+): FailoverOptionsError {
+  const key = issue.keys[0] ?? '';
+  const option = [...at, ...issue.path, key].map(String).join('.');
+  const known = knownKeys(schema, issue.path);
+  const best = nearest(key, known);
+  const remedy =
+    best === undefined
+      ? `Known options: ${known.join(', ')}`
+      : `Did you mean ${JSON.stringify(best)}?`;
+  return new FailoverOptionsError(
+    option,
+    // The value is left out: a misspelt `sasl` holds a password.
+    undefined,
+    `${option} is not an option. ${remedy}`,
+    { cause },
+  );
+}
+
+/** The options that a schema knows at a place in it. */
+function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  if (
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault
+  ) {
+    return knownKeys(schema.unwrap(), path);
+  }
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodRecord) return knownKeys(schema.valueType, rest);
+  if (!(schema instanceof z.ZodObject)) return [];
+  if (first === undefined) return Object.keys(schema.shape);
+  const inner = schema.shape[String(first)];
+  return inner === undefined ? [] : knownKeys(inner, rest);
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value: unknown = root;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** What is below these options is never shown: it holds secrets. */
+const SECRET = /(^|\.)(sasl|ssl)(\.|$)/;
+
+/** Values are shown short. */
+function shown(option: string, value: unknown): string {
+  if (SECRET.test(option)) return 'a value that is not shown';
+  if (typeof value === 'function') return 'a function';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}

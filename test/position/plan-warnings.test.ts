@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { planWarnings } from '../../src/position/plan-warnings.js';
+import {
+  planGroup,
+  type GroupPlan,
+  type MissingPosition,
+  type PartitionFacts,
+} from '../../src/position/plan.js';
+
+function facts(partition: number, found: Partial<PartitionFacts> = {}): PartitionFacts {
+  return {
+    topic: 'orders',
+    physicalTopic: 'A.orders',
+    partition,
+    range: { low: 0n, high: 100n },
+    bounds: [],
+    handledBelow: undefined,
+    voidCommit: undefined,
+    notes: [],
+    missing: ['MirrorMaker has written no checkpoint'],
+    ...found,
+  };
+}
+
+function plan(partitions: readonly PartitionFacts[], onMissing: MissingPosition): GroupPlan {
+  return planGroup({ groupId: 'billing', cluster: 'B', topics: [] }, partitions, { onMissing });
+}
+
+const known = { bounds: [{ method: 'checkpoint', offset: 90n }] } as const;
+const empty = { range: { low: 7n, high: 7n } };
+
+describe('the warnings of a plan', () => {
+  it('are none where every position is known, or the log is empty', () => {
+    expect(planWarnings(plan([facts(0, known), facts(1, empty)], 'earliest'))).toEqual([]);
+  });
+
+  it.each([
+    ['earliest', 'read from the start'],
+    ['latest', 'read from the end, so records may be skipped'],
+    ['fail', "the group does not start (consumer.onMissingPosition: 'fail')"],
+  ] as const)('say what becomes of a partition without a position: %s', (onMissing, what) => {
+    expect(planWarnings(plan([facts(0, known), facts(1), facts(2)], onMissing))).toEqual([
+      `group billing: no position is known for 2 of 3 partitions on B, ${what}: A.orders[1], A.orders[2]`,
+    ]);
+  });
+
+  it('name a few partitions and count the rest', () => {
+    const [warning] = planWarnings(
+      plan(
+        Array.from({ length: 500 }, (_, partition) => facts(partition)),
+        'earliest',
+      ),
+    );
+    expect(warning).toContain('for 500 of 500 partitions');
+    expect(warning).toMatch(/: A\.orders\[0\].*A\.orders\[4\] and 495 more$/);
+  });
+});
