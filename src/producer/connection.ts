@@ -123,6 +123,7 @@ export class ProducerConnection {
     active.unregister(this.#participant);
     relay.detach();
     this.#core.state = { kind: 'idle' };
+    this.#core.endJitter();
     // A CONNECT listener may have sent something before the connecting failed; nobody looks after it from here on.
     sends.rejectInFlight('connect() failed before an answer came', disconnectedWhileHeld);
     inner?.retire();
@@ -153,7 +154,7 @@ export class ProducerConnection {
     const inner = core.inner();
     core.state = { kind: 'leaving' };
     core.connected = false;
-    active.unregister(this.#participant);
+    core.endJitter();
     core.waiters.rejectAll(closedError('The call'));
     sends.rejectHeld(disconnectedWhileHeld);
     try {
@@ -168,6 +169,8 @@ export class ProducerConnection {
       sends.rejectInFlight(because, disconnectedWhileHeld);
       inner?.retire();
       core.state = this.#closing ? { kind: 'closed' } : { kind: 'idle' };
+      // Not before: a planned switch drains what it has sent.
+      active.unregister(this.#participant);
     }
   }
 

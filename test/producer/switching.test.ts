@@ -328,6 +328,18 @@ describe('sends during a switch', () => {
     expect(attaching.state).toBe('resolved');
   });
 
+  it('leave no timer of the jitter behind a disconnect', async () => {
+    const h = await connected({ limits: { releaseJitterMs: 20_000 } });
+    await overtake(h);
+    const opening = watch(openOn(h));
+    await settle();
+    expect(h.world.timers.length).toBe(1);
+    await h.producer.disconnect();
+    await settle();
+    expect(h.world.timers.length).toBe(0);
+    expect(opening.state).toBe('resolved');
+  });
+
   it('report the beginning and the end of the wait once per switch', async () => {
     const h = await connected();
     h.participant.hold(turn());
@@ -584,6 +596,25 @@ describe('a planned switch', () => {
     await openOn(h);
     await acknowledgeAll(h.b);
     expect(sent.state).toBe('resolved');
+  });
+
+  it('waits also for the sends of a producer that is leaving', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    const left = watch(h.producer.disconnect());
+    const planned = turn({ planned: true });
+    expect([...h.active.participants]).toEqual([h.participant]);
+    h.participant.hold(planned);
+    const drained = watch(h.participant.drain(planned));
+    await settle();
+    expect(drained.state).toBe('pending');
+    h.a.inner.call('1').resolve(answer());
+    await settle();
+    expect([sent.state, drained.state, left.state]).toEqual(['resolved', 'resolved', 'resolved']);
+    h.a.fence();
+    await h.participant.detach(planned);
+    expect(h.handle.status().state).toBe('idle');
+    expect(h.active.participants.size).toBe(0);
   });
 
   it('does not leave the draining pending where the deadline lets detach come first', async () => {
