@@ -65,6 +65,19 @@ describe('a simulated MirrorMaker', () => {
     });
   });
 
+  it.each([22.8, 0.1, 1_234.567])(
+    'copies what came at %d ms, which no binary number is',
+    async (atMs) => {
+      const memory = mirrored({ copyLagMs: 10 });
+      await memory.run(async () => {
+        await memory.clock.sleep(atMs);
+        memory.cluster('A').append('orders', 0, numbered(0, 1));
+        await memory.clock.sleep(11);
+        expect(copies(memory)).toEqual(['v0']);
+      });
+    },
+  );
+
   it('copies both ways under the Default policy, and nothing in a circle', async () => {
     const memory = mirrored();
     await memory.run(async () => {

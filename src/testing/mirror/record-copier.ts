@@ -135,9 +135,10 @@ export class RecordCopier {
 
   #copy(task: Task): void {
     const { log, growth } = task;
-    const dueUntilMs = this.#context.clock.nowMs() - this.copyLagMs;
+    const nowMs = this.#context.clock.nowMs();
     let end = task.position;
-    while (growth[0] !== undefined && growth[0].atMs <= dueUntilMs) {
+    // The very sum that the timer was set for: (22.8 + 10) - 10 is less than 22.8, and the timer would never have come.
+    while (growth[0] !== undefined && growth[0].atMs + this.copyLagMs <= nowMs) {
       end = Math.max(end, growth.shift()?.end ?? 0);
     }
     end = Math.min(end, this.#endOf(log));
