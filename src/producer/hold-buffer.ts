@@ -25,9 +25,6 @@ export interface HoldBufferOptions<T> {
  */
 export const HOLD_OVERHEAD_BYTES = 128;
 
-/** The longest delay that timers take (2^31 - 1 ms); a longer wait is armed again when it fires. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 /**
  * Where sends wait while no cluster is open: in order, bounded in bytes and in time.
  *
@@ -103,9 +100,8 @@ export class HoldBuffer<T extends Holdable> {
     const [first] = this.#items;
     if (first === undefined || this.#cancelTimer !== undefined) return;
     const { world, maxWaitMs } = this.#options;
-    if (maxWaitMs === Infinity) return;
     const delayMs = Math.max(0, waitsSinceMs(first) + maxWaitMs - world.nowMs());
-    this.#cancelTimer = world.after(Math.min(delayMs, MAX_TIMER_MS), () => {
+    this.#cancelTimer = world.after(delayMs, () => {
       this.#cancelTimer = undefined;
       this.#expire();
       // The first item may have been taken since: then the timer was early for the one that is first now.
