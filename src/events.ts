@@ -114,9 +114,11 @@ export type Unsubscribe = () => void;
 
 /** @internal Emits facts; the composition root stamps them with time and epoch. */
 export interface EventSink {
+  /** @param epoch - where the fact belongs to another activation than the one in force when it is told. */
   emit<Name extends FailoverEventName>(
     name: Name,
     facts: Omit<FailoverEvents[Name], keyof FailoverEventBase>,
+    epoch?: Pick<FailoverEventBase, 'switchEpoch'>,
   ): void;
 }
 
@@ -164,9 +166,12 @@ export class FailoverEmitter implements EventSink {
   emit<Name extends FailoverEventName>(
     name: Name,
     facts: Omit<FailoverEvents[Name], keyof FailoverEventBase>,
+    epoch?: Pick<FailoverEventBase, 'switchEpoch'>,
   ): void {
     if (this.#emitter.listenerCount(name) === 0) return;
-    this.#emitter.emit(name, { ...this.#stamp(), ...facts });
+    const { atMs, switchEpoch } = this.#stamp();
+    const base = { atMs, switchEpoch: epoch?.switchEpoch ?? switchEpoch };
+    this.#emitter.emit(name, { ...base, ...facts });
   }
 
   removeAll(): void {

@@ -37,13 +37,15 @@ function optionsError(error: z.ZodError, checked: Checked): FailoverOptionsError
     });
   }
   if (issue.code === 'unrecognized_keys') return unknownOption(issue, checked, error);
-  const path = [...checked.at, ...issue.path].map(String).join('.');
-  const value = SECRET.test(path) ? undefined : valueAt(checked.value, issue.path);
-  const option = path === '' ? 'options' : path;
+  const path = [...checked.at, ...issue.path].map(String);
+  const given = valueAt(checked.value, issue.path);
+  const isSecret = holdsSecrets(path) && given !== undefined && given !== null;
+  const value = isSecret ? undefined : given;
+  const option = path.length === 0 ? 'options' : path.join('.');
   return new FailoverOptionsError(
     option,
     value,
-    `${option}: ${lowerFirst(issue.message)}, got ${shown(option, value)}`,
+    `${option}: ${lowerFirst(issue.message)}, got ${isSecret ? 'a value that is not shown' : shown(value)}`,
     { cause: error },
   );
 }
@@ -100,12 +102,14 @@ function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** What is below these options is never shown: it holds secrets. */
-const SECRET = /(^|\.)(sasl|ssl)(\.|$)/;
+/** What is in `sasl` and `ssl` is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
+function holdsSecrets(path: readonly string[]): boolean {
+  if (path.some((part) => part === 'sasl' || part === 'ssl')) return true;
+  return path.length === 0 || (path[0] === 'clusters' && path.length <= 2);
+}
 
 /** Values are shown short. */
-function shown(option: string, value: unknown): string {
-  if (SECRET.test(option)) return 'a value that is not shown';
+function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;

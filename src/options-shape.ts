@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { FailoverOptionsError } from './errors.js';
 import type {
   ConsumerLimits,
   MirrorOptions,
@@ -121,6 +122,13 @@ export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
   const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
+  if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
+    throw new FailoverOptionsError(
+      'producer.releaseJitterMs',
+      hold.releaseJitterMs,
+      `producer.releaseJitterMs: must be at most producer.holdMaxWaitMs (${hold.holdMaxWaitMs}), or what is held times out before it is released, got ${hold.releaseJitterMs}`,
+    );
+  }
   return {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },

@@ -73,8 +73,8 @@ export interface ProducerFailoverOptions {
   readonly onUnknownOutcome?: 'resend' | 'reject';
   /**
    * After a switch each producer waits a random part of this time before it releases what it held, in milliseconds, so
-   * that a large fleet does not reach the new cluster in one instant. Default 0: at once. What waits goes on counting towards
-   * `holdMaxWaitMs`. Does not affect consumers.
+   * that a large fleet does not reach the new cluster in one instant. Default 0: at once. At most `holdMaxWaitMs`, towards
+   * which what waits goes on counting; the pause is part of the phase `open` (`switch.openMs`). Does not affect consumers.
    */
   readonly releaseJitterMs?: number;
 }

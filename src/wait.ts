@@ -127,24 +127,51 @@ export interface RetryPolicy {
  * pauses (full jitter: a random part of a doubling limit) are ours, so that no hidden timer or randomness reaches the
  * core, and simulations repeat.
  *
+ * Errors of every kind are retried, if the policy has it so. p-retry itself takes a TypeError, and what is no Error, for a
+ * bug and ends at once; kafkajs throws some where its metadata is half-way gone, and `brokers` may be a function of the
+ * user's.
+ *
  * @internal
  */
-export function retry<T>(
+export async function retry<T>(
   world: World,
   policy: RetryPolicy,
   attempt: (attemptCount: number) => Promise<T>,
 ): Promise<T> {
-  return pRetry(attempt, {
-    retries: policy.retries,
-    minTimeout: 0,
-    maxTimeout: 0,
-    ...(policy.signal === undefined ? {} : { signal: policy.signal }),
-    shouldRetry: ({ error }) => policy.shouldRetry?.(error) ?? true,
-    onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
-      policy.onFailedAttempt?.(error, attemptNumber);
-      if (retriesLeft <= 0 || policy.shouldRetry?.(error) === false) return;
-      const limitMs = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attemptNumber - 1));
-      await sleep(world, world.random() * limitMs, { signal: policy.signal });
-    },
-  });
+  const wrapped = async (attemptCount: number): Promise<T> => {
+    try {
+      return await attempt(attemptCount);
+    } catch (error) {
+      throw new FailedAttempt(error);
+    }
+  };
+  const errorOf = (failed: Error): Error =>
+    failed instanceof FailedAttempt ? failed.error : failed;
+  try {
+    return await pRetry(wrapped, {
+      retries: policy.retries,
+      minTimeout: 0,
+      maxTimeout: 0,
+      ...(policy.signal === undefined ? {} : { signal: policy.signal }),
+      shouldRetry: ({ error }) => policy.shouldRetry?.(errorOf(error)) ?? true,
+      onFailedAttempt: async ({ error, attemptNumber, retriesLeft }) => {
+        policy.onFailedAttempt?.(errorOf(error), attemptNumber);
+        if (retriesLeft <= 0 || policy.shouldRetry?.(errorOf(error)) === false) return;
+        const limitMs = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attemptNumber - 1));
+        await sleep(world, world.random() * limitMs, { signal: policy.signal });
+      },
+    });
+  } catch (error) {
+    throw error instanceof FailedAttempt ? error.cause : error;
+  }
+}
+
+/** Carries what an attempt rejected with past p-retry. Its message is not read: a fence's throws (`socket-gate.ts`). */
+class FailedAttempt extends Error {
+  readonly error: Error;
+
+  constructor(cause: unknown) {
+    super('an attempt failed', { cause });
+    this.error = cause instanceof Error ? cause : new Error(String(cause));
+  }
 }

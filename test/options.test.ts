@@ -92,6 +92,8 @@ describe('options', () => {
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, mirror: { policy: 'custom' } }, 'mirror.policy'],
     [{ clusters, strategy: 'manual' }, 'strategy'],
+    // What is held would time out before it is released.
+    [{ clusters, producer: { releaseJitterMs: 9, holdMaxWaitMs: 8 } }, 'producer.releaseJitterMs'],
   ])('are refused with the option named: %j', (config, option) => {
     const error = refusal(config);
     expect(error.option).toBe(option);
@@ -102,6 +104,10 @@ describe('options', () => {
     { clusters, sasl: 'hunter2' },
     { clusters, sals: { password: 'hunter2' } },
     { clusters: { ...clusters, A: { brokers: ['x'], ssl: 'hunter2' } } },
+    { clusters: { ...clusters, 'prod east': { brokers: ['x'], sasl: { password: 'hunter2' } } } },
+    { clusters: { ...clusters, A: [{ brokers: ['x'], sasl: { password: 'hunter2' } }] } },
+    { clusters: [{ brokers: ['x'], sasl: { password: 'hunter2' } }] },
+    [{ clusters, sasl: { password: 'hunter2' } }],
   ])('never show a secret: %#', (config) => {
     const error = refusal(config);
     expect(error.message).not.toContain('hunter2');

@@ -166,6 +166,22 @@ describe('a retry', () => {
     expect(await stateOf(retrying)).toEqual({ value: 3 });
   });
 
+  it.each([new TypeError('undefined has no map'), 'no Error at all', undefined])(
+    'takes %s for a failure like others, and gives it back as it is in the end',
+    async (thrown) => {
+      const world = manualWorld();
+      let attemptCount = 0;
+      const policy = { firstDelayMs: 10, maxDelayMs: 10, retries: 1 };
+      const outcome = retry(world, policy, () => {
+        attemptCount += 1;
+        return Promise.reject(thrown);
+      }).catch((error: unknown) => ({ error }));
+      await world.advance(10);
+      expect(await outcome).toEqual({ error: thrown });
+      expect(attemptCount).toBe(2);
+    },
+  );
+
   it('ends with an error that is not to be retried, without a pause', async () => {
     const world = manualWorld();
     const { triedAtMs, attempt } = failing(world);

@@ -15,7 +15,7 @@ import { PRODUCER_EVENTS } from './producer-events.js';
 export class ProducerConnection {
   readonly #core: ProducerCore;
   readonly #participant: Participant;
-  #connecting: Promise<void> | undefined;
+  #connecting: { readonly leaveCount: number; readonly done: Promise<void> } | undefined;
   #leaving: Promise<void> | undefined;
   /** Grows with every `disconnect()`: a `connect()` from before it must not open anything after it. */
   #leaveCount = 0;
@@ -26,24 +26,34 @@ export class ProducerConnection {
     this.#participant = participant;
   }
 
-  /** Concurrent calls share one run. */
+  /** Concurrent calls share one run, unless there was a `disconnect()` between them. */
   connect(): Promise<void> {
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
+    const leaveCount = this.#leaveCount;
+    if (this.#connecting?.leaveCount === leaveCount) return this.#connecting.done;
+    const connecting = {
+      leaveCount,
+      done: this.#connect(leaveCount).finally(() => {
+        if (this.#connecting === connecting) this.#connecting = undefined;
+      }),
+    };
+    this.#connecting = connecting;
+    return connecting.done;
   }
 
-  async #connect(): Promise<void> {
-    const leaveCount = this.#leaveCount;
+  async #connect(leaveCount: number): Promise<void> {
     await this.#leaving?.catch(() => {});
     const { state, parts } = this.#core;
     if (state.kind === 'idle' && !this.#closing) {
       await parts.active.started();
-      if (leaveCount !== this.#leaveCount || this.#closing) throw closedError('connect()');
+      this.#assertWanted(leaveCount);
       this.#enter(parts.active.session());
     }
-    await this.#untilConnected();
+    await this.#untilConnected(leaveCount);
+  }
+
+  /** @throws FailoverClosedError where a `disconnect()`, or the end, came after the call. */
+  #assertWanted(leaveCount: number): void {
+    if (leaveCount !== this.#leaveCount || this.#closing) throw closedError('connect()');
   }
 
   /** Becomes a participant: with the session in force or, where there is none, as a switch would leave it. */
@@ -60,14 +70,14 @@ export class ProducerConnection {
     core.parts.active.register(this.#participant);
   }
 
-  async #untilConnected(): Promise<void> {
-    const core = this.#core;
-    const { state } = core;
+  async #untilConnected(leaveCount: number): Promise<void> {
+    this.#assertWanted(leaveCount);
+    const { state } = this.#core;
     switch (state.kind) {
       case 'open':
-        return this.#connectInner(state);
+        return this.#connectInner(state, leaveCount);
       case 'held':
-        return core.untilOpen('connect()', core.holdDeadlineAtMs());
+        return this.#untilOpen();
       case 'halted':
         throw state.error;
       case 'idle':
@@ -79,31 +89,44 @@ export class ProducerConnection {
     }
   }
 
-  async #connectInner(state: OpenState): Promise<void> {
+  async #untilOpen(): Promise<void> {
+    const core = this.#core;
+    try {
+      await core.untilOpen('connect()', core.holdDeadlineAtMs());
+    } catch (error) {
+      // Nobody waits any more: it must not connect by itself when the switch ends.
+      const { kind } = core.state;
+      if (!core.connected && (kind === 'held' || kind === 'open')) this.#giveUp(core.inner());
+      throw error;
+    }
+  }
+
+  async #connectInner(state: OpenState, leaveCount: number): Promise<void> {
     const core = this.#core;
     const { inner } = state;
     try {
       await untilAborted(inner.session.signal, inner.producer.connect());
     } catch (error) {
-      if (core.state !== state) return this.#untilConnected();
+      if (core.state !== state) return this.#untilConnected(leaveCount);
       // Fenced, and the switch is about to say so.
-      if (inner.overtaken) return core.untilOpen('connect()', core.holdDeadlineAtMs());
+      if (inner.overtaken) return this.#untilOpen();
       if (!core.connected) this.#giveUp(inner);
       throw error;
     }
-    if (core.isAway()) throw closedError('connect()');
+    this.#assertWanted(leaveCount);
     core.connected = true;
   }
 
   /** The first `connect()` failed: as if it had not been called. */
-  #giveUp(inner: InnerProducer): void {
+  #giveUp(inner: InnerProducer | undefined): void {
     const { active, relay, sends } = this.#core.parts;
     active.unregister(this.#participant);
     relay.detach();
     this.#core.state = { kind: 'idle' };
+    this.#core.endJitter();
     // A CONNECT listener may have sent something before the connecting failed; nobody looks after it from here on.
     sends.rejectInFlight('connect() failed before an answer came', disconnectedWhileHeld);
-    inner.retire();
+    inner?.retire();
   }
 
   disconnect(): Promise<void> {
@@ -131,7 +154,7 @@ export class ProducerConnection {
     const inner = core.inner();
     core.state = { kind: 'leaving' };
     core.connected = false;
-    active.unregister(this.#participant);
+    core.endJitter();
     core.waiters.rejectAll(closedError('The call'));
     sends.rejectHeld(disconnectedWhileHeld);
     try {
@@ -146,6 +169,8 @@ export class ProducerConnection {
       sends.rejectInFlight(because, disconnectedWhileHeld);
       inner?.retire();
       core.state = this.#closing ? { kind: 'closed' } : { kind: 'idle' };
+      // Not before: a planned switch drains what it has sent.
+      active.unregister(this.#participant);
     }
   }
 

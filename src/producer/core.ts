@@ -75,6 +75,9 @@ export class ProducerCore {
     return makeInnerProducer(session, this.parts.config, this.parts.homeCluster);
   }
 
+  /** Ends the pause before what is held is released. */
+  endJitter: () => void = () => {};
+
   /** The inner producer in use, if there is one. */
   inner(): InnerProducer | undefined {
     return this.state.kind === 'open' || this.state.kind === 'held' ? this.state.inner : undefined;

@@ -27,7 +27,8 @@ export function payloadBytes(payload: Payload): number {
  * kafkajs stamps the moment of encoding, and records of before a switch would look like records of after it.
  *
  * The user's objects are not touched: messages without a timestamp are copied one level deep (headers stay the same
- * object, where tracing wrote into them); everything else is the same object.
+ * object, where tracing wrote into them); everything else is the same object. What kafkajs reads is copied also where it is
+ * no own property: messages may be of a class with getters.
  *
  * @param calledAtWallMs - wall-clock milliseconds since 1970 at which the user sent it.
  * @internal
@@ -39,18 +40,34 @@ export function withTimestamps(payload: Payload, calledAtWallMs: number): Payloa
     if (!Array.isArray(payload.topicMessages)) return payload;
     const topicMessages = payload.topicMessages.map((entry) =>
       isObject(entry) && Array.isArray(entry.messages)
-        ? { ...entry, messages: stamped(entry.messages, stamp) }
+        ? { ...copyOf(entry, ['topic']), messages: stamped(entry.messages, stamp) }
         : entry,
     );
-    return { ...payload, topicMessages };
+    return { ...copyOf(payload, REQUEST_FIELDS), topicMessages };
   }
   if (!('messages' in payload) || !Array.isArray(payload.messages)) return payload;
-  return { ...payload, messages: stamped(payload.messages, stamp) };
+  const messages = stamped(payload.messages, stamp);
+  return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages };
+}
+
+/** What kafkajs reads of a message, and of what carries messages (`types/index.d.ts`). */
+const MESSAGE_FIELDS = ['key', 'value', 'partition', 'headers'] as const;
+const REQUEST_FIELDS = ['acks', 'timeout', 'compression'] as const;
+
+/** A copy of its own properties, and of these, wherever they come from. */
+function copyOf<T extends object>(source: T, fields: readonly (keyof T)[]): T {
+  const copy = { ...source };
+  for (const field of fields) {
+    if (source[field] !== undefined) copy[field] = source[field];
+  }
+  return copy;
 }
 
 function stamped(messages: readonly Message[], timestamp: string): Message[] {
   return messages.map((message) =>
-    isObject(message) && !message.timestamp ? { ...message, timestamp } : message,
+    isObject(message) && !message.timestamp
+      ? { ...copyOf(message, MESSAGE_FIELDS), timestamp }
+      : message,
   );
 }
 

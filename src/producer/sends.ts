@@ -286,10 +286,12 @@ export class Sends {
 
 function callInner(send: PendingSend, { producer }: InnerProducer): Promise<RecordMetadata[]> {
   try {
-    // Looked up at each call: tracing may have put its own function there.
-    return send.method === 'send'
-      ? producer.send(send.payload as Parameters<typeof producer.send>[0])
-      : producer.sendBatch(send.payload);
+    // Looked up at each call: tracing may have put its own function there, and that one may return no promise.
+    return Promise.resolve(
+      send.method === 'send'
+        ? producer.send(send.payload as Parameters<typeof producer.send>[0])
+        : producer.sendBatch(send.payload),
+    );
   } catch (error) {
     return Promise.reject(error);
   }

@@ -39,7 +39,8 @@ export class ProducerSwitching implements Participant {
 
   async drain(): Promise<void> {
     const { state, parts, transactions } = this.#core;
-    if (state.kind !== 'held') return;
+    // Of a producer that is leaving, too: the fence would cut off what it still waits for.
+    if (state.kind !== 'held' && state.kind !== 'leaving') return;
     const ends = [...transactions].map((transaction) => transaction.whenEnded());
     await Promise.all([parts.sends.inFlight.whenIdle(), ...ends]);
   }
@@ -106,7 +107,19 @@ export class ProducerSwitching implements Participant {
       return;
     }
     if (isCurrent() && limits.releaseJitterMs > 0) {
-      await sleep(world, world.random() * limits.releaseJitterMs, { signal });
+      await this.#pause(world.random() * limits.releaseJitterMs, signal);
+    }
+  }
+
+  /** As long as the producer is there: nothing may keep the process from ending after its `disconnect()`. */
+  async #pause(pauseMs: number, fenced: AbortSignal): Promise<void> {
+    const core = this.#core;
+    const end = new AbortController();
+    core.endJitter = () => end.abort();
+    try {
+      await sleep(core.parts.world, pauseMs, { signal: AbortSignal.any([fenced, end.signal]) });
+    } catch (error) {
+      if (fenced.aborted) throw error;
     }
   }
 
@@ -116,6 +129,7 @@ export class ProducerSwitching implements Participant {
     const { relay, sends } = core.parts;
     const inner = core.inner();
     core.state = { kind: 'halted', error };
+    core.endJitter();
     relay.detach();
     core.fenceTransactions(`the library halted: ${error.message}`);
     sends.rejectInFlight('the library halted before an answer came', () => error);

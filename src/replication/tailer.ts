@@ -146,8 +146,7 @@ export class TopicTailer {
         else if (!isAwaited && progress === 'at-end') await this.#pause(this.#restMs);
         else if (!isAwaited && tookMs > 0) await this.#pause(tookMs * BACKGROUND_PAUSES);
       } catch {
-        // Closed; or an error that p-retry never retries (a TypeError, from anywhere in kafkajs): it was reported.
-        if (!signal.aborted) await this.#pause(this.#restMs);
+        // Closed: nothing else ends the retrying.
       }
     }
   }

@@ -179,6 +179,7 @@ export class Coordinator implements ActiveCluster {
     this.#feed({ kind: 'closed' });
   }
 
+  /** The effects follow when the state has moved, perhaps into the next switch: each tells its own epoch. */
   #feed(input: SwitchInput): void {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
@@ -199,11 +200,15 @@ export class Coordinator implements ActiveCluster {
         void this.#runPhase(effect.run);
         return;
       case 'overran':
-        this.#parts.events.emit('switch.phase-overran', {
-          phase: effect.phase,
-          deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
-          detail: effect.detail,
-        });
+        this.#parts.events.emit(
+          'switch.phase-overran',
+          {
+            phase: effect.phase,
+            deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
+            detail: effect.detail,
+          },
+          effect,
+        );
         return;
       case 'completed':
         this.#complete(effect.run, effect.atMs);
@@ -211,7 +216,9 @@ export class Coordinator implements ActiveCluster {
       case 'refused': {
         const { turn } = effect.run;
         const { reasons } = effect;
-        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons });
+        // The epoch that it did not lead out of.
+        const epoch = { switchEpoch: turn.switchEpoch - 1 };
+        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons }, epoch);
         this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
         if (effect.run.haltedBy !== undefined) {
@@ -220,10 +227,11 @@ export class Coordinator implements ActiveCluster {
         return;
       }
       case 'rolled-back':
-        this.#parts.events.emit('switch.rolled-back', {
-          to: effect.run.turn.to,
-          error: effect.error,
-        });
+        this.#parts.events.emit(
+          'switch.rolled-back',
+          { to: effect.run.turn.to, error: effect.error },
+          effect.run.turn,
+        );
         this.#callers.reject(effect.run.orderIds, rolledBackError(effect.run.turn, effect.error));
         return;
       case 'already-active':
@@ -323,7 +331,7 @@ export class Coordinator implements ActiveCluster {
       pending: run.pending,
       warnings: run.warnings,
     };
-    this.#parts.events.emit('switch.completed', { report });
+    this.#parts.events.emit('switch.completed', { report }, report);
     this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }
 }

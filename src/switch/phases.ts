@@ -178,11 +178,12 @@ async function drain({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
   const others = drainEach(context.participants().filter((one) => !one.usesOthers));
   const tallies = await Promise.all([users, others]);
   const late = tallies.flatMap((tally) => tally.late);
-  const failed = tallies.flatMap((tally) => tally.failed);
+  const warnings = tallies.flatMap((tally) => tally.failed).map((reason) => `drain: ${reason}`);
   if (late.length > 0) {
-    return { kind: 'overran', detail: `still busy with ${turn.from}: ${late.join(', ')}` };
+    const detail = `still busy with ${turn.from}: ${late.join(', ')}`;
+    return { kind: 'overran', detail, warnings };
   }
-  return { kind: 'done', warnings: failed.map((reason) => `drain: ${reason}`) };
+  return { kind: 'done', warnings };
 }
 
 async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
@@ -192,10 +193,11 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
   const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
     one.detach(turn),
   );
+  const warnings = failed.map((reason) => `fence: ${reason}`);
   if (late.length > 0) {
-    return { kind: 'overran', detail: `handlers still run in: ${late.join(', ')}` };
+    return { kind: 'overran', detail: `handlers still run in: ${late.join(', ')}`, warnings };
   }
-  return { kind: 'done', warnings: failed.map((reason) => `fence: ${reason}`) };
+  return { kind: 'done', warnings };
 }
 
 async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
@@ -236,14 +238,16 @@ async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome
   const { late, failed } = await eachParticipant(context, context.deadlines.openMs, (one) =>
     attach(one, session, run, context),
   );
+  const warnings = failed.map((reason) => `open: ${reason}`);
   if (late.length > 0) {
     return {
       kind: 'overran',
       detail: `not open on ${run.turn.to} yet: ${late.join(', ')}`,
       pending: late,
+      warnings,
     };
   }
-  return { kind: 'done', warnings: failed.map((reason) => `open: ${reason}`) };
+  return { kind: 'done', warnings };
 }
 
 /**

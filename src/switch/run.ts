@@ -38,7 +38,7 @@ export function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): S
     outcome.kind === 'done'
       ? (outcome.warnings ?? [])
       : outcome.kind === 'overran'
-        ? [`${run.phase} overran its deadline: ${outcome.detail}`]
+        ? [`${run.phase} overran its deadline: ${outcome.detail}`, ...(outcome.warnings ?? [])]
         : [];
   return {
     ...run,

@@ -73,6 +73,7 @@ export type PhaseOutcome =
   | {
       readonly kind: 'overran';
       readonly detail: string;
+      readonly warnings?: readonly string[];
       readonly pending?: readonly string[];
     }
   /** Only `prepare` refuses: nothing was touched yet. `plannedOnly`: an unplanned switch could go on all the same. */
@@ -103,6 +104,7 @@ export type SwitchEffect =
   | { readonly kind: 'started-switch'; readonly turn: SwitchTurn }
   | {
       readonly kind: 'overran';
+      readonly switchEpoch: number;
       readonly phase: SwitchPhase;
       readonly detail: string;
     }

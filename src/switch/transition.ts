@@ -139,10 +139,11 @@ function giveUpSource(
   }
   const detail = 'cut short by an order that gives the source up';
   const ended = measured(unplanned, { kind: 'overran', detail }, atMs);
-  return advance(ended, undefined, atMs, [
-    ...effects,
-    { kind: 'overran', phase: run.phase, detail },
-  ]);
+  return advance(ended, undefined, atMs, [...effects, overran(run, detail)]);
+}
+
+function overran({ turn, phase }: SwitchRun, detail: string): SwitchEffect {
+  return { kind: 'overran', switchEpoch: turn.switchEpoch, phase, detail };
 }
 
 function begin(
@@ -196,9 +197,7 @@ function onPhaseEnded(
     case 'failed':
       return onFailure(run, state.next, outcome.error, atMs);
     case 'overran':
-      return advance(run, state.next, atMs, [
-        { kind: 'overran', phase: run.phase, detail: outcome.detail },
-      ]);
+      return advance(run, state.next, atMs, [overran(run, outcome.detail)]);
     case 'done':
       return advance(run, state.next, atMs, []);
     default:

@@ -1,4 +1,4 @@
-import { Kafka, KafkaJSError, KafkaJSNonRetriableError } from 'kafkajs';
+import { Kafka, KafkaJSError, KafkaJSNonRetriableError, type RecordMetadata } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { FailoverClosedError, FailoverHaltedError, HoldTimeoutError } from '../../src/errors.js';
 import {
@@ -75,6 +75,13 @@ describe('a producer with no switch under way', () => {
       throw error;
     };
     await expect(producer.send(record('1'))).rejects.toBe(error);
+  });
+
+  it('takes what a patched send returns without a promise for its answer', async () => {
+    const { producer, a, handle } = await connected();
+    a.inner.producer.send = () => answer() as unknown as Promise<RecordMetadata[]>;
+    await expect(producer.send(record('1'))).resolves.toEqual(answer());
+    expect(handle.status().inFlightCount).toBe(0);
   });
 
   it('answers isIdempotent and logger as kafkajs does', async () => {
@@ -198,6 +205,29 @@ describe('connect and disconnect', () => {
     expect(connecting.error).toBeInstanceOf(HoldTimeoutError);
   });
 
+  it('does not connect by itself after connect was rejected at the time limit', async () => {
+    const h = harness({ limits: { holdMaxWaitMs: 5_000 } });
+    h.active.current = undefined;
+    h.active.onRegister = (participant) => participant.hold(turn());
+    const rejected = watch(h.producer.connect());
+    await settle();
+    h.b.automatic = false;
+    const opening = watch(h.participant.attach(h.b, undefined));
+    await h.world.advance(5_000);
+    expect(rejected.error).toBeInstanceOf(HoldTimeoutError);
+    expect(h.active.participants.size).toBe(0);
+    h.b.inner.connects[0]?.resolve();
+    await settle();
+    expect(opening.state).toBe('resolved');
+    expect(h.handle.status().state).toBe('idle');
+    expect(h.b.inner.disconnects.length).toBeGreaterThan(0);
+    h.active.current = h.b;
+    h.active.onRegister = () => {};
+    h.b.automatic = true;
+    await h.producer.connect();
+    expect(h.handle.status()).toMatchObject({ state: 'open', cluster: 'B' });
+  });
+
   it('rejects connect with the reason where the library is halted', async () => {
     const h = harness();
     const error = new FailoverHaltedError('halted');
@@ -217,6 +247,37 @@ describe('connect and disconnect', () => {
     expect(connecting.error).toBeInstanceOf(FailoverClosedError);
     expect(h.active.participants.size).toBe(0);
     expect(h.a.inners.length).toBe(0);
+  });
+
+  it('connects by the second call where disconnect came between two, and the first is still under way', async () => {
+    const h = harness();
+    h.a.automatic = false;
+    const first = watch(h.producer.connect());
+    await settle();
+    const [abandoned] = h.a.inners;
+    const left = h.producer.disconnect();
+    abandoned?.disconnects[0]?.resolve();
+    await left;
+    const second = watch(h.producer.connect());
+    await settle();
+    abandoned?.connects[0]?.reject(new KafkaJSError('refused'));
+    h.a.inner.connects[0]?.resolve();
+    await settle();
+    expect(first.error).toBeInstanceOf(FailoverClosedError);
+    expect(second.state).toBe('resolved');
+  });
+
+  it('connects by the second call also where the first still waits for the start', async () => {
+    const h = harness();
+    const started = new Promise<void>((resolve) => setImmediate(resolve));
+    h.active.startAnswer = started;
+    const first = watch(h.producer.connect());
+    await h.producer.disconnect();
+    const second = watch(h.producer.connect());
+    await started;
+    await settle();
+    expect(first.error).toBeInstanceOf(FailoverClosedError);
+    expect(second.state).toBe('resolved');
   });
 
   it('disconnects an inner producer whose connect succeeds after disconnect', async () => {

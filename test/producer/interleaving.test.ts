@@ -133,8 +133,11 @@ class Play {
     }
     one.error = new Error(`inner error of ${one.value}`);
     const { session } = one.inner;
-    // A producer that is leaving takes no part in a switch: until the fence its errors are its own.
-    const held = this.#phase !== 'steady' && this.h.active.participants.has(this.h.participant);
+    // A producer that is leaving is drained, and not held: until the fence its errors are its own.
+    const isIn =
+      this.h.active.participants.has(this.h.participant) &&
+      this.h.handle.status().state !== 'leaving';
+    const held = this.#phase !== 'steady' && isIn;
     one.inShadow = session.signal.aborted || held;
     one.call.reject(one.error);
   }

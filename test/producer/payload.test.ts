@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { ProducerBatch, ProducerRecord } from 'kafkajs';
+import type { IHeaders, ProducerBatch, ProducerRecord } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { payloadBytes, topicOf, withTimestamps, type Payload } from '../../src/producer/payload.js';
 
@@ -45,6 +45,58 @@ describe('timestamps for a later cluster', () => {
   it('are whole milliseconds, also where the clock is finer', () => {
     const stamped = withTimestamps({ topic: 'a', messages: [{ value: '1' }] }, 17.9);
     expect(stamped).toEqual({ topic: 'a', messages: [{ value: '1', timestamp: '17' }] });
+  });
+
+  it('leave nothing behind of messages and records that are of a class', () => {
+    class Order {
+      readonly #id: string;
+      /** Not kafkajs's, but a partitioner may look at it. */
+      readonly tenant = 'acme';
+      constructor(id: string) {
+        this.#id = id;
+      }
+      get key(): string {
+        return this.#id;
+      }
+      get value(): string {
+        return `order ${this.#id}`;
+      }
+      get headers(): IHeaders {
+        return { trace: this.#id };
+      }
+      get partition(): number {
+        return 3;
+      }
+    }
+    class Orders {
+      readonly messages = [new Order('7')];
+      get topic(): string {
+        return 'orders';
+      }
+      get acks(): number {
+        return 1;
+      }
+    }
+    const message = {
+      key: '7',
+      value: 'order 7',
+      headers: { trace: '7' },
+      partition: 3,
+      tenant: 'acme',
+      timestamp: '17',
+    };
+    const expected = { topic: 'orders', acks: 1, messages: [message] };
+    expect(withTimestamps(new Orders(), 17)).toEqual(expected);
+    class Batch {
+      get topicMessages(): Orders[] {
+        return [new Orders()];
+      }
+      get timeout(): number {
+        return 9;
+      }
+    }
+    const { acks: _acks, ...entry } = expected;
+    expect(withTimestamps(new Batch(), 17)).toEqual({ timeout: 9, topicMessages: [entry] });
   });
 
   it('are not changed by a second resend', () => {

@@ -328,6 +328,18 @@ describe('sends during a switch', () => {
     expect(attaching.state).toBe('resolved');
   });
 
+  it('leave no timer of the jitter behind a disconnect', async () => {
+    const h = await connected({ limits: { releaseJitterMs: 20_000 } });
+    await overtake(h);
+    const opening = watch(openOn(h));
+    await settle();
+    expect(h.world.timers.length).toBe(1);
+    await h.producer.disconnect();
+    await settle();
+    expect(h.world.timers.length).toBe(0);
+    expect(opening.state).toBe('resolved');
+  });
+
   it('report the beginning and the end of the wait once per switch', async () => {
     const h = await connected();
     h.participant.hold(turn());
@@ -586,6 +598,25 @@ describe('a planned switch', () => {
     expect(sent.state).toBe('resolved');
   });
 
+  it('waits also for the sends of a producer that is leaving', async () => {
+    const h = await connected();
+    const sent = watch(h.producer.send(record('1')));
+    const left = watch(h.producer.disconnect());
+    const planned = turn({ planned: true });
+    expect([...h.active.participants]).toEqual([h.participant]);
+    h.participant.hold(planned);
+    const drained = watch(h.participant.drain(planned));
+    await settle();
+    expect(drained.state).toBe('pending');
+    h.a.inner.call('1').resolve(answer());
+    await settle();
+    expect([sent.state, drained.state, left.state]).toEqual(['resolved', 'resolved', 'resolved']);
+    h.a.fence();
+    await h.participant.detach(planned);
+    expect(h.handle.status().state).toBe('idle');
+    expect(h.active.participants.size).toBe(0);
+  });
+
   it('does not leave the draining pending where the deadline lets detach come first', async () => {
     const h = await connected();
     void h.producer.send(record('1'));
@@ -633,6 +664,23 @@ describe('opening the new cluster', () => {
     expect(attaching.state).toBe('resolved');
     await acknowledgeAll(h.b);
     expect(held.state).toBe('resolved');
+  });
+
+  it('keeps trying also where kafkajs trips over half an answer', async () => {
+    const h = await connected();
+    await overtake(h);
+    h.b.automatic = false;
+    const opening = watch(openOn(h));
+    await settle();
+    h.b.inner.connects[0]?.reject(
+      new TypeError("Cannot read properties of undefined (reading 'map')"),
+    );
+    await settle();
+    await h.world.advance(100);
+    h.b.inner.connects[1]?.resolve();
+    await settle();
+    expect(opening.state).toBe('resolved');
+    expect(h.handle.status().state).toBe('open');
   });
 
   it('ends at once when the new session is fenced, and what waits goes on waiting', async () => {

@@ -299,11 +299,21 @@ describe('an unplanned switch', () => {
     expect(announced).toEqual(['A']);
   });
 
-  it('ends with the participants that are not open named as pending', async () => {
+  it('ends with the participants that are not open named as pending, beside those that failed', async () => {
+    const dead = { attach: () => Promise.reject(new Error('no position is known')) };
+    coordinator.register(participant('dead', dead));
     coordinator.register(participant('slow', { attach: () => new Promise(() => {}) }));
     const outcome = switchToB(false);
     await world.advance(DEADLINES.openMs);
-    await expect(outcome).resolves.toMatchObject({ report: { pending: ['slow'] } });
+    await expect(outcome).resolves.toMatchObject({
+      report: {
+        pending: ['slow'],
+        warnings: [
+          'open overran its deadline: not open on B yet: slow',
+          'open: dead: no position is known',
+        ],
+      },
+    });
     expect(coordinator.state).toMatchObject({ kind: 'steady', active: 'B' });
   });
 });
@@ -361,6 +371,28 @@ describe('the coordinator', () => {
       'open A#1',
       'open B#2',
       'open A#3',
+    ]);
+  });
+
+  it('tells each event with its own epoch, also where the next switch follows at once', async () => {
+    const told: string[] = [];
+    for (const name of ['switch.started', 'switch.completed', 'switch.phase-overran'] as const) {
+      events.on(name, ({ switchEpoch }) => told.push(`${name} ${switchEpoch}`));
+    }
+    coordinator.register(participant('slow', { attach: () => new Promise(() => {}) }));
+    const first = switchToB(false);
+    const second = coordinator.order({ to: 'A', planned: false, reason: 'changed my mind' });
+    await world.advance(DEADLINES.openMs);
+    await first;
+    await world.advance(DEADLINES.openMs);
+    await second;
+    expect(told).toEqual([
+      'switch.started 2',
+      'switch.phase-overran 2',
+      'switch.completed 2',
+      'switch.started 3',
+      'switch.phase-overran 3',
+      'switch.completed 3',
     ]);
   });
 
