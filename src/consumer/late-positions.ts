@@ -34,7 +34,7 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  * ```
  * GROUP_JOIN ── pause ──► read the commits ──► seek where they are still behind ──► commit what was sought ── resume
  *      ▲                        │
- *      └──── a rebalance ◄──────┘  the answer is dropped, and what is still assigned begins anew
+ *      └──── a rebalance ◄──────┘  the answer is dropped, and what is assigned then begins anew
  * ```
  *
  * Where they cannot be read it seeks: records may be handled again, none is skipped.
@@ -70,18 +70,16 @@ export class LatePositions {
   }
 
   /**
-   * In kafkajs's GROUP_JOIN, where a pause holds back also the first fetch. What other members got they seek themselves;
-   * a seek for one of theirs would be kept, and fire when the partition comes here hours later.
+   * In kafkajs's GROUP_JOIN, where a pause holds back also the first fetch. What another member got it seeks itself, and no
+   * seek is made here: kafkajs would keep it, and it would fire when the partition comes here hours later. But the position
+   * is kept: a member that leaves before it has sought (it was stopped while it joined) leaves the partition without one.
    */
   joined(assignment: Assignment): void {
     this.#round += 1;
     this.#assignment = assignment;
     this.#release();
-    this.#open = this.#open.filter(
-      ({ topic, partition }) => assignment[topic]?.includes(partition) === true,
-    );
-    if (this.#open.length === 0) return;
-    this.#held = this.#open;
+    this.#held = this.#open.filter((one) => this.#isHere(one));
+    if (this.#held.length === 0) return;
     this.hold();
     // It fails where kafkajs has let go of its group, and then there is nothing to move any more.
     this.#settle(this.#round).catch(() => {});
@@ -112,17 +110,22 @@ export class LatePositions {
     const { member, world } = this.#parts;
     const existing = await this.#committed();
     if (round !== this.#round || member.isRetired) return;
-    const sought = aheadOf(this.#open, existing);
+    const open = aheadOf(this.#open, existing);
+    const sought = open.filter((one) => this.#isHere(one));
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
-    this.#open = sought;
+    this.#open = open;
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought);
     // Stopped before it was committed: the next inner consumer goes on with it.
     if (round !== this.#round || member.isRetired) return;
-    this.#open = [];
+    this.#open = open.filter((one) => !this.#isHere(one));
     this.#release();
+  }
+
+  #isHere({ topic, partition }: PhysicalOffset): boolean {
+    return this.#assignment[topic]?.includes(partition) === true;
   }
 
   async #committed(): Promise<readonly Commit[]> {

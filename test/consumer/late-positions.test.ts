@@ -125,6 +125,16 @@ describe('positions that could not be committed before the join', () => {
     expect(h.b.inner.seeks).toEqual([]);
   });
 
+  it('are kept for a partition that another member got, and left before it had sought', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.join({ 'A.orders': [2] });
+    h.b.inner.join({ 'A.orders': [0, 1] });
+    expect(pausedOf(h)).toEqual([0, 1]);
+    reads[1]?.resolve([at(1, 20n)]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '7' }]);
+  });
+
   it('leave paused what the user has paused, and hold what the user resumes too early', async () => {
     const { h, reads } = await joinedLate([{ topic: 'orders' }]);
     expect(pausedOf(h)).toEqual([0, 1, 2]);
