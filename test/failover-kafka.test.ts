@@ -258,7 +258,7 @@ describe('a switch to a cluster that lacks a topic', () => {
       const switched = kafka.switchTo('B', { planned: false });
       const sent: Promise<unknown>[] = [];
       for (let index = 0; index < 600; index += 1) {
-        if (index % 50 === 0) void send('audit').catch(() => {});
+        if (index % 10 === 0) void send('audit').catch(() => {});
         sent.push(send('orders'));
         await memory.clock.sleep(100);
       }

@@ -32,7 +32,10 @@ export interface ReleaseWork<T> {
  * the others a few promises later). Measured against Kafka 4.3.1: 152 of 2000 out of order with a window of 32, 0 now.
  *
  * An item that takes too long (its topic is missing on the new cluster, or has no leader) holds back what follows it in
- * its own topics, and nothing else. The release is over when only such items are left; they follow when they can.
+ * its own topics, and nothing else. The release is over when only such items are left. When the item has left, the next of
+ * its topics is tried alone, because the wire tells no more than that some item was written: a topic that is still
+ * missing gets one attempt at a time. More of them at once make kafkajs refuse good topics as well (its metadata requests
+ * name all topics, and one bad one spoils the answer).
  *
  * @internal
  */
@@ -60,7 +63,7 @@ export class Release<T> {
   /** Whether an item that comes after the release has to wait; then what comes later for any of its topics waits, too. */
   holdsBack(item: T): boolean {
     if (!this.#touches(item, this.#blocked)) return false;
-    this.#block(item, this.#blocked);
+    this.#addTopics(item, this.#blocked);
     return true;
   }
 
@@ -80,12 +83,14 @@ export class Release<T> {
   async #pass(): Promise<void> {
     const { waiting, isCurrent, onReleased } = this.#work;
     const blocked = new Set<string>();
-    for (const item of this.#stuck) this.#block(item, blocked);
+    for (const item of this.#stuck) this.#addTopics(item, blocked);
+    const tried = new Set<string>();
     for (const item of waiting()) {
       if (!this.#touches(item, blocked)) await this.#room(blocked);
       if (!isCurrent()) return;
-      const isThrough = !this.#touches(item, blocked) && (await this.#handOver(item));
-      if (!isThrough) this.#block(item, blocked);
+      const isAlone = this.#isReleased ? !this.#touches(item, tried) : this.#startedCount === 0;
+      const isThrough = !this.#touches(item, blocked) && (await this.#handOver(item, isAlone));
+      this.#addTopics(item, isThrough ? tried : blocked);
     }
     if (!isCurrent()) return;
     this.#blocked = blocked;
@@ -94,8 +99,11 @@ export class Release<T> {
     onReleased();
   }
 
-  /** @returns false where it takes too long. */
-  async #handOver(item: T): Promise<boolean> {
+  /**
+   * @param isAlone - waits for its answer, and not only for the wire.
+   * @returns false where it takes too long.
+   */
+  async #handOver(item: T, isAlone: boolean): Promise<boolean> {
     const { start, written, inTime } = this.#work;
     const answered = start(item);
     if (answered === undefined) return true;
@@ -105,7 +113,7 @@ export class Release<T> {
       if (this.#underWay.delete(item)) this.#onRoom();
       if (this.#stuck.delete(item)) this.#onStuckLeft();
     });
-    const isThrough = await (this.#startedCount === 1 ? inTime(left) : written(item, left));
+    const isThrough = await (isAlone ? inTime(left) : written(item, left));
     return isThrough || !this.#giveUp(item);
   }
 
@@ -118,7 +126,7 @@ export class Release<T> {
     if (await this.#work.inTime(room)) return;
     for (const item of this.#underWay) {
       this.#giveUp(item);
-      this.#block(item, blocked);
+      this.#addTopics(item, blocked);
     }
   }
 
@@ -129,11 +137,11 @@ export class Release<T> {
     return true;
   }
 
-  #touches(item: T, blocked: ReadonlySet<string>): boolean {
-    return blocked.size > 0 && this.#work.topicsOf(item).some((topic) => blocked.has(topic));
+  #touches(item: T, topics: ReadonlySet<string>): boolean {
+    return topics.size > 0 && this.#work.topicsOf(item).some((topic) => topics.has(topic));
   }
 
-  #block(item: T, blocked: Set<string>): void {
-    for (const topic of this.#work.topicsOf(item)) blocked.add(topic);
+  #addTopics(item: T, topics: Set<string>): void {
+    for (const topic of this.#work.topicsOf(item)) topics.add(topic);
   }
 }
