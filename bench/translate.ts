@@ -143,7 +143,7 @@ function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
           deliveredOnTarget: undefined,
         },
       });
-      const range = { low: 0n, high: 10_000n };
+      const range = { low: 0n, high: 10_000n, end: 10_000n };
       facts.push({ topic: upstreamTopic, physicalTopic, partition, range, ...bounds });
     }
   }

@@ -99,8 +99,8 @@ class AdminRoute implements Participant {
   async connect(): Promise<void> {
     const { active } = this.#parts;
     const wasConnected = this.#connected;
-    // An admin may be connected again after its disconnect, as with kafkajs.
-    this.#failure = undefined;
+    // An admin may be connected again after its disconnect, as with kafkajs. A halt goes on.
+    if (!wasConnected) this.#failure = undefined;
     active.register(this);
     try {
       await active.started();

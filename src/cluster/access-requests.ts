@@ -13,9 +13,12 @@ export const READ_COMMITTED = 1;
 const LATEST = -1;
 const EARLIEST = -2;
 
+/** @internal A reader with this isolation sees every record that is replicated. */
+export const READ_UNCOMMITTED = 0;
+
 /**
- * First and next offset of partitions that this broker leads. Where the log ends is asked as `read_committed` sees it:
- * the last stable offset.
+ * First and next offset of partitions that this broker leads. Where the log ends is asked as a reader of this isolation
+ * sees it.
  *
  * @internal
  */
@@ -23,10 +26,11 @@ export async function rangesOn(
   broker: KafkaJsBroker,
   topic: string,
   partitions: readonly number[],
+  isolationLevel: number = READ_COMMITTED,
 ): Promise<readonly (readonly [number, LogRange])[]> {
   const ask = async (timestamp: number): Promise<ReadonlyMap<number, bigint>> => {
     const { responses } = await broker.listOffsets({
-      isolationLevel: READ_COMMITTED,
+      isolationLevel,
       topics: [{ topic, partitions: partitions.map((partition) => ({ partition, timestamp })) }],
     });
     const answers = responses.flatMap((response) => response.partitions);

@@ -48,10 +48,13 @@ export interface ClusterAccess {
   /** Every topic's name and partition count. */
   topics(): Promise<ReadonlyMap<string, number>>;
   /**
-   * First and next offset of each partition; undefined where the topic does not exist. `high` is the last stable offset:
-   * what stands behind an open transaction is not in the log yet.
+   * First and next offset of each partition; undefined where the topic does not exist. By default `high` is the last stable
+   * offset: what stands behind an open transaction is not in the log yet. With `read_uncommitted` it is.
    */
-  ranges(topic: string): Promise<ReadonlyMap<number, LogRange> | undefined>;
+  ranges(
+    topic: string,
+    options?: { readonly isolation?: 'read_committed' | 'read_uncommitted' },
+  ): Promise<ReadonlyMap<number, LogRange> | undefined>;
   /** The group's commits on these topics; partitions without one are absent. */
   committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]>;
   /**

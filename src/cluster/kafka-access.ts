@@ -7,7 +7,14 @@ import { unreachable } from '../unreachable.js';
 import { retry } from '../wait.js';
 import type { World } from '../world.js';
 import type { ClusterAccess, Commit, FetchedRecords, LogRange } from './access.js';
-import { accessConfig, byTopic, rangesOn, READ_COMMITTED, throttled } from './access-requests.js';
+import {
+  accessConfig,
+  byTopic,
+  rangesOn,
+  READ_COMMITTED,
+  READ_UNCOMMITTED,
+  throttled,
+} from './access-requests.js';
 import { readableRecords } from './fetched-records.js';
 import { KafkaLink } from './kafka-link.js';
 import type { KafkaJsBroker } from './kafkajs-cluster.js';
@@ -85,7 +92,11 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
-  ranges(topic: string): Promise<ReadonlyMap<number, LogRange> | undefined> {
+  ranges(
+    topic: string,
+    { isolation = 'read_committed' }: { isolation?: 'read_committed' | 'read_uncommitted' } = {},
+  ): Promise<ReadonlyMap<number, LogRange> | undefined> {
+    const level = isolation === 'read_committed' ? READ_COMMITTED : READ_UNCOMMITTED;
     return this.#ask(async (link) => {
       const leaders = await link.freshLeaders(topic);
       if (leaders === undefined) return undefined;
@@ -93,7 +104,7 @@ class KafkaAccess implements ClusterAccess {
       const perNode = await Promise.all(
         nodeIds.map(async (nodeId) => {
           const partitions = [...leaders.keys()].filter((each) => leaders.get(each) === nodeId);
-          return rangesOn(await link.broker(nodeId), topic, partitions);
+          return rangesOn(await link.broker(nodeId), topic, partitions, level);
         }),
       );
       return new Map(perNode.flat().toSorted(([a], [b]) => a - b));

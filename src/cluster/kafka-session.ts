@@ -3,7 +3,8 @@ import type { FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { ClusterOptions } from '../options.js';
 import type { World } from '../world.js';
-import { logCreatorFor } from './log-creator.js';
+import { shareSentOffsets } from './kafkajs-cluster.js';
+import { logCreatorFor, oneForEachLevel } from './log-creator.js';
 import type { ClusterSession } from './session.js';
 import { SocketGate } from './socket-gate.js';
 import { Watchdog } from './watchdog.js';
@@ -46,16 +47,20 @@ export function openSession(options: SessionOptions): ClusterSession {
         waitingMs: line.waitingMs(),
       }),
   });
-  const logCreator = logCreatorFor(alias, kafkaConfig.logCreator, () => controller.signal.aborted);
+  const isFenced = (): boolean => controller.signal.aborted;
+  const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isFenced));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
     world.createKafka({ ...innerConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
+  const kafka = clientThrough(gate.factory);
   return {
     alias,
     switchEpoch,
-    kafka: clientThrough(gate.factory),
+    kafka,
     countedClient() {
       const wire = gate.countedFactory();
-      return { kafka: clientThrough(wire.factory), wire };
+      const client = clientThrough(wire.factory);
+      shareSentOffsets(kafka, client);
+      return { kafka: client, wire };
     },
     wire: gate,
     signal: controller.signal,

@@ -134,6 +134,21 @@ export interface KafkaJsResponse {
 /** The throwaway consumer's group; it is never joined. */
 const GROUP_ID = '__kafkajs-failover';
 
+/** The description of the symbol under which a kafkajs `Kafka` keeps them (`src/index.js`). */
+const OFFSETS = 'private:Kafka:offsets';
+
+/**
+ * Makes two kafkajs clients one in what their producers and consumers tell each other: the offsets that a transaction has
+ * sent (`Cluster.markOffsetAsCommitted`). A consumer of the same `Kafka` does not commit these by itself; one of another
+ * `Kafka` would, also where the transaction is aborted. Does nothing to a client that is not built like kafkajs's.
+ *
+ * @internal
+ */
+export function shareSentOffsets(from: Kafka, to: Kafka): void {
+  const key = Object.getOwnPropertySymbols(from).find(({ description }) => description === OFFSETS);
+  if (key !== undefined) Reflect.set(to, key, Reflect.get(from, key));
+}
+
 /**
  * Obtains kafkajs's `Cluster` of a client, through a consumer that is never run: its partition assigner is given the
  * cluster when it is made.

@@ -31,6 +31,21 @@ export function logCreatorFor(
   };
 }
 
+/**
+ * Asks a creator once for each level, however many clients there are: it may open a file at each call, and a service that
+ * uses bare kafkajs has one client.
+ *
+ * @internal
+ */
+export function oneForEachLevel(create: logCreator): logCreator {
+  const logs = new Map<number, ReturnType<logCreator>>();
+  return (level) => {
+    const log = logs.get(level) ?? create(level);
+    logs.set(level, log);
+    return log;
+  };
+}
+
 /** The words of kafkajs's levels as its loggers name their methods. */
 const METHODS = { ERROR: 'error', WARN: 'warn', INFO: 'info', DEBUG: 'debug' } as const;
 

@@ -1,7 +1,7 @@
-import type { LogRange } from '../cluster/access.js';
 import type { LogicalTopic, TopicSelector } from '../replication/topic-names.js';
 import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
+import type { CommittableRange } from './log-ranges.js';
 
 /**
  * How a resume position was found. The first three are sound lower bounds: everything below them was handled by the
@@ -124,7 +124,7 @@ export interface PartitionFacts {
   readonly physicalTopic: string;
   readonly partition: number;
   /** Taken after the bounds: no sound one lies beyond `high`. */
-  readonly range: LogRange;
+  readonly range: CommittableRange;
   readonly bounds: readonly Bound[];
   /** The group handled no record of this log at or above this offset, as far as is known; undefined where it is not. */
   readonly handledBelow: bigint | undefined;
@@ -166,10 +166,11 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   let best: Bound | undefined;
   let { voidCommit } = facts;
   for (const bound of facts.bounds) {
-    if (bound.offset > range.high) {
+    const end = bound.method === 'own-commit' ? range.end : range.high;
+    if (bound.offset > end) {
       if (bound.method === 'own-commit') voidCommit = bound.offset;
       notes.push(
-        `${bound.method} ${bound.offset} lies beyond the log's end ${range.high}: the topic was re-created or truncated, so it is not used`,
+        `${bound.method} ${bound.offset} lies beyond the log's end ${end}: the topic was re-created or truncated, so it is not used`,
       );
     } else if (best === undefined || bound.offset > best.offset) {
       best = bound;

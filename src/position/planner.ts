@@ -1,4 +1,4 @@
-import type { ClusterAccess, LogRange } from '../cluster/access.js';
+import type { ClusterAccess } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
@@ -9,6 +9,7 @@ import {
 } from '../replication/topic-names.js';
 import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import {
   planGroup,
@@ -103,7 +104,10 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   // The bounds are taken first and the ends asked afterwards: the mirror goes on meanwhile, and a bound that is newer
   // than the end would look like one of another log.
   const bounds = findings.map((one) => boundsOf(one, parts, mirrorNotes));
-  const ranges = await rangesOf(groups, target);
+  const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
+  const ranges = await logRanges([...names], target, parts.world, (topic, partition) =>
+    highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
+  );
   return groups.map((group, index) => {
     const found = bounds[index];
     const facts = found === undefined ? [] : factsOf(group, found, ranges);
@@ -283,17 +287,8 @@ function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefi
   return a > b ? a : b;
 }
 
-async function rangesOf(
-  groups: readonly Group[],
-  target: ClusterAccess,
-): Promise<ReadonlyMap<string, ReadonlyMap<number, LogRange>>> {
-  const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
-  const answers = await Promise.all(
-    [...names].map(async (name) => [name, await target.ranges(name)] as const),
-  );
-  return new Map(
-    answers.flatMap(([name, ranges]) => (ranges === undefined ? [] : [[name, ranges] as const])),
-  );
+function highestOf(offsets: readonly (bigint | undefined)[]): bigint | undefined {
+  return offsets.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a));
 }
 
 const NOT_ASKED: Bounds = {
@@ -307,7 +302,7 @@ const NOT_ASKED: Bounds = {
 function factsOf(
   { logs }: Group,
   bounds: PartitionMap<Bounds>,
-  ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
+  ranges: ReadonlyMap<string, ReadonlyMap<number, CommittableRange>>,
 ): readonly PartitionFacts[] {
   return logs.flatMap(({ topic, name, partitionCount }) => {
     const known = ranges.get(name);

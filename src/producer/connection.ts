@@ -113,6 +113,8 @@ export class ProducerConnection {
       if (!core.connected) this.#giveUp(inner);
       throw error;
     }
+    // A disconnect() meanwhile came too early for kafkajs, which has connected after all.
+    if (leaveCount !== this.#leaveCount || this.#closing) inner.retire();
     this.#assertWanted(leaveCount);
     core.connected = true;
   }

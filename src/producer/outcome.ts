@@ -4,7 +4,7 @@ import {
   HoldTimeoutError,
   OutcomeUnknownError,
 } from '../errors.js';
-import { endOf, factsOf, type SwitchTurn } from '../switch/participant.js';
+import { factsOf, type SwitchTurn } from '../switch/participant.js';
 import type { InnerProducer } from './inner-producer.js';
 import type { PendingSend } from './in-flight.js';
 import { topicOf } from './payload.js';
@@ -74,10 +74,10 @@ export function holdTimeout(
 export function holdFull(
   send: PendingSend,
   maxBytes: number,
-  turn: SwitchTurn | undefined,
+  { turn, why }: { turn: SwitchTurn | undefined; why: string },
 ): HoldBufferFullError {
   return new HoldBufferFullError(
-    `The hold buffer is full (producer.holdMaxBytes ${maxBytes}): this ${send.method} cannot wait for ${endOf(turn)}. It was certainly not sent`,
+    `The hold buffer is full (producer.holdMaxBytes ${maxBytes}): this ${send.method} cannot wait ${why}. It was certainly not sent`,
     { ...factsOf(turn), topic: topicOf(send.payload) },
   );
 }
@@ -86,7 +86,7 @@ export function holdFull(
 export function disconnectedWhileHeld(send: PendingSend): Error {
   return heldOutcome(
     send,
-    'the producer was disconnected while it waited for a switch to end',
+    'the producer was disconnected while it waited',
     (message) => new FailoverClosedError(message, { topic: topicOf(send.payload) }),
   );
 }

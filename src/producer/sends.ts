@@ -76,10 +76,7 @@ export class Sends {
       world: parts.world,
       maxBytes: parts.limits.holdMaxBytes,
       maxWaitMs: parts.limits.holdMaxWaitMs,
-      onTimeout: (send) => {
-        const why = { turn: this.turn, why: this.#why() };
-        send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, why));
-      },
+      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, this.#wait())),
     });
   }
 
@@ -136,7 +133,7 @@ export class Sends {
       this.#announced.full = true;
       events.emit('producer.hold-full', { participant: id });
     }
-    send.reject(holdFull(send, limits.holdMaxBytes, this.turn));
+    send.reject(holdFull(send, limits.holdMaxBytes, this.#wait()));
   }
 
   /**
@@ -241,10 +238,13 @@ export class Sends {
   }
 
   /** What a send waits for that is held now. */
-  #why(): string {
-    return this.#release?.isReleased === true
-      ? 'behind a send of its topic that has had no answer since a switch'
-      : `for ${endOf(this.turn)}`;
+  #wait(): { turn: SwitchTurn | undefined; why: string } {
+    const { turn } = this;
+    const why =
+      this.#release?.isReleased === true
+        ? 'behind a send of its topic that has had no answer since a switch'
+        : `for ${endOf(turn)}`;
+    return { turn, why };
   }
 
   /** Rejects everything that waits. */

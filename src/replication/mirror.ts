@@ -143,6 +143,8 @@ class TailedMirror implements Mirror {
   }
 
   refresh(options?: WaitOptions): Promise<void> {
+    // Nobody waits for a source that may be dead, but what it answers is wanted now.
+    all(this.#onSource, options).catch(() => {});
     return all(this.#onTarget, options);
   }
 

@@ -196,10 +196,12 @@ export class OffsetSyncStore {
   #beginReplay(topic: string, partition: number, before: SyncHistory, sync: OffsetSync): void {
     const { newest } = before;
     const copiesAt = sync.downstreamOffset;
-    const repeatedFrom = before.around(sync.upstreamOffset).floor?.downstreamOffset ?? 0n;
+    const replay = this.#replays.get(topic, partition);
+    const { floor } = before.around(sync.upstreamOffset);
+    const firstLife = replay?.before.around(sync.upstreamOffset).floor;
+    const repeatedFrom = (floor ?? firstLife)?.downstreamOffset ?? 0n;
     // A crash during a replay, or shortly after one whose end the syncs have not shown yet: the first copies are still
     // those of the first life, but this replay may have further to go.
-    const replay = this.#replays.get(topic, partition);
     this.#replays.set(topic, partition, {
       before: replay?.before ?? before,
       beginsAt: replay?.beginsAt ?? copiesAt,

@@ -29,6 +29,8 @@ const FETCH_BYTES = 65_536;
 
 /** Pause after each step while nobody waits, in durations of the step: reading takes at most a tenth of the event loop. */
 const BACKGROUND_PAUSES = 9;
+/** A slow answer is no reason to lag behind. */
+const MAX_BACKGROUND_PAUSE_MS = 1_000;
 
 /** Of each reason so many skipped records are reported as events; the rest is only counted. */
 const REPORTED_PER_REASON = 10;
@@ -56,6 +58,8 @@ export class TopicTailer {
   /** True after a failure: the topic may be gone, or be another one. */
   #mustLook = true;
   #wake = (): void => {};
+  /** How long the last step that succeeded took. */
+  #stepMs = 0;
   #completeAtMs: number | undefined;
   #failure: Error | undefined;
   #recordCount = 0;
@@ -135,16 +139,16 @@ export class TopicTailer {
     const { signal } = this.#end;
     const { world, pollMs } = this.#options;
     while (!signal.aborted) {
-      const startedAtMs = world.nowMs();
       try {
         const progress = await retry(world, { ...RETRY_DELAYS, signal }, () =>
           this.#attempt(signal),
         );
-        const tookMs = world.nowMs() - startedAtMs;
         const isAwaited = this.#waiters.size > 0;
         if (progress === 'stalled') await this.#pause(pollMs);
         else if (!isAwaited && progress === 'at-end') await this.#pause(this.#restMs);
-        else if (!isAwaited && tookMs > 0) await this.#pause(tookMs * BACKGROUND_PAUSES);
+        else if (!isAwaited && this.#stepMs > 0) {
+          await this.#pause(Math.min(this.#stepMs * BACKGROUND_PAUSES, MAX_BACKGROUND_PAUSE_MS));
+        }
       } catch {
         // Closed: nothing else ends the retrying.
       }
@@ -158,8 +162,11 @@ export class TopicTailer {
   }
 
   async #attempt(signal: AbortSignal): Promise<Progress> {
+    const { world } = this.#options;
+    const startedAtMs = world.nowMs();
     try {
       const progress = await this.#step(signal);
+      this.#stepMs = world.nowMs() - startedAtMs;
       this.#failure = undefined;
       return progress;
     } catch (error) {

@@ -238,6 +238,15 @@ describe('an admin and a halt', () => {
     });
   });
 
+  it('is not over for an admin that connects once more while it lasts', async () => {
+    await withHalt(async ({ admin, halt }) => {
+      await admin.connect();
+      await halt();
+      await expect(admin.connect()).rejects.toMatchObject(HALTED);
+      await expect(admin.listTopics()).rejects.toMatchObject(HALTED);
+    });
+  });
+
   it('rejects calls while it lasts, and lets them wait for the switch that ends it', async () => {
     await withHalt(async ({ kafka, admin, halt }) => {
       await admin.connect();

@@ -1,9 +1,22 @@
 import kafkajs, { type logCreator, type LogEntry } from 'kafkajs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { logCreatorFor } from '../../src/cluster/log-creator.js';
+import { logCreatorFor, oneForEachLevel } from '../../src/cluster/log-creator.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
+});
+
+describe('oneForEachLevel', () => {
+  it('asks a creator once for each level: it may open a file', () => {
+    const levels: number[] = [];
+    const create = oneForEachLevel((level) => {
+      levels.push(level);
+      return () => {};
+    });
+    expect(create(kafkajs.logLevel.INFO)).toBe(create(kafkajs.logLevel.INFO));
+    create(kafkajs.logLevel.DEBUG);
+    expect(levels).toEqual([kafkajs.logLevel.INFO, kafkajs.logLevel.DEBUG]);
+  });
 });
 
 describe('logCreatorFor', () => {

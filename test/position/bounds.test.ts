@@ -281,7 +281,11 @@ describe('the maximum of the bounds', { timeout: 60_000 }, () => {
             ...(has.processed ? { processed: BigInt(handled) } : {}),
           });
           const facts = gatherBounds({ ownCommit: undefined, mirrored });
-          const range = { low: 0n, high: BigInt(flow.target.length) };
+          const range = {
+            low: 0n,
+            high: BigInt(flow.target.length),
+            end: BigInt(flow.target.length),
+          };
           const log = { topic: 'orders', physicalTopic: 'A.orders', partition: 0, range };
           const plan = planPartition({ ...log, ...facts }, 'earliest');
           if (plan.kind !== 'resume' || plan.method === 'earliest') return;
@@ -322,7 +326,11 @@ describe('the maximum of the bounds', { timeout: 60_000 }, () => {
             processed: BigInt(handled),
             deliveredBelow: delivered,
           });
-          const range = { low: 0n, high: BigInt(flow.target.length) };
+          const range = {
+            low: 0n,
+            high: BigInt(flow.target.length),
+            end: BigInt(flow.target.length),
+          };
           const log = { topic: 'orders', physicalTopic: 'A.orders', partition: 0, range };
           const facts = gatherBounds({ ownCommit: undefined, mirrored });
           const plan = planPartition({ ...log, ...facts }, 'earliest');

@@ -12,7 +12,7 @@ function facts(partition: number, found: Partial<PartitionFacts> = {}): Partitio
     topic: 'orders',
     physicalTopic: 'A.orders',
     partition,
-    range: { low: 0n, high: 100n },
+    range: { low: 0n, high: 100n, end: 100n },
     bounds: [],
     handledBelow: undefined,
     voidCommit: undefined,
@@ -27,7 +27,7 @@ function plan(partitions: readonly PartitionFacts[], onMissing: MissingPosition)
 }
 
 const known = { bounds: [{ method: 'checkpoint', offset: 90n }] } as const;
-const empty = { range: { low: 7n, high: 7n } };
+const empty = { range: { low: 7n, high: 7n, end: 7n } };
 
 describe('the warnings of a plan', () => {
   it('are none where every position is known, or the log is empty', () => {

@@ -11,7 +11,7 @@ const base: PartitionFacts = {
   topic: 'orders',
   physicalTopic: 'A.orders',
   partition: 0,
-  range: { low: 0n, high: 1_000n },
+  range: { low: 0n, high: 1_000n, end: 1_000n },
   bounds: [],
   handledBelow: undefined,
   voidCommit: undefined,
@@ -83,7 +83,7 @@ describe('a position', () => {
 
   it('is moved up to the beginning of the log, and the plan says so', () => {
     const planned = plan({
-      range: { low: 200n, high: 1_000n },
+      range: { low: 200n, high: 1_000n, end: 1_000n },
       bounds: [{ method: 'checkpoint', offset: 150n }],
     });
     expect(planned).toMatchObject({ offset: 200n, method: 'checkpoint', maxRereadCount: 800n });
@@ -113,7 +113,7 @@ describe('a partition without a bound', () => {
   const missing = ['MirrorMaker has written no checkpoint', 'no offset sync'];
 
   it('is read from its beginning by default, never from its end', () => {
-    const planned = plan({ missing, range: { low: 10n, high: 1_000n } });
+    const planned = plan({ missing, range: { low: 10n, high: 1_000n, end: 1_000n } });
     expect(planned).toMatchObject({ offset: 10n, method: 'earliest', maxRereadCount: 990n });
     expect(planned).toHaveProperty('notes', [
       'no position is known; MirrorMaker has written no checkpoint; no offset sync; read from the start',
@@ -121,7 +121,7 @@ describe('a partition without a bound', () => {
   });
 
   it('is read from its end only where that was asked for, and the plan says what is skipped', () => {
-    const planned = plan({ missing, range: { low: 10n, high: 1_000n } }, 'latest');
+    const planned = plan({ missing, range: { low: 10n, high: 1_000n, end: 1_000n } }, 'latest');
     expect(planned).toMatchObject({ offset: 1_000n, method: 'latest', maxRereadCount: 0n });
     expect(planned).toHaveProperty('notes', [expect.stringContaining('990 offsets are skipped')]);
   });
@@ -139,7 +139,7 @@ describe('a partition without a bound', () => {
   it.each(['earliest', 'latest', 'fail'] as const)(
     'has one position where it is empty, whatever is asked for (%s)',
     (onMissing) => {
-      expect(plan({ missing, range: { low: 7n, high: 7n } }, onMissing)).toMatchObject({
+      expect(plan({ missing, range: { low: 7n, high: 7n, end: 7n } }, onMissing)).toMatchObject({
         kind: 'resume',
         offset: 7n,
         method: 'earliest',
@@ -156,7 +156,7 @@ describe('a summary', () => {
       { ...base, bounds: [{ method: 'checkpoint', offset: 990n }] },
       { ...base, partition: 1, bounds: [{ method: 'own-commit', offset: 995n }] },
       { ...base, partition: 2 },
-      { ...base, partition: 3, range: { low: 0n, high: 0n } },
+      { ...base, partition: 3, range: { low: 0n, high: 0n, end: 0n } },
     ];
     const group = { groupId: 'g', cluster: 'B', topics: [] };
     const earliest = planGroup(group, facts, { onMissing: 'earliest' });

@@ -359,6 +359,20 @@ describe('the store', () => {
     expect(translate(store, topic, 0, 60n)).toEqual({ kind: 'exact', offset: 120n });
   });
 
+  it('ends a replay that began before the one it interrupted', () => {
+    const store = new OffsetSyncStore();
+    store.finishReading();
+    const copy = (from: bigint, to: bigint, at: bigint): void => {
+      for (let offset = from; offset <= to; offset += 1n) {
+        store.put(topic, 0, sync(offset, at + offset - from));
+      }
+    };
+    copy(0n, 1000n, 0n);
+    copy(901n, 950n, 1001n);
+    copy(900n, 1900n, 1052n);
+    expect(translate(store, topic, 0, 1900n)).toEqual({ kind: 'exact', offset: 2052n });
+  });
+
   it('sees a replay also where it begins with the very record of the newest sync', () => {
     const store = new OffsetSyncStore();
     store.finishReading();

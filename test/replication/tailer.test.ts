@@ -116,6 +116,19 @@ describe('a tailer', () => {
     await expect(tailer.readToEnd()).resolves.toBeUndefined();
   });
 
+  it('does not rest for long after an outage, however long that was', async () => {
+    const cluster = new FakeCluster('B').create(topic);
+    cluster.maxRecordsPerFetch = 2;
+    const { known, world } = tail(cluster);
+    await world.advance(1_000);
+    cluster.mood = 'fails';
+    await world.advance(600_000);
+    for (const text of ['a', 'b', 'c', 'd', 'e', 'f']) cluster.append(topic, record(text));
+    cluster.mood = 'answers';
+    await world.advance(5_000);
+    expect(known).toHaveLength(6);
+  });
+
   it('is complete at the end as of start, although more has come since', async () => {
     const cluster = new FakeCluster('B').create(topic);
     cluster.maxRecordsPerFetch = 1;

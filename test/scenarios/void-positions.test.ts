@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeCheckpoint, encodeOffsetSync } from '../../src/replication/records.js';
+import { kafka } from '../../src/kafkajs.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { consume, fill, fillSlowly, missingOf, planOf, service, until, world } from './support.js';
@@ -134,6 +135,47 @@ describe(
     });
   },
 );
+
+describe('a commit behind an open transaction', { timeout: 60_000 }, () => {
+  it('is no void one: a group that reads uncommitted goes on from it', async () => {
+    const memory = world();
+    await memory.run(async () => {
+      fill(memory, { count: 20 });
+      const brokers = [...memory.cluster('A').brokers];
+      const bare = memory.world.createKafka({ brokers, logLevel: kafka.logLevel.NOTHING });
+      const producer = bare.producer({ transactionalId: 't', transactionTimeout: 600_000 });
+      await producer.connect();
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: 'orders', messages: [{ value: 'open' }] });
+      fill(memory, { from: 20, count: 5 });
+      const runs: string[][] = [];
+      for (const expectedCount of [26, 0]) {
+        const handled: string[] = [];
+        runs.push(handled);
+        const failover = service(memory);
+        const consumer = failover.consumer({
+          groupId: 'g',
+          maxWaitTimeInMs: 100,
+          readUncommitted: true,
+        });
+        await consumer.connect();
+        await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+        await consumer.run({
+          eachMessage: async ({ message }) => {
+            handled.push(String(message.value));
+          },
+        });
+        await until(memory, 'all are handled', () => handled.length >= expectedCount);
+        await memory.clock.sleep(3_000);
+        await failover.close();
+      }
+      expect(runs.map(({ length }) => length)).toEqual([26, 0]);
+      expect(memory.cluster('A').commit('g', 'orders', 0)?.offset).toBe(26n);
+      await transaction.abort();
+      await producer.disconnect();
+    });
+  });
+});
 
 describe('positions that are put in place', { timeout: 60_000 }, () => {
   it('are not written any more once the cluster is fenced', async () => {
