@@ -103,7 +103,11 @@ async function run({
   await fill(producers.bare, READ, size.records);
   say('waiting for MirrorMaker ...');
   await untilCopied(bare, onB, [...SENT, READ]);
-  // The wrapped producer stays connected until all rounds of consumers are over.
+  // Mirrors are followed once a consumer runs, and as long as a client is connected. It reads an empty topic.
+  const watcher = wrapped.consumer({ groupId: 'bench-watch' });
+  await watcher.connect();
+  await watcher.subscribe({ topic: IDLE });
+  await watcher.run({ eachMessage: () => Promise.resolve() });
   await untilMirrorsAreFollowed(wrapped);
   const restWrapped = await cpuAtRest(REST_MS);
   const consumers = (kind: 'eachMessage' | 'eachBatch'): Promise<Comparison> => {
@@ -117,6 +121,7 @@ async function run({
   const latency = await compareLatencies(LATENCY, producers.bare, sources, { pairCount, seconds });
   await producers.bare.disconnect();
   await producers.wrapped.disconnect();
+  await watcher.disconnect();
 
   await untilTopicsExist(onB, [IDLE, BUSY]);
   const plan = (topic: string, sendsPerSecond: number): Promise<SwitchFigures> => {

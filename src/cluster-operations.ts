@@ -16,6 +16,7 @@ import { openMirror, type Mirror, type MirrorState } from './replication/mirror.
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
 import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
+import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
 import { retry, untilAborted, untilDeadline } from './wait.js';
 
@@ -26,6 +27,9 @@ export interface ClusterOperationsParts {
   /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
   onWrongCluster(active: string, error: WrongClusterError): void;
 }
+
+/** Longest look at both clusters' topics before a planned switch, in milliseconds. */
+const TOPICS_LOOK_MS = 1_000;
 
 /** Pauses between attempts to learn the source's topics, in milliseconds. */
 const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
@@ -150,8 +154,34 @@ export class ClusterOperations implements SwitchOperations {
     if (needs.length === 0) return { obstacles: [], warnings: [], targetAnswers: true };
     const { planned } = turn;
     const mirror = this.#mirror(target);
-    const found = await mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal });
-    return { ...found, targetAnswers: true };
+    const [{ obstacles, warnings }, topics] = await Promise.all([
+      mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
+      planned ? this.#topicWarnings(mirror, needs, signal) : [],
+    ]);
+    return { obstacles, warnings: [...warnings, ...topics], targetAnswers: true };
+  }
+
+  /** A cluster that does not answer soon is no reason to say anything of its topics. */
+  async #topicWarnings(
+    { source, target, policy }: Mirror,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { world, aliases } = this.#parts.options;
+    const looking = Promise.all([this.access(source).topics(), this.access(target).topics()]);
+    const looked = await untilDeadline(
+      world,
+      world.nowMs() + TOPICS_LOOK_MS,
+      untilAborted(signal, looking),
+    ).catch(() => undefined);
+    if (looked?.kind !== 'settled') return [];
+    const [here, there] = looked.value;
+    const selectors = needs.flatMap((need) => need.selectors);
+    return topicWarnings(
+      selectors,
+      { alias: source, aliases, topics: here, policy },
+      { alias: target, topics: there },
+    );
   }
 
   async catchUp(

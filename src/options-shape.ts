@@ -46,6 +46,10 @@ const shape = z.strictObject({
   clusters: z.record(
     z.string().regex(ALIAS, 'an alias may hold letters, digits, ".", "_" and "-"'),
     clusterShape,
+    {
+      error:
+        "must name two clusters by their MirrorMaker aliases, for example { A: { brokers: ['a1:9092'] }, B: { brokers: ['b1:9092'] } }",
+    },
   ),
   brokers: brokers.optional(),
   clientId: z.string().optional(),

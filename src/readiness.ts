@@ -84,7 +84,8 @@ function silence(
   const flow = `${source}->${target}`;
   if (sinceHeartbeatMs === undefined || heartbeatAgeMs === undefined) {
     return [
-      `no heartbeat has come through the mirror ${flow}: it does not run, or its heartbeats are switched off`,
+      `no heartbeat has come through the mirror ${flow}: it does not run, its heartbeats are switched off, or the ` +
+        "aliases, mirror.policy or mirror.separator are not MirrorMaker's own",
     ];
   }
   if (sinceHeartbeatMs <= SILENT_MIRROR_MS) return [];

@@ -30,14 +30,24 @@ const HEADINGS: Readonly<Record<string, string>> = {
   planned: 'Act 2: a planned switch from A to B, fresh clusters',
 };
 
+const HELP = `npm run demo [-- options]: a cluster is killed under load, then a planned switch; every record is counted
+  --policy identity   mirrored topics keep their names, A to B only
+  --memory            the same services on clusters in memory: needs no Java
+  --json              the last line of the output is for machines`;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       policy: { type: 'string', default: 'default' },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
   if (values.policy !== 'default' && values.policy !== 'identity') {
     throw new StackError(`--policy must be default or identity, got ${values.policy}`);
   }
