@@ -9,7 +9,7 @@ import type { ClusterOptions, ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
-import { mirrorReadiness, type Readiness } from './readiness.js';
+import { MARGIN_MS, mirrorReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import { catchUp } from './replication/catch-up.js';
 import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
@@ -156,7 +156,7 @@ export class ClusterOperations implements SwitchOperations {
     const mirror = this.#mirror(target);
     const [{ obstacles, warnings }, topics] = await Promise.all([
       mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
-      planned ? this.#topicWarnings(mirror, needs, signal) : [],
+      planned ? this.#topicWarnings(mirror, needs, { deadlineAtMs, signal }) : [],
     ]);
     return { obstacles, warnings: [...warnings, ...topics], targetAnswers: true };
   }
@@ -165,13 +165,13 @@ export class ClusterOperations implements SwitchOperations {
   async #topicWarnings(
     { source, target, policy }: Mirror,
     needs: readonly GroupNeed[],
-    signal: AbortSignal,
+    { deadlineAtMs, signal }: { deadlineAtMs: number; signal: AbortSignal },
   ): Promise<readonly string[]> {
     const { world, aliases } = this.#parts.options;
     const looking = Promise.all([this.access(source).topics(), this.access(target).topics()]);
     const looked = await untilDeadline(
       world,
-      world.nowMs() + TOPICS_LOOK_MS,
+      Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs - MARGIN_MS),
       untilAborted(signal, looking),
     ).catch(() => undefined);
     if (looked?.kind !== 'settled') return [];

@@ -17,8 +17,10 @@ const MIRROR_LOOK_MS = 3_000;
 /**
  * What of the time for `prepare` the look leaves over, in milliseconds: its outcome has to be told in time, or the switch
  * would be refused because the *target* did not answer.
+ *
+ * @internal
  */
-const MARGIN_MS = 50;
+export const MARGIN_MS = 50;
 
 /**
  * Reads MirrorMaker's records of a flow to their end, and says what is wrong with it. Whoever plans a switch must be able

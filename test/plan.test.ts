@@ -56,6 +56,20 @@ describe('plan()', () => {
     });
   });
 
+  it('does not blame the target where the source is too slow to tell its topics', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { switch: { prepareMs: 500 } });
+      await consumeOrders(kafka);
+      await memory.clock.sleep(3_000);
+      memory.cluster('A').freeze();
+      const { obstacles } = await kafka.plan({ to: 'B' });
+      expect(obstacles.join()).not.toContain('did not answer');
+      memory.cluster('A').thaw();
+      await kafka.close();
+    });
+  });
+
   it('names a target that is down as an obstacle, in time, and makes no plan', async () => {
     const memory = worldOf();
     await memory.run(async () => {
