@@ -1,4 +1,5 @@
 import type { FailoverKafka } from 'kafkajs-failover';
+import { untilMirrorsAreFollowed } from './mirrored.js';
 import { median, percentile, rounded } from './statistics.js';
 import { within } from './within.js';
 
@@ -39,6 +40,8 @@ export async function measurePlanned(
       return Promise.resolve();
     },
   });
+  // As in a service that has run for a while.
+  await untilMirrorsAreFollowed(kafka);
   const flow = steadyFlow(producer, topic, sendsPerSecond);
   const firstAckMs: number[] = [];
   const firstRecordMs: number[] = [];

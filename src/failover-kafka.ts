@@ -228,15 +228,12 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       return { from, to, obstacles, warnings: [], groups: [] };
     }
     const { world, deadlines } = this.#options;
-    return dryRun({
-      from,
-      to,
-      needs: this.#coordinator.needs(),
-      operations: this.#operations,
-      world,
-      deadlines,
-      signal,
-    });
+    const needs = this.#coordinator.needs();
+    const operations = this.#operations;
+    return dryRun({ from, to, needs, operations, world, deadlines, signal }).finally(() =>
+      // A process without clients keeps no connection, and can end.
+      this.#coordinator.releaseUnused(),
+    );
   }
 
   /** The present state, from memory: no I/O. */

@@ -113,7 +113,7 @@ describe('a report', () => {
       expect(await kafka.switchTo('B')).toMatchObject({
         report: {
           warnings: [
-            'group billing: no position is known for 1 of 2 partitions on B, read from the end, so records may be skipped: orders[0]',
+            'group billing: in 1 of 2 partitions on B no position is known, read from the end, so records may be skipped: orders[0]',
           ],
         },
       });

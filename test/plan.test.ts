@@ -41,6 +41,17 @@ describe('plan()', () => {
     });
   });
 
+  it('leaves no connection behind in a process without clients', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory);
+      expect(await kafka.plan({ to: 'B' })).toMatchObject({ obstacles: [], groups: [] });
+      await memory.clock.sleep(1_000);
+      expect(memory.cluster('A').connectionCount + memory.cluster('B').connectionCount).toBe(0);
+      await kafka.close();
+    });
+  });
+
   it('warns of partitions for which no position is known, and says what becomes of them', async () => {
     const memory = worldOf();
     await memory.run(async () => {
@@ -50,7 +61,7 @@ describe('plan()', () => {
       await memory.clock.sleep(3_000);
       const { warnings } = await kafka.plan({ to: 'B' });
       expect(warnings).toEqual([
-        'group billing: no position is known for 1 of 2 partitions on B, read from the start: orders[0]',
+        'group billing: in 1 of 2 partitions on B no position is known, read from the start: orders[0]',
       ]);
       await kafka.close();
     });

@@ -146,12 +146,9 @@ function addCheckpoint(
   const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
   const doubt = doubtOf(checkpoint, around);
   if (doubt !== undefined) return [`${doubt}, so it is not used`];
-  bounds.push({ method: 'checkpoint', offset: downstreamOffset });
-  if (around.kind === 'known') return [];
-  return [
-    `checkpoint ${upstreamOffset} -> ${downstreamOffset} is used unverified, because the offset syncs of the partition are ` +
-      `not known: had MirrorMaker just been restarted when ${mirror.source} was lost, records could be skipped`,
-  ];
+  const method = around.kind === 'known' ? 'checkpoint' : 'unverified-checkpoint';
+  bounds.push({ method, offset: downstreamOffset });
+  return [];
 }
 
 function doubtOf(

@@ -2,7 +2,11 @@ import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { PartitionPlan, PositionMethod } from './plan.js';
 
 /** Methods whose positions come from the other cluster. */
-const TRANSLATED: ReadonlySet<PositionMethod> = new Set(['checkpoint', 'offset-sync']);
+const TRANSLATED: ReadonlySet<PositionMethod> = new Set([
+  'checkpoint',
+  'offset-sync',
+  'unverified-checkpoint',
+]);
 
 /**
  * Does this partition of a plan show that the group ran on the other cluster before? Also where what shows it is no position: a

@@ -1,29 +1,55 @@
-import { summarisePlan, type GroupPlan, type PartitionPlan } from './plan.js';
+import { unreachable } from '../unreachable.js';
+import type { GroupPlan, PartitionPlan } from './plan.js';
 
 /** So many partitions are named; the rest is counted. */
 const NAMED_COUNT = 5;
 
 /**
- * What an operator should know of a group's plan, in words: where nothing is known, and what becomes of it. Pure.
+ * What an operator should know of a group's plan, in words: where nothing or too little is known, and what becomes of it.
+ * Pure.
  *
  * @internal
  */
-export function planWarnings(plan: GroupPlan): readonly string[] {
-  const { partitionCount, missing, unavailable } = summarisePlan(plan);
-  const fromEnd = missing.filter((one) => one.kind === 'resume' && one.method === 'latest');
-  const fromStart = missing.filter((one) => !fromEnd.includes(one));
-  const say = (partitions: readonly PartitionPlan[], what: string): readonly string[] =>
-    partitions.length === 0
-      ? []
-      : [
-          `group ${plan.groupId}: no position is known for ${partitions.length} of ${partitionCount} partitions on ` +
-            `${plan.cluster}, ${what}: ${named(partitions)}`,
-        ];
-  return [
-    ...say(fromStart, 'read from the start'),
-    ...say(fromEnd, 'read from the end, so records may be skipped'),
-    ...say(unavailable, "the group does not start (consumer.onMissingPosition: 'fail')"),
-  ];
+export function planWarnings({ groupId, cluster, partitions }: GroupPlan): readonly string[] {
+  const concerns = new Map<string, PartitionPlan[]>();
+  for (const partition of partitions) {
+    const concern = concernOf(partition);
+    if (concern === undefined) continue;
+    const known = concerns.get(concern);
+    if (known === undefined) concerns.set(concern, [partition]);
+    else known.push(partition);
+  }
+  return [...concerns].map(
+    ([concern, about]) =>
+      `group ${groupId}: in ${about.length} of ${partitions.length} partitions on ${cluster} ${concern}: ${named(about)}`,
+  );
+}
+
+function concernOf(plan: PartitionPlan): string | undefined {
+  if (plan.kind === 'unavailable') {
+    return "no position is known, the group does not start (consumer.onMissingPosition: 'fail')";
+  }
+  // An empty log starts at its `earliest` without a note.
+  const isGuess = plan.notes.length > 0;
+  switch (plan.method) {
+    case 'own-commit':
+    case 'checkpoint':
+    case 'offset-sync':
+      return undefined;
+    case 'unverified-checkpoint':
+      return (
+        'a checkpoint is all that is known, without offset syncs to confirm it (mirror.offsetSyncsLocation), so records ' +
+        'may be skipped if MirrorMaker had just been restarted when the source was lost'
+      );
+    case 'earliest':
+      return isGuess ? 'no position is known, read from the start' : undefined;
+    case 'latest':
+      return isGuess
+        ? 'no position is known, read from the end, so records may be skipped'
+        : undefined;
+    default:
+      return unreachable(plan.method);
+  }
 }
 
 function named(partitions: readonly PartitionPlan[]): string {

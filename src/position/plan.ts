@@ -10,11 +10,14 @@ import type { CommittableRange } from './log-ranges.js';
  * - `own-commit`: the group's own commit on the target.
  * - `checkpoint`: MirrorMaker's checkpoint for the group.
  * - `offset-sync`: the group's position on the source, translated through MirrorMaker's offset syncs.
+ * - `unverified-checkpoint`: a checkpoint without offset syncs to hold it against. Sound, except where MirrorMaker had been
+ *   restarted shortly before the source was lost: then records may be skipped.
  * - `earliest`, `latest`: nothing is known, and the option `consumer.onMissingPosition` says where to start.
  *
  * @public
  */
-export type PositionMethod = 'own-commit' | 'checkpoint' | 'offset-sync' | 'earliest' | 'latest';
+export type PositionMethod =
+  'own-commit' | 'checkpoint' | 'offset-sync' | 'unverified-checkpoint' | 'earliest' | 'latest';
 
 /**
  * Where one group resumes in one physical partition of the target, and why.
@@ -228,56 +231,4 @@ function planMissing(
     default:
       return unreachable(onMissing);
   }
-}
-
-/** @internal A plan in a few numbers. */
-export interface PlanSummary {
-  readonly partitionCount: number;
-  /** Partitions by the method that found their position. */
-  readonly methodCounts: Readonly<Record<PositionMethod, number>>;
-  /** Sum over the partitions; undefined where one of them is not known. */
-  readonly maxRereadCount: bigint | undefined;
-  /** Partitions that are read from their start or end because nothing is known, although they hold records. */
-  readonly missing: readonly PartitionPlan[];
-  /** Partitions that keep the group from starting. */
-  readonly unavailable: readonly PartitionPlan[];
-}
-
-/**
- * Sums up a plan, for reports and readiness checks. Pure.
- *
- * @internal
- */
-export function summarisePlan({ partitions }: Pick<GroupPlan, 'partitions'>): PlanSummary {
-  const methodCounts: Record<PositionMethod, number> = {
-    'own-commit': 0,
-    checkpoint: 0,
-    'offset-sync': 0,
-    earliest: 0,
-    latest: 0,
-  };
-  let maxRereadCount: bigint | undefined = 0n;
-  const missing: PartitionPlan[] = [];
-  const unavailable: PartitionPlan[] = [];
-  for (const one of partitions) {
-    if (one.kind === 'unavailable') {
-      unavailable.push(one);
-      continue;
-    }
-    methodCounts[one.method] += 1;
-    maxRereadCount =
-      maxRereadCount === undefined || one.maxRereadCount === undefined
-        ? undefined
-        : maxRereadCount + one.maxRereadCount;
-    // An empty log starts at its `earliest` without a note.
-    const isGuess = one.method === 'earliest' || one.method === 'latest';
-    if (isGuess && one.notes.length > 0) missing.push(one);
-  }
-  return {
-    partitionCount: partitions.length,
-    methodCounts,
-    maxRereadCount,
-    missing,
-    unavailable,
-  };
 }

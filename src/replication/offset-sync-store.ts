@@ -155,15 +155,13 @@ export class OffsetSyncStore {
     if (!this.#isRead) return { kind: 'not-read' };
     const history = this.#histories.get(topic, partition);
     if (history === undefined) return { kind: 'no-sync' };
-    const replay = this.#replays.get(topic, partition);
-    return {
-      kind: 'known',
-      ...history.around(upstreamOffset),
-      replay:
-        replay === undefined
-          ? undefined
-          : { beginsAt: replay.beginsAt, floor: replay.before.around(upstreamOffset).floor },
-    };
+    const { floor, ceiling } = history.around(upstreamOffset);
+    const ongoing = this.#replays.get(topic, partition);
+    const replay =
+      ongoing === undefined
+        ? undefined
+        : { beginsAt: ongoing.beginsAt, floor: ongoing.before.around(upstreamOffset).floor };
+    return { kind: 'known', floor, ceiling, replay };
   }
 
   /** The newest sync, also while reading. */

@@ -170,15 +170,15 @@ describe('the bounds of a log', () => {
   it('say of a checkpoint that it could not be verified, where the offset syncs are not known', () => {
     const mirrored = evidence(mirrorOf(), { checkpoint: [150n, 260n] });
     expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject({
-      bounds: [{ method: 'checkpoint', offset: 260n }],
-      notes: [expect.stringContaining('is used unverified')],
+      bounds: [{ method: 'unverified-checkpoint', offset: 260n }],
+      notes: [],
     });
   });
 
   it('never hold a checkpoint’s upstream offset', () => {
     const mirrored = evidence(mirrorOf(), { checkpoint: [250n, 201n] });
     const { bounds } = gatherBounds({ ownCommit: undefined, mirrored });
-    expect(bounds).toEqual([{ method: 'checkpoint', offset: 201n }]);
+    expect(bounds).toEqual([{ method: 'unverified-checkpoint', offset: 201n }]);
   });
 
   it('do not hold a checkpoint that an offset sync refutes', () => {

@@ -35,13 +35,30 @@ describe('the warnings of a plan', () => {
   });
 
   it.each([
-    ['earliest', 'read from the start'],
-    ['latest', 'read from the end, so records may be skipped'],
-    ['fail', "the group does not start (consumer.onMissingPosition: 'fail')"],
+    ['earliest', 'no position is known, read from the start'],
+    ['latest', 'no position is known, read from the end, so records may be skipped'],
+    ['fail', "no position is known, the group does not start (consumer.onMissingPosition: 'fail')"],
   ] as const)('say what becomes of a partition without a position: %s', (onMissing, what) => {
     expect(planWarnings(plan([facts(0, known), facts(1), facts(2)], onMissing))).toEqual([
-      `group billing: no position is known for 2 of 3 partitions on B, ${what}: A.orders[1], A.orders[2]`,
+      `group billing: in 2 of 3 partitions on B ${what}: A.orders[1], A.orders[2]`,
     ]);
+  });
+
+  it('say where a checkpoint is all that is known, and nothing confirms it', () => {
+    const unverified = { bounds: [{ method: 'unverified-checkpoint', offset: 90n }] } as const;
+    expect(planWarnings(plan([facts(0, known), facts(1, unverified)], 'earliest'))).toEqual([
+      'group billing: in 1 of 2 partitions on B a checkpoint is all that is known, without offset syncs to confirm it ' +
+        '(mirror.offsetSyncsLocation), so records may be skipped if MirrorMaker had just been restarted when the source ' +
+        'was lost: A.orders[1]',
+    ]);
+  });
+
+  it('are none about an unverified checkpoint where a better position is known', () => {
+    const both = [
+      { method: 'own-commit', offset: 95n },
+      { method: 'unverified-checkpoint', offset: 90n },
+    ] as const;
+    expect(planWarnings(plan([facts(0, { bounds: both })], 'earliest'))).toEqual([]);
   });
 
   it('name a few partitions and count the rest', () => {
@@ -51,7 +68,7 @@ describe('the warnings of a plan', () => {
         'earliest',
       ),
     );
-    expect(warning).toContain('for 500 of 500 partitions');
+    expect(warning).toContain('in 500 of 500 partitions');
     expect(warning).toMatch(/: A\.orders\[0\].*A\.orders\[4\] and 495 more$/);
   });
 });

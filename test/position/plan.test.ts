@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  planGroup,
-  planPartition,
-  summarisePlan,
-  type PartitionFacts,
-  type PartitionPlan,
-} from '../../src/position/plan.js';
+import { planPartition, type PartitionFacts, type PartitionPlan } from '../../src/position/plan.js';
 
 const base: PartitionFacts = {
   topic: 'orders',
@@ -148,28 +142,4 @@ describe('a partition without a bound', () => {
       });
     },
   );
-});
-
-describe('a summary', () => {
-  it('counts methods and names what is missing', () => {
-    const facts: readonly PartitionFacts[] = [
-      { ...base, bounds: [{ method: 'checkpoint', offset: 990n }] },
-      { ...base, partition: 1, bounds: [{ method: 'own-commit', offset: 995n }] },
-      { ...base, partition: 2 },
-      { ...base, partition: 3, range: { low: 0n, high: 0n, end: 0n } },
-    ];
-    const group = { groupId: 'g', cluster: 'B', topics: [] };
-    const earliest = planGroup(group, facts, { onMissing: 'earliest' });
-    expect(earliest).toMatchObject({ groupId: 'g', cluster: 'B' });
-    const summary = summarisePlan(earliest);
-    expect(summary).toMatchObject({
-      partitionCount: 4,
-      methodCounts: { 'own-commit': 1, checkpoint: 1, 'offset-sync': 0, earliest: 2, latest: 0 },
-      maxRereadCount: 1_015n,
-      unavailable: [],
-    });
-    expect(summary.missing.map(({ partition }) => partition)).toEqual([2]);
-    const failing = summarisePlan(planGroup(group, facts, { onMissing: 'fail' }));
-    expect(failing.unavailable.map(({ partition }) => partition)).toEqual([2]);
-  });
 });

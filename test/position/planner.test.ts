@@ -133,10 +133,14 @@ describe('a plan', () => {
     });
     writeCheckpoint(target, 'A', 'A.orders', 210n, 201n);
     expect(at(await planOne(parts), 'A.orders')).toMatchObject({
-      method: 'checkpoint',
+      method: 'unverified-checkpoint',
       offset: 201n,
     });
     writeSync(target, 'A', 'orders', 200n, 200n);
+    expect(at(await planOne(parts), 'A.orders')).toMatchObject({
+      method: 'checkpoint',
+      offset: 201n,
+    });
     writeSync(target, 'A', 'orders', 300n, 310n);
     source.commit('g', 'orders', 0, 300n);
     expect(at(await planOne(parts), 'A.orders')).toMatchObject({
@@ -195,7 +199,10 @@ describe('a plan', () => {
     writeSync(home, 'B', 'orders', 50n, 50n);
     const plan = await planOne(parts);
     expect(at(plan, 'orders')).toMatchObject({ method: 'own-commit', offset: 77n });
-    expect(at(plan, 'B.orders')).toMatchObject({ method: 'checkpoint', offset: 55n });
+    expect(at(plan, 'B.orders')).toMatchObject({
+      method: 'checkpoint',
+      offset: 55n,
+    });
   });
 
   it('has one log with all bounds under the identity policy', async () => {
@@ -280,7 +287,10 @@ describe('planning', () => {
       const planning = planOne(parts);
       await world.advance(500);
       const plan = await planning;
-      expect(at(plan, 'A.orders')).toMatchObject({ method: 'checkpoint', offset: 201n });
+      expect(at(plan, 'A.orders')).toMatchObject({
+        method: 'unverified-checkpoint',
+        offset: 201n,
+      });
       expect(at(plan, 'A.orders', 1)).toHaveProperty('notes', [
         expect.stringContaining("the group's commits on A are not known"),
       ]);
