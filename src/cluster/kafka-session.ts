@@ -62,7 +62,6 @@ export function openSession(options: SessionOptions): ClusterSession {
       shareSentOffsets(kafka, client);
       return { kafka: client, wire };
     },
-    wire: gate,
     signal: controller.signal,
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;

@@ -287,7 +287,6 @@ export class FakeCluster {
       countedClient: () => {
         throw new Error('no producers in these tests');
       },
-      wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
       signal: controller.signal,
       fence: (reason) => controller.abort(reason),
     };

@@ -39,7 +39,6 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     countedClient: () => {
       throw new Error('no producers in these tests');
     },
-    wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
     signal: controller.signal,
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
