@@ -1,5 +1,4 @@
-import type { KafkaMessage } from 'kafkajs';
-import type { LogRange } from '../cluster/access.js';
+import type { FetchedRecord, LogRange } from '../cluster/access.js';
 import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
 import { retry, untilAborted } from '../wait.js';
@@ -249,7 +248,7 @@ export class TopicTailer {
     this.#tailed.onBegin();
   }
 
-  #take(record: KafkaMessage): void {
+  #take(record: FetchedRecord): void {
     this.#recordCount += 1;
     const because = this.#tailed.onRecord(record);
     if (because === undefined) return;
