@@ -69,7 +69,6 @@ export async function untilDeadline<T>(
   deadlineAtMs: number,
   work: Promise<T>,
 ): Promise<Bounded<T>> {
-  work.catch(() => {});
   let cancel = (): void => {};
   const overrun = new Promise<Bounded<T>>((resolve) => {
     cancel = world.after(Math.max(0, deadlineAtMs - world.nowMs()), () =>

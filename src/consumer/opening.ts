@@ -64,28 +64,13 @@ export async function openOn(
     shouldRetry: (error: Error) => shouldRetry(error, opening),
   };
   const unstored = await retry(world, policy, () =>
-    retryable(opening, untilAborted(signal, positions(core, session, opening))),
+    untilAborted(signal, positions(core, session, opening)),
   );
   const begin = async (): Promise<InnerConsumer> => {
     const resolved = await topics(core, session, opening, signal);
     return start(core, session, opening, { resolved, unstored, signal });
   };
-  return retry(world, policy, () => retryable(opening, begin()));
-}
-
-/**
- * p-retry takes every TypeError for a bug and ends at once. kafkajs throws some where its metadata is half-way gone, and
- * a consumer that nobody calls must not stay dead for it.
- */
-async function retryable<T>(opening: Opening, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (opening.kind === 'run' || (error instanceof Error && !(error instanceof TypeError))) {
-      throw error;
-    }
-    throw new Error(String(error), { cause: error });
-  }
+  return retry(world, policy, begin);
 }
 
 function shouldRetry(error: Error, opening: Opening): boolean {
