@@ -9,6 +9,9 @@ import { logCreatorFor } from './log-creator.js';
 /** @internal A reader with this isolation sees no record of an aborted or open transaction. */
 export const READ_COMMITTED = 1;
 
+/** Limit of each request, in milliseconds: kafkajs's own 30000 is too long for a switch. */
+const REQUEST_TIMEOUT_MS = 5000;
+
 /** ListOffsets: the timestamps that stand for the log's end and its beginning. */
 const LATEST = -1;
 const EARLIEST = -2;
@@ -87,7 +90,6 @@ export function accessConfig(
   alias: string,
   clusterOptions: ClusterOptions,
   kafkaConfig: Omit<KafkaConfig, 'brokers'>,
-  requestTimeoutMs: number,
 ): KafkaConfig {
   const config = innerConfig(kafkaConfig, clusterOptions);
   const socketFactory = clusterOptions.socketFactory ?? kafkaConfig.socketFactory;
@@ -97,7 +99,7 @@ export function accessConfig(
     ...config,
     ...(socketFactory === undefined ? {} : { socketFactory }),
     connectionTimeout: config.connectionTimeout ?? 2000,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     enforceRequestTimeout: true,
     retry: {
       retries: Math.max(2, brokerCount),

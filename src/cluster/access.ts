@@ -48,7 +48,6 @@ export interface FetchedRecords {
  */
 export interface ClusterAccess {
   readonly alias: string;
-  connect(): Promise<void>;
   /** The id that the brokers agree on; learned anew at each call. */
   clusterId(): Promise<string>;
   /** Every topic's name and partition count. */

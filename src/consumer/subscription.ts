@@ -147,8 +147,4 @@ export class TopicNames {
     const logical = this.#byOriginal.get(topic) ?? this.#byPhysical.get(topic);
     return logical === undefined ? [topic] : logical.logs.map(({ name }) => name);
   }
-
-  has(topic: string): boolean {
-    return this.#byOriginal.has(topic) || this.#byPhysical.has(topic);
-  }
 }

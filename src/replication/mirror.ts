@@ -49,8 +49,6 @@ export interface MirrorState {
  */
 export interface Mirror extends Flow {
   readonly policy: ReplicationPolicy;
-  /** Resolves when everything on the target was read to the end that it had when reading began. */
-  ready(options?: WaitOptions): Promise<void>;
   /** Resolves when everything on the target was read that is there at the time of the call. */
   refresh(options?: WaitOptions): Promise<void>;
   state(): MirrorState;
@@ -135,11 +133,6 @@ class TailedMirror implements Mirror {
     ];
     this.#onSource = location === 'target' ? [] : syncs;
     this.#canReadSyncs = syncs.length > 0;
-  }
-
-  async ready(options?: WaitOptions): Promise<void> {
-    const reading = this.#onTarget.filter((tailer) => !tailer.isComplete);
-    await all(reading, options);
   }
 
   refresh(options?: WaitOptions): Promise<void> {

@@ -63,7 +63,7 @@ describe('openAccess', () => {
       },
     });
     expect(configs).toEqual([]);
-    await access.connect();
+    await access.clusterId();
     expect(configs).toMatchObject([
       {
         connectionTimeout: 2000,

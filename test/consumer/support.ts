@@ -294,7 +294,6 @@ export class FakeCluster {
 
   readonly access: ClusterAccess = {
     alias: '',
-    connect: async () => {},
     clusterId: async () => this.alias,
     topics: async () => {
       await this.topicsDelay?.promise;

@@ -92,10 +92,6 @@ export class FakeCluster implements ClusterAccess {
     for (const answer of this.#held.splice(0)) answer();
   }
 
-  connect(): Promise<void> {
-    return Promise.resolve();
-  }
-
   clusterId(): Promise<string> {
     return Promise.resolve(`id-of-${this.alias}`);
   }
