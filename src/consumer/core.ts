@@ -43,6 +43,14 @@ export interface FailoverConsumerParts {
   readonly kafkaRetry?: RetryOptions | undefined;
 }
 
+/** @internal How a consumer stands towards switches; what its user wants of it meanwhile is kept beside. */
+export type ConsumerState =
+  /** The session in force is there to work with. */
+  | { readonly kind: 'open' }
+  /** A switch is under way, from `hold` to `attach`. */
+  | { readonly kind: 'held'; readonly turn: SwitchTurn }
+  | { readonly kind: 'halted'; readonly error: Error };
+
 /** @internal What the core tells those who act on it. */
 export interface CoreListener {
   /** kafkajs gave up on the consumer that runs. Answers whether it is started again. */
@@ -73,9 +81,7 @@ export class ConsumerCore {
   isConnected = false;
   /** One `run()` that was not ended by `stop()`, a crash or `disconnect()`. */
   intent: object | undefined;
-  /** The switch under way, from `hold` to `attach`. */
-  turn: SwitchTurn | undefined;
-  halted: Error | undefined;
+  state: ConsumerState = { kind: 'open' };
   /** Seeks made after `run()` was called, before there was anything to seek in. */
   readonly seeks: (HandedBackOffset & { readonly offset: string })[] = [];
   /** The epoch in which this consumer first ran. */
@@ -97,7 +103,7 @@ export class ConsumerCore {
     this.relay = new InstrumentationRelay({
       events: { ...CONSUMER_EVENTS },
       client: 'consumer',
-      contained: () => this.turn !== undefined || this.halted !== undefined || listener.isOpening(),
+      contained: () => this.state.kind !== 'open' || listener.isOpening(),
       onListenerFailed: (event, error) => parts.events.emit('listener.failed', { event, error }),
       map: (event) => this.#map(event),
     });
@@ -122,9 +128,10 @@ export class ConsumerCore {
   async sessionInForce(isWanted: () => boolean): Promise<ClusterSession | undefined> {
     await this.parts.active.started();
     for (;;) {
-      if (this.halted !== undefined) throw this.halted;
+      const { state, parts } = this;
+      if (state.kind === 'halted') throw state.error;
       if (!isWanted()) return undefined;
-      const session = this.turn === undefined ? this.parts.active.session() : undefined;
+      const session = state.kind === 'open' ? parts.active.session() : undefined;
       if (session !== undefined && !session.signal.aborted) return session;
       await this.#wake.promise;
     }

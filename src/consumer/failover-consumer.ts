@@ -161,8 +161,7 @@ class Membership {
   #leave(): void {
     const core = this.#core;
     this.#isMember = false;
-    core.turn = undefined;
-    core.halted = undefined;
+    core.state = { kind: 'open' };
     core.parts.active.unregister(this.#participant);
   }
 
@@ -216,7 +215,7 @@ class Membership {
     refuseRemoteNames(subscription.selectors, core.parts);
     core.script.subscribe(subscription);
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
-    const session = core.turn === undefined ? core.parts.active.session() : undefined;
+    const session = core.state.kind === 'open' ? core.parts.active.session() : undefined;
     if (session === undefined) return;
     this.enter();
     try {
@@ -301,9 +300,10 @@ function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus 
 }
 
 function stateOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus['state'] {
-  if (core.halted !== undefined) return 'halted';
+  const { kind } = core.state;
+  if (kind === 'halted') return 'halted';
   if (core.intent === undefined) return 'idle';
-  if (core.turn !== undefined) return 'held';
+  if (kind === 'held') return 'held';
   const isMember = core.inner?.memberId !== undefined && !core.inner.isRetired;
   return isMember && !running.isOpening() && !running.isStopping ? 'running' : 'joining';
 }

@@ -31,9 +31,8 @@ export class ConsumerSwitching implements Participant {
 
   hold(turn: SwitchTurn): void {
     const core = this.#core;
-    const isFirst = core.turn === undefined && core.halted === undefined;
-    core.turn = turn;
-    core.halted = undefined;
+    const isFirst = core.state.kind === 'open';
+    core.state = { kind: 'held', turn };
     const reason = new FencedError(`A switch from ${turn.from} to ${turn.to} began`, {
       cluster: turn.from,
       switchEpoch: turn.switchEpoch - 1,
@@ -84,16 +83,15 @@ export class ConsumerSwitching implements Participant {
    * consumer is still the one of the cluster before, and its offsets are those of other logs, perhaps of the same name.
    */
   #processed(): GroupNeed['processed'] {
-    const { inner, turn, parts } = this.#core;
-    const source = turn?.from ?? parts.active.session()?.alias;
+    const { inner, state, parts } = this.#core;
+    const source = state.kind === 'held' ? state.turn.from : parts.active.session()?.alias;
     return inner !== undefined && inner.session.alias === source ? inner.positions() : [];
   }
 
   async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
     const core = this.#core;
     const { inner: before, intent } = core;
-    core.turn = undefined;
-    core.halted = undefined;
+    core.state = { kind: 'open' };
     const opening =
       intent === undefined
         ? undefined
@@ -108,8 +106,7 @@ export class ConsumerSwitching implements Participant {
     } catch (error) {
       // The user stopped it meanwhile: there is nothing to open.
       if (core.intent === undefined || core.intent !== intent) return;
-      const isOvertaken =
-        session.signal.aborted || core.turn !== undefined || core.halted !== undefined;
+      const isOvertaken = session.signal.aborted || core.state.kind !== 'open';
       if (!isOvertaken) {
         // Nobody tries again: to the user it is dead, as after a crash of kafkajs's, and may be run again.
         this.#running.giveUp(error);
@@ -128,7 +125,7 @@ export class ConsumerSwitching implements Participant {
     const core = this.#core;
     const { inner } = core;
     const wasRunning = core.intent !== undefined && inner?.hasStarted === true;
-    core.halted = error;
+    core.state = { kind: 'halted', error };
     this.#running.cancel(error);
     inner?.retire(error);
     if (wasRunning) {
