@@ -11,7 +11,7 @@ import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
-import { Ghosts } from './ghosts.js';
+import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
 import { InnerConsumer } from './inner-consumer.js';
 import { PartitionLocks } from './locks.js';
@@ -71,7 +71,7 @@ export class ConsumerCore {
   readonly script: Script = new Script();
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
-  readonly ghosts: Ghosts = new Ghosts();
+  readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
   /** The inner consumer in force. During a switch the old one: its progress is wanted. */
   inner: InnerConsumer | undefined;

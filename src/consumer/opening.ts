@@ -99,7 +99,7 @@ async function positions(
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
       if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
-      await core.ghosts.dismiss(session.alias);
+      await core.departing.takeOut(session.alias);
       return commitPositions(
         access,
         core.groupId,

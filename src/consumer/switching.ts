@@ -64,7 +64,7 @@ export class ConsumerSwitching implements Participant {
     await inner.idle();
     // A source that is given up may be alive all the same. Dead members would hold up its group until they expire: the
     // processes that are still there, and this one when it comes back. Nobody waits for the answer.
-    if (inner.isRetired && inner.memberId !== undefined) this.#core.ghosts.farewell(inner);
+    if (inner.isRetired && inner.memberId !== undefined) this.#core.departing.add(inner);
   }
 
   need(): GroupNeed | undefined {
