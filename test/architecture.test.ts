@@ -213,7 +213,7 @@ describe('who may import whom', () => {
     ['position/bounds', "import { kafka } from '../kafkajs.js';"],
     ['producer/sends', "export * from '../consumer/core.js';"],
     ['producer/sends', "const zod = require('zod');"],
-    ['consumer/script', "const kit = await import('../testing/index.js');"],
+    ['consumer/consumer-setup', "const kit = await import('../testing/index.js');"],
     ['cluster/kafka-session', "import {\n  Kafka,\n  logLevel,\n} from 'kafkajs';"],
     ['health/failure', "import pRetry from 'p-retry';"],
     ['events', "import 'node:net';"],

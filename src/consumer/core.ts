@@ -10,6 +10,7 @@ import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
+import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
 import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
@@ -19,7 +20,6 @@ import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
 import type { ResumePosition } from './resume.js';
-import { Script } from './script.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
 /** @internal What a consumer is made of. */
@@ -68,7 +68,7 @@ export interface CoreListener {
  */
 export class ConsumerCore {
   readonly parts: FailoverConsumerParts;
-  readonly script: Script = new Script();
+  readonly setup: ConsumerSetup = new ConsumerSetup();
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
   readonly departing: DepartingMembers = new DepartingMembers();
@@ -236,7 +236,7 @@ export class ConsumerCore {
     const { access, aliases, policy, config, homeCluster } = this.parts;
     const isFirstEpoch = this.isFirstEpoch(session);
     return resolveSubscription(
-      this.script.subscriptions,
+      this.setup.subscriptions,
       { alias: session.alias, aliases, policy, topics: await access(session.alias).topics() },
       {
         isFirstEpoch,

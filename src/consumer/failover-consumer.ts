@@ -6,9 +6,9 @@ import { refuseRemoteNames } from '../replication/topic-names.js';
 import type { Participant } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
+import { readSubscription } from './consumer-setup.js';
 import { ConsumerCore, type FailoverConsumerParts } from './core.js';
 import { ConsumerRunning } from './running.js';
-import { readSubscription } from './script.js';
 import { ConsumerSwitching } from './switching.js';
 import type { FailoverKafkaConsumer } from './types.js';
 import type { OffsetPlacer } from './transaction-offsets.js';
@@ -213,7 +213,7 @@ class Membership {
     }
     const subscription = readSubscription(input);
     refuseRemoteNames(subscription.selectors, core.parts);
-    core.script.subscribe(subscription);
+    core.setup.subscribe(subscription);
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
     const session = core.state.kind === 'open' ? core.parts.active.session() : undefined;
     if (session === undefined) return;
@@ -222,7 +222,7 @@ class Membership {
       await core.innerOf(session).subscribe(await core.resolve(session));
     } catch (error) {
       if (session.signal.aborted) return;
-      core.script.unsubscribe(subscription);
+      core.setup.unsubscribe(subscription);
       throw error;
     }
   }

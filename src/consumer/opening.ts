@@ -118,7 +118,7 @@ async function positions(
   }
   const plan = await core.parts.active.planAtStart({
     groupId: core.groupId,
-    selectors: core.script.selectors,
+    selectors: core.setup.selectors,
     processed: [],
     deliveredBefore: [],
   });
@@ -141,7 +141,7 @@ async function topics(
     const next = await untilAborted(signal, core.resolve(session));
     const resolved = current === undefined ? next : continued(current, next);
     if (resolved.fromBeginning.size > 0 || core.isFirstEpoch(session)) return resolved;
-    if (core.script.subscriptions.length === 0) return resolved;
+    if (core.setup.subscriptions.length === 0) return resolved;
     await sleep(world, Math.min(NO_TOPIC_DELAY_MS, limits.topicRefreshMs), { signal });
   }
 }
@@ -156,7 +156,7 @@ async function start(
     signal,
   }: { resolved: ResolvedSubscription; unstored: readonly ResumePosition[]; signal: AbortSignal },
 ): Promise<InnerConsumer> {
-  const { run } = core.script;
+  const { run } = core.setup;
   if (run === undefined) throw new Error('the consumer was stopped');
   // The one that `connect()` made is used once; later ones are made new, and become visible when they start.
   const connected = unusedInner(core, session);

@@ -61,7 +61,7 @@ export class ConsumerRunning implements CoreListener {
     const core = this.#core;
     const intent = {};
     core.intent = intent;
-    core.script.setRun(config);
+    core.setup.setRun(config);
     try {
       // What a stop() is about to end must not be taken for what is running already.
       await this.#stopping?.catch(() => {});
@@ -154,7 +154,7 @@ export class ConsumerRunning implements CoreListener {
   #forget(): void {
     const core = this.#core;
     core.intent = undefined;
-    core.script.setRun(undefined);
+    core.setup.setRun(undefined);
     core.pauses.clear();
     core.seeks.length = 0;
   }

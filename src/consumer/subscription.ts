@@ -1,6 +1,6 @@
 import type { ReplicationPolicy } from '../replication/policy.js';
 import { resolveTopics, type LogicalTopic } from '../replication/topic-names.js';
-import type { Subscription } from './script.js';
+import type { Subscription } from './consumer-setup.js';
 
 /** @internal A subscription, resolved on one cluster: what its inner consumer reads. */
 export interface ResolvedSubscription {

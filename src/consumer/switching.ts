@@ -68,11 +68,11 @@ export class ConsumerSwitching implements Participant {
   }
 
   need(): GroupNeed | undefined {
-    const { intent, script, groupId, older } = this.#core;
+    const { intent, setup, groupId, older } = this.#core;
     if (intent === undefined) return undefined;
     return {
       groupId,
-      selectors: script.selectors,
+      selectors: setup.selectors,
       processed: this.#processed(),
       deliveredBefore: older.ends(),
     };
