@@ -3,13 +3,13 @@ import type { Failure } from './failure.js';
 import {
   credentials,
   moved,
+  noConnection,
   noMetadata,
   notAsked,
   refused,
   silent,
   trust,
   unanswered,
-  unreachable,
   unreadable,
 } from './verdicts.js';
 
@@ -21,8 +21,8 @@ import {
  * @internal
  */
 export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
-  KafkaJSConnectionError: unanswered(unreachable, 'the connection failed'),
-  KafkaJSConnectionClosedError: unanswered(unreachable, 'the broker closed the connection'),
+  KafkaJSConnectionError: unanswered(noConnection, 'the connection failed'),
+  KafkaJSConnectionClosedError: unanswered(noConnection, 'the broker closed the connection'),
   KafkaJSRequestTimeoutError: unanswered(silent, 'no answer within the request timeout'),
   KafkaJSTimeout: unanswered(silent, 'kafkajs waited in vain for the cluster'),
   KafkaJSLockTimeout: unanswered(silent, 'kafkajs waited in vain for its own connection attempt'),
@@ -82,16 +82,16 @@ export const JUDGED_MESSAGES: Readonly<Record<string, Failure>> = {
  * @internal
  */
 export const JUDGED_SOCKET_CODES: Readonly<Record<string, Failure>> = {
-  ECONNREFUSED: unanswered(unreachable, 'nothing listens on the broker’s port'),
-  ECONNRESET: unanswered(unreachable, 'the broker’s host reset the connection'),
-  ECONNABORTED: unanswered(unreachable, 'the connection was given up'),
-  EPIPE: unanswered(unreachable, 'the broker closed the connection while we wrote'),
-  EHOSTUNREACH: unanswered(unreachable, 'no route to the broker’s host'),
-  EHOSTDOWN: unanswered(unreachable, 'the broker’s host is down'),
-  ENETUNREACH: unanswered(unreachable, 'no route to the broker’s network'),
-  ENETDOWN: unanswered(unreachable, 'the network is down'),
-  ENOTFOUND: unanswered(unreachable, 'the broker’s name is not known to DNS'),
-  EAI_AGAIN: unanswered(unreachable, 'DNS does not answer'),
+  ECONNREFUSED: unanswered(noConnection, 'nothing listens on the broker’s port'),
+  ECONNRESET: unanswered(noConnection, 'the broker’s host reset the connection'),
+  ECONNABORTED: unanswered(noConnection, 'the connection was given up'),
+  EPIPE: unanswered(noConnection, 'the broker closed the connection while we wrote'),
+  EHOSTUNREACH: unanswered(noConnection, 'no route to the broker’s host'),
+  EHOSTDOWN: unanswered(noConnection, 'the broker’s host is down'),
+  ENETUNREACH: unanswered(noConnection, 'no route to the broker’s network'),
+  ENETDOWN: unanswered(noConnection, 'the network is down'),
+  ENOTFOUND: unanswered(noConnection, 'the broker’s name is not known to DNS'),
+  EAI_AGAIN: unanswered(noConnection, 'DNS does not answer'),
   ETIMEDOUT: unanswered(silent, 'the network gave up waiting'),
   // The peer is there, but TLS fails: another cluster would not change our certificates.
   EPROTO: unanswered(trust, 'the TLS handshake failed'),

@@ -34,7 +34,7 @@ export const credentials: Verdict = { about: 'auth', kind: 'credentials' };
 /** @internal A broker answered that it cannot. */
 export const unwell: Verdict = { about: 'cluster', kind: 'unwell' };
 /** @internal Nobody answers at the address. */
-export const unreachable: Verdict = { about: 'cluster', kind: 'unreachable' };
+export const noConnection: Verdict = { about: 'cluster', kind: 'no-connection' };
 /** @internal No answer in time. */
 export const silent: Verdict = { about: 'cluster', kind: 'silent' };
 /** @internal kafkajs knows no broker to ask. */

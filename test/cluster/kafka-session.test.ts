@@ -91,7 +91,7 @@ describe('openSession', () => {
     const { session: opened } = session(await unusedAddress());
     const client = opened.countedClient();
     const error = await reasonOf(producerOf(client).connect());
-    expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'unreachable' });
+    expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'no-connection' });
     expect(client.wire.produceRequestCount).toBe(0);
   });
 

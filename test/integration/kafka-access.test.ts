@@ -471,8 +471,8 @@ describe('failures', () => {
     await access.commitIdle('access-killed', [commit(topic, 1n)]);
     const waiting = reasonOf(access.fetch(topic, 0, 1n, { maxWaitMs: 60_000 }));
     await stack.clusters.A.kill();
-    expect(judge(await waiting)).toMatchObject({ about: 'cluster', kind: 'unreachable' });
-    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'unreachable' });
+    expect(judge(await waiting)).toMatchObject({ about: 'cluster', kind: 'no-connection' });
+    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'no-connection' });
     await stack.clusters.A.start();
     const stored = await waitFor('the commits', () => access.committed('access-killed', [topic]), {
       timeoutMs: 60_000,
