@@ -2,7 +2,7 @@ import type { KafkaConfig } from 'kafkajs';
 import { kafka } from '../kafkajs.js';
 import type { ClusterOptions } from '../options.js';
 import type { Commit, FetchedRecords, LogRange } from './access.js';
-import { innerConfig } from './kafka-session.js';
+import { clusterConfig } from './kafka-session.js';
 import type { KafkaJsBroker } from './kafkajs-cluster.js';
 import { logCreatorFor } from './log-creator.js';
 
@@ -91,7 +91,7 @@ export function accessConfig(
   clusterOptions: ClusterOptions,
   kafkaConfig: Omit<KafkaConfig, 'brokers'>,
 ): KafkaConfig {
-  const config = innerConfig(kafkaConfig, clusterOptions);
+  const config = clusterConfig(kafkaConfig, clusterOptions);
   const socketFactory = clusterOptions.socketFactory ?? kafkaConfig.socketFactory;
   // kafkajs goes on to the next of the given brokers with each retry.
   const brokerCount = Array.isArray(config.brokers) ? config.brokers.length : 0;

@@ -50,7 +50,7 @@ export function openSession(options: SessionOptions): ClusterSession {
   const isFenced = (): boolean => controller.signal.aborted;
   const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isFenced));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
-    world.createKafka({ ...innerConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
+    world.createKafka({ ...clusterConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
   const kafka = clientThrough(gate.factory);
   return {
     alias,
@@ -79,7 +79,7 @@ export function openSession(options: SessionOptions): ClusterSession {
  *
  * @internal
  */
-export function innerConfig(
+export function clusterConfig(
   shared: Omit<KafkaConfig, 'brokers'>,
   { brokers, clusterId: _clusterId, socketFactory: _socketFactory, ...own }: ClusterOptions,
 ): KafkaConfig {
