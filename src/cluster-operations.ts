@@ -188,8 +188,8 @@ export class ClusterOperations implements SwitchOperations {
     turn: SwitchTurn,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<{ missing: readonly string[] }> {
-    if (needs.length === 0) return { missing: [] };
+  ): Promise<{ unmirrored: readonly string[] }> {
+    if (needs.length === 0) return { unmirrored: [] };
     const { world, aliases } = this.#parts.options;
     const source = this.access(turn.from);
     const selectors = needs.flatMap((need) => need.selectors);
@@ -199,12 +199,12 @@ export class ClusterOperations implements SwitchOperations {
     const notKnown = (topic: unknown): string =>
       `${String(topic)} (its end on ${turn.from} is not known)`;
     // The source died meanwhile: what it held is not waited for. Going back to it would be no help.
-    if (topics === undefined) return { missing: selectors.map(notKnown) };
+    if (topics === undefined) return { unmirrored: selectors.map(notKnown) };
     const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
     const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
       logs.filter(({ origin }) => origin === undefined || origin === turn.from),
     );
-    const { missing, unknown } = await catchUp({
+    const { unmirrored, unknown } = await catchUp({
       topics: born.map(({ name }) => name),
       source,
       target: this.access(turn.to),
@@ -213,8 +213,8 @@ export class ClusterOperations implements SwitchOperations {
       signal,
     });
     return {
-      missing: [
-        ...missing.map((one) => `${one.missingCount} of ${one.topic}-${one.partition}`),
+      unmirrored: [
+        ...unmirrored.map((one) => `${one.recordCount} of ${one.topic}-${one.partition}`),
         ...unknown.map(notKnown),
       ],
     };

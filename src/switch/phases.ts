@@ -204,14 +204,14 @@ async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
   const limit = new AbortController();
   const cancel = context.world.after(context.deadlines.catchUpMs, () => limit.abort());
   try {
-    const { missing } = await context.operations.catchUp(
+    const { unmirrored } = await context.operations.catchUp(
       turn,
       needsOf(context.participants()),
       AbortSignal.any([limit.signal, context.signal]),
     );
-    return missing.length === 0
+    return unmirrored.length === 0
       ? { kind: 'done' }
-      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${missing.join(', ')}` };
+      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${unmirrored.join(', ')}` };
   } finally {
     cancel();
   }

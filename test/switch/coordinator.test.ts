@@ -81,7 +81,7 @@ beforeEach(async () => {
     },
     openSession,
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
-    catchUp: () => Promise.resolve({ missing: [] }),
+    catchUp: () => Promise.resolve({ unmirrored: [] }),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
   };
@@ -248,7 +248,9 @@ describe('a planned switch', () => {
   it('names what the mirror still lacks when it does not catch up in time', async () => {
     operations.catchUp = (_turn, _needs, signal) =>
       new Promise((resolve) => {
-        signal.addEventListener('abort', () => resolve({ missing: ['orders-0 lacks 3 records'] }));
+        signal.addEventListener('abort', () =>
+          resolve({ unmirrored: ['orders-0 lacks 3 records'] }),
+        );
       });
     const outcome = switchToB(true);
     await world.advance(DEADLINES.catchUpMs);
@@ -335,7 +337,7 @@ describe('the coordinator', () => {
     let release = (): void => {};
     operations.catchUp = () =>
       new Promise((resolve) => {
-        release = () => resolve({ missing: [] });
+        release = () => resolve({ unmirrored: [] });
       });
     const outcome = switchToB(true);
     await settle();
@@ -433,7 +435,7 @@ describe('the coordinator', () => {
     let release = (): void => {};
     operations.catchUp = () =>
       new Promise((resolve) => {
-        release = () => resolve({ missing: [] });
+        release = () => resolve({ unmirrored: [] });
       });
     const first = switchToB(true);
     await settle();
