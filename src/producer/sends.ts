@@ -5,7 +5,7 @@ import type { ProducerLimits } from '../options.js';
 import { endOf, type SwitchTurn } from '../switch/participant.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { HoldBuffer, waitsSinceMs } from './hold-buffer.js';
+import { HoldBuffer, queuedAtMs } from './hold-buffer.js';
 import { InFlight, type PendingSend } from './in-flight.js';
 import type { InnerProducer } from './inner-producer.js';
 import { holdFull, holdTimeout, outcomeOf, unknownOutcome } from './outcome.js';
@@ -123,7 +123,7 @@ export class Sends {
   hold(send: PendingSend): void {
     const { events, id, limits, world } = this.#parts;
     send.bytes = payloadBytes(send.payload);
-    send.heldSinceMs = world.nowMs();
+    send.heldAtMs = world.nowMs();
     if (this.held.offer(send)) {
       this.#announceHeld();
       return;
@@ -139,9 +139,9 @@ export class Sends {
   /**
    * The inner producers of before were fenced: judges what is in flight, in order. Nobody waits for inner promises.
    *
-   * @param heldSinceMs - since when these sends wait, for their time limit: the beginning of the switch.
+   * @param heldAtMs - since when these sends wait, for their time limit: the beginning of the switch.
    */
-  detach(heldSinceMs: number): void {
+  detach(heldAtMs: number): void {
     const takenBack: PendingSend[] = [];
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
@@ -155,22 +155,22 @@ export class Sends {
         send.maybeWritten = true;
       }
       send.innerError = undefined;
-      if (send.heldSinceMs === undefined) send.bytes = payloadBytes(send.payload);
+      if (send.heldAtMs === undefined) send.bytes = payloadBytes(send.payload);
       takenBack.push(send);
     }
     this.#release = undefined;
-    this.#putBack(takenBack, heldSinceMs);
+    this.#putBack(takenBack, heldAtMs);
     if (takenBack.length > 0) this.#announceHeld();
   }
 
   /** What waited in an earlier switch, and was released or held back after it, waits anew. */
-  #putBack(takenBack: readonly PendingSend[], heldSinceMs: number): void {
+  #putBack(takenBack: readonly PendingSend[], heldAtMs: number): void {
     const sends = [...takenBack, ...this.held.takeAll()];
     for (const send of sends) {
-      send.heldSinceMs = Math.max(waitsSinceMs(send), heldSinceMs);
+      send.heldAtMs = Math.max(queuedAtMs(send), heldAtMs);
     }
     // What was held back is older than what was released past it. Sends of one topic are in their order already.
-    this.held.putBack(sends.toSorted((a, b) => waitsSinceMs(a) - waitsSinceMs(b)));
+    this.held.putBack(sends.toSorted((a, b) => queuedAtMs(a) - queuedAtMs(b)));
   }
 
   /**

@@ -29,8 +29,8 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     if (inner !== undefined) inner.sealed = true;
     // A switch that follows before the last one ended prolongs the same wait: what waits longest stays in front.
-    const sinceMs = core.state.kind === 'held' ? core.state.sinceMs : core.parts.world.nowMs();
-    core.state = { kind: 'held', sinceMs, inner };
+    const heldAtMs = core.state.kind === 'held' ? core.state.heldAtMs : core.parts.world.nowMs();
+    core.state = { kind: 'held', heldAtMs, inner };
     core.parts.sends.switchStarted(turn);
     // While a planned switch drains, an open transaction may still come to its end on the source.
     if (turn.planned) return;
@@ -48,17 +48,17 @@ export class ProducerSwitching implements Participant {
   detach(turn: SwitchTurn): Promise<void> {
     const { state, parts } = this.#core;
     parts.sends.turn = turn;
-    if (state.kind === 'held') this.#detach(state.sinceMs, overtakenBy(turn));
+    if (state.kind === 'held') this.#detach(state.heldAtMs, overtakenBy(turn));
     return Promise.resolve();
   }
 
-  #detach(sinceMs: number, because: string): void {
+  #detach(heldAtMs: number, because: string): void {
     const core = this.#core;
     const inner = core.inner();
-    core.state = { kind: 'held', sinceMs, inner: undefined };
+    core.state = { kind: 'held', heldAtMs, inner: undefined };
     core.parts.relay.detach();
     core.fenceTransactions(because);
-    core.parts.sends.detach(sinceMs);
+    core.parts.sends.detach(heldAtMs);
     inner?.retire();
   }
 
@@ -70,11 +70,11 @@ export class ProducerSwitching implements Participant {
     const core = this.#core;
     const before = core.state;
     if (core.isAway()) return;
-    const sinceMs = before.kind === 'held' ? before.sinceMs : core.parts.world.nowMs();
+    const heldAtMs = before.kind === 'held' ? before.heldAtMs : core.parts.world.nowMs();
     // Whoever joined in the middle of a switch may not have met its `detach`.
-    this.#detach(sinceMs, `cluster ${session.alias} took over`);
+    this.#detach(heldAtMs, `cluster ${session.alias} took over`);
     const inner = core.makeInner(session);
-    const held: ProducerState = { kind: 'held', sinceMs, inner };
+    const held: ProducerState = { kind: 'held', heldAtMs, inner };
     core.state = held;
     core.parts.relay.attach(inner.producer);
     const isCurrent = (): boolean => core.state === held;
