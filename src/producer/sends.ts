@@ -13,12 +13,12 @@ import { payloadBytes, topicOf, topicsOf, withTimestamps } from './payload.js';
 import { Release } from './release.js';
 
 /** Most held sends that are under way at the same time after a switch. */
-const RELEASE_WINDOW_COUNT = 32;
+const RELEASE_WINDOW = 32;
 /**
  * Promise turns that kafkajs gets to bring a send to the wire. It takes 25 to 28 where nothing has to be awaited (measured
  * with 2.2.4), more only where the records are compressed or an earlier send has to be answered first.
  */
-const TURNS_TO_WIRE_COUNT = 100;
+const TURNS_TO_WIRE = 100;
 /** Longest pause between looks at the wire after that, in milliseconds; the first one is 1. */
 const WIRE_POLL_MAX_MS = 256;
 /** How long the release waits for one send before it goes on with those of other topics, in milliseconds. */
@@ -185,7 +185,7 @@ export class Sends {
     let sendCount = 0;
     let resentCount = 0;
     const release = new Release<PendingSend>({
-      windowCount: RELEASE_WINDOW_COUNT,
+      windowCount: RELEASE_WINDOW,
       waiting: () => this.held.items(),
       topicsOf: ({ payload }) => topicsOf(payload),
       isCurrent: () => inner() !== undefined,
@@ -228,7 +228,7 @@ export class Sends {
       send.inner === inner &&
       inner.wire.produceRequestCount === send.startedAtRequestCount;
     // All turns in any case: the request that was written may be another send's.
-    for (let turn = 0; turn < TURNS_TO_WIRE_COUNT; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < TURNS_TO_WIRE; turn += 1) await Promise.resolve();
     const giveUpAtMs = world.nowMs() + STUCK_AFTER_MS;
     for (let pauseMs = 1; isWaiting(); pauseMs = Math.min(pauseMs * 2, WIRE_POLL_MAX_MS)) {
       if (world.nowMs() >= giveUpAtMs) return false;
