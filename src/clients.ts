@@ -45,8 +45,7 @@ export class Clients {
   constructor(parts: ClientsParts) {
     this.#parts = parts;
     const { aliases, kafka, world } = parts.options;
-    // resolveOptions has checked that there are two.
-    this.#home = aliases[0] ?? '';
+    this.#home = aliases[0];
     const config = clusterConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
     this.#offline = world.createKafka(config);
   }

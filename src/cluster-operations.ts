@@ -76,7 +76,7 @@ export class ClusterOperations implements SwitchOperations {
   watchMirrors(): void {
     if (this.#mirrors.size > 0) return;
     const { options, events } = this.#parts;
-    const [first = '', second = ''] = options.aliases;
+    const [first, second] = options.aliases;
     for (const [source, target] of [
       [first, second],
       [second, first],
@@ -99,7 +99,7 @@ export class ClusterOperations implements SwitchOperations {
 
   async chooseFirst(): Promise<string> {
     const { strategy, world, aliases, deadlines } = this.#parts.options;
-    const active = (await strategy.startOn(world, aliases)) ?? aliases[0] ?? '';
+    const active = (await strategy.startOn(world, aliases)) ?? aliases[0];
     // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
     // later; one that is the active cluster itself is a mistake in the options.
     const standby = aliases.filter((alias) => alias !== active);
