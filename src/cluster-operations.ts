@@ -18,7 +18,7 @@ import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
 import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
-import { retry, untilAborted, untilDeadline } from './wait.js';
+import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -30,9 +30,6 @@ export interface ClusterOperationsParts {
 
 /** Longest look at both clusters' topics before a planned switch, in milliseconds. */
 const TOPICS_LOOK_MS = 1_000;
-
-/** Pauses between attempts to learn the source's topics, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
@@ -193,7 +190,7 @@ export class ClusterOperations implements SwitchOperations {
     const { world, aliases } = this.#parts.options;
     const source = this.access(turn.from);
     const selectors = needs.flatMap((need) => need.selectors);
-    const topics = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+    const topics = await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, () =>
       untilAborted(signal, source.topics()),
     ).catch(() => undefined);
     const notKnown = (topic: unknown): string =>

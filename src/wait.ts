@@ -121,6 +121,20 @@ export interface RetryPolicy {
   onFailedAttempt?: (error: Error, attemptCount: number) => void;
 }
 
+/** @internal Retries until the signal is aborted, at a pace that spares a cluster that does not answer. */
+export const ENDLESS_RETRIES: Pick<RetryPolicy, 'firstDelayMs' | 'maxDelayMs' | 'retries'> = {
+  firstDelayMs: 100,
+  maxDelayMs: 2_000,
+  retries: Infinity,
+};
+
+/** @internal As {@link ENDLESS_RETRIES}, where a planned switch waits for the answer. */
+export const ENDLESS_QUICK_RETRIES: typeof ENDLESS_RETRIES = {
+  firstDelayMs: 50,
+  maxDelayMs: 1_000,
+  retries: Infinity,
+};
+
 /**
  * p-retry on the world's clock: p-retry counts the attempts, listens to the signal and decides when to give up; the
  * pauses (full jitter: a random part of a doubling limit) are ours, so that no hidden timer or randomness reaches the

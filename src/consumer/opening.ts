@@ -3,7 +3,7 @@ import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import {
@@ -38,8 +38,6 @@ export type Opening =
       readonly before: InnerConsumer;
     };
 
-/** Pauses between attempts on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 /** How soon to look again where no topic of the subscription exists yet, in milliseconds. */
 const NO_TOPIC_DELAY_MS = 1_000;
 
@@ -58,8 +56,7 @@ export async function openOn(
 ): Promise<InnerConsumer> {
   const { world } = core.parts;
   const policy = {
-    ...RETRY_DELAYS,
-    retries: Infinity,
+    ...ENDLESS_RETRIES,
     signal,
     shouldRetry: (error: Error) => shouldRetry(error, opening),
   };

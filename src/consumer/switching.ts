@@ -2,15 +2,12 @@ import type { ClusterSession } from '../cluster/session.js';
 import { FencedError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { retry, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
-
-/** Pauses between attempts to connect on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 
 /**
  * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
@@ -141,7 +138,7 @@ export class ConsumerSwitching implements Participant {
     const { signal } = session;
     await retry(
       core.parts.world,
-      { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: () => core.isConnected },
+      { ...ENDLESS_RETRIES, signal, shouldRetry: () => core.isConnected },
       () => untilAborted(signal, core.innerOf(session).consumer.connect()),
     );
   }

@@ -1,12 +1,9 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
 import { haltedWhilePending } from './outcome.js';
-
-/** Pauses between attempts to connect to a cluster that does not answer, in milliseconds. */
-const RECONNECT = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
 
 /**
  * The coordinator's side of a producer.
@@ -95,7 +92,7 @@ export class ProducerSwitching implements Participant {
   async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
     const { world, limits } = this.#core.parts;
     const { signal } = inner.session;
-    const policy = { ...RECONNECT, signal, shouldRetry: isCurrent };
+    const policy = { ...ENDLESS_RETRIES, signal, shouldRetry: isCurrent };
     try {
       await untilAborted(
         signal,

@@ -1,5 +1,5 @@
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_QUICK_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { unmirroredCount } from './mirrored.js';
 import type { Mirror } from './mirror.js';
@@ -48,8 +48,6 @@ interface Pending {
   recordsAfterSync: bigint | undefined;
 }
 
-const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
-
 /** Enough to see whether the few offsets after the newest sync are records at all. */
 const PROBE_BYTES = 65_536;
 
@@ -89,7 +87,7 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
 
 function sourceEnds(topic: string, parts: CatchUpParts): Promise<readonly Pending[]> {
   const { source, world, signal } = parts;
-  return retry(world, { ...RETRY_DELAYS, signal }, async () => {
+  return retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
     const ranges = await untilAborted(signal, source.ranges(topic));
     return [...(ranges ?? [])].map(([partition, range]) => ({
       topic,
@@ -107,7 +105,7 @@ async function look(pending: readonly Pending[], parts: CatchUpParts): Promise<v
   const { mirror, target, world, signal } = parts;
   const open = pending.filter(({ recordCount }) => recordCount > 0n);
   if (open.length === 0) return;
-  await retry(world, { ...RETRY_DELAYS, signal }, async () => {
+  await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
     // First the syncs, then the ends: a sync never names a record that the end does not count.
     await mirror.refresh({ signal });
     const names = [...new Set(open.map(({ topic }) => topic))];

@@ -1,7 +1,7 @@
 import type { FetchedRecord, LogRange } from '../cluster/access.js';
 import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
-import { retry, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import type { SkipReason } from './records.js';
 import type { TailedTopic, TailerOptions, TailState, WaitOptions } from './tail-state.js';
 
@@ -20,8 +20,6 @@ interface Waiter {
   resolve(): void;
   reject(error: Error): void;
 }
-
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
 
 /** Small enough that an answer, of some 1500 offset syncs, does not hold up the process. */
 const FETCH_BYTES = 65_536;
@@ -139,7 +137,7 @@ export class TopicTailer {
     const { world, pollMs } = this.#options;
     while (!signal.aborted) {
       try {
-        const progress = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+        const progress = await retry(world, { ...ENDLESS_RETRIES, signal }, () =>
           this.#attempt(signal),
         );
         const isAwaited = this.#waiters.size > 0;

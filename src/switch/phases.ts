@@ -3,7 +3,7 @@ import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { retry, untilDeadline, withinDeadline } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { PhaseDeadlines, SwitchOperations } from './operations.js';
 import type { Participant } from './participant.js';
@@ -34,8 +34,6 @@ export interface PhaseContext {
   readonly signal: AbortSignal;
 }
 
-/** Pauses between attempts to plan or to open on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 /** Part of `drainMs` after which sends are held although handlers still run: what is in flight then needs time, too. */
 const USERS_DRAIN_SHARE = 0.75;
 
@@ -288,7 +286,7 @@ async function planLate(
       return undefined;
     }
   };
-  const policy = { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: mayPass };
+  const policy = { ...ENDLESS_RETRIES, signal, shouldRetry: mayPass };
   const plan = await retry(world, policy, attempt);
   if (plan !== undefined) onPlan(plan);
   return plan;
