@@ -1,3 +1,4 @@
+import { messageOf } from './caught.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
@@ -330,8 +331,4 @@ export class ClusterOperations implements SwitchOperations {
 
 function isWrongCluster(error: unknown): error is WrongClusterError {
   return isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import { asError } from './caught.js';
 import type { GroupPlan } from './position/plan.js';
 import type { SwitchReport } from './switch/report.js';
 
@@ -145,7 +146,7 @@ export class FailoverEmitter implements EventSink {
       if (name === 'listener.failed') return;
       this.emit('listener.failed', {
         event: name,
-        error: error instanceof Error ? error : new Error(String(error)),
+        error: asError(error),
       });
     };
     const contained = (event: FailoverEvents[Name]): void => {

@@ -1,3 +1,4 @@
+import { messageOf } from './caught.js';
 import type { Mirror, MirrorState } from './replication/mirror.js';
 import { withinDeadline } from './wait.js';
 import type { World } from './world.js';
@@ -65,7 +66,7 @@ async function look(
       because = `reading them took longer than ${Math.round(lookMs)} ms`;
     } catch (error) {
       signal.throwIfAborted();
-      because = error instanceof Error ? error.message : String(error);
+      because = messageOf(error);
     }
   }
   const { isComplete, ageMs, topics } = mirror.state();

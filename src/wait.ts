@@ -1,3 +1,4 @@
+import { asError } from './caught.js';
 import { pRetry } from './vendor/p-retry.js';
 import type { World } from './world.js';
 
@@ -185,6 +186,6 @@ class FailedAttempt extends Error {
 
   constructor(cause: unknown) {
     super('an attempt failed', { cause });
-    this.error = cause instanceof Error ? cause : new Error(String(cause));
+    this.error = asError(cause);
   }
 }

@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
 const pureMayLoad = /^(errors|options-calls|node:buffer)$/;
 
 interface Rule {

@@ -1,3 +1,4 @@
+import { asError } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
@@ -172,7 +173,7 @@ async function start(
     await untilAborted(signal, opening.kind === 'run' ? running : inner.joined);
     return inner;
   } catch (error) {
-    inner.retire(error instanceof Error ? error : new Error(String(error)));
+    inner.retire(asError(error));
     throw error;
   }
 }
@@ -192,8 +193,7 @@ function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
       }
     } catch (error) {
       // Nobody is there to catch it any more, and the consumer must not fail for it.
-      const refused = error instanceof Error ? error : new Error(String(error));
-      events.emit('consumer.offset-refused', { participant: id, error: refused });
+      events.emit('consumer.offset-refused', { participant: id, error: asError(error) });
     }
   }
 }

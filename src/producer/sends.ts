@@ -1,4 +1,5 @@
 import type { RecordMetadata } from 'kafkajs';
+import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
@@ -300,9 +301,8 @@ function callInner(send: PendingSend, { producer }: InnerProducer): Promise<Reco
 /** The second attempt has a definite answer, the first one still has none. */
 function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
   const { alias, switchEpoch } = inner.session;
-  const detail = cause instanceof Error ? cause.message : String(cause);
   return new OutcomeUnknownError(
-    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${detail}). ` +
+    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${messageOf(cause)}). ` +
       'It may or may not be in the log of the cluster it was sent to first.',
     { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
   );

@@ -1,3 +1,4 @@
+import { asError } from '../caught.js';
 import type { FetchedRecord, LogRange } from '../cluster/access.js';
 import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
@@ -173,7 +174,7 @@ export class TopicTailer {
   }
 
   #failed(cause: unknown): void {
-    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const error = asError(cause);
     // One report per spell of failures.
     if (this.#failure === undefined) {
       const { access, topic } = this.#tailed;

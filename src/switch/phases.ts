@@ -1,3 +1,4 @@
+import { asError, messageOf } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
@@ -46,7 +47,7 @@ export async function runPhase(run: SwitchRun, context: PhaseContext): Promise<P
   try {
     return await perform(run, context);
   } catch (error) {
-    return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+    return { kind: 'failed', error: asError(error) };
   }
 }
 
@@ -144,7 +145,7 @@ async function eachOf(
         const result = await untilDeadline(world, deadlineAtMs, work(participant));
         if (result.kind === 'overrun') late.add(participant.id);
       } catch (error) {
-        failed.push(`${participant.id}: ${error instanceof Error ? error.message : String(error)}`);
+        failed.push(`${participant.id}: ${messageOf(error)}`);
       }
     }),
   );
