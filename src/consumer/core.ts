@@ -168,14 +168,13 @@ export class ConsumerCore {
 
   makeInner(session: ClusterSession, carried: readonly CarriedProgress[] = []): InnerConsumer {
     const { parts, pauses, older } = this;
-    const { config, world, kafkaRetry, homeCluster, events, id } = parts;
+    const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
       onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
-      onOffsetRefused: (error) =>
-        events.emit('consumer.offset-refused', { participant: id, error }),
+      onOffsetRefused: (error) => this.reportRefused(error),
       releaseUnused: () => parts.active.releaseUnused(),
     };
     return new InnerConsumer({
@@ -255,6 +254,12 @@ export class ConsumerCore {
       this.pauses.resume(list);
       this.inner?.applyPause('resume', list);
     };
+  }
+
+  /** User code handed back an offset that means nothing any more: where no promise can say so, this event does. */
+  reportRefused(error: Error): void {
+    const { events, id } = this.parts;
+    events.emit('consumer.offset-refused', { consumer: id, error });
   }
 
   /** Tells the user's listeners what the wrapper itself knows. */

@@ -185,7 +185,6 @@ function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer
 
 /** Seeks that user code made between the call of `run()` and now. */
 function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
-  const { events, id } = core.parts;
   for (const entry of core.seeks.splice(0)) {
     try {
       for (const topic of inner.place(entry) ?? [entry.topic]) {
@@ -193,7 +192,7 @@ function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
       }
     } catch (error) {
       // Nobody is there to catch it any more, and the consumer must not fail for it.
-      events.emit('consumer.offset-refused', { participant: id, error: asError(error) });
+      core.reportRefused(asError(error));
     }
   }
 }

@@ -235,7 +235,8 @@ export class ConsumerRunning implements CoreListener {
       await inner.drain().catch(() => {});
       await this.#open(inner.session, { kind: 'again', before: inner }, signal);
       core.parts.events.emit('consumer.resubscribed', {
-        participant: core.parts.id,
+        consumer: core.parts.id,
+        cluster: inner.session.alias,
         groupId: core.groupId,
         topics: [...next.fromBeginning.keys()],
       });

@@ -42,7 +42,7 @@ export class ConsumerSwitching implements Participant {
         `The seek in ${topic}[${partition}] was not carried out: a switch to ${turn.to} began before the consumer did`,
         { cause: reason, cluster: turn.from, topic, partition },
       );
-      core.parts.events.emit('consumer.offset-refused', { participant: this.id, error });
+      core.reportRefused(error);
     }
     if (isFirst && core.intent !== undefined && inner?.memberId !== undefined) {
       const { memberId } = inner;
@@ -112,9 +112,9 @@ export class ConsumerSwitching implements Participant {
       throw error;
     }
     core.parts.events.emit('consumer.attached', {
-      participant: this.id,
-      groupId: core.groupId,
+      consumer: this.id,
       cluster: session.alias,
+      groupId: core.groupId,
     });
   }
 

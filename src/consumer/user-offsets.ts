@@ -140,10 +140,7 @@ export class UserOffsets {
     try {
       return work();
     } catch (error) {
-      if (error instanceof StaleOffsetError) {
-        const { events, id } = this.#core.parts;
-        events.emit('consumer.offset-refused', { participant: id, error });
-      }
+      if (error instanceof StaleOffsetError) this.#core.reportRefused(error);
       throw error;
     }
   }

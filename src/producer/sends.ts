@@ -38,6 +38,7 @@ export interface SendsParts {
 
 /** @internal Where what was held goes. */
 export interface ReleaseTarget {
+  readonly cluster: string;
   inner(): InnerProducer | undefined;
   onReleased(): void;
 }
@@ -132,7 +133,7 @@ export class Sends {
     this.#refusedCount += 1;
     if (!this.#announced.full) {
       this.#announced.full = true;
-      events.emit('producer.hold-full', { participant: id });
+      events.emit('producer.hold-full', { producer: id, cluster: this.turn?.to });
     }
     send.reject(holdFull(send, limits.holdMaxBytes, this.#wait()));
   }
@@ -177,11 +178,12 @@ export class Sends {
   /**
    * Hands everything that waits to the new inner producer, in order.
    *
+   * @param cluster - its alias.
    * @param inner - the inner producer in use; undefined as soon as a newer switch, or the end, took over.
    * @param onReleased - called once, synchronously, when nothing waits any more but sends whose topics do not get through:
    *   from then on others need not queue behind.
    */
-  async release({ inner, onReleased }: ReleaseTarget): Promise<void> {
+  async release({ cluster, inner, onReleased }: ReleaseTarget): Promise<void> {
     const { world, events, id } = this.#parts;
     let sendCount = 0;
     let resentCount = 0;
@@ -209,7 +211,7 @@ export class Sends {
       onReleased: () => {
         onReleased();
         if (sendCount > 0)
-          events.emit('producer.released', { participant: id, sendCount, resentCount });
+          events.emit('producer.released', { producer: id, cluster, sendCount, resentCount });
       },
     });
     this.#release = release;
@@ -281,7 +283,8 @@ export class Sends {
   #announceHeld(): void {
     if (this.#announced.held) return;
     this.#announced.held = true;
-    this.#parts.events.emit('producer.held', { participant: this.#parts.id });
+    const { events, id } = this.#parts;
+    events.emit('producer.held', { producer: id, cluster: this.turn?.to });
   }
 }
 

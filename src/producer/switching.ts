@@ -84,6 +84,7 @@ export class ProducerSwitching implements Participant {
     if (!isCurrent()) return;
     core.connected = true;
     void core.parts.sends.release({
+      cluster: session.alias,
       inner: () => core.innerOn(session),
       onReleased: () => core.open(inner),
     });

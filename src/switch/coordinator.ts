@@ -199,17 +199,16 @@ export class Coordinator implements ActiveCluster {
       case 'run-phase':
         void this.#runPhase(effect.run);
         return;
-      case 'overran':
+      case 'overran': {
+        const { phase, turn } = effect.run;
+        const deadlineMs = phaseDeadlineMs(phase, this.#parts.deadlines);
         this.#parts.events.emit(
           'switch.phase-overran',
-          {
-            phase: effect.phase,
-            deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
-            detail: effect.detail,
-          },
-          effect,
+          { from: turn.from, to: turn.to, phase, deadlineMs, detail: effect.detail },
+          turn,
         );
         return;
+      }
       case 'completed':
         this.#complete(effect.run, effect.atMs);
         return;
@@ -249,7 +248,7 @@ export class Coordinator implements ActiveCluster {
         return;
       case 'halt': {
         const error = haltedError(effect.error);
-        this.#parts.events.emit('failover.halted', { error: effect.error });
+        this.#parts.events.emit('failover.halted', { cluster: effect.active, error: effect.error });
         this.#participants.halt(error);
         this.#callers.reject(effect.orderIds, error);
         return;
@@ -269,7 +268,11 @@ export class Coordinator implements ActiveCluster {
   async #runPhase(run: SwitchRun): Promise<void> {
     const { world, events, deadlines } = this.#parts;
     const operations = this.#operations;
-    events.emit('switch.phase-started', { phase: run.phase });
+    events.emit('switch.phase-started', {
+      from: run.turn.from,
+      to: run.turn.to,
+      phase: run.phase,
+    });
     const outcome = await runPhase(run, {
       world,
       operations,

@@ -160,7 +160,9 @@ describe('a planned switch', () => {
 
   it('goes on without a participant that does not drain in time, and reports it', async () => {
     const overran: string[] = [];
-    events.on('switch.phase-overran', (event) => overran.push(`${event.phase}: ${event.detail}`));
+    events.on('switch.phase-overran', ({ from, to, phase, detail }) =>
+      overran.push(`${from}->${to} ${phase}: ${detail}`),
+    );
     coordinator.register(participant('slow', { drain: () => new Promise(() => {}) }));
     const outcome = switchToB(true);
     await world.advance(DEADLINES.drainMs);
@@ -168,7 +170,7 @@ describe('a planned switch', () => {
       kind: 'switched',
       report: { warnings: [expect.stringContaining('still busy with A: slow')] },
     });
-    expect(overran).toEqual(['drain: still busy with A: slow']);
+    expect(overran).toEqual(['A->B drain: still busy with A: slow']);
   });
 
   it('lets the others work until the handlers are done, also those that come meanwhile', async () => {
@@ -399,9 +401,9 @@ describe('the coordinator', () => {
 
   it('fences before it says that it halted, and goes on by order only', async () => {
     coordinator.register(participant('p'));
-    events.on('failover.halted', () => log.push('halted'));
+    events.on('failover.halted', ({ cluster }) => log.push(`halted on ${cluster}`));
     coordinator.halt('A', new Error('wrong cluster'));
-    expect(log).toEqual(['open A#1', 'fence A#1', 'halted', 'p halt']);
+    expect(log).toEqual(['open A#1', 'fence A#1', 'halted on A', 'p halt']);
     expect(coordinator.session()).toBeUndefined();
     await switchToB(true);
     expect(log.slice(-3)).toEqual(['p detach', 'open B#2', 'p attach B#2']);
