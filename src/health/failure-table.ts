@@ -1,16 +1,22 @@
 import type { FailoverErrorCode } from '../errors.js';
 import type { Failure } from './failure.js';
 import {
+  bug,
   credentials,
   moved,
   noConnection,
+  noCoordinator,
   noMetadata,
   notAsked,
+  own,
+  rebalancing,
   refused,
+  resources,
   silent,
   trust,
   unanswered,
   unreadable,
+  unsupported,
 } from './verdicts.js';
 
 /**
@@ -36,17 +42,14 @@ export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
   ),
   // kafkajs asks one broker after another and drops their errors, so it carries no cause, whatever the reason was.
   KafkaJSGroupCoordinatorNotFound: notAsked(
-    { about: 'coordinator', kind: 'absent' },
+    noCoordinator,
     'no broker told who coordinates the group: each was down, fenced or had none',
   ),
   // A connection lost during the exchange looks the same: kafkajs keeps the message only.
   KafkaJSSASLAuthenticationError: refused(credentials, 'SASL authentication failed'),
-  KafkaJSFetcherRebalanceError: notAsked(
-    { about: 'group', kind: 'rebalance' },
-    'kafkajs stops its fetchers for a rebalance',
-  ),
+  KafkaJSFetcherRebalanceError: notAsked(rebalancing, 'kafkajs stops its fetchers for a rebalance'),
   KafkaJSServerDoesNotSupportApiKey: notAsked(
-    { about: 'request', kind: 'unsupported' },
+    unsupported,
     'the broker does not offer this request',
   ),
   KafkaJSNotImplemented: unreadable(
@@ -57,11 +60,11 @@ export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
   // Both carry the name 'KafkaJSNonRetriableError'; their class names tell them apart.
   KafkaJSInvalidVarIntError: unreadable('a number in the answer is malformed'),
   KafkaJSInvalidLongError: unreadable('a number in the answer is malformed'),
-  KafkaJSInvariantViolation: unanswered({ about: 'client', kind: 'bug' }, 'a bug in kafkajs'),
-  TypeError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  RangeError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  ReferenceError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  SyntaxError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
+  KafkaJSInvariantViolation: unanswered(bug, 'a bug in kafkajs'),
+  TypeError: unanswered(bug, 'a programming error'),
+  RangeError: unanswered(bug, 'a programming error'),
+  ReferenceError: unanswered(bug, 'a programming error'),
+  SyntaxError: unanswered(bug, 'a programming error'),
   AbortError: unanswered({ about: 'client', kind: 'cancelled' }, 'cancelled by its caller'),
 };
 
@@ -98,13 +101,13 @@ export const JUDGED_SOCKET_CODES: Readonly<Record<string, Failure>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: unanswered(trust, 'the certificate is not trusted'),
   SELF_SIGNED_CERT_IN_CHAIN: unanswered(trust, 'the certificate is not trusted'),
   // Our own limits: the cluster is not to blame.
-  EMFILE: unanswered({ about: 'client', kind: 'resources' }, 'this process has no file left'),
-  ENFILE: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no file left'),
-  ENOMEM: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no memory left'),
-  ENOBUFS: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no buffer left'),
-  EADDRNOTAVAIL: unanswered({ about: 'client', kind: 'resources' }, 'no local port is left'),
-  EACCES: unanswered({ about: 'client', kind: 'resources' }, 'this host forbids the connection'),
-  EPERM: unanswered({ about: 'client', kind: 'resources' }, 'this host forbids the connection'),
+  EMFILE: unanswered(resources, 'this process has no file left'),
+  ENFILE: unanswered(resources, 'this machine has no file left'),
+  ENOMEM: unanswered(resources, 'this machine has no memory left'),
+  ENOBUFS: unanswered(resources, 'this machine has no buffer left'),
+  EADDRNOTAVAIL: unanswered(resources, 'no local port is left'),
+  EACCES: unanswered(resources, 'this host forbids the connection'),
+  EPERM: unanswered(resources, 'this host forbids the connection'),
 };
 
 /**
@@ -121,13 +124,13 @@ export const JUDGED_OWN: Readonly<Partial<Record<FailoverErrorCode, Failure>>> =
     'a switch ended the transaction',
   ),
   ERR_FAILOVER_OUTCOME_UNKNOWN: unanswered(
-    { about: 'client', kind: 'own' },
+    own,
     'a switch overtook the send; its outcome is unknown',
   ),
 };
 
 /** @internal See {@link JUDGED_OWN}. */
 export const JUDGED_OWN_REFUSAL: Failure = notAsked(
-  { about: 'client', kind: 'own' },
+  own,
   'the library refused before anything was sent',
 );
