@@ -12,7 +12,7 @@ interface Checker {
 }
 
 /** Two at a time: a small machine has two cores, and most checkers use one. */
-const CONCURRENCY_COUNT = 2;
+const CONCURRENT_CHECKS = 2;
 
 /** The others judge what it makes: declarations and the package. Its `tsc` also checks `src` by itself. */
 const build: Checker = { name: 'build', command: ['tsx', 'scripts/build.ts'] };
@@ -37,7 +37,7 @@ export async function check(): Promise<readonly CheckResult[]> {
       results.push(await runChecker(next));
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY_COUNT }, work));
+  await Promise.all(Array.from({ length: CONCURRENT_CHECKS }, work));
   return results;
 }
 

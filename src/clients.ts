@@ -1,7 +1,7 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { ClusterAdmin } from './admin/cluster-admin.js';
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
-import { innerConfig } from './cluster/kafka-session.js';
+import { clusterConfig } from './cluster/kafka-session.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
 import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
@@ -45,9 +45,8 @@ export class Clients {
   constructor(parts: ClientsParts) {
     this.#parts = parts;
     const { aliases, kafka, world } = parts.options;
-    // resolveOptions has checked that there are two.
-    this.#home = aliases[0] ?? '';
-    const config = innerConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
+    this.#home = aliases[0];
+    const config = clusterConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
     this.#offline = world.createKafka(config);
   }
 

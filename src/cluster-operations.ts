@@ -1,3 +1,4 @@
+import { messageOf } from './caught.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
@@ -18,7 +19,7 @@ import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
 import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
-import { retry, untilAborted, untilDeadline } from './wait.js';
+import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -30,9 +31,6 @@ export interface ClusterOperationsParts {
 
 /** Longest look at both clusters' topics before a planned switch, in milliseconds. */
 const TOPICS_LOOK_MS = 1_000;
-
-/** Pauses between attempts to learn the source's topics, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
@@ -76,7 +74,7 @@ export class ClusterOperations implements SwitchOperations {
   watchMirrors(): void {
     if (this.#mirrors.size > 0) return;
     const { options, events } = this.#parts;
-    const [first = '', second = ''] = options.aliases;
+    const [first, second] = options.aliases;
     for (const [source, target] of [
       [first, second],
       [second, first],
@@ -99,7 +97,7 @@ export class ClusterOperations implements SwitchOperations {
 
   async chooseFirst(): Promise<string> {
     const { strategy, world, aliases, deadlines } = this.#parts.options;
-    const active = (await strategy.startOn(world, aliases)) ?? aliases[0] ?? '';
+    const active = (await strategy.startOn(world, aliases)) ?? aliases[0];
     // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
     // later; one that is the active cluster itself is a mistake in the options.
     const standby = aliases.filter((alias) => alias !== active);
@@ -188,23 +186,23 @@ export class ClusterOperations implements SwitchOperations {
     turn: SwitchTurn,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<{ missing: readonly string[] }> {
-    if (needs.length === 0) return { missing: [] };
+  ): Promise<{ unmirrored: readonly string[] }> {
+    if (needs.length === 0) return { unmirrored: [] };
     const { world, aliases } = this.#parts.options;
     const source = this.access(turn.from);
     const selectors = needs.flatMap((need) => need.selectors);
-    const topics = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+    const topics = await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, () =>
       untilAborted(signal, source.topics()),
     ).catch(() => undefined);
     const notKnown = (topic: unknown): string =>
       `${String(topic)} (its end on ${turn.from} is not known)`;
     // The source died meanwhile: what it held is not waited for. Going back to it would be no help.
-    if (topics === undefined) return { missing: selectors.map(notKnown) };
+    if (topics === undefined) return { unmirrored: selectors.map(notKnown) };
     const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
     const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
       logs.filter(({ origin }) => origin === undefined || origin === turn.from),
     );
-    const { missing, unknown } = await catchUp({
+    const { unmirrored, unknown } = await catchUp({
       topics: born.map(({ name }) => name),
       source,
       target: this.access(turn.to),
@@ -213,8 +211,8 @@ export class ClusterOperations implements SwitchOperations {
       signal,
     });
     return {
-      missing: [
-        ...missing.map((one) => `${one.missingCount} of ${one.topic}-${one.partition}`),
+      unmirrored: [
+        ...unmirrored.map((one) => `${one.recordCount} of ${one.topic}-${one.partition}`),
         ...unknown.map(notKnown),
       ],
     };
@@ -333,8 +331,4 @@ export class ClusterOperations implements SwitchOperations {
 
 function isWrongCluster(error: unknown): error is WrongClusterError {
   return isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

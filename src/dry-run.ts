@@ -1,3 +1,4 @@
+import { messageOf } from './caught.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import type { GroupNeed } from './position/plan.js';
 import { planWarnings } from './position/plan-warnings.js';
@@ -69,7 +70,6 @@ export async function dryRun(parts: DryRunParts): Promise<SwitchPlan> {
     };
   } catch (error) {
     signal.throwIfAborted();
-    const because = error instanceof Error ? error.message : String(error);
-    return withoutPlans(`positions on ${to} could not be found: ${because}`);
+    return withoutPlans(`positions on ${to} could not be found: ${messageOf(error)}`);
   }
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import { asError } from './caught.js';
 import type { GroupPlan } from './position/plan.js';
 import type { SwitchReport } from './switch/report.js';
 
@@ -15,7 +16,7 @@ export type SwitchPhase =
   'prepare' | 'hold' | 'drain' | 'fence' | 'catch-up' | 'translate' | 'open';
 
 /**
- * Facts that the library reports, by name, in the past tense. Listeners observe; nothing essential happens in them. A
+ * Facts that the library reports, by name, in the past tense. A producer or a consumer is named by its `id` in `status()`. Listeners observe; nothing essential happens in them. A
  * listener that throws, or rejects where it is asynchronous, is contained, and reported as `listener.failed`.
  *
  * @public
@@ -29,9 +30,15 @@ export interface FailoverEvents {
     readonly reason: string;
   };
   /** A phase began. */
-  'switch.phase-started': FailoverEventBase & { readonly phase: SwitchPhase };
+  'switch.phase-started': FailoverEventBase & {
+    readonly from: string;
+    readonly to: string;
+    readonly phase: SwitchPhase;
+  };
   /** A phase took longer than its deadline; the switch goes on. (Beyond `prepareMs` it is refused, and a planned one goes back beyond `translateMs`.) */
   'switch.phase-overran': FailoverEventBase & {
+    readonly from: string;
+    readonly to: string;
     readonly phase: SwitchPhase;
     readonly deadlineMs: number;
     readonly detail: string;
@@ -60,33 +67,44 @@ export interface FailoverEvents {
     readonly broker: string;
     readonly waitingMs: number;
   };
-  /** The library stopped itself. */
-  'failover.halted': FailoverEventBase & { readonly error: Error };
-  /** Sends are waiting for a switch to end; reported for the first one of each switch. */
-  'producer.held': FailoverEventBase & { readonly participant: string };
+  /** The library stopped itself. `cluster` is the active one. */
+  'failover.halted': FailoverEventBase & { readonly cluster: string; readonly error: Error };
+  /**
+   * Sends are waiting for a switch to end; reported for the first one of each switch. `cluster` is the one that they wait
+   * for; undefined where none was chosen.
+   */
+  'producer.held': FailoverEventBase & {
+    readonly producer: string;
+    readonly cluster: string | undefined;
+  };
   /** The sends that waited were handed to the new cluster. */
   'producer.released': FailoverEventBase & {
-    readonly participant: string;
+    readonly producer: string;
+    readonly cluster: string;
     readonly sendCount: number;
     readonly resentCount: number;
   };
-  /** A send could not wait: the hold buffer was full; reported for the first one of each switch. */
-  'producer.hold-full': FailoverEventBase & { readonly participant: string };
+  /** A send could not wait: the hold buffer was full; reported for the first one of each switch. `cluster` as above. */
+  'producer.hold-full': FailoverEventBase & {
+    readonly producer: string;
+    readonly cluster: string | undefined;
+  };
   /** A consumer handles records of the new cluster. */
   'consumer.attached': FailoverEventBase & {
-    readonly participant: string;
-    readonly groupId: string;
+    readonly consumer: string;
     readonly cluster: string;
+    readonly groupId: string;
   };
   /** The physical topics behind a consumer's subscription changed; it joined its group anew. */
   'consumer.resubscribed': FailoverEventBase & {
-    readonly participant: string;
+    readonly consumer: string;
+    readonly cluster: string;
     readonly groupId: string;
     readonly topics: readonly string[];
   };
   /** User code handed back an offset of an older epoch; it was refused. */
   'consumer.offset-refused': FailoverEventBase & {
-    readonly participant: string;
+    readonly consumer: string;
     readonly error: Error;
   };
   /** A record of MirrorMaker's internal topics could not be read and was skipped. */
@@ -145,7 +163,7 @@ export class FailoverEmitter implements EventSink {
       if (name === 'listener.failed') return;
       this.emit('listener.failed', {
         event: name,
-        error: error instanceof Error ? error : new Error(String(error)),
+        error: asError(error),
       });
     };
     const contained = (event: FailoverEvents[Name]): void => {

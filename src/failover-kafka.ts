@@ -279,7 +279,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const { state } = this.#coordinator;
     return Object.freeze({
       nowMs: this.#options.world.nowMs(),
-      active: activeOf(state) ?? this.#options.aliases[0] ?? '',
+      active: activeOf(state) ?? this.#options.aliases[0],
       switchEpoch: this.#coordinator.switchEpoch(),
       clusters: this.#options.aliases.map((alias, rank) => ({ alias, rank })),
       order,

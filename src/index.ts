@@ -47,7 +47,7 @@ export type {
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
-export type { MirrorState } from './replication/mirror.js';
+export type { HeartbeatState, MirrorState } from './replication/mirror.js';
 export type { OffsetSyncsLocation } from './replication/policy.js';
 export type { SkipReason } from './replication/records.js';
 export type { TailPhase, TailState } from './replication/tail-state.js';

@@ -1,4 +1,5 @@
 import type { InstrumentationEvent } from 'kafkajs';
+import { asError } from './caught.js';
 import { kafka } from './kafkajs.js';
 
 /** @internal A kafkajs client, seen as a source of instrumentation events. */
@@ -136,9 +137,6 @@ export class InstrumentationRelay {
   }
 
   #report(eventName: string, error: unknown): void {
-    this.#options.onListenerFailed(
-      eventName,
-      error instanceof Error ? error : new Error(String(error)),
-    );
+    this.#options.onListenerFailed(eventName, asError(error));
   }
 }

@@ -191,7 +191,7 @@ export interface ConsumerLimits {
 /** @internal Every option, checked, with its default. */
 export interface ResolvedOptions {
   /** In the order of preference. */
-  readonly aliases: readonly string[];
+  readonly aliases: readonly [preferred: string, other: string];
   readonly clusters: ReadonlyMap<string, ClusterOptions>;
   /** What the clusters share: kafkajs's options without brokers. */
   readonly kafka: Omit<KafkaConfig, 'brokers'>;
@@ -215,8 +215,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
   const checked = checkShape(config);
   // What was checked is taken from the input itself: sockets, SASL providers and worlds keep their identity.
   const { clusters, strategy, world } = config;
-  const aliases = Object.keys(clusters);
-  checkAliases(aliases, checked.mirror.separator);
+  const aliases = twoAliases(Object.keys(clusters), checked.mirror.separator);
   return Object.freeze({
     aliases,
     clusters: new Map(Object.entries(clusters)),
@@ -250,8 +249,12 @@ const OWN_OPTIONS = [
   'world',
 ] as const;
 
-function checkAliases(aliases: readonly string[], separator: string): void {
-  if (aliases.length !== 2) {
+function twoAliases(
+  aliases: readonly string[],
+  separator: string,
+): readonly [preferred: string, other: string] {
+  const [preferred, other] = aliases;
+  if (preferred === undefined || other === undefined || aliases.length > 2) {
     throw new FailoverOptionsError(
       'clusters',
       aliases,
@@ -267,4 +270,5 @@ function checkAliases(aliases: readonly string[], separator: string): void {
       `clusters.${alias}: the alias holds the separator ${JSON.stringify(separator)}, so MirrorMaker could not find it in a topic's name. Use an alias without it.`,
     );
   }
+  return [preferred, other];
 }

@@ -1,3 +1,4 @@
+import { messageOf } from './caught.js';
 import type { Mirror, MirrorState } from './replication/mirror.js';
 import { withinDeadline } from './wait.js';
 import type { World } from './world.js';
@@ -40,7 +41,7 @@ export async function mirrorReadiness(
 ): Promise<Readiness> {
   const lookMs = Math.min(MIRROR_LOOK_MS, deadlineAtMs - MARGIN_MS - world.nowMs());
   const unread = await look(mirror, lookMs, { world, signal });
-  const findings = [...unread, ...silence(mirror, mirror.state())];
+  const findings = [...unread, ...silence(mirror.state())];
   return planned && unread.length > 0
     ? { obstacles: findings, warnings: [] }
     : { obstacles: [], warnings: findings };
@@ -65,7 +66,7 @@ async function look(
       because = `reading them took longer than ${Math.round(lookMs)} ms`;
     } catch (error) {
       signal.throwIfAborted();
-      because = error instanceof Error ? error.message : String(error);
+      because = messageOf(error);
     }
   }
   const { isComplete, ageMs, topics } = mirror.state();
@@ -79,18 +80,15 @@ async function look(
 }
 
 /** A dead source sends no heartbeats: for an unplanned switch that is what one expects, and only worth a line. */
-function silence(
-  { source, target }: Mirror,
-  { sinceHeartbeatMs, heartbeatAgeMs }: MirrorState,
-): readonly string[] {
+function silence({ source, target, heartbeat }: MirrorState): readonly string[] {
   const flow = `${source}->${target}`;
-  if (sinceHeartbeatMs === undefined || heartbeatAgeMs === undefined) {
+  if (heartbeat === undefined) {
     return [
       `no heartbeat has come through the mirror ${flow}: it does not run, its heartbeats are switched off, or the ` +
         "aliases, mirror.policy or mirror.separator are not MirrorMaker's own",
     ];
   }
-  if (sinceHeartbeatMs <= SILENT_MIRROR_MS) return [];
-  const seconds = Math.round(sinceHeartbeatMs / 1_000);
+  if (heartbeat.arrivedAgeMs <= SILENT_MIRROR_MS) return [];
+  const seconds = Math.round(heartbeat.arrivedAgeMs / 1_000);
   return [`the mirror ${flow} stands still: no heartbeat for ${seconds} s`];
 }

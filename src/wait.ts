@@ -1,3 +1,4 @@
+import { asError } from './caught.js';
 import { pRetry } from './vendor/p-retry.js';
 import type { World } from './world.js';
 
@@ -69,7 +70,6 @@ export async function untilDeadline<T>(
   deadlineAtMs: number,
   work: Promise<T>,
 ): Promise<Bounded<T>> {
-  work.catch(() => {});
   let cancel = (): void => {};
   const overrun = new Promise<Bounded<T>>((resolve) => {
     cancel = world.after(Math.max(0, deadlineAtMs - world.nowMs()), () =>
@@ -122,6 +122,20 @@ export interface RetryPolicy {
   onFailedAttempt?: (error: Error, attemptCount: number) => void;
 }
 
+/** @internal Retries until the signal is aborted, at a pace that spares a cluster that does not answer. */
+export const ENDLESS_RETRIES: Pick<RetryPolicy, 'firstDelayMs' | 'maxDelayMs' | 'retries'> = {
+  firstDelayMs: 100,
+  maxDelayMs: 2_000,
+  retries: Infinity,
+};
+
+/** @internal As {@link ENDLESS_RETRIES}, where a planned switch waits for the answer. */
+export const ENDLESS_QUICK_RETRIES: typeof ENDLESS_RETRIES = {
+  firstDelayMs: 50,
+  maxDelayMs: 1_000,
+  retries: Infinity,
+};
+
 /**
  * p-retry on the world's clock: p-retry counts the attempts, listens to the signal and decides when to give up; the
  * pauses (full jitter: a random part of a doubling limit) are ours, so that no hidden timer or randomness reaches the
@@ -172,6 +186,6 @@ class FailedAttempt extends Error {
 
   constructor(cause: unknown) {
     super('an attempt failed', { cause });
-    this.error = cause instanceof Error ? cause : new Error(String(cause));
+    this.error = asError(cause);
   }
 }

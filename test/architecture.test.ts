@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable)$)/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
 const pureMayLoad = /^(errors|options-calls|node:buffer)$/;
 
 interface Rule {
@@ -213,7 +213,7 @@ describe('who may import whom', () => {
     ['position/bounds', "import { kafka } from '../kafkajs.js';"],
     ['producer/sends', "export * from '../consumer/core.js';"],
     ['producer/sends', "const zod = require('zod');"],
-    ['consumer/script', "const kit = await import('../testing/index.js');"],
+    ['consumer/consumer-setup', "const kit = await import('../testing/index.js');"],
     ['cluster/kafka-session', "import {\n  Kafka,\n  logLevel,\n} from 'kafkajs';"],
     ['health/failure', "import pRetry from 'p-retry';"],
     ['events', "import 'node:net';"],

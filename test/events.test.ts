@@ -11,7 +11,7 @@ function harness() {
   return { emitter, stampCount: () => stampCount };
 }
 
-const held = { participant: 'producer-1' };
+const held = { producer: 'producer-1', cluster: 'B' };
 
 describe('an event', () => {
   it('carries when and in which epoch it happened beside its facts', () => {
@@ -19,10 +19,10 @@ describe('an event', () => {
     const seen: FailoverEvents['producer.held'][] = [];
     emitter.on('producer.held', (event) => seen.push(event));
     emitter.emit('producer.held', held);
-    emitter.emit('producer.held', { participant: 'producer-2' });
+    emitter.emit('producer.held', { producer: 'producer-2', cluster: 'B' });
     expect(seen).toEqual([
-      { atMs: 10, switchEpoch: 1, participant: 'producer-1' },
-      { atMs: 20, switchEpoch: 2, participant: 'producer-2' },
+      { atMs: 10, switchEpoch: 1, ...held },
+      { atMs: 20, switchEpoch: 2, producer: 'producer-2', cluster: 'B' },
     ]);
   });
 

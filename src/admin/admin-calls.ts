@@ -1,4 +1,5 @@
 import type { Admin } from 'kafkajs';
+import { messageOf } from '../caught.js';
 import { OutcomeUnknownError } from '../errors.js';
 
 /** kafkajs's admin calls, all of them asynchronous. The type check below keeps the list complete. */
@@ -57,7 +58,7 @@ export function overtaken(
   cluster: string,
   { cause, switchEpoch }: { cause: unknown; switchEpoch?: number },
 ): OutcomeUnknownError {
-  const because = cause instanceof Error ? cause.message : String(cause);
+  const because = messageOf(cause);
   return new OutcomeUnknownError(
     `The outcome of admin.${name}() is unknown: ${because}. It may or may not have been carried out on cluster ${cluster}. ` +
       'Look before repeating it.',

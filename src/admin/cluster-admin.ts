@@ -1,5 +1,5 @@
 import type { Admin, AdminConfig, Kafka, KafkaConfig } from 'kafkajs';
-import { innerConfig } from '../cluster/kafka-session.js';
+import { clusterConfig } from '../cluster/kafka-session.js';
 import { logCreatorFor } from '../cluster/log-creator.js';
 import { SocketGate } from '../cluster/socket-gate.js';
 import { FailoverClosedError, FencedError } from '../errors.js';
@@ -44,7 +44,7 @@ export class ClusterAdmin {
       open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
     });
     const kafka: Kafka = world.createKafka({
-      ...innerConfig(kafkaConfig, clusterOptions),
+      ...clusterConfig(kafkaConfig, clusterOptions),
       socketFactory: this.#gate.factory,
       logCreator: logCreatorFor(alias, kafkaConfig.logCreator, () => this.#fenced.signal.aborted),
     });

@@ -2,12 +2,15 @@ import type { KafkaConfig } from 'kafkajs';
 import { kafka } from '../kafkajs.js';
 import type { ClusterOptions } from '../options.js';
 import type { Commit, FetchedRecords, LogRange } from './access.js';
-import { innerConfig } from './kafka-session.js';
+import { clusterConfig } from './kafka-session.js';
 import type { KafkaJsBroker } from './kafkajs-cluster.js';
 import { logCreatorFor } from './log-creator.js';
 
 /** @internal A reader with this isolation sees no record of an aborted or open transaction. */
 export const READ_COMMITTED = 1;
+
+/** Limit of each request, in milliseconds: kafkajs's own 30000 is too long for a switch. */
+const REQUEST_TIMEOUT_MS = 5000;
 
 /** ListOffsets: the timestamps that stand for the log's end and its beginning. */
 const LATEST = -1;
@@ -87,9 +90,8 @@ export function accessConfig(
   alias: string,
   clusterOptions: ClusterOptions,
   kafkaConfig: Omit<KafkaConfig, 'brokers'>,
-  requestTimeoutMs: number,
 ): KafkaConfig {
-  const config = innerConfig(kafkaConfig, clusterOptions);
+  const config = clusterConfig(kafkaConfig, clusterOptions);
   const socketFactory = clusterOptions.socketFactory ?? kafkaConfig.socketFactory;
   // kafkajs goes on to the next of the given brokers with each retry.
   const brokerCount = Array.isArray(config.brokers) ? config.brokers.length : 0;
@@ -97,7 +99,7 @@ export function accessConfig(
     ...config,
     ...(socketFactory === undefined ? {} : { socketFactory }),
     connectionTimeout: config.connectionTimeout ?? 2000,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     enforceRequestTimeout: true,
     retry: {
       retries: Math.max(2, brokerCount),

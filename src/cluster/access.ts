@@ -20,6 +20,12 @@ export interface Commit {
   readonly metadata: string;
 }
 
+/** @internal A record without its headers: nobody asks for them here. */
+export type FetchedRecord = Pick<
+  KafkaMessage,
+  'key' | 'value' | 'timestamp' | 'attributes' | 'offset'
+>;
+
 /**
  * What one fetch brought: records as `read_committed` sees them. `nextOffset` is where the next fetch continues; it passes
  * what is not shown (control records, aborted records, emptied batches), so it may move although `records` is empty.
@@ -27,7 +33,7 @@ export interface Commit {
  * @internal
  */
 export interface FetchedRecords {
-  readonly records: readonly KafkaMessage[];
+  readonly records: readonly FetchedRecord[];
   readonly nextOffset: bigint;
   readonly range: LogRange;
 }
@@ -42,7 +48,6 @@ export interface FetchedRecords {
  */
 export interface ClusterAccess {
   readonly alias: string;
-  connect(): Promise<void>;
   /** The id that the brokers agree on; learned anew at each call. */
   clusterId(): Promise<string>;
   /** Every topic's name and partition count. */

@@ -36,8 +36,6 @@ export interface AccessOptions {
   /** What the clusters share. `clusterOptions` outranks it. */
   readonly kafkaConfig: Omit<KafkaConfig, 'brokers'>;
   readonly world: World;
-  /** Limit of each request, in milliseconds. Default 5000; kafkajs's own 30000 is too long for a switch. */
-  readonly requestTimeoutMs?: number;
 }
 
 /**
@@ -64,16 +62,7 @@ class KafkaAccess implements ClusterAccess {
   constructor(options: AccessOptions) {
     this.alias = options.alias;
     this.#world = options.world;
-    this.#config = accessConfig(
-      options.alias,
-      options.clusterOptions,
-      options.kafkaConfig,
-      options.requestTimeoutMs ?? 5000,
-    );
-  }
-
-  async connect(): Promise<void> {
-    await this.#ask(() => Promise.resolve());
+    this.#config = accessConfig(options.alias, options.clusterOptions, options.kafkaConfig);
   }
 
   clusterId(): Promise<string> {

@@ -50,7 +50,7 @@ export function openSession(options: SessionOptions): ClusterSession {
   const isFenced = (): boolean => controller.signal.aborted;
   const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isFenced));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
-    world.createKafka({ ...innerConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
+    world.createKafka({ ...clusterConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
   const kafka = clientThrough(gate.factory);
   return {
     alias,
@@ -62,7 +62,6 @@ export function openSession(options: SessionOptions): ClusterSession {
       shareSentOffsets(kafka, client);
       return { kafka: client, wire };
     },
-    wire: gate,
     signal: controller.signal,
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;
@@ -80,7 +79,7 @@ export function openSession(options: SessionOptions): ClusterSession {
  *
  * @internal
  */
-export function innerConfig(
+export function clusterConfig(
   shared: Omit<KafkaConfig, 'brokers'>,
   { brokers, clusterId: _clusterId, socketFactory: _socketFactory, ...own }: ClusterOptions,
 ): KafkaConfig {

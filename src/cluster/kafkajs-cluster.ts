@@ -1,4 +1,5 @@
-import type { Kafka, KafkaMessage } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
+import type { FetchedRecord } from './access.js';
 
 /**
  * What the library calls on kafkajs's own `Cluster`, which the public `PartitionAssigner` hook hands out. Public types
@@ -98,7 +99,7 @@ export interface KafkaJsFetchedPartition {
 }
 
 /** @internal A record as kafkajs's decoder makes it, control records and aborted ones included. */
-export type KafkaJsRawMessage = KafkaMessage & {
+export type KafkaJsRawMessage = FetchedRecord & {
   readonly isControlRecord?: boolean;
   readonly batchContext?: {
     readonly firstOffset?: string;

@@ -15,8 +15,6 @@ export interface ClusterSession {
   readonly kafka: Kafka;
   /** A client for one inner producer, through the same gate: what it writes is told from what others write. */
   countedClient(): CountedClient;
-  /** What left the process on this session's sockets. */
-  readonly wire: Wire;
   /** Aborted by {@link ClusterSession.fence}, with the {@link FencedError} as its reason. */
   readonly signal: AbortSignal;
   /**
@@ -30,7 +28,7 @@ export interface ClusterSession {
 /** @internal A kafkajs client, and what left the process on its own sockets. */
 export interface CountedClient {
   readonly kafka: Kafka;
-  readonly wire: Pick<Wire, 'produceRequestCount'>;
+  readonly wire: Wire;
 }
 
 /**
@@ -42,10 +40,6 @@ export interface CountedClient {
 export interface Wire {
   /** Produce requests written to a socket so far. */
   readonly produceRequestCount: number;
-  /** Sockets open now. */
-  readonly socketCount: number;
-  /** Connections refused because the session was fenced. */
-  readonly refusedCount: number;
 }
 
 /** @internal Why a session is over for one who was in it: the fence's own reason, or that it was left. */

@@ -23,27 +23,13 @@ export interface SocketGateOptions {
  *
  * @internal
  */
-export class SocketGate implements Wire {
+export class SocketGate {
   readonly #options: SocketGateOptions;
   readonly #lines = new Map<Socket, SocketLine>();
   #fenced: FencedError | undefined;
-  #produceRequestCount = 0;
-  #refusedCount = 0;
 
   constructor(options: SocketGateOptions) {
     this.#options = options;
-  }
-
-  get produceRequestCount(): number {
-    return this.#produceRequestCount;
-  }
-
-  get socketCount(): number {
-    return this.#lines.size;
-  }
-
-  get refusedCount(): number {
-    return this.#refusedCount;
   }
 
   /** The account of each open socket. */
@@ -54,8 +40,8 @@ export class SocketGate implements Wire {
   /** Opens a socket for kafkajs. @throws {FencedError} ERR_FAILOVER_FENCED - after the fence. */
   readonly factory: ISocketFactory = (args) => this.#open(args, () => {});
 
-  /** As {@link factory}, for one client: its Produce requests are counted apart, too. */
-  countedFactory(): Pick<Wire, 'produceRequestCount'> & { readonly factory: ISocketFactory } {
+  /** As {@link factory}, for one client: its Produce requests are counted. */
+  countedFactory(): Wire & { readonly factory: ISocketFactory } {
     let count = 0;
     return {
       factory: (args) =>
@@ -70,10 +56,7 @@ export class SocketGate implements Wire {
 
   #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
     const fenced = this.#fenced;
-    if (fenced !== undefined) {
-      this.#refusedCount += 1;
-      throw finalRefusal(fenced);
-    }
+    if (fenced !== undefined) throw finalRefusal(fenced);
     const socket = this.#options.open(args);
     const line = new SocketLine(
       `${args.host}:${args.port}`,
@@ -116,10 +99,7 @@ export class SocketGate implements Wire {
         if (typeof done === 'function') queueMicrotask(() => done(this.#fenced));
         return false;
       }
-      if (line.wrote(chunk)) {
-        this.#produceRequestCount += 1;
-        onProduce();
-      }
+      if (line.wrote(chunk)) onProduce();
       return write(chunk, ...rest);
     };
     socket.write = guarded;

@@ -36,19 +36,19 @@ export class Commits {
    */
   async commit(offsets: readonly (PhysicalOffset & { offset: string })[]): Promise<void> {
     const { alias, switchEpoch, signal } = this.#session;
-    const missing = new Set(offsets.map(nameOf));
-    this.#unconfirmed.add(missing);
+    const unconfirmed = new Set(offsets.map(nameOf));
+    this.#unconfirmed.add(unconfirmed);
     const work = this.#consumer.commitOffsets([...offsets]);
     this.#pending.add(work);
     try {
       await untilAborted(signal, work);
-      if (missing.size === 0) return;
+      if (unconfirmed.size === 0) return;
       throw new FailoverClosedError(
-        `Not committed: ${[...missing].join(', ')}. The consumer is not in its group now: it is stopping or joining.`,
+        `Not committed: ${[...unconfirmed].join(', ')}. The consumer is not in its group now: it is stopping or joining.`,
         { cluster: alias, switchEpoch },
       );
     } finally {
-      this.#unconfirmed.delete(missing);
+      this.#unconfirmed.delete(unconfirmed);
       this.#pending.delete(work);
     }
   }
@@ -61,7 +61,7 @@ export class Commits {
   /** The cluster has stored this one. */
   confirm(offset: PhysicalOffset): void {
     const name = nameOf(offset);
-    for (const missing of this.#unconfirmed) missing.delete(name);
+    for (const unconfirmed of this.#unconfirmed) unconfirmed.delete(name);
   }
 }
 

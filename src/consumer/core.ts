@@ -10,8 +10,9 @@ import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
+import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
-import { Ghosts } from './ghosts.js';
+import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
 import { InnerConsumer } from './inner-consumer.js';
 import { PartitionLocks } from './locks.js';
@@ -19,7 +20,6 @@ import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
 import type { CarriedProgress } from './progress.js';
 import type { ResumePosition } from './resume.js';
-import { Script } from './script.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
 /** @internal What a consumer is made of. */
@@ -43,6 +43,14 @@ export interface FailoverConsumerParts {
   readonly kafkaRetry?: RetryOptions | undefined;
 }
 
+/** @internal How a consumer stands towards switches; what its user wants of it meanwhile is kept beside. */
+export type ConsumerState =
+  /** The session in force is there to work with. */
+  | { readonly kind: 'open' }
+  /** A switch is under way, from `hold` to `attach`. */
+  | { readonly kind: 'held'; readonly turn: SwitchTurn }
+  | { readonly kind: 'halted'; readonly error: Error };
+
 /** @internal What the core tells those who act on it. */
 export interface CoreListener {
   /** kafkajs gave up on the consumer that runs. Answers whether it is started again. */
@@ -60,10 +68,10 @@ export interface CoreListener {
  */
 export class ConsumerCore {
   readonly parts: FailoverConsumerParts;
-  readonly script: Script = new Script();
+  readonly setup: ConsumerSetup = new ConsumerSetup();
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
-  readonly ghosts: Ghosts = new Ghosts();
+  readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
   /** The inner consumer in force. During a switch the old one: its progress is wanted. */
   inner: InnerConsumer | undefined;
@@ -73,9 +81,7 @@ export class ConsumerCore {
   isConnected = false;
   /** One `run()` that was not ended by `stop()`, a crash or `disconnect()`. */
   intent: object | undefined;
-  /** The switch under way, from `hold` to `attach`. */
-  turn: SwitchTurn | undefined;
-  halted: Error | undefined;
+  state: ConsumerState = { kind: 'open' };
   /** Seeks made after `run()` was called, before there was anything to seek in. */
   readonly seeks: (HandedBackOffset & { readonly offset: string })[] = [];
   /** The epoch in which this consumer first ran. */
@@ -97,7 +103,7 @@ export class ConsumerCore {
     this.relay = new InstrumentationRelay({
       events: { ...CONSUMER_EVENTS },
       client: 'consumer',
-      contained: () => this.turn !== undefined || this.halted !== undefined || listener.isOpening(),
+      contained: () => this.state.kind !== 'open' || listener.isOpening(),
       onListenerFailed: (event, error) => parts.events.emit('listener.failed', { event, error }),
       map: (event) => this.#map(event),
     });
@@ -122,9 +128,10 @@ export class ConsumerCore {
   async sessionInForce(isWanted: () => boolean): Promise<ClusterSession | undefined> {
     await this.parts.active.started();
     for (;;) {
-      if (this.halted !== undefined) throw this.halted;
+      const { state, parts } = this;
+      if (state.kind === 'halted') throw state.error;
       if (!isWanted()) return undefined;
-      const session = this.turn === undefined ? this.parts.active.session() : undefined;
+      const session = state.kind === 'open' ? parts.active.session() : undefined;
       if (session !== undefined && !session.signal.aborted) return session;
       await this.#wake.promise;
     }
@@ -161,14 +168,13 @@ export class ConsumerCore {
 
   makeInner(session: ClusterSession, carried: readonly CarriedProgress[] = []): InnerConsumer {
     const { parts, pauses, older } = this;
-    const { config, world, kafkaRetry, homeCluster, events, id } = parts;
+    const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
       onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
-      onOffsetRefused: (error) =>
-        events.emit('consumer.offset-refused', { participant: id, error }),
+      onOffsetRefused: (error) => this.reportRefused(error),
       releaseUnused: () => parts.active.releaseUnused(),
     };
     return new InnerConsumer({
@@ -229,7 +235,7 @@ export class ConsumerCore {
     const { access, aliases, policy, config, homeCluster } = this.parts;
     const isFirstEpoch = this.isFirstEpoch(session);
     return resolveSubscription(
-      this.script.subscriptions,
+      this.setup.subscriptions,
       { alias: session.alias, aliases, policy, topics: await access(session.alias).topics() },
       {
         isFirstEpoch,
@@ -248,6 +254,12 @@ export class ConsumerCore {
       this.pauses.resume(list);
       this.inner?.applyPause('resume', list);
     };
+  }
+
+  /** User code handed back an offset that means nothing any more: where no promise can say so, this event does. */
+  reportRefused(error: Error): void {
+    const { events, id } = this.parts;
+    events.emit('consumer.offset-refused', { consumer: id, error });
   }
 
   /** Tells the user's listeners what the wrapper itself knows. */

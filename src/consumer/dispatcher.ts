@@ -17,7 +17,7 @@ import {
   type LogFacts,
   type OlderDeliveries,
 } from './offsets.js';
-import { batchPayload, type BatchDesk } from './payload.js';
+import { batchPayload, type BatchContext } from './payload.js';
 import type { CarriedProgress } from './progress.js';
 import type { TopicNames } from './subscription.js';
 import type { FailoverConsumerRunConfig, FailoverEachMessagePayload } from './types.js';
@@ -55,14 +55,14 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #desk: BatchDesk;
+  readonly #batchContext: BatchContext;
   readonly #lanes = new Map<string, Lane[]>();
   #last: Lane | undefined;
   #hasJoined = false;
 
   constructor(parts: DispatcherParts, carried: readonly CarriedProgress[] = []) {
     this.#parts = parts;
-    this.#desk = {
+    this.#batchContext = {
       gate: parts.gate,
       originalOf: (topic) => parts.names.originalOf(topic),
       place: (entry) => this.place(entry),
@@ -115,14 +115,14 @@ export class Dispatcher {
 
   #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
     const { gate, run } = this.#parts;
-    const desk = this.#desk;
+    const context = this.#batchContext;
     const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
       const { batch, heartbeat } = payload;
       lane.beat = heartbeat;
       const last = batch.lastOffset();
       lane.progress.delivers(batch.firstOffset() ?? last, last);
       lane.progress.endCoversAll = run.eachBatchAutoResolve ?? true;
-      const outcome = handler(batchPayload(lane, payload, desk));
+      const outcome = handler(batchPayload(lane, payload, context));
       lane.progress.outcome = outcome;
       await outcome;
       // In a switch kafkajs must not resolve the whole batch: its handler may have left it early.

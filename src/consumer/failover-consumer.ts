@@ -6,9 +6,9 @@ import { refuseRemoteNames } from '../replication/topic-names.js';
 import type { Participant } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
+import { readSubscription } from './consumer-setup.js';
 import { ConsumerCore, type FailoverConsumerParts } from './core.js';
 import { ConsumerRunning } from './running.js';
-import { readSubscription } from './script.js';
 import { ConsumerSwitching } from './switching.js';
 import type { FailoverKafkaConsumer } from './types.js';
 import type { OffsetPlacer } from './transaction-offsets.js';
@@ -161,8 +161,7 @@ class Membership {
   #leave(): void {
     const core = this.#core;
     this.#isMember = false;
-    core.turn = undefined;
-    core.halted = undefined;
+    core.state = { kind: 'open' };
     core.parts.active.unregister(this.#participant);
   }
 
@@ -214,16 +213,16 @@ class Membership {
     }
     const subscription = readSubscription(input);
     refuseRemoteNames(subscription.selectors, core.parts);
-    core.script.subscribe(subscription);
+    core.setup.subscribe(subscription);
     // During a switch there is nobody to ask; the new cluster is asked when the consumer runs.
-    const session = core.turn === undefined ? core.parts.active.session() : undefined;
+    const session = core.state.kind === 'open' ? core.parts.active.session() : undefined;
     if (session === undefined) return;
     this.enter();
     try {
       await core.innerOf(session).subscribe(await core.resolve(session));
     } catch (error) {
       if (session.signal.aborted) return;
-      core.script.unsubscribe(subscription);
+      core.setup.unsubscribe(subscription);
       throw error;
     }
   }
@@ -301,9 +300,10 @@ function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus 
 }
 
 function stateOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus['state'] {
-  if (core.halted !== undefined) return 'halted';
+  const { kind } = core.state;
+  if (kind === 'halted') return 'halted';
   if (core.intent === undefined) return 'idle';
-  if (core.turn !== undefined) return 'held';
+  if (kind === 'held') return 'held';
   const isMember = core.inner?.memberId !== undefined && !core.inner.isRetired;
   return isMember && !running.isOpening() && !running.isStopping ? 'running' : 'joining';
 }

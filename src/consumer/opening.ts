@@ -1,9 +1,10 @@
+import { asError } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import {
@@ -38,8 +39,6 @@ export type Opening =
       readonly before: InnerConsumer;
     };
 
-/** Pauses between attempts on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 /** How soon to look again where no topic of the subscription exists yet, in milliseconds. */
 const NO_TOPIC_DELAY_MS = 1_000;
 
@@ -58,34 +57,18 @@ export async function openOn(
 ): Promise<InnerConsumer> {
   const { world } = core.parts;
   const policy = {
-    ...RETRY_DELAYS,
-    retries: Infinity,
+    ...ENDLESS_RETRIES,
     signal,
     shouldRetry: (error: Error) => shouldRetry(error, opening),
   };
   const unstored = await retry(world, policy, () =>
-    retryable(opening, untilAborted(signal, positions(core, session, opening))),
+    untilAborted(signal, positions(core, session, opening)),
   );
   const begin = async (): Promise<InnerConsumer> => {
     const resolved = await topics(core, session, opening, signal);
     return start(core, session, opening, { resolved, unstored, signal });
   };
-  return retry(world, policy, () => retryable(opening, begin()));
-}
-
-/**
- * p-retry takes every TypeError for a bug and ends at once. kafkajs throws some where its metadata is half-way gone, and
- * a consumer that nobody calls must not stay dead for it.
- */
-async function retryable<T>(opening: Opening, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (opening.kind === 'run' || (error instanceof Error && !(error instanceof TypeError))) {
-      throw error;
-    }
-    throw new Error(String(error), { cause: error });
-  }
+  return retry(world, policy, begin);
 }
 
 function shouldRetry(error: Error, opening: Opening): boolean {
@@ -114,7 +97,7 @@ async function positions(
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
       if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
-      await core.ghosts.dismiss(session.alias);
+      await core.departing.takeOut(session.alias);
       return commitPositions(
         access,
         core.groupId,
@@ -133,7 +116,7 @@ async function positions(
   }
   const plan = await core.parts.active.planAtStart({
     groupId: core.groupId,
-    selectors: core.script.selectors,
+    selectors: core.setup.selectors,
     processed: [],
     deliveredBefore: [],
   });
@@ -156,7 +139,7 @@ async function topics(
     const next = await untilAborted(signal, core.resolve(session));
     const resolved = current === undefined ? next : continued(current, next);
     if (resolved.fromBeginning.size > 0 || core.isFirstEpoch(session)) return resolved;
-    if (core.script.subscriptions.length === 0) return resolved;
+    if (core.setup.subscriptions.length === 0) return resolved;
     await sleep(world, Math.min(NO_TOPIC_DELAY_MS, limits.topicRefreshMs), { signal });
   }
 }
@@ -171,7 +154,7 @@ async function start(
     signal,
   }: { resolved: ResolvedSubscription; unstored: readonly ResumePosition[]; signal: AbortSignal },
 ): Promise<InnerConsumer> {
-  const { run } = core.script;
+  const { run } = core.setup;
   if (run === undefined) throw new Error('the consumer was stopped');
   // The one that `connect()` made is used once; later ones are made new, and become visible when they start.
   const connected = unusedInner(core, session);
@@ -190,7 +173,7 @@ async function start(
     await untilAborted(signal, opening.kind === 'run' ? running : inner.joined);
     return inner;
   } catch (error) {
-    inner.retire(error instanceof Error ? error : new Error(String(error)));
+    inner.retire(asError(error));
     throw error;
   }
 }
@@ -202,7 +185,6 @@ function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer
 
 /** Seeks that user code made between the call of `run()` and now. */
 function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
-  const { events, id } = core.parts;
   for (const entry of core.seeks.splice(0)) {
     try {
       for (const topic of inner.place(entry) ?? [entry.topic]) {
@@ -210,8 +192,7 @@ function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
       }
     } catch (error) {
       // Nobody is there to catch it any more, and the consumer must not fail for it.
-      const refused = error instanceof Error ? error : new Error(String(error));
-      events.emit('consumer.offset-refused', { participant: id, error: refused });
+      core.reportRefused(asError(error));
     }
   }
 }

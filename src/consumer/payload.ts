@@ -6,7 +6,7 @@ import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import type { FailoverEachBatchPayload, OffsetOrigin } from './types.js';
 
 /** @internal What a batch payload asks the inner consumer it belongs to. */
-export interface BatchDesk {
+export interface BatchContext {
   readonly gate: Gate;
   originalOf(physicalTopic: string): string;
   /** The physical topic of an offset that user code hands back. Throws where it is not one of this epoch. */
@@ -25,19 +25,19 @@ export interface BatchDesk {
 export function batchPayload(
   lane: Lane,
   payload: EachBatchPayload,
-  desk: BatchDesk,
+  context: BatchContext,
 ): FailoverEachBatchPayload {
   const { progress } = lane;
-  const { gate } = desk;
+  const { gate } = context;
   const leaveEarly = (): void => {
     progress.endCoversAll = false;
   };
   return {
     batch: batchUnder(lane.topic, payload.batch),
     resolveOffset(offset) {
-      const refusal = desk.refusal();
+      const refusal = context.refusal();
       if (refusal !== undefined) {
-        desk.onRefused(refusal);
+        context.onRefused(refusal);
         return;
       }
       progress.resolved = offset;
@@ -46,18 +46,18 @@ export function batchPayload(
     heartbeat: lane.heartbeat,
     pause: lane.pause,
     async commitOffsetsIfNecessary(offsets) {
-      const refusal = desk.refusal();
+      const refusal = context.refusal();
       if (refusal !== undefined) throw refusal;
       if (gate.isOver) await gate.refuse();
-      await payload.commitOffsetsIfNecessary(offsets && placedOrReported(offsets, lane, desk));
+      await payload.commitOffsetsIfNecessary(offsets && placedOrReported(offsets, lane, context));
     },
     uncommittedOffsets() {
-      const refusal = desk.refusal();
+      const refusal = context.refusal();
       if (refusal !== undefined) {
-        desk.onRefused(refusal);
+        context.onRefused(refusal);
         return { topics: [] };
       }
-      return withOrigins(payload.uncommittedOffsets(), lane, desk);
+      return withOrigins(payload.uncommittedOffsets(), lane, context);
     },
     isRunning() {
       const isRunning = gate.isOpen && payload.isRunning();
@@ -92,22 +92,22 @@ interface HandedBackOffsets {
   })[];
 }
 
-function placedOrReported(offsets: HandedBackOffsets, lane: Lane, desk: BatchDesk): Offsets {
+function placedOrReported(offsets: HandedBackOffsets, lane: Lane, context: BatchContext): Offsets {
   try {
-    return placed(offsets, lane, desk);
+    return placed(offsets, lane, context);
   } catch (error) {
-    if (error instanceof StaleOffsetError) desk.onRefused(error);
+    if (error instanceof StaleOffsetError) context.onRefused(error);
     throw error;
   }
 }
 
 /** The names of a payload belong to its own log first: nothing has to be guessed for its own partition. */
-function placed(offsets: HandedBackOffsets, lane: Lane, desk: BatchDesk): Offsets {
+function placed(offsets: HandedBackOffsets, lane: Lane, context: BatchContext): Offsets {
   const topics = new Map<string, { partition: number; offset: string }[]>();
   for (const { topic, physicalTopic, switchEpoch, partitions } of offsets.topics) {
     for (const partition of partitions) {
       const entry = { physicalTopic, switchEpoch, ...partition, topic };
-      const names = isOwn(lane, entry) ? [lane.physicalTopic] : (desk.place(entry) ?? [topic]);
+      const names = isOwn(lane, entry) ? [lane.physicalTopic] : (context.place(entry) ?? [topic]);
       for (const name of names) topics.set(name, [...(topics.get(name) ?? []), partition]);
     }
   }
@@ -128,11 +128,11 @@ function isOwn(lane: Lane, entry: HandedBackOffset): boolean {
 function withOrigins(
   { topics }: OffsetsByTopicPartition,
   { switchEpoch }: Lane,
-  desk: BatchDesk,
+  context: BatchContext,
 ): OffsetsByTopicPartition {
   const named = topics.map((entry) => ({
     ...entry,
-    topic: desk.originalOf(entry.topic),
+    topic: context.originalOf(entry.topic),
     physicalTopic: entry.topic,
     switchEpoch,
   }));

@@ -12,11 +12,11 @@ import type { World } from '../world.js';
  * @internal
  */
 export function assertAvailable(plan: GroupPlan, switchEpoch: number): void {
-  const missing = plan.partitions.filter((one) => one.kind === 'unavailable');
-  const [first] = missing;
+  const unavailable = plan.partitions.filter((one) => one.kind === 'unavailable');
+  const [first] = unavailable;
   if (first === undefined) return;
   throw new PositionUnavailableError(
-    `Group ${plan.groupId} does not start on cluster ${plan.cluster}: no position is known for ${missing.length} ` +
+    `Group ${plan.groupId} does not start on cluster ${plan.cluster}: no position is known for ${unavailable.length} ` +
       `partition(s), the first is ${first.physicalTopic}[${first.partition}]: ${first.because} ` +
       `(consumer.onMissingPosition is 'fail')`,
     { cluster: plan.cluster, switchEpoch, topic: first.topic, partition: first.partition },

@@ -61,7 +61,7 @@ export class ConsumerRunning implements CoreListener {
     const core = this.#core;
     const intent = {};
     core.intent = intent;
-    core.script.setRun(config);
+    core.setup.setRun(config);
     try {
       // What a stop() is about to end must not be taken for what is running already.
       await this.#stopping?.catch(() => {});
@@ -73,7 +73,7 @@ export class ConsumerRunning implements CoreListener {
         } catch (error) {
           // A switch, or the end of this run, came between.
           const isWanted = core.intent === intent || this.#gaveUpFor === error;
-          if (isWanted && core.turn === undefined && !session.signal.aborted) throw error;
+          if (isWanted && core.state.kind === 'open' && !session.signal.aborted) throw error;
         }
       }
     } catch (error) {
@@ -133,7 +133,7 @@ export class ConsumerRunning implements CoreListener {
 
   async #stop(): Promise<void> {
     const core = this.#core;
-    const { inner, turn } = core;
+    const { inner, state } = core;
     const wasRunning = core.intent !== undefined;
     this.#forget();
     this.cancel(new FailoverClosedError('The consumer was stopped'));
@@ -141,11 +141,11 @@ export class ConsumerRunning implements CoreListener {
     if (!wasRunning) return;
     if (inner?.hasStarted === true) {
       if (inner.isRetired) await inner.idle();
-      else if (turn === undefined) await inner.stop();
+      else if (state.kind === 'open') await inner.stop();
       // A planned switch is under way: it ends in the same order, and shares the work.
       else await inner.drain().catch(() => {});
       core.closing = inner.closed;
-      if (core.inner === inner && core.turn === undefined) core.dropInner();
+      if (core.inner === inner && core.state.kind !== 'held') core.dropInner();
     }
     core.emit(CONSUMER_EVENTS.STOP);
   }
@@ -154,7 +154,7 @@ export class ConsumerRunning implements CoreListener {
   #forget(): void {
     const core = this.#core;
     core.intent = undefined;
-    core.script.setRun(undefined);
+    core.setup.setRun(undefined);
     core.pauses.clear();
     core.seeks.length = 0;
   }
@@ -175,7 +175,7 @@ export class ConsumerRunning implements CoreListener {
     const opening = this.#opening;
     // The opening hears of it by itself, and tries again; a switch begins anew anyway.
     if (opening !== undefined && opening.kind !== 'run') return true;
-    if (this.#core.turn !== undefined) return true;
+    if (this.#core.state.kind === 'held') return true;
     if (this.isStopping) return false;
     const { about } = judge(error);
     const isClusters = about === 'cluster' || about === 'coordinator';
@@ -193,7 +193,7 @@ export class ConsumerRunning implements CoreListener {
     await Promise.resolve();
     const { session } = inner;
     inner.retire(error);
-    if (!isClusters || core.intent === undefined || core.turn !== undefined) return;
+    if (!isClusters || core.intent === undefined || core.state.kind !== 'open') return;
     await this.#again(inner, new AbortController(), async (signal) => {
       await sleep(core.parts.world, REOPEN_DELAY_MS, { signal });
       await this.#open(session, { kind: 'again', before: inner }, signal);
@@ -218,7 +218,7 @@ export class ConsumerRunning implements CoreListener {
     const isInForce = (): boolean =>
       core.inner === inner &&
       !inner.isRetired &&
-      core.turn === undefined &&
+      core.state.kind === 'open' &&
       core.intent !== undefined &&
       !this.isStopping &&
       this.#opening === undefined;
@@ -235,7 +235,8 @@ export class ConsumerRunning implements CoreListener {
       await inner.drain().catch(() => {});
       await this.#open(inner.session, { kind: 'again', before: inner }, signal);
       core.parts.events.emit('consumer.resubscribed', {
-        participant: core.parts.id,
+        consumer: core.parts.id,
+        cluster: inner.session.alias,
         groupId: core.groupId,
         topics: [...next.fromBeginning.keys()],
       });

@@ -1,6 +1,6 @@
 import type { ReplicationPolicy } from '../replication/policy.js';
 import { resolveTopics, type LogicalTopic } from '../replication/topic-names.js';
-import type { Subscription } from './script.js';
+import type { Subscription } from './consumer-setup.js';
 
 /** @internal A subscription, resolved on one cluster: what its inner consumer reads. */
 export interface ResolvedSubscription {
@@ -146,9 +146,5 @@ export class TopicNames {
   logsOf(topic: string): readonly string[] {
     const logical = this.#byOriginal.get(topic) ?? this.#byPhysical.get(topic);
     return logical === undefined ? [topic] : logical.logs.map(({ name }) => name);
-  }
-
-  has(topic: string): boolean {
-    return this.#byOriginal.has(topic) || this.#byPhysical.has(topic);
   }
 }

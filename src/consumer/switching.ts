@@ -2,15 +2,12 @@ import type { ClusterSession } from '../cluster/session.js';
 import { FencedError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { retry, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
-
-/** Pauses between attempts to connect on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 
 /**
  * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
@@ -31,9 +28,8 @@ export class ConsumerSwitching implements Participant {
 
   hold(turn: SwitchTurn): void {
     const core = this.#core;
-    const isFirst = core.turn === undefined && core.halted === undefined;
-    core.turn = turn;
-    core.halted = undefined;
+    const isFirst = core.state.kind === 'open';
+    core.state = { kind: 'held', turn };
     const reason = new FencedError(`A switch from ${turn.from} to ${turn.to} began`, {
       cluster: turn.from,
       switchEpoch: turn.switchEpoch - 1,
@@ -46,7 +42,7 @@ export class ConsumerSwitching implements Participant {
         `The seek in ${topic}[${partition}] was not carried out: a switch to ${turn.to} began before the consumer did`,
         { cause: reason, cluster: turn.from, topic, partition },
       );
-      core.parts.events.emit('consumer.offset-refused', { participant: this.id, error });
+      core.reportRefused(error);
     }
     if (isFirst && core.intent !== undefined && inner?.memberId !== undefined) {
       const { memberId } = inner;
@@ -65,15 +61,15 @@ export class ConsumerSwitching implements Participant {
     await inner.idle();
     // A source that is given up may be alive all the same. Dead members would hold up its group until they expire: the
     // processes that are still there, and this one when it comes back. Nobody waits for the answer.
-    if (inner.isRetired && inner.memberId !== undefined) this.#core.ghosts.farewell(inner);
+    if (inner.isRetired && inner.memberId !== undefined) this.#core.departing.add(inner);
   }
 
   need(): GroupNeed | undefined {
-    const { intent, script, groupId, older } = this.#core;
+    const { intent, setup, groupId, older } = this.#core;
     if (intent === undefined) return undefined;
     return {
       groupId,
-      selectors: script.selectors,
+      selectors: setup.selectors,
       processed: this.#processed(),
       deliveredBefore: older.ends(),
     };
@@ -84,16 +80,15 @@ export class ConsumerSwitching implements Participant {
    * consumer is still the one of the cluster before, and its offsets are those of other logs, perhaps of the same name.
    */
   #processed(): GroupNeed['processed'] {
-    const { inner, turn, parts } = this.#core;
-    const source = turn?.from ?? parts.active.session()?.alias;
+    const { inner, state, parts } = this.#core;
+    const source = state.kind === 'held' ? state.turn.from : parts.active.session()?.alias;
     return inner !== undefined && inner.session.alias === source ? inner.positions() : [];
   }
 
   async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
     const core = this.#core;
     const { inner: before, intent } = core;
-    core.turn = undefined;
-    core.halted = undefined;
+    core.state = { kind: 'open' };
     const opening =
       intent === undefined
         ? undefined
@@ -108,8 +103,7 @@ export class ConsumerSwitching implements Participant {
     } catch (error) {
       // The user stopped it meanwhile: there is nothing to open.
       if (core.intent === undefined || core.intent !== intent) return;
-      const isOvertaken =
-        session.signal.aborted || core.turn !== undefined || core.halted !== undefined;
+      const isOvertaken = session.signal.aborted || core.state.kind !== 'open';
       if (!isOvertaken) {
         // Nobody tries again: to the user it is dead, as after a crash of kafkajs's, and may be run again.
         this.#running.giveUp(error);
@@ -118,9 +112,9 @@ export class ConsumerSwitching implements Participant {
       throw error;
     }
     core.parts.events.emit('consumer.attached', {
-      participant: this.id,
-      groupId: core.groupId,
+      consumer: this.id,
       cluster: session.alias,
+      groupId: core.groupId,
     });
   }
 
@@ -128,7 +122,7 @@ export class ConsumerSwitching implements Participant {
     const core = this.#core;
     const { inner } = core;
     const wasRunning = core.intent !== undefined && inner?.hasStarted === true;
-    core.halted = error;
+    core.state = { kind: 'halted', error };
     this.#running.cancel(error);
     inner?.retire(error);
     if (wasRunning) {
@@ -144,7 +138,7 @@ export class ConsumerSwitching implements Participant {
     const { signal } = session;
     await retry(
       core.parts.world,
-      { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: () => core.isConnected },
+      { ...ENDLESS_RETRIES, signal, shouldRetry: () => core.isConnected },
       () => untilAborted(signal, core.innerOf(session).consumer.connect()),
     );
   }

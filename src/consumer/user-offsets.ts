@@ -27,9 +27,9 @@ export class UserOffsets {
 
   /** Physical topics that an offset is for, which goes to the cluster by another way than this consumer. */
   place(entry: HandedBackOffset): readonly string[] {
-    const { inner: last, halted } = this.#core;
+    const { inner: last, state } = this.#core;
     // `stop()` waits for handlers, and kafkajs lets their transactions send offsets until then.
-    const isLeaving = this.#isStopping() && halted === undefined;
+    const isLeaving = this.#isStopping() && state.kind !== 'halted';
     const inner =
       isLeaving && last?.hasStarted === true && !last.isRetired
         ? last
@@ -64,7 +64,7 @@ export class UserOffsets {
 
   seek(entry: HandedBackOffset & { readonly offset: string }): void {
     const core = this.#core;
-    if (core.intent !== undefined && core.turn === undefined && core.halted === undefined) {
+    if (core.intent !== undefined && core.state.kind === 'open') {
       // Between the call of run() and kafkajs's own: as with kafkajs, a seek is remembered.
       const { inner } = core;
       if (!inner?.hasStarted || inner.isRetired || inner.isStopping) {
@@ -114,25 +114,25 @@ export class UserOffsets {
   }
 
   #innerFor(call: string): InnerConsumer {
-    const { inner, intent, turn, halted, parts } = this.#core;
-    if (halted !== undefined) throw halted;
+    const { inner, intent, state, parts } = this.#core;
+    if (state.kind === 'halted') throw state.error;
     if (intent === undefined) {
       if (!this.#isStopping()) throw notRunning();
       throw new FailoverClosedError(`${call} was refused: the consumer is stopping`);
     }
     if (inner?.hasStarted === true && !inner.isRetired) return inner;
-    const cluster = turn?.from ?? parts.active.session()?.alias;
-    const details = { cluster, switchEpoch: parts.active.switchEpoch() };
-    if (turn === undefined) {
+    const switchEpoch = parts.active.switchEpoch();
+    if (state.kind === 'open') {
       throw new FailoverClosedError(
         `${call} was refused: the consumer is not in its group now, it is joining`,
-        details,
+        { cluster: parts.active.session()?.alias, switchEpoch },
       );
     }
+    const { from, to } = state.turn;
     throw new FencedError(
-      `${call} was refused: a switch from ${turn.from} to ${turn.to} is under way. The group resumes at positions of ` +
-        `its own; offsets of ${turn.from} mean nothing there.`,
-      details,
+      `${call} was refused: a switch from ${from} to ${to} is under way. The group resumes at positions of its own; ` +
+        `offsets of ${from} mean nothing there.`,
+      { cluster: from, switchEpoch },
     );
   }
 
@@ -140,10 +140,7 @@ export class UserOffsets {
     try {
       return work();
     } catch (error) {
-      if (error instanceof StaleOffsetError) {
-        const { events, id } = this.#core.parts;
-        events.emit('consumer.offset-refused', { participant: id, error });
-      }
+      if (error instanceof StaleOffsetError) this.#core.reportRefused(error);
       throw error;
     }
   }

@@ -1,16 +1,22 @@
 import type { FailoverErrorCode } from '../errors.js';
 import type { Failure } from './failure.js';
 import {
+  bug,
   credentials,
   moved,
+  noConnection,
+  noCoordinator,
   noMetadata,
   notAsked,
+  own,
+  rebalancing,
   refused,
+  resources,
   silent,
   trust,
   unanswered,
-  unreachable,
   unreadable,
+  unsupported,
 } from './verdicts.js';
 
 /**
@@ -21,8 +27,8 @@ import {
  * @internal
  */
 export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
-  KafkaJSConnectionError: unanswered(unreachable, 'the connection failed'),
-  KafkaJSConnectionClosedError: unanswered(unreachable, 'the broker closed the connection'),
+  KafkaJSConnectionError: unanswered(noConnection, 'the connection failed'),
+  KafkaJSConnectionClosedError: unanswered(noConnection, 'the broker closed the connection'),
   KafkaJSRequestTimeoutError: unanswered(silent, 'no answer within the request timeout'),
   KafkaJSTimeout: unanswered(silent, 'kafkajs waited in vain for the cluster'),
   KafkaJSLockTimeout: unanswered(silent, 'kafkajs waited in vain for its own connection attempt'),
@@ -36,17 +42,14 @@ export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
   ),
   // kafkajs asks one broker after another and drops their errors, so it carries no cause, whatever the reason was.
   KafkaJSGroupCoordinatorNotFound: notAsked(
-    { about: 'coordinator', kind: 'absent' },
+    noCoordinator,
     'no broker told who coordinates the group: each was down, fenced or had none',
   ),
   // A connection lost during the exchange looks the same: kafkajs keeps the message only.
   KafkaJSSASLAuthenticationError: refused(credentials, 'SASL authentication failed'),
-  KafkaJSFetcherRebalanceError: notAsked(
-    { about: 'group', kind: 'rebalance' },
-    'kafkajs stops its fetchers for a rebalance',
-  ),
+  KafkaJSFetcherRebalanceError: notAsked(rebalancing, 'kafkajs stops its fetchers for a rebalance'),
   KafkaJSServerDoesNotSupportApiKey: notAsked(
-    { about: 'request', kind: 'unsupported' },
+    unsupported,
     'the broker does not offer this request',
   ),
   KafkaJSNotImplemented: unreadable(
@@ -57,11 +60,11 @@ export const JUDGED_NAMES: Readonly<Record<string, Failure>> = {
   // Both carry the name 'KafkaJSNonRetriableError'; their class names tell them apart.
   KafkaJSInvalidVarIntError: unreadable('a number in the answer is malformed'),
   KafkaJSInvalidLongError: unreadable('a number in the answer is malformed'),
-  KafkaJSInvariantViolation: unanswered({ about: 'client', kind: 'bug' }, 'a bug in kafkajs'),
-  TypeError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  RangeError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  ReferenceError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
-  SyntaxError: unanswered({ about: 'client', kind: 'bug' }, 'a programming error'),
+  KafkaJSInvariantViolation: unanswered(bug, 'a bug in kafkajs'),
+  TypeError: unanswered(bug, 'a programming error'),
+  RangeError: unanswered(bug, 'a programming error'),
+  ReferenceError: unanswered(bug, 'a programming error'),
+  SyntaxError: unanswered(bug, 'a programming error'),
   AbortError: unanswered({ about: 'client', kind: 'cancelled' }, 'cancelled by its caller'),
 };
 
@@ -82,29 +85,29 @@ export const JUDGED_MESSAGES: Readonly<Record<string, Failure>> = {
  * @internal
  */
 export const JUDGED_SOCKET_CODES: Readonly<Record<string, Failure>> = {
-  ECONNREFUSED: unanswered(unreachable, 'nothing listens on the broker’s port'),
-  ECONNRESET: unanswered(unreachable, 'the broker’s host reset the connection'),
-  ECONNABORTED: unanswered(unreachable, 'the connection was given up'),
-  EPIPE: unanswered(unreachable, 'the broker closed the connection while we wrote'),
-  EHOSTUNREACH: unanswered(unreachable, 'no route to the broker’s host'),
-  EHOSTDOWN: unanswered(unreachable, 'the broker’s host is down'),
-  ENETUNREACH: unanswered(unreachable, 'no route to the broker’s network'),
-  ENETDOWN: unanswered(unreachable, 'the network is down'),
-  ENOTFOUND: unanswered(unreachable, 'the broker’s name is not known to DNS'),
-  EAI_AGAIN: unanswered(unreachable, 'DNS does not answer'),
+  ECONNREFUSED: unanswered(noConnection, 'nothing listens on the broker’s port'),
+  ECONNRESET: unanswered(noConnection, 'the broker’s host reset the connection'),
+  ECONNABORTED: unanswered(noConnection, 'the connection was given up'),
+  EPIPE: unanswered(noConnection, 'the broker closed the connection while we wrote'),
+  EHOSTUNREACH: unanswered(noConnection, 'no route to the broker’s host'),
+  EHOSTDOWN: unanswered(noConnection, 'the broker’s host is down'),
+  ENETUNREACH: unanswered(noConnection, 'no route to the broker’s network'),
+  ENETDOWN: unanswered(noConnection, 'the network is down'),
+  ENOTFOUND: unanswered(noConnection, 'the broker’s name is not known to DNS'),
+  EAI_AGAIN: unanswered(noConnection, 'DNS does not answer'),
   ETIMEDOUT: unanswered(silent, 'the network gave up waiting'),
   // The peer is there, but TLS fails: another cluster would not change our certificates.
   EPROTO: unanswered(trust, 'the TLS handshake failed'),
   DEPTH_ZERO_SELF_SIGNED_CERT: unanswered(trust, 'the certificate is not trusted'),
   SELF_SIGNED_CERT_IN_CHAIN: unanswered(trust, 'the certificate is not trusted'),
   // Our own limits: the cluster is not to blame.
-  EMFILE: unanswered({ about: 'client', kind: 'resources' }, 'this process has no file left'),
-  ENFILE: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no file left'),
-  ENOMEM: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no memory left'),
-  ENOBUFS: unanswered({ about: 'client', kind: 'resources' }, 'this machine has no buffer left'),
-  EADDRNOTAVAIL: unanswered({ about: 'client', kind: 'resources' }, 'no local port is left'),
-  EACCES: unanswered({ about: 'client', kind: 'resources' }, 'this host forbids the connection'),
-  EPERM: unanswered({ about: 'client', kind: 'resources' }, 'this host forbids the connection'),
+  EMFILE: unanswered(resources, 'this process has no file left'),
+  ENFILE: unanswered(resources, 'this machine has no file left'),
+  ENOMEM: unanswered(resources, 'this machine has no memory left'),
+  ENOBUFS: unanswered(resources, 'this machine has no buffer left'),
+  EADDRNOTAVAIL: unanswered(resources, 'no local port is left'),
+  EACCES: unanswered(resources, 'this host forbids the connection'),
+  EPERM: unanswered(resources, 'this host forbids the connection'),
 };
 
 /**
@@ -121,13 +124,13 @@ export const JUDGED_OWN: Readonly<Partial<Record<FailoverErrorCode, Failure>>> =
     'a switch ended the transaction',
   ),
   ERR_FAILOVER_OUTCOME_UNKNOWN: unanswered(
-    { about: 'client', kind: 'own' },
+    own,
     'a switch overtook the send; its outcome is unknown',
   ),
 };
 
 /** @internal See {@link JUDGED_OWN}. */
 export const JUDGED_OWN_REFUSAL: Failure = notAsked(
-  { about: 'client', kind: 'own' },
+  own,
   'the library refused before anything was sent',
 );

@@ -30,10 +30,10 @@ export type Verdict =
   | {
       readonly about: 'cluster';
       /**
-       * `unreachable`: refused, reset, closed or not found. `silent`: no answer in time. `unwell`: a broker answered that it
+       * `no-connection`: refused, reset, closed or not found. `silent`: no answer in time. `unwell`: a broker answered that it
        * cannot. `no-metadata`: kafkajs knows no broker to ask, which says little by itself.
        */
-      readonly kind: 'unreachable' | 'silent' | 'unwell' | 'no-metadata';
+      readonly kind: 'no-connection' | 'silent' | 'unwell' | 'no-metadata';
     }
   | { readonly about: 'coordinator'; readonly kind: 'absent' | 'moved' | 'loading' }
   | {

@@ -34,7 +34,7 @@ export const credentials: Verdict = { about: 'auth', kind: 'credentials' };
 /** @internal A broker answered that it cannot. */
 export const unwell: Verdict = { about: 'cluster', kind: 'unwell' };
 /** @internal Nobody answers at the address. */
-export const unreachable: Verdict = { about: 'cluster', kind: 'unreachable' };
+export const noConnection: Verdict = { about: 'cluster', kind: 'no-connection' };
 /** @internal No answer in time. */
 export const silent: Verdict = { about: 'cluster', kind: 'silent' };
 /** @internal kafkajs knows no broker to ask. */
@@ -51,3 +51,21 @@ export const sequence: Verdict = { about: 'producer', kind: 'sequence' };
 export const transaction: Verdict = { about: 'producer', kind: 'transaction' };
 /** @internal TLS does not trust what answers. */
 export const trust: Verdict = { about: 'auth', kind: 'trust' };
+/** @internal This process or machine is out of something. */
+export const resources: Verdict = { about: 'client', kind: 'resources' };
+/** @internal The group does not take us as we are. */
+export const groupRefused: Verdict = { about: 'group', kind: 'refused' };
+/** @internal The broker does not do such a thing. */
+export const unsupported: Verdict = { about: 'request', kind: 'unsupported' };
+/** @internal A programming error. */
+export const bug: Verdict = { about: 'client', kind: 'bug' };
+/** @internal More than the broker takes. */
+export const tooLarge: Verdict = { about: 'request', kind: 'too-large' };
+/** @internal Not a member of the group (any more). */
+export const notMember: Verdict = { about: 'group', kind: 'member' };
+/** @internal The group is rebalancing. */
+export const rebalancing: Verdict = { about: 'group', kind: 'rebalance' };
+/** @internal No coordinator now. */
+export const noCoordinator: Verdict = { about: 'coordinator', kind: 'absent' };
+/** @internal The library's own. */
+export const own: Verdict = { about: 'client', kind: 'own' };

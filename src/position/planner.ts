@@ -39,13 +39,12 @@ export interface PlannerParts {
    * made from what is known, and says so.
    */
   readonly deadlineAtMs: number;
-  /** Longest wait for the source's commits, in milliseconds, within the deadline. Default 500. */
-  readonly sourceMaxWaitMs?: number;
   /** Ends the planning with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const DEFAULT_SOURCE_MAX_WAIT_MS = 500;
+/** Longest wait for the source's commits, in milliseconds, within the deadline. */
+const SOURCE_MAX_WAIT_MS = 500;
 
 /**
  * Finds where groups resume on the target: asks both clusters and the mirror, in parallel, and leaves the thinking to
@@ -177,8 +176,7 @@ async function askSource(
   const nothing = new PartitionMap<bigint>();
   const topics = logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []);
   if (source === undefined || topics.length === 0) return { sourceCommits: nothing, notes: [] };
-  const maxWaitMs = parts.sourceMaxWaitMs ?? DEFAULT_SOURCE_MAX_WAIT_MS;
-  const untilMs = Math.min(deadlineAtMs, world.nowMs() + maxWaitMs);
+  const untilMs = Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
   const unknown = `the group's commits on ${source.alias} are not known`;
   try {
     const commits = commitsOn(source, need.groupId, topics);

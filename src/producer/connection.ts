@@ -60,7 +60,7 @@ export class ProducerConnection {
   #enter(session: ClusterSession | undefined): void {
     const core = this.#core;
     if (session === undefined) {
-      core.state = { kind: 'held', sinceMs: core.parts.world.nowMs(), inner: undefined };
+      core.state = { kind: 'held', heldAtMs: core.parts.world.nowMs(), inner: undefined };
     } else {
       const inner = core.makeInner(session);
       core.state = { kind: 'open', inner };

@@ -22,7 +22,7 @@ export type ProducerState =
    * A switch is under way. `inner` is the old producer until `detach`, nothing after it, and the new one from `attach` on,
    * until everything that waits was released.
    */
-  | { readonly kind: 'held'; readonly sinceMs: number; readonly inner: InnerProducer | undefined }
+  | { readonly kind: 'held'; readonly heldAtMs: number; readonly inner: InnerProducer | undefined }
   | { readonly kind: 'halted'; readonly error: Error }
   | { readonly kind: 'closed' };
 

@@ -5,7 +5,7 @@ export interface Holdable {
   /** Estimated size of keys, values and headers. */
   readonly bytes: number;
   /** Since when it waits, on the monotonic clock; undefined only before it has ever been in a buffer. */
-  readonly heldSinceMs: number | undefined;
+  readonly heldAtMs: number | undefined;
 }
 
 /** @internal Limits of a {@link HoldBuffer}. */
@@ -28,7 +28,7 @@ export const HOLD_OVERHEAD_BYTES = 128;
 /**
  * Where sends wait while no cluster is open: in order, bounded in bytes and in time.
  *
- * Items are ordered by `heldSinceMs` (the oldest is in front, and what is put back is older than what came after it), so
+ * Items are ordered by `heldAtMs` (the oldest is in front, and what is put back is older than what came after it), so
  * one timer, for the first item, watches over all.
  *
  * @internal
@@ -100,7 +100,7 @@ export class HoldBuffer<T extends Holdable> {
     const [first] = this.#items;
     if (first === undefined || this.#cancelTimer !== undefined) return;
     const { world, maxWaitMs } = this.#options;
-    const delayMs = Math.max(0, waitsSinceMs(first) + maxWaitMs - world.nowMs());
+    const delayMs = Math.max(0, queuedAtMs(first) + maxWaitMs - world.nowMs());
     this.#cancelTimer = world.after(delayMs, () => {
       this.#cancelTimer = undefined;
       this.#expire();
@@ -118,7 +118,7 @@ export class HoldBuffer<T extends Holdable> {
     const { world, maxWaitMs, onTimeout } = this.#options;
     const nowMs = world.nowMs();
     for (const item of this.#items) {
-      if (waitsSinceMs(item) + maxWaitMs > nowMs) return;
+      if (queuedAtMs(item) + maxWaitMs > nowMs) return;
       this.remove(item);
       onTimeout(item);
     }
@@ -126,8 +126,8 @@ export class HoldBuffer<T extends Holdable> {
 }
 
 /** @internal For comparing: what never waited is in front of what does. */
-export function waitsSinceMs({ heldSinceMs }: Holdable): number {
-  return heldSinceMs ?? Number.NEGATIVE_INFINITY;
+export function queuedAtMs({ heldAtMs }: Holdable): number {
+  return heldAtMs ?? Number.NEGATIVE_INFINITY;
 }
 
 function chargeOf(item: Holdable): number {

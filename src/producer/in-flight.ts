@@ -27,7 +27,7 @@ export class PendingSend {
   /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
   maybeWritten = false;
   /** Once it waits, or did: since when on the monotonic clock, and its size. */
-  heldSinceMs: number | undefined = undefined;
+  heldAtMs: number | undefined = undefined;
   bytes = 0;
   /** Called when it leaves the flight, however: the release loop's cue. */
   onLeft: (() => void) | undefined = undefined;

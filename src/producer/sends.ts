@@ -1,11 +1,12 @@
 import type { RecordMetadata } from 'kafkajs';
+import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
 import { endOf, type SwitchTurn } from '../switch/participant.js';
 import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { HoldBuffer, waitsSinceMs } from './hold-buffer.js';
+import { HoldBuffer, queuedAtMs } from './hold-buffer.js';
 import { InFlight, type PendingSend } from './in-flight.js';
 import type { InnerProducer } from './inner-producer.js';
 import { holdFull, holdTimeout, outcomeOf, unknownOutcome } from './outcome.js';
@@ -13,12 +14,12 @@ import { payloadBytes, topicOf, topicsOf, withTimestamps } from './payload.js';
 import { Release } from './release.js';
 
 /** Most held sends that are under way at the same time after a switch. */
-const RELEASE_WINDOW_COUNT = 32;
+const RELEASE_WINDOW = 32;
 /**
  * Promise turns that kafkajs gets to bring a send to the wire. It takes 25 to 28 where nothing has to be awaited (measured
  * with 2.2.4), more only where the records are compressed or an earlier send has to be answered first.
  */
-const TURNS_TO_WIRE_COUNT = 100;
+const TURNS_TO_WIRE = 100;
 /** Longest pause between looks at the wire after that, in milliseconds; the first one is 1. */
 const WIRE_POLL_MAX_MS = 256;
 /** How long the release waits for one send before it goes on with those of other topics, in milliseconds. */
@@ -37,6 +38,7 @@ export interface SendsParts {
 
 /** @internal Where what was held goes. */
 export interface ReleaseTarget {
+  readonly cluster: string;
   inner(): InnerProducer | undefined;
   onReleased(): void;
 }
@@ -123,7 +125,7 @@ export class Sends {
   hold(send: PendingSend): void {
     const { events, id, limits, world } = this.#parts;
     send.bytes = payloadBytes(send.payload);
-    send.heldSinceMs = world.nowMs();
+    send.heldAtMs = world.nowMs();
     if (this.held.offer(send)) {
       this.#announceHeld();
       return;
@@ -131,7 +133,7 @@ export class Sends {
     this.#refusedCount += 1;
     if (!this.#announced.full) {
       this.#announced.full = true;
-      events.emit('producer.hold-full', { participant: id });
+      events.emit('producer.hold-full', { producer: id, cluster: this.turn?.to });
     }
     send.reject(holdFull(send, limits.holdMaxBytes, this.#wait()));
   }
@@ -139,9 +141,9 @@ export class Sends {
   /**
    * The inner producers of before were fenced: judges what is in flight, in order. Nobody waits for inner promises.
    *
-   * @param heldSinceMs - since when these sends wait, for their time limit: the beginning of the switch.
+   * @param heldAtMs - since when these sends wait, for their time limit: the beginning of the switch.
    */
-  detach(heldSinceMs: number): void {
+  detach(heldAtMs: number): void {
     const takenBack: PendingSend[] = [];
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
@@ -155,37 +157,38 @@ export class Sends {
         send.maybeWritten = true;
       }
       send.innerError = undefined;
-      if (send.heldSinceMs === undefined) send.bytes = payloadBytes(send.payload);
+      if (send.heldAtMs === undefined) send.bytes = payloadBytes(send.payload);
       takenBack.push(send);
     }
     this.#release = undefined;
-    this.#putBack(takenBack, heldSinceMs);
+    this.#putBack(takenBack, heldAtMs);
     if (takenBack.length > 0) this.#announceHeld();
   }
 
   /** What waited in an earlier switch, and was released or held back after it, waits anew. */
-  #putBack(takenBack: readonly PendingSend[], heldSinceMs: number): void {
+  #putBack(takenBack: readonly PendingSend[], heldAtMs: number): void {
     const sends = [...takenBack, ...this.held.takeAll()];
     for (const send of sends) {
-      send.heldSinceMs = Math.max(waitsSinceMs(send), heldSinceMs);
+      send.heldAtMs = Math.max(queuedAtMs(send), heldAtMs);
     }
     // What was held back is older than what was released past it. Sends of one topic are in their order already.
-    this.held.putBack(sends.toSorted((a, b) => waitsSinceMs(a) - waitsSinceMs(b)));
+    this.held.putBack(sends.toSorted((a, b) => queuedAtMs(a) - queuedAtMs(b)));
   }
 
   /**
    * Hands everything that waits to the new inner producer, in order.
    *
+   * @param cluster - its alias.
    * @param inner - the inner producer in use; undefined as soon as a newer switch, or the end, took over.
    * @param onReleased - called once, synchronously, when nothing waits any more but sends whose topics do not get through:
    *   from then on others need not queue behind.
    */
-  async release({ inner, onReleased }: ReleaseTarget): Promise<void> {
+  async release({ cluster, inner, onReleased }: ReleaseTarget): Promise<void> {
     const { world, events, id } = this.#parts;
     let sendCount = 0;
     let resentCount = 0;
     const release = new Release<PendingSend>({
-      windowCount: RELEASE_WINDOW_COUNT,
+      windowCount: RELEASE_WINDOW,
       waiting: () => this.held.items(),
       topicsOf: ({ payload }) => topicsOf(payload),
       isCurrent: () => inner() !== undefined,
@@ -208,7 +211,7 @@ export class Sends {
       onReleased: () => {
         onReleased();
         if (sendCount > 0)
-          events.emit('producer.released', { participant: id, sendCount, resentCount });
+          events.emit('producer.released', { producer: id, cluster, sendCount, resentCount });
       },
     });
     this.#release = release;
@@ -228,7 +231,7 @@ export class Sends {
       send.inner === inner &&
       inner.wire.produceRequestCount === send.startedAtRequestCount;
     // All turns in any case: the request that was written may be another send's.
-    for (let turn = 0; turn < TURNS_TO_WIRE_COUNT; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < TURNS_TO_WIRE; turn += 1) await Promise.resolve();
     const giveUpAtMs = world.nowMs() + STUCK_AFTER_MS;
     for (let pauseMs = 1; isWaiting(); pauseMs = Math.min(pauseMs * 2, WIRE_POLL_MAX_MS)) {
       if (world.nowMs() >= giveUpAtMs) return false;
@@ -280,7 +283,8 @@ export class Sends {
   #announceHeld(): void {
     if (this.#announced.held) return;
     this.#announced.held = true;
-    this.#parts.events.emit('producer.held', { participant: this.#parts.id });
+    const { events, id } = this.#parts;
+    events.emit('producer.held', { producer: id, cluster: this.turn?.to });
   }
 }
 
@@ -300,9 +304,8 @@ function callInner(send: PendingSend, { producer }: InnerProducer): Promise<Reco
 /** The second attempt has a definite answer, the first one still has none. */
 function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
   const { alias, switchEpoch } = inner.session;
-  const detail = cause instanceof Error ? cause.message : String(cause);
   return new OutcomeUnknownError(
-    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${detail}). ` +
+    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${messageOf(cause)}). ` +
       'It may or may not be in the log of the cluster it was sent to first.',
     { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
   );

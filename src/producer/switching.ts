@@ -1,12 +1,9 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
 import { haltedWhilePending } from './outcome.js';
-
-/** Pauses between attempts to connect to a cluster that does not answer, in milliseconds. */
-const RECONNECT = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
 
 /**
  * The coordinator's side of a producer.
@@ -29,8 +26,8 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     if (inner !== undefined) inner.sealed = true;
     // A switch that follows before the last one ended prolongs the same wait: what waits longest stays in front.
-    const sinceMs = core.state.kind === 'held' ? core.state.sinceMs : core.parts.world.nowMs();
-    core.state = { kind: 'held', sinceMs, inner };
+    const heldAtMs = core.state.kind === 'held' ? core.state.heldAtMs : core.parts.world.nowMs();
+    core.state = { kind: 'held', heldAtMs, inner };
     core.parts.sends.switchStarted(turn);
     // While a planned switch drains, an open transaction may still come to its end on the source.
     if (turn.planned) return;
@@ -48,17 +45,17 @@ export class ProducerSwitching implements Participant {
   detach(turn: SwitchTurn): Promise<void> {
     const { state, parts } = this.#core;
     parts.sends.turn = turn;
-    if (state.kind === 'held') this.#detach(state.sinceMs, overtakenBy(turn));
+    if (state.kind === 'held') this.#detach(state.heldAtMs, overtakenBy(turn));
     return Promise.resolve();
   }
 
-  #detach(sinceMs: number, because: string): void {
+  #detach(heldAtMs: number, because: string): void {
     const core = this.#core;
     const inner = core.inner();
-    core.state = { kind: 'held', sinceMs, inner: undefined };
+    core.state = { kind: 'held', heldAtMs, inner: undefined };
     core.parts.relay.detach();
     core.fenceTransactions(because);
-    core.parts.sends.detach(sinceMs);
+    core.parts.sends.detach(heldAtMs);
     inner?.retire();
   }
 
@@ -70,11 +67,11 @@ export class ProducerSwitching implements Participant {
     const core = this.#core;
     const before = core.state;
     if (core.isAway()) return;
-    const sinceMs = before.kind === 'held' ? before.sinceMs : core.parts.world.nowMs();
+    const heldAtMs = before.kind === 'held' ? before.heldAtMs : core.parts.world.nowMs();
     // Whoever joined in the middle of a switch may not have met its `detach`.
-    this.#detach(sinceMs, `cluster ${session.alias} took over`);
+    this.#detach(heldAtMs, `cluster ${session.alias} took over`);
     const inner = core.makeInner(session);
-    const held: ProducerState = { kind: 'held', sinceMs, inner };
+    const held: ProducerState = { kind: 'held', heldAtMs, inner };
     core.state = held;
     core.parts.relay.attach(inner.producer);
     const isCurrent = (): boolean => core.state === held;
@@ -87,6 +84,7 @@ export class ProducerSwitching implements Participant {
     if (!isCurrent()) return;
     core.connected = true;
     void core.parts.sends.release({
+      cluster: session.alias,
       inner: () => core.innerOn(session),
       onReleased: () => core.open(inner),
     });
@@ -95,7 +93,7 @@ export class ProducerSwitching implements Participant {
   async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
     const { world, limits } = this.#core.parts;
     const { signal } = inner.session;
-    const policy = { ...RECONNECT, signal, shouldRetry: isCurrent };
+    const policy = { ...ENDLESS_RETRIES, signal, shouldRetry: isCurrent };
     try {
       await untilAborted(
         signal,

@@ -1,22 +1,22 @@
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
-import { retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_QUICK_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { unmirroredCount } from './mirrored.js';
 import type { Mirror } from './mirror.js';
 
 /** @internal Records of a source partition that the target does not seem to have. */
-export interface MissingRecords {
+export interface UnmirroredRecords {
   /** The topic's name on the source. */
   readonly topic: string;
   readonly partition: number;
   /** An estimate: offsets, not records, where the source's log has holes. */
-  readonly missingCount: bigint;
+  readonly recordCount: bigint;
 }
 
 /** @internal How a wait for the mirror ended. */
 export interface CatchUpOutcome {
   /** Empty where everything is mirrored. */
-  readonly missing: readonly MissingRecords[];
+  readonly unmirrored: readonly UnmirroredRecords[];
   /** Topics whose end on the source could not be learned. */
   readonly unknown: readonly string[];
 }
@@ -41,13 +41,12 @@ interface Pending {
   readonly partition: number;
   /** Taken once, at the start: what others write to the source later is not waited for. */
   readonly source: LogRange;
-  missingCount: bigint;
+  /** Records that the target does not seem to have yet. */
+  recordCount: bigint;
   /** Upstream offset of the newest sync at the last look. */
   syncedTo: bigint | undefined;
   recordsAfterSync: bigint | undefined;
 }
-
-const RETRY_DELAYS = { firstDelayMs: 50, maxDelayMs: 1_000, retries: Infinity };
 
 /** Enough to see whether the few offsets after the newest sync are records at all. */
 const PROBE_BYTES = 65_536;
@@ -72,29 +71,29 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
     await learning;
     for (;;) {
       await look(pending, parts);
-      if (pending.every(({ missingCount }) => missingCount === 0n)) break;
+      if (pending.every(({ recordCount }) => recordCount === 0n)) break;
       await sleep(world, pollMs, { signal });
     }
   } catch {
     // Aborted, or an error that is a programming mistake: what is known so far is the answer.
   }
   return {
-    missing: pending
-      .filter(({ missingCount }) => missingCount > 0n)
-      .map(({ topic, partition, missingCount }) => ({ topic, partition, missingCount })),
+    unmirrored: pending
+      .filter(({ recordCount }) => recordCount > 0n)
+      .map(({ topic, partition, recordCount }) => ({ topic, partition, recordCount })),
     unknown: [...unknown],
   };
 }
 
 function sourceEnds(topic: string, parts: CatchUpParts): Promise<readonly Pending[]> {
   const { source, world, signal } = parts;
-  return retry(world, { ...RETRY_DELAYS, signal }, async () => {
+  return retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
     const ranges = await untilAborted(signal, source.ranges(topic));
     return [...(ranges ?? [])].map(([partition, range]) => ({
       topic,
       partition,
       source: range,
-      missingCount: range.high - range.low,
+      recordCount: range.high - range.low,
       syncedTo: undefined,
       recordsAfterSync: undefined,
     }));
@@ -104,9 +103,9 @@ function sourceEnds(topic: string, parts: CatchUpParts): Promise<readonly Pendin
 /** Brings what is pending up to date. */
 async function look(pending: readonly Pending[], parts: CatchUpParts): Promise<void> {
   const { mirror, target, world, signal } = parts;
-  const open = pending.filter(({ missingCount }) => missingCount > 0n);
+  const open = pending.filter(({ recordCount }) => recordCount > 0n);
   if (open.length === 0) return;
-  await retry(world, { ...RETRY_DELAYS, signal }, async () => {
+  await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
     // First the syncs, then the ends: a sync never names a record that the end does not count.
     await mirror.refresh({ signal });
     const names = [...new Set(open.map(({ topic }) => topic))];
@@ -134,9 +133,9 @@ async function measure(
   if (!isQuiet) one.recordsAfterSync = undefined;
   one.syncedTo = newestSync?.upstreamOffset;
   const facts = { source: one.source, targetEnd, newestSync };
-  one.missingCount = unmirroredCount({ ...facts, recordsAfterSync: one.recordsAfterSync });
+  one.recordCount = unmirroredCount({ ...facts, recordsAfterSync: one.recordsAfterSync });
   // A log that ends with a transaction's marker never has a sync for its last offset: look at what is there.
-  if (one.missingCount === 0n || !isQuiet || one.recordsAfterSync !== undefined) return;
+  if (one.recordCount === 0n || !isQuiet || one.recordsAfterSync !== undefined) return;
   const next = newestSync.upstreamOffset + 1n;
   const { records, nextOffset } = await untilAborted(
     signal,
@@ -145,5 +144,5 @@ async function measure(
   if (nextOffset < one.source.high) return;
   const counted = records.filter(({ offset }) => BigInt(offset) < one.source.high).length;
   one.recordsAfterSync = BigInt(counted);
-  one.missingCount = unmirroredCount({ ...facts, recordsAfterSync: one.recordsAfterSync });
+  one.recordCount = unmirroredCount({ ...facts, recordsAfterSync: one.recordsAfterSync });
 }

@@ -10,6 +10,24 @@ import { TopicTailer } from './tailer.js';
 import { translate, type Translation } from './translate.js';
 
 /**
+ * The newest heartbeat that came through a flow of MirrorMaker.
+ *
+ * @public
+ */
+export interface HeartbeatState {
+  /**
+   * Milliseconds since MirrorMaker sent it, by the wall clocks of this machine and of MirrorMaker's: how far the flow is
+   * behind. As good as these clocks agree.
+   */
+  readonly sentAgeMs: number;
+  /**
+   * Milliseconds since it arrived, by this process's own clock: whether the flow is alive. One that was there before the
+   * process looked counts from its timestamp.
+   */
+  readonly arrivedAgeMs: number;
+}
+
+/**
  * What is known about one flow of MirrorMaker.
  *
  * @public
@@ -23,16 +41,8 @@ export interface MirrorState {
   readonly isComplete: boolean;
   /** Milliseconds since everything on the target was last read to its end; undefined before the first time. */
   readonly ageMs: number | undefined;
-  /**
-   * Age of the newest heartbeat that came through the flow, by the wall clocks of this machine and of MirrorMaker's, in
-   * milliseconds: how far the flow is behind. As good as these clocks agree. Undefined where none came.
-   */
-  readonly heartbeatAgeMs: number | undefined;
-  /**
-   * Milliseconds since a new heartbeat last arrived, by this process's own clock: whether the flow is alive. A heartbeat
-   * that was there before the process looked counts from its timestamp. Undefined where none came.
-   */
-  readonly sinceHeartbeatMs: number | undefined;
+  /** The newest heartbeat; undefined where none came. */
+  readonly heartbeat: HeartbeatState | undefined;
   /** Groups with a checkpoint. */
   readonly groupCount: number;
   /** Source partitions with an offset sync. */
@@ -49,8 +59,6 @@ export interface MirrorState {
  */
 export interface Mirror extends Flow {
   readonly policy: ReplicationPolicy;
-  /** Resolves when everything on the target was read to the end that it had when reading began. */
-  ready(options?: WaitOptions): Promise<void>;
   /** Resolves when everything on the target was read that is there at the time of the call. */
   refresh(options?: WaitOptions): Promise<void>;
   state(): MirrorState;
@@ -110,8 +118,7 @@ class TailedMirror implements Mirror {
   readonly #canReadSyncs: boolean;
   readonly #onTarget: readonly TopicTailer[];
   readonly #onSource: readonly TopicTailer[];
-  #heartbeatSentAtWallMs: number | undefined;
-  #heartbeatSeenAtMs: number | undefined;
+  #heartbeat: { readonly sentAtWallMs: number; readonly arrivedAtMs: number } | undefined;
   /** False while heartbeats are read that came before. */
   #heartbeatsAreLive = false;
 
@@ -137,11 +144,6 @@ class TailedMirror implements Mirror {
     this.#canReadSyncs = syncs.length > 0;
   }
 
-  async ready(options?: WaitOptions): Promise<void> {
-    const reading = this.#onTarget.filter((tailer) => !tailer.isComplete);
-    await all(reading, options);
-  }
-
   refresh(options?: WaitOptions): Promise<void> {
     // Nobody waits for a source that may be dead, but what it answers is wanted now.
     all(this.#onSource, options).catch(() => {});
@@ -151,19 +153,24 @@ class TailedMirror implements Mirror {
   state(): MirrorState {
     const ages = this.#onTarget.map((tailer) => tailer.state().ageMs);
     const known = ages.filter((ageMs) => ageMs !== undefined);
-    const seenAtMs = this.#heartbeatSeenAtMs;
-    const sentAtWallMs = this.#heartbeatSentAtWallMs;
     return {
       source: this.source,
       target: this.target,
       isComplete: this.#onTarget.every((tailer) => tailer.isComplete),
       ageMs: known.length === ages.length ? Math.max(...known) : undefined,
-      heartbeatAgeMs:
-        sentAtWallMs === undefined ? undefined : Math.max(0, this.#world.wallMs() - sentAtWallMs),
-      sinceHeartbeatMs: seenAtMs === undefined ? undefined : this.#world.nowMs() - seenAtMs,
+      heartbeat: this.#heartbeatState(),
       groupCount: this.#checkpoints.groupCount,
       syncedPartitionCount: this.#syncs.partitionCount,
       topics: [...this.#onTarget, ...this.#onSource].map((tailer) => tailer.state()),
+    };
+  }
+
+  #heartbeatState(): HeartbeatState | undefined {
+    if (this.#heartbeat === undefined) return undefined;
+    const { sentAtWallMs, arrivedAtMs } = this.#heartbeat;
+    return {
+      sentAgeMs: Math.max(0, this.#world.wallMs() - sentAtWallMs),
+      arrivedAgeMs: this.#world.nowMs() - arrivedAtMs,
     };
   }
 
@@ -242,8 +249,7 @@ class TailedMirror implements Mirror {
       topic: this.policy.formatRemoteTopic(this.source, this.policy.heartbeatsTopic()),
       lastCount: LAST_HEARTBEATS,
       onBegin: () => {
-        this.#heartbeatSentAtWallMs = undefined;
-        this.#heartbeatSeenAtMs = undefined;
+        this.#heartbeat = undefined;
         this.#heartbeatsAreLive = false;
       },
       onComplete: () => {
@@ -253,15 +259,14 @@ class TailedMirror implements Mirror {
         const decoded = decodeHeartbeat(record);
         if (decoded.kind === 'skipped') return decoded.because;
         if (decoded.kind === 'tombstone') return undefined;
-        const sentAtWallMs = Number(decoded.value.timestampMs);
-        this.#heartbeatSentAtWallMs = Math.max(
-          sentAtWallMs,
-          this.#heartbeatSentAtWallMs ?? sentAtWallMs,
+        const sentAtWallMs = Math.max(
+          Number(decoded.value.timestampMs),
+          this.#heartbeat?.sentAtWallMs ?? -Infinity,
         );
         const earlierByMs = this.#heartbeatsAreLive
           ? 0
-          : Math.max(0, this.#world.wallMs() - this.#heartbeatSentAtWallMs);
-        this.#heartbeatSeenAtMs = this.#world.nowMs() - earlierByMs;
+          : Math.max(0, this.#world.wallMs() - sentAtWallMs);
+        this.#heartbeat = { sentAtWallMs, arrivedAtMs: this.#world.nowMs() - earlierByMs };
         return undefined;
       },
     };

@@ -42,8 +42,3 @@ export function unmirroredCount({
   if (onTarget <= 0n) return onSource;
   return onSource > onTarget ? onSource - onTarget : 0n;
 }
-
-/** @internal True where {@link unmirroredCount} finds nothing missing. For waiting only, never for positions. */
-export function isMirrored(facts: MirroredFacts): boolean {
-  return unmirroredCount(facts) === 0n;
-}

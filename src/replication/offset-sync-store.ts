@@ -80,11 +80,6 @@ export class OffsetSyncStore {
     this.#forgetsOnDecrease = onDownstreamDecrease === 'forget';
   }
 
-  /** True once the topic has been read to its end. */
-  get isRead(): boolean {
-    return this.#isRead;
-  }
-
   /** Partitions that have a sync. */
   get partitionCount(): number {
     return this.#histories.size;
@@ -167,11 +162,6 @@ export class OffsetSyncStore {
   /** The newest sync, also while reading. */
   newest(topic: string, partition: number): OffsetSync | undefined {
     return this.#histories.get(topic, partition)?.newest;
-  }
-
-  /** What is kept of one partition, for tests and inspection. */
-  history(topic: string, partition: number): SyncHistory | undefined {
-    return this.#histories.get(topic, partition);
   }
 
   #noteForeign(

@@ -1,5 +1,4 @@
-import type { KafkaMessage } from 'kafkajs';
-import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterAccess, FetchedRecord } from '../cluster/access.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
 import type { SkipReason } from './records.js';
@@ -13,7 +12,7 @@ export interface TailedTopic {
   /** Reading begins, or begins anew because the topic is another one: what was known is void. */
   onBegin(): void;
   /** Takes a record, or says why not. */
-  onRecord(record: KafkaMessage): SkipReason | undefined;
+  onRecord(record: FetchedRecord): SkipReason | undefined;
   /** Everything has been read that the topic held when reading began. */
   onComplete(): void;
 }

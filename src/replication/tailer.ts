@@ -1,8 +1,8 @@
-import type { KafkaMessage } from 'kafkajs';
-import type { LogRange } from '../cluster/access.js';
+import { asError } from '../caught.js';
+import type { FetchedRecord, LogRange } from '../cluster/access.js';
 import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
-import { retry, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import type { SkipReason } from './records.js';
 import type { TailedTopic, TailerOptions, TailState, WaitOptions } from './tail-state.js';
 
@@ -21,8 +21,6 @@ interface Waiter {
   resolve(): void;
   reject(error: Error): void;
 }
-
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000, retries: Infinity };
 
 /** Small enough that an answer, of some 1500 offset syncs, does not hold up the process. */
 const FETCH_BYTES = 65_536;
@@ -140,7 +138,7 @@ export class TopicTailer {
     const { world, pollMs } = this.#options;
     while (!signal.aborted) {
       try {
-        const progress = await retry(world, { ...RETRY_DELAYS, signal }, () =>
+        const progress = await retry(world, { ...ENDLESS_RETRIES, signal }, () =>
           this.#attempt(signal),
         );
         const isAwaited = this.#waiters.size > 0;
@@ -176,7 +174,7 @@ export class TopicTailer {
   }
 
   #failed(cause: unknown): void {
-    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const error = asError(cause);
     // One report per spell of failures.
     if (this.#failure === undefined) {
       const { access, topic } = this.#tailed;
@@ -249,7 +247,7 @@ export class TopicTailer {
     this.#tailed.onBegin();
   }
 
-  #take(record: KafkaMessage): void {
+  #take(record: FetchedRecord): void {
     this.#recordCount += 1;
     const because = this.#tailed.onRecord(record);
     if (because === undefined) return;

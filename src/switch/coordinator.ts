@@ -5,7 +5,6 @@ import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
-import { Company } from './company.js';
 import {
   closedError,
   haltedError,
@@ -21,6 +20,7 @@ import {
 } from './operations.js';
 import { OrderCallers } from './order-callers.js';
 import type { Participant } from './participant.js';
+import { Participants } from './participants.js';
 import { needsOf, runPhase, type Holding } from './phases.js';
 import type { SwitchReport } from './report.js';
 import {
@@ -63,7 +63,7 @@ export interface CoordinatorParts {
 export class Coordinator implements ActiveCluster {
   readonly #parts: CoordinatorParts;
   readonly #operations: SwitchOperations;
-  readonly #company = new Company();
+  readonly #participants = new Participants();
   readonly #callers = new OrderCallers();
   readonly #end = new AbortController();
   #state: SwitchState = { kind: 'starting' };
@@ -118,22 +118,22 @@ export class Coordinator implements ActiveCluster {
       return;
     }
     const state = this.#state;
-    this.#company.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
-    if (state.kind === 'halted') this.#company.haltOthers(haltedError(state.error));
+    this.#participants.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
+    if (state.kind === 'halted') this.#participants.haltOthers(haltedError(state.error));
   }
 
   unregister(participant: Participant): void {
-    this.#company.remove(participant);
+    this.#participants.remove(participant);
     this.releaseUnused();
   }
 
   /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
   releaseUnused(): void {
-    if (this.#company.isEmpty) this.#parts.operations.release();
+    if (this.#participants.isEmpty) this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {
-    return this.#company.list();
+    return this.#participants.list();
   }
 
   /** What the groups of this process need planned. */
@@ -199,17 +199,16 @@ export class Coordinator implements ActiveCluster {
       case 'run-phase':
         void this.#runPhase(effect.run);
         return;
-      case 'overran':
+      case 'overran': {
+        const { phase, turn } = effect.run;
+        const deadlineMs = phaseDeadlineMs(phase, this.#parts.deadlines);
         this.#parts.events.emit(
           'switch.phase-overran',
-          {
-            phase: effect.phase,
-            deadlineMs: phaseDeadlineMs(effect.phase, this.#parts.deadlines),
-            detail: effect.detail,
-          },
-          effect,
+          { from: turn.from, to: turn.to, phase, deadlineMs, detail: effect.detail },
+          turn,
         );
         return;
+      }
       case 'completed':
         this.#complete(effect.run, effect.atMs);
         return;
@@ -222,7 +221,7 @@ export class Coordinator implements ActiveCluster {
         this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
         if (effect.run.haltedBy !== undefined) {
-          this.#company.haltOthers(haltedError(effect.run.haltedBy));
+          this.#participants.haltOthers(haltedError(effect.run.haltedBy));
         }
         return;
       }
@@ -249,13 +248,13 @@ export class Coordinator implements ActiveCluster {
         return;
       case 'halt': {
         const error = haltedError(effect.error);
-        this.#parts.events.emit('failover.halted', { error: effect.error });
-        this.#company.halt(error);
+        this.#parts.events.emit('failover.halted', { cluster: effect.active, error: effect.error });
+        this.#participants.halt(error);
         this.#callers.reject(effect.orderIds, error);
         return;
       }
       case 'close':
-        this.#company.halt(closedError());
+        this.#participants.halt(closedError());
         this.#callers.reject(
           effect.orderIds,
           new FailoverClosedError('FailoverKafka was closed before the switch was over'),
@@ -269,7 +268,11 @@ export class Coordinator implements ActiveCluster {
   async #runPhase(run: SwitchRun): Promise<void> {
     const { world, events, deadlines } = this.#parts;
     const operations = this.#operations;
-    events.emit('switch.phase-started', { phase: run.phase });
+    events.emit('switch.phase-started', {
+      from: run.turn.from,
+      to: run.turn.to,
+      phase: run.phase,
+    });
     const outcome = await runPhase(run, {
       world,
       operations,
@@ -278,7 +281,7 @@ export class Coordinator implements ActiveCluster {
       hold: (whom) => this.#holdAll(whom, run),
       fence: (reason) => this.#fence(reason),
       openSession: () => {
-        this.#company.letGo();
+        this.#participants.letGo();
         this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
@@ -300,7 +303,7 @@ export class Coordinator implements ActiveCluster {
     if (state.kind !== 'switching') return false;
     const { run } = state;
     if (run.turn.switchEpoch !== turn.switchEpoch || run.phase !== phase) return false;
-    this.#company.hold(whom, run.turn);
+    this.#participants.hold(whom, run.turn);
     return true;
   }
 

@@ -35,13 +35,13 @@ export interface SwitchOperations {
   }>;
   /**
    * Waits until the target has the source's records of the topics that the groups read.
-   * Resolves with what is still missing when `signal` is aborted.
+   * Resolves with what is not mirrored yet when `signal` is aborted.
    */
   catchUp(
     turn: SwitchTurn,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<{ missing: readonly string[] }>;
+  ): Promise<{ unmirrored: readonly string[] }>;
   /** Fixes where a group resumes on the target. */
   plan(turn: SwitchTurn, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan>;
   /** As {@link ActiveCluster.planAtStart}. */

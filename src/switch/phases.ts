@@ -1,9 +1,10 @@
+import { asError, messageOf } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { retry, untilDeadline, withinDeadline } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { PhaseDeadlines, SwitchOperations } from './operations.js';
 import type { Participant } from './participant.js';
@@ -34,8 +35,6 @@ export interface PhaseContext {
   readonly signal: AbortSignal;
 }
 
-/** Pauses between attempts to plan or to open on a cluster that does not answer, in milliseconds. */
-const RETRY_DELAYS = { firstDelayMs: 100, maxDelayMs: 2_000 };
 /** Part of `drainMs` after which sends are held although handlers still run: what is in flight then needs time, too. */
 const USERS_DRAIN_SHARE = 0.75;
 
@@ -48,7 +47,7 @@ export async function runPhase(run: SwitchRun, context: PhaseContext): Promise<P
   try {
     return await perform(run, context);
   } catch (error) {
-    return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+    return { kind: 'failed', error: asError(error) };
   }
 }
 
@@ -146,7 +145,7 @@ async function eachOf(
         const result = await untilDeadline(world, deadlineAtMs, work(participant));
         if (result.kind === 'overrun') late.add(participant.id);
       } catch (error) {
-        failed.push(`${participant.id}: ${error instanceof Error ? error.message : String(error)}`);
+        failed.push(`${participant.id}: ${messageOf(error)}`);
       }
     }),
   );
@@ -204,14 +203,14 @@ async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
   const limit = new AbortController();
   const cancel = context.world.after(context.deadlines.catchUpMs, () => limit.abort());
   try {
-    const { missing } = await context.operations.catchUp(
+    const { unmirrored } = await context.operations.catchUp(
       turn,
       needsOf(context.participants()),
       AbortSignal.any([limit.signal, context.signal]),
     );
-    return missing.length === 0
+    return unmirrored.length === 0
       ? { kind: 'done' }
-      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${missing.join(', ')}` };
+      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${unmirrored.join(', ')}` };
   } finally {
     cancel();
   }
@@ -288,7 +287,7 @@ async function planLate(
       return undefined;
     }
   };
-  const policy = { ...RETRY_DELAYS, retries: Infinity, signal, shouldRetry: mayPass };
+  const policy = { ...ENDLESS_RETRIES, signal, shouldRetry: mayPass };
   const plan = await retry(world, policy, attempt);
   if (plan !== undefined) onPlan(plan);
   return plan;

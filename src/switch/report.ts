@@ -27,7 +27,7 @@ export interface SwitchReport {
   readonly phases: readonly PhaseReport[];
   /** Where each group resumed. */
   readonly plans: readonly GroupPlan[];
-  /** Participants that were not open yet when the switch ended; they keep trying. */
+  /** Ids of the producers and consumers that were not open yet when the switch ended; they keep trying. */
   readonly pending: readonly string[];
   /** What an operator should know, in words: no mirror, unmirrored records, missing positions. */
   readonly warnings: readonly string[];

@@ -104,8 +104,7 @@ export type SwitchEffect =
   | { readonly kind: 'started-switch'; readonly turn: SwitchTurn }
   | {
       readonly kind: 'overran';
-      readonly switchEpoch: number;
-      readonly phase: SwitchPhase;
+      readonly run: SwitchRun;
       readonly detail: string;
     }
   | { readonly kind: 'completed'; readonly run: SwitchRun; readonly atMs: number }
@@ -122,7 +121,12 @@ export type SwitchEffect =
       readonly order: SwitchOrder;
       readonly because: string;
     }
-  | { readonly kind: 'halt'; readonly error: Error; readonly orderIds: readonly number[] }
+  | {
+      readonly kind: 'halt';
+      readonly active: string;
+      readonly error: Error;
+      readonly orderIds: readonly number[];
+    }
   | { readonly kind: 'close'; readonly orderIds: readonly number[] };
 
 /** @internal A state and what follows from reaching it. */

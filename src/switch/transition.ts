@@ -142,8 +142,8 @@ function giveUpSource(
   return advance(ended, undefined, atMs, [...effects, overran(run, detail)]);
 }
 
-function overran({ turn, phase }: SwitchRun, detail: string): SwitchEffect {
-  return { kind: 'overran', switchEpoch: turn.switchEpoch, phase, detail };
+function overran(run: SwitchRun, detail: string): SwitchEffect {
+  return { kind: 'overran', run, detail };
 }
 
 function begin(
@@ -299,6 +299,6 @@ function onHalt(state: SwitchState, starting: string, error: Error): Transition 
   const active = activeOf(state) ?? starting;
   return {
     state: { kind: 'halted', active, switchEpoch: epochOf(state), error },
-    effects: [{ kind: 'halt', error, orderIds: waitingOrders(state) }],
+    effects: [{ kind: 'halt', active, error, orderIds: waitingOrders(state) }],
   };
 }

@@ -67,6 +67,14 @@ export interface ConfigEntry {
   configSynonyms: never[];
 }
 
+/** @internal How a request about the settings of one resource ended. */
+export interface ConfigResource {
+  errorCode: number;
+  errorMessage: null;
+  resourceType: number;
+  resourceName: string;
+}
+
 interface Transactional {
   transactionalId: string;
   producerId: Int64;
@@ -279,13 +287,7 @@ export interface Protocol {
   DescribeConfigs: {
     request: { resources: { type: number; name: string; configNames?: string[] }[] };
     answer: {
-      resources: {
-        errorCode: number;
-        errorMessage: null;
-        resourceType: number;
-        resourceName: string;
-        configEntries: ConfigEntry[];
-      }[];
+      resources: (ConfigResource & { configEntries: ConfigEntry[] })[];
     };
   };
   AlterConfigs: {
@@ -297,14 +299,7 @@ export interface Protocol {
       }[];
       validateOnly?: boolean;
     };
-    answer: {
-      resources: {
-        errorCode: number;
-        errorMessage: null;
-        resourceType: number;
-        resourceName: string;
-      }[];
-    };
+    answer: { resources: ConfigResource[] };
   };
   CreatePartitions: {
     request: { topicPartitions: { topic: string; count: number }[]; validateOnly?: boolean };

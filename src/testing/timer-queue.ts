@@ -7,7 +7,7 @@ export interface QueuedTimer {
 }
 
 /** Below this many timers the queue is never rebuilt. */
-const MIN_REBUILD_COUNT = 1024;
+const MIN_CANCELLED_TIMERS = 1024;
 
 /**
  * Timers in the order in which they fire: a binary heap. Cancelled timers stay until they come to the top, or until they
@@ -38,7 +38,7 @@ export class TimerQueue {
     if (timer.callback === undefined) return;
     timer.callback = undefined;
     this.#cancelledCount += 1;
-    if (this.#cancelledCount < MIN_REBUILD_COUNT) return;
+    if (this.#cancelledCount < MIN_CANCELLED_TIMERS) return;
     if (this.#cancelledCount * 2 > this.#heap.length) this.#rebuild();
   }
 

@@ -28,7 +28,6 @@ function record(
     value: Buffer.from(`record ${offset}`),
     timestamp: '0',
     attributes: 0,
-    headers: {},
     isControlRecord: control !== undefined,
     batchContext: {
       firstOffset: String(first),

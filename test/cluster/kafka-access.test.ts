@@ -63,7 +63,7 @@ describe('openAccess', () => {
       },
     });
     expect(configs).toEqual([]);
-    await access.connect();
+    await access.clusterId();
     expect(configs).toMatchObject([
       {
         connectionTimeout: 2000,
@@ -103,7 +103,7 @@ describe('openAccess', () => {
     await broker.close();
     expect(judge(await reasonOf(access.topics()))).toMatchObject({ about: 'cluster' });
     const before = clientCount;
-    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'unreachable' });
+    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'no-connection' });
     expect(clientCount).toBeGreaterThan(before);
   });
 

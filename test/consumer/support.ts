@@ -287,7 +287,6 @@ export class FakeCluster {
       countedClient: () => {
         throw new Error('no producers in these tests');
       },
-      wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
       signal: controller.signal,
       fence: (reason) => controller.abort(reason),
     };
@@ -295,7 +294,6 @@ export class FakeCluster {
 
   readonly access: ClusterAccess = {
     alias: '',
-    connect: async () => {},
     clusterId: async () => this.alias,
     topics: async () => {
       await this.topicsDelay?.promise;

@@ -1002,7 +1002,10 @@ describe('topics that appear later', () => {
       { topics: ['orders'], fromBeginning: false },
     ]);
     expect(h.facts).toMatchObject([
-      { name: 'consumer.resubscribed', event: { topics: ['orders', 'B.orders'] } },
+      {
+        name: 'consumer.resubscribed',
+        event: { consumer: 'consumer-1', cluster: 'A', topics: ['orders', 'B.orders'] },
+      },
     ]);
     // What it had handled before is known still.
     expect(h.client.participant.need()?.processed).toContainEqual({

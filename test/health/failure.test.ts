@@ -104,7 +104,7 @@ describe('judge', () => {
     const error = made(KafkaJSNonRetriableError, 'x', { cause: connection('ECONNREFUSED') });
     expect(judge(error)).toMatchObject({
       about: 'cluster',
-      kind: 'unreachable',
+      kind: 'no-connection',
       executed: 'maybe',
     });
   });

@@ -123,8 +123,8 @@ it('plans where the group resumes, with and without the source', async () => {
 });
 
 it('sees the flow alive, and reads every record that MirrorMaker writes', async () => {
-  await waitFor('a heartbeat', () => mirror.state().sinceHeartbeatMs, {
-    until: (sinceMs) => sinceMs !== undefined,
+  await waitFor('a heartbeat', () => mirror.state().heartbeat, {
+    until: (heartbeat) => heartbeat !== undefined,
   });
   const state = mirror.state();
   expect(state.isComplete).toBe(true);

@@ -312,7 +312,7 @@ describe('planning', () => {
     'leaves nobody behind who waits for the mirror, when the waiting ends %s',
     async (end) => {
       const { world, mirror, parts } = rig();
-      await mirror.ready();
+      await mirror.refresh();
       const waiting: (AbortSignal | undefined)[] = [];
       mirror.refresh = (options) => {
         waiting.push(options?.signal);
@@ -332,7 +332,7 @@ describe('planning', () => {
 
   it('does without a mirror that cannot be read in time, and says so', async () => {
     const { target, world, mirror, parts } = rig();
-    await mirror.ready();
+    await mirror.refresh();
     target.commit('g', 'A.orders', 0, 10n);
     const slow = new FakeCluster('B');
     slow.mood = 'hangs';
@@ -356,7 +356,7 @@ describe('planning', () => {
 
   it('fails where the target does', async () => {
     const { target, mirror, parts } = rig();
-    await mirror.ready();
+    await mirror.refresh();
     target.mood = 'fails';
     await expect(planOne({ ...parts, deadlineAtMs: 0 })).rejects.toBe(target.failure);
   });

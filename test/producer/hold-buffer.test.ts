@@ -6,7 +6,7 @@ import { ManualWorld } from './support.js';
 interface Item {
   readonly id: number;
   readonly bytes: number;
-  readonly heldSinceMs: number;
+  readonly heldAtMs: number;
 }
 
 function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
@@ -29,23 +29,23 @@ function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
 describe('the hold buffer', () => {
   it('charges each item for itself, so that empty ones are bounded as well', () => {
     const { held } = buffer({ maxBytes: 2 * HOLD_OVERHEAD_BYTES });
-    expect(held.offer({ id: 1, bytes: 0, heldSinceMs: 0 })).toBe(true);
-    expect(held.offer({ id: 2, bytes: 0, heldSinceMs: 0 })).toBe(true);
-    expect(held.offer({ id: 3, bytes: 0, heldSinceMs: 0 })).toBe(false);
+    expect(held.offer({ id: 1, bytes: 0, heldAtMs: 0 })).toBe(true);
+    expect(held.offer({ id: 2, bytes: 0, heldAtMs: 0 })).toBe(true);
+    expect(held.offer({ id: 3, bytes: 0, heldAtMs: 0 })).toBe(false);
     expect([held.count, held.bytes]).toEqual([2, 2 * HOLD_OVERHEAD_BYTES]);
   });
 
   it('accepts an item of exactly the room that is left, and none of one byte more', () => {
     const { held } = buffer({ maxBytes: HOLD_OVERHEAD_BYTES + 10 });
-    expect(held.offer({ id: 1, bytes: 11, heldSinceMs: 0 })).toBe(false);
-    expect(held.offer({ id: 1, bytes: 10, heldSinceMs: 0 })).toBe(true);
+    expect(held.offer({ id: 1, bytes: 11, heldAtMs: 0 })).toBe(false);
+    expect(held.offer({ id: 1, bytes: 10, heldAtMs: 0 })).toBe(true);
   });
 
   it('times an item that is put back from the beginning of its first wait', async () => {
     const { world, held, expired } = buffer({ maxWaitMs: 100 });
-    const item = { id: 1, bytes: 0, heldSinceMs: world.nowMs() };
+    const item = { id: 1, bytes: 0, heldAtMs: world.nowMs() };
     await world.advance(60);
-    held.offer({ id: 2, bytes: 0, heldSinceMs: world.nowMs() });
+    held.offer({ id: 2, bytes: 0, heldAtMs: world.nowMs() });
     held.putBack([item]);
     await world.advance(40);
     expect(expired).toEqual([1]);
@@ -86,7 +86,7 @@ describe('the hold buffer', () => {
         for (const one of steps) {
           switch (one.kind) {
             case 'offer': {
-              const item = { id: (id += 1), bytes: one.bytes, heldSinceMs: world.nowMs() };
+              const item = { id: (id += 1), bytes: one.bytes, heldAtMs: world.nowMs() };
               const fits = charge(model) + charge([item]) <= maxBytes;
               expect(held.offer(item)).toBe(fits);
               if (fits) model.push(item);
@@ -111,7 +111,7 @@ describe('the hold buffer', () => {
               break;
             case 'wait':
               await world.advance(one.ms);
-              while (model[0] !== undefined && model[0].heldSinceMs + maxWaitMs <= world.nowMs()) {
+              while (model[0] !== undefined && model[0].heldAtMs + maxWaitMs <= world.nowMs()) {
                 expectedExpired.push(model[0].id);
                 model.shift();
               }
@@ -136,7 +136,7 @@ describe('the hold buffer', () => {
 
   it('takes a long queue in linear time and keeps no reference to what left', () => {
     const { held } = buffer();
-    for (let id = 0; id < 100_000; id += 1) held.offer({ id, bytes: 0, heldSinceMs: 0 });
+    for (let id = 0; id < 100_000; id += 1) held.offer({ id, bytes: 0, heldAtMs: 0 });
     let id = 0;
     for (const item of held.items()) {
       expect(item.id).toBe(id);

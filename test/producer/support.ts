@@ -193,7 +193,7 @@ function valueOf({ payload }: InnerCall): string {
 export class FakeSession implements ClusterSession {
   readonly alias: string;
   readonly switchEpoch: number;
-  readonly wire = { produceRequestCount: 0, socketCount: 1, refusedCount: 0 };
+  readonly wire = { produceRequestCount: 0 };
   readonly inners: FakeInner[] = [];
   /** For the inner producers that are made from now on. */
   automatic = true;

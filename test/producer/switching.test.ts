@@ -354,10 +354,10 @@ describe('sends during a switch', () => {
     await h.participant.detach(turn());
     await openOn(h);
     await acknowledgeAll(h.b);
-    const participant = 'producer-1';
+    const facts = { producer: 'producer-1', cluster: 'B' };
     expect(h.events).toEqual([
-      { name: 'producer.held', facts: { participant } },
-      { name: 'producer.released', facts: { participant, sendCount: 2, resentCount: 0 } },
+      { name: 'producer.held', facts },
+      { name: 'producer.released', facts: { ...facts, sendCount: 2, resentCount: 0 } },
     ]);
   });
 });

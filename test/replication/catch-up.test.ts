@@ -63,7 +63,7 @@ function rig(): Rig {
   };
 }
 
-const DONE: CatchUpOutcome = { missing: [], unknown: [] };
+const DONE: CatchUpOutcome = { unmirrored: [], unknown: [] };
 
 describe('catching up', () => {
   it('is done at once where there is nothing to mirror', async () => {
@@ -149,9 +149,9 @@ describe('catching up', () => {
     stop.abort();
     await settle();
     expect(waiting.outcome()).toEqual({
-      missing: [
-        { topic: 'orders', partition: 0, missingCount: 3n },
-        { topic: 'orders', partition: 1, missingCount: 1n },
+      unmirrored: [
+        { topic: 'orders', partition: 0, recordCount: 3n },
+        { topic: 'orders', partition: 1, recordCount: 1n },
       ],
       unknown: [],
     });
@@ -165,8 +165,8 @@ describe('catching up', () => {
     await world.advance(1_000);
     stop.abort();
     await settle();
-    expect(waiting.outcome()?.missing).toEqual([
-      { topic: 'orders', partition: 0, missingCount: 1n },
+    expect(waiting.outcome()?.unmirrored).toEqual([
+      { topic: 'orders', partition: 0, recordCount: 1n },
     ]);
   });
 
@@ -177,7 +177,7 @@ describe('catching up', () => {
     await world.advance(1_000);
     stop.abort();
     await settle();
-    expect(waiting.outcome()).toEqual({ missing: [], unknown: ['orders'] });
+    expect(waiting.outcome()).toEqual({ unmirrored: [], unknown: ['orders'] });
     expect(world.timerCount).toBeLessThanOrEqual(3);
   });
 

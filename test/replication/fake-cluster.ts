@@ -1,10 +1,15 @@
-import type { KafkaMessage } from 'kafkajs';
-import type { ClusterAccess, Commit, FetchedRecords, LogRange } from '../../src/cluster/access.js';
+import type {
+  ClusterAccess,
+  Commit,
+  FetchedRecord,
+  FetchedRecords,
+  LogRange,
+} from '../../src/cluster/access.js';
 
 interface FakeLog {
   low: bigint;
   high: bigint;
-  readonly records: KafkaMessage[];
+  readonly records: FetchedRecord[];
 }
 
 export interface FakeRecord {
@@ -52,7 +57,6 @@ export class FakeCluster implements ClusterAccess {
       timestamp: String(timestampMs),
       attributes: 0,
       offset: String(offset),
-      headers: {},
     });
     log.high += 1n;
     return offset;
@@ -86,10 +90,6 @@ export class FakeCluster implements ClusterAccess {
   answerHeld(): void {
     this.mood = 'answers';
     for (const answer of this.#held.splice(0)) answer();
-  }
-
-  connect(): Promise<void> {
-    return Promise.resolve();
   }
 
   clusterId(): Promise<string> {

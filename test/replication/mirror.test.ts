@@ -62,7 +62,7 @@ describe('the mirror of a flow', () => {
     cluster.append(CHECKPOINTS, checkpoint('g', 'A.orders', 250n, 201n), { timestampMs: 42 });
     cluster.append(SYNCS, sync('orders', 200n, 200n));
     const { mirror } = mirrorOf(cluster);
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.checkpoint('g', 'A.orders', 0)).toEqual({
       upstreamOffset: 250n,
       downstreamOffset: 201n,
@@ -96,7 +96,7 @@ describe('the mirror of a flow', () => {
     });
     expect(mirror.state()).toMatchObject({ isComplete: false, ageMs: undefined });
     cluster.answerHeld();
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.checkpoint('g', 'A.orders', 0)).toBeDefined();
   });
 
@@ -116,13 +116,13 @@ describe('the mirror of a flow', () => {
     expect(mirror.state()).toMatchObject({ isComplete: false, groupCount: 1 });
     expect(mirror.checkpoint('g', 'A.orders', 0)).toBeUndefined();
     cluster.answerHeld();
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.checkpoint('g', 'A.orders', 0)?.downstreamOffset).toBe(51n);
   });
 
   it('is ready where MirrorMaker has written nothing at all', async () => {
     const { mirror } = mirrorOf(new FakeCluster('B'));
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.translate('orders', 0, 1n)).toEqual({ kind: 'unavailable', reason: 'no-sync' });
     expect(mirror.state().topics.map(({ topic, phase }) => [topic, phase])).toEqual([
       [CHECKPOINTS, 'missing'],
@@ -140,7 +140,7 @@ describe('the mirror of a flow', () => {
     cluster.append(SYNCS, synced);
     cluster.append(SYNCS, { key: synced.key, value: null });
     const { mirror } = mirrorOf(cluster);
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.checkpoint('g', 'A.orders', 0)).toBeUndefined();
     expect(mirror.newestSync('orders', 0)).toBeUndefined();
   });
@@ -152,7 +152,7 @@ describe('the mirror of a flow', () => {
     cluster.append(CHECKPOINTS, checkpoint('g', 'orders', 7n, 7n));
     cluster.append(CHECKPOINTS, checkpoint('g', 'A.orders', 250n, 201n));
     const { mirror, events } = mirrorOf(cluster);
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.checkpoint('g', 'orders', 0)).toBeUndefined();
     expect(mirror.checkpoint('g', 'A.orders', 0)).toBeDefined();
     expect(mirror.state().topics[0]?.skippedCounts).toEqual({
@@ -166,7 +166,7 @@ describe('the mirror of a flow', () => {
   it('reads what is there now when it is asked to', async () => {
     const cluster = clusterB();
     const { mirror } = mirrorOf(cluster);
-    await mirror.ready();
+    await mirror.refresh();
     cluster.append(SYNCS, sync('orders', 1n, 1n));
     await mirror.refresh();
     expect(mirror.newestSync('orders', 0)).toBeDefined();
@@ -177,24 +177,24 @@ describe('the mirror of a flow', () => {
     cluster.mood = 'hangs';
     const { mirror } = mirrorOf(cluster);
     const stop = new AbortController();
-    const waiting = mirror.ready({ signal: stop.signal });
+    const waiting = mirror.refresh({ signal: stop.signal });
     stop.abort(new Error('too long'));
     await expect(waiting).rejects.toThrow('too long');
     cluster.answerHeld();
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.state().isComplete).toBe(true);
   });
 
   it('names its topics as the policy says', async () => {
     const separated = mirrorOf(new FakeCluster('B'), { policy: defaultPolicy({ separator: '-' }) });
-    await separated.mirror.ready();
+    await separated.mirror.refresh();
     expect(separated.mirror.state().topics.map(({ topic }) => topic)).toEqual([
       'A-checkpoints-internal',
       'A-heartbeats',
       'mm2-offset-syncs-A-internal',
     ]);
     const identity = mirrorOf(new FakeCluster('B'), { policy: identityPolicy() });
-    await identity.mirror.ready();
+    await identity.mirror.refresh();
     expect(identity.mirror.state().topics.map(({ topic }) => topic)).toEqual([
       CHECKPOINTS,
       HEARTBEATS,
@@ -211,23 +211,23 @@ describe('the heartbeats', () => {
     const cluster = clusterB();
     const { mirror, world } = mirrorOf(cluster);
     cluster.append(HEARTBEATS, beat(world.wallMs() - 60_000));
-    expect(mirror.state().sinceHeartbeatMs).toBeUndefined();
-    await mirror.ready();
-    expect(mirror.state()).toMatchObject({ heartbeatAgeMs: 60_000, sinceHeartbeatMs: 60_000 });
+    expect(mirror.state().heartbeat).toBeUndefined();
+    await mirror.refresh();
+    expect(mirror.state().heartbeat).toEqual({ sentAgeMs: 60_000, arrivedAgeMs: 60_000 });
     await world.advance(10_000);
     cluster.append(HEARTBEATS, beat(world.wallMs() - 300));
     await mirror.refresh();
-    expect(mirror.state()).toMatchObject({ heartbeatAgeMs: 300, sinceHeartbeatMs: 0 });
+    expect(mirror.state().heartbeat).toEqual({ sentAgeMs: 300, arrivedAgeMs: 0 });
     await world.advance(5_000);
-    expect(mirror.state()).toMatchObject({ heartbeatAgeMs: 5_300, sinceHeartbeatMs: 5_000 });
+    expect(mirror.state().heartbeat).toEqual({ sentAgeMs: 5_300, arrivedAgeMs: 5_000 });
   });
 
   it('that come from a clock ahead of ours are just now', async () => {
     const cluster = clusterB();
     const { mirror, world } = mirrorOf(cluster);
     cluster.append(HEARTBEATS, beat(world.wallMs() + 5_000));
-    await mirror.ready();
-    expect(mirror.state().heartbeatAgeMs).toBe(0);
+    await mirror.refresh();
+    expect(mirror.state().heartbeat?.sentAgeMs).toBe(0);
   });
 });
 
@@ -237,7 +237,7 @@ describe('offset syncs on the source', () => {
 
   it('are not known without access to it', async () => {
     const { mirror } = mirrorOf(clusterB(), location);
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.translate('orders', 0, 1n)).toEqual({
       kind: 'unavailable',
       reason: 'not-readable',
@@ -259,7 +259,7 @@ describe('offset syncs on the source', () => {
     const source = new FakeCluster('A');
     source.mood = 'hangs';
     const { mirror } = mirrorOf(clusterB(), { ...location, sourceAccess: source });
-    await mirror.ready();
+    await mirror.refresh();
     expect(mirror.state().isComplete).toBe(true);
     expect(mirror.translate('orders', 0, 1n)).toEqual({ kind: 'unavailable', reason: 'not-read' });
   });
@@ -270,7 +270,7 @@ describe('closing a mirror', () => {
     const cluster = clusterB();
     cluster.mood = 'hangs';
     const { mirror, world } = mirrorOf(cluster);
-    const waiting = mirror.ready();
+    const waiting = mirror.refresh();
     mirror.close();
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
     await settle();

@@ -1,5 +1,5 @@
-import type { KafkaMessage } from 'kafkajs';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { FetchedRecord } from '../../src/cluster/access.js';
 import type { TailedTopic } from '../../src/replication/tail-state.js';
 import { TopicTailer } from '../../src/replication/tailer.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
@@ -37,7 +37,7 @@ function tail(cluster: FakeCluster, options: Partial<TailedTopic> = {}): Rig {
         calls.push('begin');
         known.length = 0;
       },
-      onRecord: (message: KafkaMessage) => {
+      onRecord: (message: FetchedRecord) => {
         known.push(message.key?.toString() ?? '');
         return message.key?.toString() === 'junk' ? 'short-buffer' : undefined;
       },

@@ -39,7 +39,6 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     countedClient: () => {
       throw new Error('no producers in these tests');
     },
-    wire: { produceRequestCount: 0, socketCount: 0, refusedCount: 0 },
     signal: controller.signal,
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
@@ -82,7 +81,7 @@ beforeEach(async () => {
     },
     openSession,
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
-    catchUp: () => Promise.resolve({ missing: [] }),
+    catchUp: () => Promise.resolve({ unmirrored: [] }),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
   };
@@ -161,7 +160,9 @@ describe('a planned switch', () => {
 
   it('goes on without a participant that does not drain in time, and reports it', async () => {
     const overran: string[] = [];
-    events.on('switch.phase-overran', (event) => overran.push(`${event.phase}: ${event.detail}`));
+    events.on('switch.phase-overran', ({ from, to, phase, detail }) =>
+      overran.push(`${from}->${to} ${phase}: ${detail}`),
+    );
     coordinator.register(participant('slow', { drain: () => new Promise(() => {}) }));
     const outcome = switchToB(true);
     await world.advance(DEADLINES.drainMs);
@@ -169,7 +170,7 @@ describe('a planned switch', () => {
       kind: 'switched',
       report: { warnings: [expect.stringContaining('still busy with A: slow')] },
     });
-    expect(overran).toEqual(['drain: still busy with A: slow']);
+    expect(overran).toEqual(['A->B drain: still busy with A: slow']);
   });
 
   it('lets the others work until the handlers are done, also those that come meanwhile', async () => {
@@ -249,7 +250,9 @@ describe('a planned switch', () => {
   it('names what the mirror still lacks when it does not catch up in time', async () => {
     operations.catchUp = (_turn, _needs, signal) =>
       new Promise((resolve) => {
-        signal.addEventListener('abort', () => resolve({ missing: ['orders-0 lacks 3 records'] }));
+        signal.addEventListener('abort', () =>
+          resolve({ unmirrored: ['orders-0 lacks 3 records'] }),
+        );
       });
     const outcome = switchToB(true);
     await world.advance(DEADLINES.catchUpMs);
@@ -336,7 +339,7 @@ describe('the coordinator', () => {
     let release = (): void => {};
     operations.catchUp = () =>
       new Promise((resolve) => {
-        release = () => resolve({ missing: [] });
+        release = () => resolve({ unmirrored: [] });
       });
     const outcome = switchToB(true);
     await settle();
@@ -398,9 +401,9 @@ describe('the coordinator', () => {
 
   it('fences before it says that it halted, and goes on by order only', async () => {
     coordinator.register(participant('p'));
-    events.on('failover.halted', () => log.push('halted'));
+    events.on('failover.halted', ({ cluster }) => log.push(`halted on ${cluster}`));
     coordinator.halt('A', new Error('wrong cluster'));
-    expect(log).toEqual(['open A#1', 'fence A#1', 'halted', 'p halt']);
+    expect(log).toEqual(['open A#1', 'fence A#1', 'halted on A', 'p halt']);
     expect(coordinator.session()).toBeUndefined();
     await switchToB(true);
     expect(log.slice(-3)).toEqual(['p detach', 'open B#2', 'p attach B#2']);
@@ -434,7 +437,7 @@ describe('the coordinator', () => {
     let release = (): void => {};
     operations.catchUp = () =>
       new Promise((resolve) => {
-        release = () => resolve({ missing: [] });
+        release = () => resolve({ unmirrored: [] });
       });
     const first = switchToB(true);
     await settle();

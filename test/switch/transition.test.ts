@@ -203,7 +203,7 @@ describe('the switch machine', () => {
     const halted = transition(state, { kind: 'halted', active: 'B', error });
     // It was still working with A, whichever cluster turned out to be wrong.
     expect(halted.state).toEqual({ kind: 'halted', active: 'A', switchEpoch: 2, error });
-    expect(halted.effects).toEqual([{ kind: 'halt', error, orderIds: [1] }]);
+    expect(halted.effects).toEqual([{ kind: 'halt', active: 'A', error, orderIds: [1] }]);
     const late = transition(halted.state, ended(state, { kind: 'done' }));
     expect(late.state).toBe(halted.state);
     const leave = transition(halted.state, order('B', { orderId: 2 }));

@@ -13,7 +13,7 @@ interface ProducerState {
 }
 
 /** Batches that a broker remembers of each idempotent producer, to recognise one that comes again. */
-const REMEMBERED_BATCH_COUNT = 5;
+const REMEMBERED_BATCHES = 5;
 
 /** @internal What a partition makes of a batch: new, known already, or refused. */
 export type BatchVerdict =
@@ -67,6 +67,6 @@ export class ProducerStates {
       this.#states.set(origin.producerId, { epoch: origin.producerEpoch, batches: [batch] });
       return;
     }
-    state.batches = [...state.batches, batch].slice(-REMEMBERED_BATCH_COUNT);
+    state.batches = [...state.batches, batch].slice(-REMEMBERED_BATCHES);
   }
 }

@@ -1,5 +1,5 @@
 import { type ApiName, apiKeys, errorCodes, type ErrorCode } from '../protocol-codes.js';
-import type { ConfigEntry, Protocol } from '../protocol.js';
+import type { ConfigEntry, ConfigResource, Protocol } from '../protocol.js';
 import type { Handlers } from './handlers.js';
 import type { Topic, TopicStore } from './topic-store.js';
 
@@ -125,19 +125,12 @@ export function topicApi(surroundings: {
       reply({
         resources: resources.map(({ type, name, configNames }) => {
           const topic = type === TOPIC_RESOURCE ? topics.get(name) : undefined;
-          const isMissing = type === TOPIC_RESOURCE && topic === undefined;
           const entries = topic === undefined ? [] : configOf(topic);
           const isAsked = ({ configName }: ConfigEntry): boolean =>
             configNames === undefined ||
             configNames.length === 0 ||
             configNames.includes(configName);
-          return {
-            errorCode: isMissing ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION : errorCodes.NONE,
-            errorMessage: null,
-            resourceType: type,
-            resourceName: name,
-            configEntries: entries.filter(isAsked),
-          };
+          return { ...resourceOf(type, name, topic), configEntries: entries.filter(isAsked) };
         }),
       });
     },
@@ -147,16 +140,20 @@ export function topicApi(surroundings: {
         resources: resources.map(({ type, name, configEntries }) => {
           const topic = type === TOPIC_RESOURCE ? topics.get(name) : undefined;
           if (topic !== undefined && !validateOnly) replaceConfig(topic, configEntries);
-          const isMissing = type === TOPIC_RESOURCE && topic === undefined;
-          return {
-            errorCode: isMissing ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION : errorCodes.NONE,
-            errorMessage: null,
-            resourceType: type,
-            resourceName: name,
-          };
+          return resourceOf(type, name, topic);
         }),
       });
     },
+  };
+}
+
+function resourceOf(type: number, name: string, topic: Topic | undefined): ConfigResource {
+  const isMissing = type === TOPIC_RESOURCE && topic === undefined;
+  return {
+    errorCode: isMissing ? errorCodes.UNKNOWN_TOPIC_OR_PARTITION : errorCodes.NONE,
+    errorMessage: null,
+    resourceType: type,
+    resourceName: name,
   };
 }
 

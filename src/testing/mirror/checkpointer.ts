@@ -1,5 +1,6 @@
 import { OffsetSyncStore } from '../../replication/offset-sync-store.js';
 import { decodeCheckpoint, decodeOffsetSync, encodeCheckpoint } from '../../replication/records.js';
+import { translateAsMirrorMaker } from '../../replication/translate.js';
 import type { StoredCommit } from '../broker/group-commits.js';
 import type { MemoryLog } from '../broker/memory-log.js';
 import { type FlowContext, internalLog, isReachable, isReplicated } from './flow-context.js';
@@ -111,10 +112,8 @@ export class Checkpointer {
   }
 
   #translate(topic: string, partition: number, upstream: bigint): bigint | undefined {
-    const around = this.#syncs.around(topic, partition, upstream);
-    if (around.kind !== 'known' || around.floor === undefined) return undefined;
-    const { upstreamOffset, downstreamOffset } = around.floor;
-    return upstreamOffset === upstream ? downstreamOffset : downstreamOffset + 1n;
+    const translation = translateAsMirrorMaker(this.#syncs, topic, partition, upstream);
+    return translation.kind === 'unavailable' ? undefined : translation.offset;
   }
 
   /** A topic that came from the target goes home under its own name. */

@@ -17,7 +17,7 @@ interface Task {
 }
 
 /** Records of one partition that are copied in one go, as a consumer's `max.poll.records` has it. */
-const MAX_COPIED_COUNT = 500;
+const MAX_COPIED_RECORDS = 500;
 
 /** Wait before another try, while a cluster cannot be reached. */
 const RETRY_MS = 100;
@@ -145,9 +145,9 @@ export class RecordCopier {
     // Retention was faster, or the topic was made anew: MirrorMaker goes on at the earliest record, and says nothing.
     if (task.position < log.lowOffset || task.position > log.nextOffset)
       task.position = log.lowOffset;
-    const records = log.read(task.position, end, Infinity).slice(0, MAX_COPIED_COUNT);
+    const records = log.read(task.position, end, Infinity).slice(0, MAX_COPIED_RECORDS);
     const last = records.at(-1);
-    if (records.length === MAX_COPIED_COUNT && last !== undefined && last.offset + 1 < end) {
+    if (records.length === MAX_COPIED_RECORDS && last !== undefined && last.offset + 1 < end) {
       growth.unshift({ end, atMs: -Infinity });
     }
     this.#write(

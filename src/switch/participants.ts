@@ -7,7 +7,7 @@ import type { Participant, SwitchTurn } from './participant.js';
  *
  * @internal
  */
-export class Company {
+export class Participants {
   readonly #members = new Set<Participant>();
   /** Whom the switch under way holds: nobody before `hold`, and from `open` on, where a new session is there for all. */
   #holding: Holding | 'nobody' = 'nobody';

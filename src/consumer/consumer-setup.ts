@@ -13,7 +13,7 @@ export interface Subscription {
  *
  * @internal
  */
-export class Script {
+export class ConsumerSetup {
   #subscriptions: readonly Subscription[] = [];
   #run: FailoverConsumerRunConfig | undefined;
 

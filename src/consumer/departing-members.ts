@@ -7,25 +7,25 @@ import type { InnerConsumer } from './inner-consumer.js';
  *
  * @internal
  */
-export class Ghosts {
-  readonly #left = new Set<InnerConsumer>();
+export class DepartingMembers {
+  readonly #members = new Set<InnerConsumer>();
 
   /** Takes a member out of its group, now or when its cluster is come back to. */
-  farewell(inner: InnerConsumer): void {
-    this.#left.add(inner);
+  add(inner: InnerConsumer): void {
+    this.#members.add(inner);
     void this.#leave(inner);
   }
 
-  /** Before anybody joins on this cluster again. Never rejects. */
-  async dismiss(alias: string): Promise<void> {
-    const here = [...this.#left].filter(({ session }) => session.alias === alias);
+  /** Takes out those of this cluster, before anybody joins on it again. Never rejects. */
+  async takeOut(alias: string): Promise<void> {
+    const here = [...this.#members].filter(({ session }) => session.alias === alias);
     await Promise.all(here.map((inner) => this.#leave(inner)));
     // One attempt in each epoch: by the next one they have expired.
-    for (const inner of here) this.#left.delete(inner);
+    for (const inner of here) this.#members.delete(inner);
   }
 
   async #leave(inner: InnerConsumer): Promise<void> {
     await inner.leave();
-    if (inner.memberId === undefined) this.#left.delete(inner);
+    if (inner.memberId === undefined) this.#members.delete(inner);
   }
 }
