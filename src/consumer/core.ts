@@ -9,6 +9,7 @@ import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
+import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Ghosts } from './ghosts.js';
@@ -82,6 +83,8 @@ export class ConsumerCore {
   firstEpoch: number | undefined;
   /** The epoch in which it started with a plan: its group is a failed-over one and must not skip. */
   plannedEpoch: number | undefined;
+  /** Of what is read from its end on the cluster in use, if there is any. */
+  ends: LogEnds | undefined;
   /** The inner consumer that began last; kept when it has ended, for what it left open. */
   #begun: InnerConsumer | undefined;
   readonly #locks = new PartitionLocks();

@@ -110,7 +110,11 @@ export class LatePositions {
     const { member, world } = this.#parts;
     const existing = await this.#committed();
     if (round !== this.#round || member.isRetired) return;
-    const open = aheadOf(this.#open, existing);
+    // Where nobody knows what the group has, only what is no further than it may be sought.
+    const open =
+      existing === undefined
+        ? this.#open.filter((one) => one.ifNone !== true)
+        : aheadOf(this.#open, existing);
     const sought = open.filter((one) => this.#isHere(one));
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
@@ -128,12 +132,12 @@ export class LatePositions {
     return this.#assignment[topic]?.includes(partition) === true;
   }
 
-  async #committed(): Promise<readonly Commit[]> {
+  async #committed(): Promise<readonly Commit[] | undefined> {
     const { access, groupId, session } = this.#parts;
     try {
       return await untilAborted(session.signal, access().committed(groupId, topicsOf(this.#open)));
     } catch {
-      return [];
+      return undefined;
     }
   }
 

@@ -6,7 +6,7 @@ import { retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import type { ResumePosition } from './resume.js';
+import { replanned, type ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
 
 /** Pauses between attempts to connect on a cluster that does not answer, in milliseconds. */
@@ -156,11 +156,12 @@ function ownCommits(
   session: ClusterSession,
 ): readonly ResumePosition[] {
   if (before?.session.alias !== session.alias) return [];
-  return before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
+  const own = before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
     topic: physicalTopic,
     partition,
     offset,
     metadata: '',
     voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
   }));
+  return replanned(own, before.beginnings());
 }
