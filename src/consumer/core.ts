@@ -50,6 +50,8 @@ export interface CoreListener {
   onDied(inner: InnerConsumer, error: Error): boolean;
   /** The group knows topics that this member has not found. */
   onUnknownTopics(inner: InnerConsumer): void;
+  /** kafkajs would go back to where the group stood long ago. */
+  onSeekKept(inner: InnerConsumer): void;
   /** True while user listeners must not disturb: what they throw is reported instead. */
   isOpening(): boolean;
 }
@@ -169,6 +171,7 @@ export class ConsumerCore {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
       onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
+      onSeekKept: (inner) => this.#listener.onSeekKept(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) =>
         events.emit('consumer.offset-refused', { participant: id, error }),

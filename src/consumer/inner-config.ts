@@ -40,6 +40,8 @@ export interface InnerConsumerHost {
   onDied(inner: InnerConsumer, error: Error): void;
   /** The group's leader knows topics that this member has not found yet. */
   onUnknownTopics(inner: InnerConsumer): void;
+  /** kafkajs keeps a seek that must not be carried out any more. Ends this one where another can begin. */
+  onSeekKept(inner: InnerConsumer): void;
   onOffsetRefused(error: Error): void;
   /** A question to the cluster has ended, for which a connection may have been opened. */
   releaseUnused(): void;

@@ -156,6 +156,10 @@ export class InnerConsumer {
     return this.#late.open;
   }
 
+  isSought(topic: string, partition: number): boolean {
+    return this.#dispatcher?.laneOf(topic, partition).progress.sought !== undefined;
+  }
+
   committed(topic: string, partition: number): bigint | undefined {
     return this.#dispatcher?.factsOf(topic, partition).committed;
   }
@@ -290,13 +294,15 @@ export class InnerConsumer {
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
     const before = this.#member.id === payload.memberId ? this.#member.assignment : undefined;
     this.#member.joined(payload);
+    const keepsSeek = this.#late.keepsSeekFor(this.#member.assignment);
+    if (this.#retired === undefined) this.#dispatcher?.assigned(this.#member.assignment, before);
+    if (keepsSeek) this.#parts.host.onSeekKept(this);
     if (this.#retired !== undefined) {
       void this.#member.leave();
       // kafkajs was stopped while it joined, and would begin to consume now (its issue 1639). A listener that throws
       // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
-    this.#dispatcher?.assigned(this.#member.assignment, before);
     this.#applyCarriedSeeks();
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
@@ -322,7 +328,7 @@ export class InnerConsumer {
     // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
     this.#member.crashed();
-    this.#late.interrupt();
+    this.#late.restarted();
     this.#mustApplyPauses = true;
     if (restart) return;
     this.#joined.reject(error);

@@ -150,7 +150,10 @@ export class ConsumerSwitching implements Participant {
   }
 }
 
-/** Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there. */
+/**
+ * Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there, and so
+ * is what was still to be put in place when the switch began.
+ */
 function ownCommits(
   before: InnerConsumer | undefined,
   session: ClusterSession,
@@ -163,5 +166,5 @@ function ownCommits(
     metadata: '',
     voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
   }));
-  return replanned(own, before.beginnings());
+  return replanned(before.latePositions, replanned(own, before.beginnings()));
 }
