@@ -9,6 +9,7 @@ import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
+import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
@@ -57,6 +58,8 @@ export interface CoreListener {
   onDied(inner: InnerConsumer, error: Error): boolean;
   /** The group knows topics that this member has not found. */
   onUnknownTopics(inner: InnerConsumer): void;
+  /** kafkajs would go back to where the group stood long ago. */
+  onSeekKept(inner: InnerConsumer): void;
   /** True while user listeners must not disturb: what they throw is reported instead. */
   isOpening(): boolean;
 }
@@ -88,6 +91,8 @@ export class ConsumerCore {
   firstEpoch: number | undefined;
   /** The epoch in which it started with a plan: its group is a failed-over one and must not skip. */
   plannedEpoch: number | undefined;
+  /** Of what is read from its end on the cluster in use, if there is any. */
+  ends: LogEnds | undefined;
   /** The inner consumer that began last; kept when it has ended, for what it left open. */
   #begun: InnerConsumer | undefined;
   readonly #locks = new PartitionLocks();
@@ -173,6 +178,7 @@ export class ConsumerCore {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
       onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
+      onSeekKept: (inner) => this.#listener.onSeekKept(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) => this.reportRefused(error),
       releaseUnused: () => parts.active.releaseUnused(),

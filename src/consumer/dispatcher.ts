@@ -7,6 +7,7 @@ import type {
 } from 'kafkajs';
 import type { SourcePosition } from '../position/plan.js';
 import type { World } from '../world.js';
+import type { Reached } from './beginnings.js';
 import type { PhysicalOffset } from './commits.js';
 import type { Gate } from './gate.js';
 import { Lane } from './lane.js';
@@ -256,6 +257,16 @@ export class Dispatcher {
       const offset = progress.uncommitted();
       return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }];
     });
+  }
+
+  /** How far a partition of this member was handled; with `autoCommit: false`, from where on it was delivered. */
+  reached(physicalTopic: string, partition: number): Reached {
+    const progress = this.#lanes.get(physicalTopic)?.[partition]?.progress;
+    const isAutoCommit = this.#parts.run.autoCommit ?? true;
+    return {
+      offset: isAutoCommit ? progress?.position() : progress?.delivered()?.first,
+      isSettled: progress?.committed !== undefined || progress?.sought !== undefined,
+    };
   }
 
   factsOf(physicalTopic: string, partition: number): LogFacts {

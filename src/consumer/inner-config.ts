@@ -4,6 +4,7 @@ import type { ClusterSession } from '../cluster/session.js';
 import { kafka } from '../kafkajs.js';
 import type { World } from '../world.js';
 import { siblingsTogether, type AssignerGuard } from './assigner.js';
+import type { DispatcherParts } from './dispatcher.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import type { OlderDeliveries } from './offsets.js';
@@ -39,9 +40,32 @@ export interface InnerConsumerHost {
   onDied(inner: InnerConsumer, error: Error): void;
   /** The group's leader knows topics that this member has not found yet. */
   onUnknownTopics(inner: InnerConsumer): void;
+  /** kafkajs keeps a seek that must not be carried out any more. Ends this one where another can begin. */
+  onSeekKept(inner: InnerConsumer): void;
   onOffsetRefused(error: Error): void;
   /** A question to the cluster has ended, for which a connection may have been opened. */
   releaseUnused(): void;
+}
+
+/** kafkajs's default (`src/consumer/index.js`). */
+const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
+
+/** @internal What the dispatcher of an inner consumer is made of. */
+export function dispatcherParts(
+  { session, world, locks, older, config, host }: InnerConsumerParts,
+  own: Pick<DispatcherParts, 'run' | 'names' | 'gate' | 'refusal'>,
+): DispatcherParts {
+  return {
+    ...own,
+    cluster: session.alias,
+    switchEpoch: session.switchEpoch,
+    locks,
+    older,
+    world,
+    heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
+    onRefused: (error) => host.onOffsetRefused(error),
+    pause: (topic, partition) => host.pause(topic, partition),
+  };
 }
 
 /** kafkajs's default for consumers (`src/index.js`): giving it any `retry` takes it away. */

@@ -3,13 +3,14 @@ import { fencedError, type ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, StaleOffsetError } from '../errors.js';
 import type { SourcePosition } from '../position/plan.js';
 import { untilAborted } from '../wait.js';
+import { beginningsOf, firstCommits, type LogEnds } from './beginnings.js';
 import { Commits, readCommits, type PhysicalOffset } from './commits.js';
 import { CONSUMER_EVENTS, mergedAssignment } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Dispatcher } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { GroupMember } from './group-member.js';
-import { innerConfig, type InnerConsumerParts } from './inner-config.js';
+import { dispatcherParts, innerConfig, type InnerConsumerParts } from './inner-config.js';
 import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
@@ -17,9 +18,6 @@ import type { CarriedProgress } from './progress.js';
 import type { ResumePosition } from './resume.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
-
-/** kafkajs's default (`src/consumer/index.js`). */
-const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
 
 /**
  * One kafkajs consumer in one session, with what stands around it. Runs at most once; never revived.
@@ -45,6 +43,7 @@ export class InnerConsumer {
   #mustApplySeeks: boolean;
   #retired: Error | undefined;
   #refusal: Error | undefined;
+  #ends: LogEnds | undefined;
   #drained: Promise<void> | undefined;
   #closed: Promise<void> = Promise.resolve();
 
@@ -130,36 +129,35 @@ export class InnerConsumer {
 
   /** Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed. */
   start(run: FailoverConsumerRunConfig): Promise<void> {
-    const { session, world, locks, older, config, host, carried } = this.#parts;
-    this.#dispatcher = new Dispatcher(
-      {
-        cluster: session.alias,
-        switchEpoch: session.switchEpoch,
-        run,
-        names: this.#names,
-        gate: this.gate,
-        locks,
-        older,
-        world,
-        heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
-        refusal: () => this.#refusal,
-        onRefused: (error) => host.onOffsetRefused(error),
-        pause: (topic, partition) => host.pause(topic, partition),
-      },
-      carried,
-    );
+    const own = { run, names: this.#names, gate: this.gate, refusal: () => this.#refusal };
+    this.#dispatcher = new Dispatcher(dispatcherParts(this.#parts, own), this.#parts.carried);
     this.#member.isJoining = true;
     return this.consumer.run(this.#dispatcher.runConfig());
   }
 
-  /** Positions that could not be committed for the group before the join: see {@link LatePositions}. */
-  resumeAt(positions: readonly ResumePosition[]): void {
-    this.#late.set(positions);
+  /**
+   * @param late - positions that could not be committed for the group before the join: see {@link LatePositions}.
+   * @param ends - of what is read from its end: see {@link LogEnds}.
+   */
+  resumeAt(late: readonly ResumePosition[], ends: LogEnds | undefined): void {
+    this.#late.set(late);
+    this.#ends = ends;
+  }
+
+  /** Where the group stands in partitions of this member, for those in which it has no commit. */
+  beginnings(): readonly ResumePosition[] {
+    const dispatcher = this.#dispatcher;
+    if (dispatcher === undefined || this.#ends === undefined) return [];
+    return beginningsOf(this.#ends, this.#member.assignment, dispatcher);
   }
 
   /** Of those, what is not in the group's commits yet. */
   get latePositions(): readonly ResumePosition[] {
     return this.#late.open;
+  }
+
+  isSought(topic: string, partition: number): boolean {
+    return this.#dispatcher?.laneOf(topic, partition).progress.sought !== undefined;
   }
 
   committed(topic: string, partition: number): bigint | undefined {
@@ -229,7 +227,11 @@ export class InnerConsumer {
     await this.#commits.settled();
     try {
       const handled = this.#dispatcher?.uncommitted() ?? [];
-      if (handled.length > 0 && !this.isRetired) await this.commit(handled);
+      const offsets = [
+        ...handled,
+        ...(await firstCommits(this.beginnings(), handled, this.#parts)),
+      ];
+      if (offsets.length > 0 && !this.isRetired) await this.commit(offsets);
     } finally {
       this.retire(fencedError(this.session));
       await this.#member.leave();
@@ -292,13 +294,15 @@ export class InnerConsumer {
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
     const before = this.#member.id === payload.memberId ? this.#member.assignment : undefined;
     this.#member.joined(payload);
+    const keepsSeek = this.#late.keepsSeekFor(this.#member.assignment);
+    if (this.#retired === undefined) this.#dispatcher?.assigned(this.#member.assignment, before);
+    if (keepsSeek) this.#parts.host.onSeekKept(this);
     if (this.#retired !== undefined) {
       void this.#member.leave();
       // kafkajs was stopped while it joined, and would begin to consume now (its issue 1639). A listener that throws
       // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
-    this.#dispatcher?.assigned(this.#member.assignment, before);
     this.#applyCarriedSeeks();
     if (this.#mustApplyPauses) {
       this.#mustApplyPauses = false;
@@ -324,7 +328,7 @@ export class InnerConsumer {
     // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
     this.#member.crashed();
-    this.#late.interrupt();
+    this.#late.restarted();
     this.#mustApplyPauses = true;
     if (restart) return;
     this.#joined.reject(error);

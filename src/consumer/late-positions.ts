@@ -20,6 +20,8 @@ export interface LatePositionsParts {
   readonly member: Member & {
     readonly names: TopicNames;
     seek(entry: PhysicalOffset & { offset: string }): void;
+    /** True where the position was moved, and no record delivered since. */
+    isSought(topic: string, partition: number): boolean;
   };
 }
 
@@ -47,6 +49,10 @@ export class LatePositions {
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
+  /** Partitions of this member that were sought: kafkajs keeps a seek until one of its next fetches. */
+  #sought: readonly PhysicalOffset[] = [];
+  /** Of those, partitions that went to another member before kafkajs is known to have carried the seek out. */
+  #lost: readonly PhysicalOffset[] = [];
   /** One for each state of the membership: work that began in another one is dropped. */
   #round = 0;
 
@@ -64,9 +70,32 @@ export class LatePositions {
     return this.#open;
   }
 
-  /** User code moved this partition: that counts. */
+  /** User code moved this partition: that counts, and it is what kafkajs keeps now. */
   drop(topic: string, partition: number): void {
-    this.#open = this.#open.filter((one) => one.topic !== topic || one.partition !== partition);
+    const isOther = (one: PhysicalOffset): boolean =>
+      one.topic !== topic || one.partition !== partition;
+    this.#open = this.#open.filter(isOther);
+    this.#sought = this.#sought.filter(isOther);
+    this.#lost = this.#lost.filter(isOther);
+  }
+
+  /**
+   * In GROUP_JOIN, before anything else learns of the assignment. True where a partition comes back whose seek kafkajs may
+   * still keep: in its next fetch it would take the group back to where it stood when the partition left, hours ago maybe.
+   * It cannot be asked to forget one; only a new inner consumer has none.
+   */
+  keepsSeekFor(assignment: Assignment): boolean {
+    const isHere = ({ topic, partition }: PhysicalOffset): boolean =>
+      assignment[topic]?.includes(partition) === true;
+    if (this.#lost.some(isHere)) return true;
+    const { member } = this.#parts;
+    const left = this.#sought.filter((one) => !isHere(one));
+    this.#sought = this.#sought.filter(isHere);
+    this.#lost = [
+      ...this.#lost,
+      ...left.filter(({ topic, partition }) => member.isSought(topic, partition)),
+    ];
+    return false;
   }
 
   /**
@@ -85,9 +114,16 @@ export class LatePositions {
     this.#settle(this.#round).catch(() => {});
   }
 
-  /** A rebalance began, or kafkajs restarts: what is held now stays so, and the next join decides. */
+  /** A rebalance began: what is held now stays so, and the next join decides. */
   interrupt(): void {
     this.#round += 1;
+  }
+
+  /** kafkajs restarts: with a group of its own making, which keeps no seek. */
+  restarted(): void {
+    this.interrupt();
+    this.#sought = [];
+    this.#lost = [];
   }
 
   /**
@@ -110,11 +146,16 @@ export class LatePositions {
     const { member, world } = this.#parts;
     const existing = await this.#committed();
     if (round !== this.#round || member.isRetired) return;
-    const open = aheadOf(this.#open, existing);
+    // Where nobody knows what the group has, only what is no further than it may be sought.
+    const open =
+      existing === undefined
+        ? this.#open.filter((one) => one.ifNone !== true)
+        : aheadOf(this.#open, existing);
     const sought = open.filter((one) => this.#isHere(one));
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
     this.#open = open;
+    this.#sought = [...this.#sought, ...sought];
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought);
@@ -128,12 +169,12 @@ export class LatePositions {
     return this.#assignment[topic]?.includes(partition) === true;
   }
 
-  async #committed(): Promise<readonly Commit[]> {
+  async #committed(): Promise<readonly Commit[] | undefined> {
     const { access, groupId, session } = this.#parts;
     try {
       return await untilAborted(session.signal, access().committed(groupId, topicsOf(this.#open)));
     } catch {
-      return [];
+      return undefined;
     }
   }
 

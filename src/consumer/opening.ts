@@ -5,6 +5,7 @@ import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
+import { logEnds } from './beginnings.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import {
@@ -66,6 +67,7 @@ export async function openOn(
   );
   const begin = async (): Promise<InnerConsumer> => {
     const resolved = await topics(core, session, opening, signal);
+    await noteEnds(core, session, opening, { resolved, signal });
     return start(core, session, opening, { resolved, unstored, signal });
   };
   return retry(world, policy, begin);
@@ -91,7 +93,12 @@ async function positions(
   const late = core.latePositions(session);
   switch (opening.kind) {
     case 'again':
-      return commitPositions(access, core.groupId, late, session);
+      return commitPositions(
+        access,
+        core.groupId,
+        replanned(late, opening.before.beginnings()),
+        session,
+      );
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
@@ -144,6 +151,23 @@ async function topics(
   }
 }
 
+/** Before the join: a log that is read from its end may grow while kafkajs joins. */
+async function noteEnds(
+  core: ConsumerCore,
+  session: ClusterSession,
+  opening: Opening,
+  { resolved, signal }: { resolved: ResolvedSubscription; signal: AbortSignal },
+): Promise<void> {
+  // What goes on in the same epoch began where it did.
+  if (opening.kind === 'again') return;
+  const names = [...resolved.fromBeginning].flatMap(([name, own]) => (own ? [] : [name]));
+  if (names.length > 0) {
+    core.ends = await untilAborted(signal, logEnds(core.parts.access(session.alias), names));
+  } else if (core.ends?.alias !== session.alias) {
+    core.ends = undefined;
+  }
+}
+
 async function start(
   core: ConsumerCore,
   session: ClusterSession,
@@ -165,7 +189,7 @@ async function start(
     await untilAborted(signal, inner.subscribe(resolved));
     signal.throwIfAborted();
     core.begin(inner, { isQuiet: opening.kind !== 'run' });
-    inner.resumeAt(unstored);
+    inner.resumeAt(unstored, core.ends);
     const running = inner.start(run);
     running.catch(() => {});
     applySeeks(core, inner);

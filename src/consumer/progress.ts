@@ -13,6 +13,7 @@ export interface CarriedProgress {
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
+  readonly isTakenOver: boolean;
 }
 
 /** @internal Where user code moved a position to: an offset, or an end of the log. */
@@ -269,6 +270,7 @@ export class PartitionProgress {
       committed: this.committed,
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
+      isTakenOver: this.#isTakenOver,
     };
   }
 
@@ -279,6 +281,7 @@ export class PartitionProgress {
     this.sought = carried.sought;
     this.#deliveredBefore = carried.everDelivered;
     this.#rewoundBelow = carried.rewoundBelow;
+    this.#isTakenOver = carried.isTakenOver;
     this.#committed = committed;
     this.#folded = delivered;
   }

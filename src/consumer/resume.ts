@@ -27,6 +27,8 @@ export function assertAvailable(plan: GroupPlan, switchEpoch: number): void {
 export interface ResumePosition extends Commit {
   /** Commits of the group from `first` to `last` count as none: see {@link PartitionPlan}. */
   readonly voided?: { readonly first: bigint; readonly last: bigint } | undefined;
+  /** True where any commit of the group outranks it, also a lower one: see {@link LogEnds}. */
+  readonly ifNone?: true;
 }
 
 /** @internal The positions of a plan. */
@@ -50,9 +52,10 @@ export function aheadOf(
   existing: readonly Commit[],
 ): readonly ResumePosition[] {
   const known = new Map(existing.map((one) => [`${one.partition} ${one.topic}`, one.offset]));
-  return wanted.filter(({ topic, partition, offset, voided }) => {
+  return wanted.filter(({ topic, partition, offset, voided, ifNone = false }) => {
     const own = known.get(`${partition} ${topic}`);
-    if (own === undefined || own < offset) return true;
+    if (own === undefined) return true;
+    if (own < offset) return !ifNone;
     return voided !== undefined && own >= voided.first && own <= voided.last && own !== offset;
   });
 }

@@ -205,6 +205,31 @@ export class ConsumerRunning implements CoreListener {
     void this.#refresh(inner);
   }
 
+  /** In GROUP_JOIN: retired there, it is shown out before it fetches, and another one begins in its place. */
+  onSeekKept(inner: InnerConsumer): void {
+    if (!this.#isInForce(inner)) return;
+    this.#cancelRefresh();
+    inner.retire(new FailoverClosedError('The consumer joins anew'));
+    void this.#again(inner, new AbortController(), async (signal) => {
+      await inner.idle();
+      await inner.leave();
+      await this.#open(inner.session, { kind: 'again', before: inner }, signal);
+    });
+  }
+
+  /** It runs, and nothing is about to change that. */
+  #isInForce(inner: InnerConsumer): boolean {
+    const core = this.#core;
+    return (
+      core.inner === inner &&
+      !inner.isRetired &&
+      core.state.kind === 'open' &&
+      core.intent !== undefined &&
+      !this.isStopping &&
+      this.#opening === undefined
+    );
+  }
+
   #scheduleRefresh(inner: InnerConsumer): void {
     this.#cancelRefresh();
     const { world, limits } = this.#core.parts;
@@ -215,16 +240,9 @@ export class ConsumerRunning implements CoreListener {
   /** Looks for physical topics that appeared since, and joins anew where there are some. */
   async #refresh(inner: InnerConsumer): Promise<void> {
     const core = this.#core;
-    const isInForce = (): boolean =>
-      core.inner === inner &&
-      !inner.isRetired &&
-      core.state.kind === 'open' &&
-      core.intent !== undefined &&
-      !this.isStopping &&
-      this.#opening === undefined;
-    if (!isInForce()) return;
+    if (!this.#isInForce(inner)) return;
     const next = await core.resolve(inner.session).catch(() => undefined);
-    if (!isInForce()) return;
+    if (!this.#isInForce(inner)) return;
     const { subscription } = inner;
     if (next === undefined || subscription === undefined) return this.#scheduleRefresh(inner);
     if (newTopics(subscription, next).length === 0) return this.#scheduleRefresh(inner);

@@ -6,7 +6,7 @@ import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import type { ResumePosition } from './resume.js';
+import { replanned, type ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
 
 /**
@@ -144,17 +144,21 @@ export class ConsumerSwitching implements Participant {
   }
 }
 
-/** Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there. */
+/**
+ * Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there, and so
+ * is what was still to be put in place when the switch began.
+ */
 function ownCommits(
   before: InnerConsumer | undefined,
   session: ClusterSession,
 ): readonly ResumePosition[] {
   if (before?.session.alias !== session.alias) return [];
-  return before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
+  const own = before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
     topic: physicalTopic,
     partition,
     offset,
     metadata: '',
     voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
   }));
+  return replanned(before.latePositions, replanned(own, before.beginnings()));
 }

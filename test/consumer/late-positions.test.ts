@@ -135,6 +135,52 @@ describe('positions that could not be committed before the join', () => {
     expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '7' }]);
   });
 
+  it('are not gone back to where kafkajs still keeps the seek when the partition comes back', async () => {
+    const { h, reads } = await joinedLate();
+    const before = h.b.inner;
+    reads[0]?.resolve([]);
+    await settle();
+    before.join({ 'A.orders': [1, 2] });
+    // kafkajs would carry the seek of before out in its next fetch, so it must not get as far.
+    expect(() => before.join({ 'A.orders': [0, 1, 2] })).toThrow('joins anew');
+    await settle();
+    expect(h.b.inners).toHaveLength(2);
+    expect(h.b.inner.seeks).toEqual([]);
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
+  });
+
+  it('are done with where a record came after the seek: kafkajs has carried it out', async () => {
+    const { h, reads } = await joinedLate();
+    reads[0]?.resolve([]);
+    await settle();
+    await h.b.inner.deliver('A.orders', 0, 7);
+    h.b.inner.join({ 'A.orders': [1, 2] });
+    h.b.inner.join({ 'A.orders': [0, 1, 2] });
+    await settle();
+    expect(h.b.inners).toHaveLength(1);
+  });
+
+  it('are forgotten with their seeks where kafkajs restarts', async () => {
+    const { h, reads } = await joinedLate();
+    reads[0]?.resolve([]);
+    await settle();
+    h.b.inner.join({ 'A.orders': [1, 2] });
+    h.b.inner.crash(new Error('retriable'), true);
+    h.b.inner.join({ 'A.orders': [0, 1, 2] });
+    await settle();
+    expect(h.b.inners).toHaveLength(1);
+  });
+
+  it('are kept where a planned switch to the other cluster goes back', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.hasMembers = false;
+    const back = h.switchTo('B', { planned: true });
+    await settle();
+    reads.at(-1)?.resolve([at(0, 20n)]);
+    await back;
+    expect(h.b.idleCommits).toMatchObject([{ topic: 'A.orders', partition: 1, offset: 9n }]);
+  });
+
   it('leave paused what the user has paused, and hold what the user resumes too early', async () => {
     const { h, reads } = await joinedLate([{ topic: 'orders' }]);
     expect(pausedOf(h)).toEqual([0, 1, 2]);

@@ -27,6 +27,13 @@ describe('what is still to be committed of a plan', () => {
     expect(aheadOf(wanted, [at(10n)])).toEqual([]);
   });
 
+  it('is a beginning only where the group has no commit at all, also no lower one', () => {
+    const wanted = [at(5n, { ifNone: true })];
+    expect(aheadOf(wanted, [])).toEqual(wanted);
+    expect(aheadOf(wanted, [at(3n)])).toEqual([]);
+    expect(aheadOf(wanted, [at(9n)])).toEqual([]);
+  });
+
   it('is nothing where the commit is the very position', () => {
     expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(5n)])).toEqual([]);
     expect(aheadOf([at(5n, { voided: { first: 5n, last: 9n } })], [at(7n)])).toHaveLength(1);

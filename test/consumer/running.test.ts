@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { controlled, harness, settle, start, type Harness } from './support.js';
 
 /** A consumer whose `stop()` is under way until the test lets it end. */
@@ -123,5 +123,74 @@ describe('a topic that a consumer finds after its first join', () => {
     await h.world.advance(300);
     expect(h.a.inners).toHaveLength(3);
     expect(h.a.inner.subscriptions).toEqual(both);
+  });
+});
+
+describe('a consumer that reads from the end', () => {
+  const ends = new Map([10n, 20n, 30n, 40n].map((high, index) => [index, { low: 0n, high }]));
+
+  /** Partition 0: nothing came; 1: one record, not committed; 2: one record, committed; 3: the group has a lower commit. */
+  async function reading(h: Harness): Promise<void> {
+    vi.spyOn(h.a.access, 'ranges').mockImplementation(async () => ends);
+    h.a.topics.set('orders', 4);
+    h.a.assignment = { orders: [0, 1, 2, 3] };
+    h.a.committed.set('orders/3', 35n);
+    await start(h);
+    await h.a.inner.deliver('orders', 1, 25);
+    await h.a.inner.deliver('orders', 2, 30);
+    await h.consumer.commitOffsets([{ topic: 'orders', partition: 2, offset: '31' }]);
+    h.a.committed.set('orders/2', 31n);
+    h.a.inner.commits.length = 0;
+  }
+
+  const committedIn = (list: readonly { partition: number; offset: unknown }[]): unknown[] =>
+    list
+      .toSorted((a, b) => a.partition - b.partition)
+      .map(({ partition, offset }) => [partition, String(offset)]);
+
+  it('has a commit wherever it stands before it leaves for topics that appeared', async () => {
+    const h = harness();
+    await reading(h);
+    const before = h.a.inner;
+    h.a.topics.set('B.orders', 1);
+    await h.world.advance(30_000);
+    expect(h.a.inners).toHaveLength(2);
+    expect(committedIn(before.commits)).toEqual([
+      [0, '10'],
+      [1, '26'],
+    ]);
+  });
+
+  it('commits what it has handled where the commits of the group cannot be read', async () => {
+    const h = harness();
+    await reading(h);
+    const before = h.a.inner;
+    vi.spyOn(h.a.access, 'committed').mockRejectedValueOnce(new Error('down'));
+    h.a.topics.set('B.orders', 1);
+    await h.world.advance(30_000);
+    expect(committedIn(before.commits)).toEqual([[1, '26']]);
+  });
+
+  it('goes on where it stood after a crash', async () => {
+    const h = harness();
+    await reading(h);
+    const down = Object.assign(new Error('down'), { name: 'KafkaJSConnectionError' });
+    h.a.inner.crash(down, false);
+    await h.world.advance(300);
+    expect(h.a.inners).toHaveLength(2);
+    expect(committedIn(h.a.idleCommits)).toEqual([
+      [0, '10'],
+      // How the last handler ended nobody has asked: it may be handled again.
+      [1, '25'],
+    ]);
+  });
+
+  it('begins at the end again where the service has stopped it and runs it anew, as with kafkajs', async () => {
+    const h = harness();
+    await reading(h);
+    await h.consumer.stop();
+    await h.consumer.run({ eachMessage: async () => {} });
+    expect(h.a.idleCommits).toEqual([]);
+    expect(h.a.inner.commits).toEqual([]);
   });
 });

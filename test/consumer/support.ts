@@ -300,7 +300,7 @@ export class FakeCluster {
       if (this.topicsError !== undefined) throw this.topicsError;
       return new Map(this.topics);
     },
-    ranges: async () => undefined,
+    ranges: async () => new Map(),
     committed: async (_groupId, topics) =>
       [...this.committed].flatMap(([key, offset]) => {
         const [topic = '', partition] = key.split('/');

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { kafka } from '../../src/kafkajs.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import { fill, service, until, world } from './support.js';
+
+const PARTITIONS = [0, 1, 2, 3];
+
+function fillAll(
+  memory: MemoryWorld,
+  { from = 0, count = 1, cluster = 'A', topic = 'orders' },
+): void {
+  for (const partition of PARTITIONS) fill(memory, { cluster, topic, partition, from, count });
+}
+
+/** Another instance of the service that is on B already: kafkajs alone. */
+async function other(memory: MemoryWorld, handled: string[]) {
+  const brokers = [...memory.cluster('B').brokers];
+  const bare = memory.world.createKafka({ brokers, logLevel: kafka.logLevel.NOTHING });
+  const consumer = bare.consumer({ groupId: 'g', maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['A.orders', 'orders'], fromBeginning: true });
+  await consumer.run({
+    eachMessage: async ({ topic, partition, message }) => {
+      handled.push(`${topic}-${partition} ${String(message.value)}`);
+    },
+  });
+  return consumer;
+}
+
+describe('positions that were sought because the group had members', { timeout: 60_000 }, () => {
+  it('are not gone back to when a partition that moved on at once comes back later', async () => {
+    const topics = { orders: PARTITIONS.length };
+    const memory = world({ clusters: { A: { topics }, B: { topics } } });
+    const handled: string[] = [];
+    await memory.run(async () => {
+      const failover = service(memory);
+      // kafkajs waits that long in its first fetch, for all is paused then, and so long it keeps a seek.
+      const consumer = failover.consumer({ groupId: 'g', maxWaitTimeInMs: 2_000 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({
+        eachMessage: async ({ partition, message, physicalTopic }) => {
+          handled.push(`${physicalTopic}-${partition} ${String(message.value)}`);
+        },
+      });
+      for (let from = 0; from < 5; from += 1) {
+        fillAll(memory, { from });
+        await memory.clock.sleep(20);
+      }
+      await until(memory, 'all are handled on A', () => handled.length === 20);
+      await memory.clock.sleep(2_000);
+      const first = await other(memory, handled);
+      first.pause([{ topic: 'A.orders' }]);
+      await failover.switchTo('B', { planned: false });
+      const own = (): readonly number[] =>
+        failover.status().consumers[0]?.assignment['orders'] ?? [];
+      const before = own();
+      const second = await other(memory, handled);
+      await memory.clock.sleep(5_000);
+      const moved = before.filter((partition) => !own().includes(partition));
+      expect(moved.length).toBeGreaterThan(0);
+      handled.length = 0;
+      fillAll(memory, { cluster: 'B', topic: 'A.orders', from: 5, count: 20 });
+      const ofMoved = (): string[] =>
+        handled.filter((one) =>
+          moved.some((partition) => one.startsWith(`A.orders-${partition} `)),
+        );
+      await until(memory, 'they are handled there', () => ofMoved().length === 20 * moved.length);
+      await memory.clock.sleep(1_000);
+      await second.disconnect();
+      await first.disconnect();
+      await until(memory, 'the partitions are back', () => own().length === PARTITIONS.length);
+      await memory.clock.sleep(6_000);
+      expect(ofMoved()).toHaveLength(20 * moved.length);
+      await failover.close();
+    });
+  });
+});
