@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
-import { parseArgs } from 'node:util';
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
-import { startStack, waitFor, type Stack } from '../stack/index.js';
+import { readCommandLine } from '../scripts/command-line.js';
+import { StackError, startStack, waitFor, type Stack } from '../stack/index.js';
 import { perSecond, type Comparison } from './alternate.js';
 import { compareConsumers } from './consumer.js';
 import { compareLatencies } from './latency.js';
@@ -14,9 +14,9 @@ import { median, rounded } from './statistics.js';
 import { table, type Result } from './table.js';
 import { measureTranslate } from './translate.js';
 
-const HELP = `npm run bench [-- --json] [-- --quick]
-Compares with bare kafkajs on real brokers, in one run of some eight minutes. --quick: fewer and shorter rounds, for trying it
-out.
+const HELP = `npm run bench [-- options]: compares with bare kafkajs on real brokers, in one run of some eight minutes
+  --quick   fewer and shorter rounds, for trying it out
+  --json    the last line of the output is for machines
 
 Bare and wrapped rounds take turns, and ratios are medians over neighbouring rounds. CPU is that of this process.
 Producers are measured in a process that only sends, and follows no mirrors.
@@ -24,13 +24,11 @@ Consumers are measured in the steady state of a service: a client stays connecte
 end and followed. Following them goes on during bare rounds as well, so it is in no ratio: "CPU at rest" and "offset
 syncs" say what it costs.`;
 
-const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, help: { type: 'boolean' } },
+const { values } = readCommandLine({
+  name: 'npm run bench',
+  usage: HELP,
+  options: { json: { type: 'boolean' }, quick: { type: 'boolean' } },
 });
-if (values.help === true) {
-  console.log(HELP);
-  process.exit(0);
-}
 
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 const say = values.json === true ? console.error : console.log;
@@ -218,7 +216,7 @@ async function fill(
 void main().then(
   () => process.exit(0),
   (error: unknown) => {
-    console.error(error);
+    console.error(error instanceof StackError ? error.message : error);
     process.exit(1);
   },
 );

@@ -17,6 +17,7 @@ import {
   ExtractorMessageId,
   type IConfigFile,
 } from '@microsoft/api-extractor';
+import { readCommandLine } from './command-line.js';
 import { root, run } from './run.js';
 
 interface EntryPoint {
@@ -261,7 +262,16 @@ async function readFolder(folder: string): Promise<ReadonlyMap<string, string>> 
   return new Map(await Promise.all(files));
 }
 
-guard({ update: process.argv.includes('--update') }).then(
+const usage = `npm run api: builds, and writes an intended change of the public API into etc/ and docs/api/. It takes no options.
+npm run check compares them without writing.`;
+
+const { values } = readCommandLine({
+  name: 'npm run api',
+  usage,
+  options: { update: { type: 'boolean', default: false } },
+});
+
+guard({ update: values.update }).then(
   (failures) => {
     for (const failure of failures) console.error(failure);
     if (failures.length > 0) process.exitCode = 1;

@@ -14,6 +14,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { readCommandLine } from './command-line.js';
 import { bundleVendored, transpile, withoutModuleMark, type EmittedFile } from './transpile.js';
 
 const root = join(__dirname, '..');
@@ -21,7 +22,11 @@ const sourceDir = join(root, 'src');
 const outDir = join(root, 'dist');
 const entryPoints = ['index', 'testing/index'] as const;
 
+const usage = `npm run build: makes dist/ from src/ (types by tsc, code by esbuild), for CommonJS and ES modules.
+It takes no options. Exit code 1 if it fails; the old dist/ then stays.`;
+
 async function main(): Promise<void> {
+  readCommandLine({ name: 'npm run build', usage, options: {} });
   const startedAtMs = performance.now();
   const stage = join(root, 'temp', `dist-${process.pid}`);
   try {

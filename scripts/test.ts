@@ -9,6 +9,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CORPUS_SEED_COUNT } from '../test/simulation/corpus.js';
 import { check } from './checks.js';
+import { readCommandLine } from './command-line.js';
 import type { Counts } from './count-reporter.js';
 import { root, run } from './run.js';
 
@@ -24,7 +25,15 @@ const projects = [
 const FIRST_SEED = CORPUS_SEED_COUNT + 1;
 const SEED_COUNT = 100;
 
+const usage = `npm test: everything that proves the library, some 15 to 20 minutes on two cores. It takes no options; its parts are
+  npm run check              everything static
+  npm run test:unit          seconds, without Java; npm run test:unit -- test/options.test.ts is one file
+  npm run test:sim           seeds of the simulation
+  npm run test:package       the packed package in plain Node and in Jest
+  npm run test:integration   on real clusters (npm run doctor says what they need)`;
+
 async function main(): Promise<void> {
+  readCommandLine({ name: 'npm test', usage, options: {} });
   await mkdir(join(root, 'temp'), { recursive: true });
   const parts: { name: string; counts: Counts }[] = [];
   parts.push({ name: 'check', counts: await runCheck() });

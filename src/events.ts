@@ -1,5 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { asError } from './caught.js';
+import { FailoverOptionsError } from './errors.js';
+import { nearest } from './nearest.js';
 import type { GroupPlan } from './position/plan.js';
 import type { SwitchReport } from './switch/report.js';
 
@@ -127,6 +129,29 @@ export interface FailoverEvents {
 /** @public Name of an event. */
 export type FailoverEventName = keyof FailoverEvents;
 
+/** Every name, for callers that no compiler has seen; the compiler sees that none is missing. */
+const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
+  'switch.started': true,
+  'switch.phase-started': true,
+  'switch.phase-overran': true,
+  'switch.completed': true,
+  'switch.refused': true,
+  'switch.rolled-back': true,
+  'positions.planned': true,
+  'cluster.fenced': true,
+  'socket.stalled': true,
+  'failover.halted': true,
+  'producer.held': true,
+  'producer.released': true,
+  'producer.hold-full': true,
+  'consumer.attached': true,
+  'consumer.resubscribed': true,
+  'consumer.offset-refused': true,
+  'mirror.record-skipped': true,
+  'mirror.read-failed': true,
+  'listener.failed': true,
+};
+
 /** @public Stops a subscription. */
 export type Unsubscribe = () => void;
 
@@ -154,10 +179,15 @@ export class FailoverEmitter implements EventSink {
     this.#stamp = stamp;
   }
 
+  /**
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - there is no such event, or the listener is not a function: it
+   *   would never be called, and nobody would miss it before the day of the switch.
+   */
   on<Name extends FailoverEventName>(
     name: Name,
     listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
+    checkSubscription(name, listener);
     const failed = (error: unknown): void => {
       // A listener of 'listener.failed' that throws itself is dropped here: reporting it would never end.
       if (name === 'listener.failed') return;
@@ -195,4 +225,26 @@ export class FailoverEmitter implements EventSink {
   removeAll(): void {
     this.#emitter.removeAllListeners();
   }
+}
+
+function checkSubscription(name: unknown, listener: unknown): void {
+  const names = Object.keys(EVENT_NAMES);
+  if (typeof name !== 'string' || !names.includes(name)) {
+    const best = typeof name === 'string' ? nearest(name, names) : undefined;
+    const remedy =
+      best === undefined
+        ? `The events: ${names.join(', ')}`
+        : `Did you mean ${JSON.stringify(best)}?`;
+    throw new FailoverOptionsError(
+      'on',
+      name,
+      `on: ${JSON.stringify(String(name))} is not an event. ${remedy}`,
+    );
+  }
+  if (typeof listener === 'function') return;
+  throw new FailoverOptionsError(
+    'on',
+    listener,
+    `on: the listener of ${JSON.stringify(name)} must be a function, got ${typeof listener}`,
+  );
 }

@@ -164,7 +164,12 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     return this.#clients.logger();
   }
 
-  /** Listens to one of the library's own events; the answer ends it. A listener that throws or rejects is contained. */
+  /**
+   * Listens to one of the library's own events; the answer ends it. A listener that throws or rejects is contained.
+   *
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - there is no such event (the message names the nearest one), or
+   *   the listener is not a function.
+   */
   on<Name extends FailoverEventName>(
     name: Name,
     listener: (event: FailoverEvents[Name]) => unknown,

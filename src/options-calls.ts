@@ -55,18 +55,26 @@ const anObject = z.custom<object>(
 );
 const alias = z.string('must be the alias of a cluster');
 
-const switchToShape = z.strictObject({
-  planned: z.boolean().optional(),
-  reason: z.string().optional(),
-  signal: aSignal.optional(),
-});
-const planShape = z.strictObject({ to: alias, signal: aSignal.optional() });
-const adminShape = z.strictObject({ cluster: alias.optional(), retry: anObject.optional() });
-const manualShape = z.strictObject({
-  initial: z.string().optional(),
-  environment: z.string().optional(),
-  file: z.string().optional(),
-});
+const switchToShape = z.strictObject(
+  { planned: z.boolean().optional(), reason: z.string().optional(), signal: aSignal.optional() },
+  "must be an object, for example switchTo('B', { planned: false, reason: 'A is down' })",
+);
+const planShape = z.strictObject(
+  { to: alias, signal: aSignal.optional() },
+  "must be an object that names the target: plan({ to: 'B' })",
+);
+const adminShape = z.strictObject(
+  { cluster: alias.optional(), retry: anObject.optional() },
+  "must be an object, for example admin({ cluster: 'B' })",
+);
+const manualShape = z.strictObject(
+  {
+    initial: z.string().optional(),
+    environment: z.string().optional(),
+    file: z.string().optional(),
+  },
+  "must be an object, for example manualStrategy({ initial: 'B' })",
+);
 
 /**
  * What calls take beside the options of the constructor, checked as strictly: a misspelt `planned: false` would be a planned

@@ -45,7 +45,7 @@ function optionsError(error: z.ZodError, checked: Checked): FailoverOptionsError
   return new FailoverOptionsError(
     option,
     value,
-    `${option}: ${lowerFirst(issue.message)}, got ${isSecret ? 'a value that is not shown' : shown(value)}`,
+    `${option}: ${inWords(issue)}, got ${isSecret ? 'a value that is not shown' : shown(value)}`,
     { cause: error },
   );
 }
@@ -98,8 +98,24 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+/** What the value must be. The schemas' own words are kept; zod's are put plainly. */
+function inWords(issue: z.core.$ZodIssue): string {
+  // What is wrong with a key is said by the key's own schema.
+  const [inner] = issue.code === 'invalid_key' ? issue.issues : [];
+  if (inner !== undefined) return inWords(inner);
+  const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+  if (!/^(invalid|too) /.test(message)) return message;
+  if (issue.code === 'invalid_type') return `must be ${withArticle(issue.expected)}`;
+  if (issue.code === 'invalid_value') {
+    return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+  }
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
+  return message;
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun === 'int' ? 'integer' : noun}`;
 }
 
 /** What is in `sasl` and `ssl` is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
@@ -108,9 +124,35 @@ function holdsSecrets(path: readonly string[]): boolean {
   return path.length === 0 || (path[0] === 'clusters' && path.length <= 2);
 }
 
-/** Values are shown short. */
+/** Values are shown short, and as what they are: JSON has no word for NaN, undefined and bigint, and none for a circle. */
 function shown(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
+  if (typeof value !== 'object' || value === null) return short(literal(value));
+  try {
+    return short(
+      JSON.stringify(value, (_key, part: unknown) => (isPlain(part) ? part : literal(part))),
+    );
+  } catch {
+    return 'an object';
+  }
+}
+
+/** JSON says what it is. */
+function isPlain(value: unknown): boolean {
+  return (
+    typeof value === 'string' ||
+    typeof value === 'object' ||
+    typeof value === 'boolean' ||
+    Number.isFinite(value)
+  );
+}
+
+function literal(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
+function short(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }

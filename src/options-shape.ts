@@ -24,7 +24,11 @@ const brokers = z.union([z.array(z.string().min(1)).min(1), aFunction], {
 });
 
 const CONNECTION = {
-  ssl: z.union([z.boolean(), anObject]).optional(),
+  ssl: z
+    .union([z.boolean(), anObject], {
+      error: "must be true, false or options of Node's tls.connect",
+    })
+    .optional(),
   sasl: anObject.optional(),
   connectionTimeout: milliseconds.optional(),
   authenticationTimeout: milliseconds.optional(),
@@ -35,7 +39,10 @@ const CONNECTION = {
 const clusterShape = z.strictObject({
   ...CONNECTION,
   brokers,
-  clusterId: z.string().min(1).optional(),
+  clusterId: z
+    .string()
+    .min(1, 'must not be empty; leave it out to learn it at the first contact')
+    .optional(),
 });
 
 /** The characters of a Kafka topic name: an alias becomes part of one. */

@@ -216,6 +216,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
   // What was checked is taken from the input itself: sockets, SASL providers and worlds keep their identity.
   const { clusters, strategy, world } = config;
   const aliases = twoAliases(Object.keys(clusters), checked.mirror.separator);
+  for (const alias of aliases) checkBrokers(alias, config);
   return Object.freeze({
     aliases,
     clusters: new Map(Object.entries(clusters)),
@@ -271,4 +272,38 @@ function twoAliases(
     );
   }
   return [preferred, other];
+}
+
+/**
+ * Refuses what kafkajs takes and can never connect to: it reads a port from what stands behind the first colon, and has no
+ * default for one. Of the cluster that is not active nobody would notice before the day of the switch. With a `socketFactory`
+ * of the service's own kafkajs's port need not mean anything.
+ */
+function checkBrokers(alias: string, { clusters, socketFactory }: FailoverKafkaConfig): void {
+  const cluster = clusters[alias];
+  if (cluster === undefined || typeof cluster.brokers === 'function') return;
+  if ((cluster.socketFactory ?? socketFactory) !== undefined) return;
+  const wrong = cluster.brokers.find((broker) => !isAddress(broker));
+  if (wrong === undefined) return;
+  throw new FailoverOptionsError(
+    `clusters.${alias}.brokers`,
+    wrong,
+    `clusters.${alias}.brokers: each broker must be "host:port", got ${JSON.stringify(wrong)}. Write ${suggestion(wrong)}.`,
+  );
+}
+
+function isAddress(broker: string): boolean {
+  const [host = '', port = ''] = broker.split(':');
+  return host !== '' && /^\d+$/.test(port) && Number(port) > 0 && Number(port) < 65_536;
+}
+
+/** What was probably meant, as code. */
+function suggestion(broker: string): string {
+  const addresses = broker
+    .split(',')
+    .map((part) => part.trim().replace(/^\w+:\/\//, ''))
+    .map((part) => (part.includes(':') || part === '' ? part : `${part}:9092`));
+  return addresses.every(isAddress)
+    ? addresses.map((address) => JSON.stringify(address)).join(', ')
+    : 'for example "a1.example.com:9092"';
 }

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { misused, readCommandLine } from '../scripts/command-line.js';
+import { nearest } from '../src/nearest.js';
 import { describe, findCliRuns, probe, stopCliRun } from './cli-runs.js';
-import { StackError, hasCode, messageOf } from './errors.js';
+import { StackError } from './errors.js';
 import { ensureKafka } from './jars.js';
 import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
@@ -9,6 +10,8 @@ import type { StackOptions } from './plan.js';
 import { checkDisk, findJava, kafkaVersionFrom, neededDiskBytes } from './preflight.js';
 import type { PolicyName } from './properties.js';
 import { up, upDetached } from './up.js';
+
+const NAME = 'npm run stack';
 
 const usage = `Real Kafka clusters with MirrorMaker 2 between them, on this machine's loopback.
 
@@ -34,57 +37,67 @@ const optionTypes = {
   ports: { type: 'string' },
   keep: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
 } as const;
+
+type OptionName = keyof typeof optionTypes;
+
+/** What each command takes. An option that would do nothing is refused: whoever gives it expects something of it. */
+const commands: Readonly<Record<string, readonly OptionName[]>> = {
+  up: ['detach', 'policy', 'flows', 'separator', 'kafka', 'ports', 'keep', 'json'],
+  status: ['json'],
+  down: [],
+  fetch: ['kafka'],
+};
+
+function parse() {
+  return readCommandLine({ name: NAME, usage, options: optionTypes, takesWords: true });
+}
 
 type Values = ReturnType<typeof parse>['values'];
 
-function parse(args: string[]) {
-  return parseArgs({ args, options: optionTypes, allowPositionals: true });
-}
-
-async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parse(args);
+async function main(): Promise<number> {
+  const { values, positionals } = parse();
   const [command, ...rest] = positionals;
-  if (values.help) return say(usage, 0);
-  if (command === undefined) return complain(usage);
-  if (rest.length > 0) return complain(`Unexpected argument "${rest[0]}": see --help.`);
+  if (command === undefined) return say(usage, 2);
+  const taken = commands[command];
+  if (taken === undefined) {
+    const known = Object.keys(commands);
+    const best = nearest(command, known);
+    return misused(
+      NAME,
+      `Unknown command "${command}". ${best === undefined ? `It is one of ${known.join(', ')}.` : `Did you mean ${best}?`}`,
+    );
+  }
+  if (rest.length > 0) return misused(NAME, `Unexpected argument "${rest[0]}".`);
+  const idle = given(values).find((option) => !taken.includes(option));
+  if (idle !== undefined) misused(NAME, `--${idle} means nothing to \`${command}\`.`);
   const layout = cacheLayout(cacheDirectoryFrom(process.env));
   switch (command) {
     case 'up': {
       const asked = { options: stackOptions(values), layout, keep: values.keep, json: values.json };
       if (!values.detach) return up(asked);
-      return upDetached(
-        asked,
-        fileURLToPath(import.meta.url),
-        args.filter((each) => each !== '--detach'),
-      );
+      const args = process.argv.slice(2).filter((each) => each !== '--detach');
+      return upDetached(asked, fileURLToPath(import.meta.url), args);
     }
     case 'status':
       return status(layout, values.json);
     case 'down':
       return down(layout);
-    case 'fetch':
-      return fetchOnly(layout, values.kafka);
     default:
-      return complain(`Unknown command "${command}": it is one of up, status, down, fetch.`);
+      return fetchOnly(layout, values.kafka);
   }
+}
+
+/** The options that stand on the command line. */
+function given(values: Values): readonly OptionName[] {
+  const names = Object.keys(optionTypes) as OptionName[];
+  return names.filter((name) => values[name] !== undefined && values[name] !== false);
 }
 
 function stackOptions({ policy, flows, separator, kafka, ports }: Values): StackOptions<string> {
   if (policy !== undefined && policy !== 'default' && policy !== 'identity') {
-    throw new StackError(`--policy is default or identity, got "${policy}".`);
+    misused(NAME, `--policy is default or identity, got "${policy}".`);
   }
-  const numbers = (ports ?? '')
-    .split(',')
-    .filter((each) => each !== '')
-    .map(Number);
-  if (numbers.some((each) => !Number.isInteger(each) || each < 1 || each > 65_535)) {
-    throw new StackError(
-      `--ports is one port per cluster, for example 19092,29092, got "${ports}".`,
-    );
-  }
-  const [a, b] = numbers;
   return {
     clusters: ['A', 'B'],
     ...(policy === undefined ? {} : { policy: policy satisfies PolicyName }),
@@ -93,8 +106,22 @@ function stackOptions({ policy, flows, separator, kafka, ports }: Values): Stack
       : { flows: flows.split(',').filter((each) => each !== '') as `${string}->${string}`[] }),
     ...(separator === undefined ? {} : { separator }),
     ...(kafka === undefined ? {} : { kafkaVersion: kafka }),
-    ports: { ...(a === undefined ? {} : { A: a }), ...(b === undefined ? {} : { B: b }) },
+    ...(ports === undefined ? {} : { ports: portsFrom(ports) }),
   };
+}
+
+/** Below 1024 ports belong to the system; one port alone, or one for both, is no pair of clusters. */
+function portsFrom(text: string): Record<string, number> {
+  const numbers = text.split(',').map((each) => (/^\d+$/.test(each.trim()) ? Number(each) : 0));
+  const [a = 0, b = 0] = numbers;
+  const areSound = numbers.length === 2 && a !== b;
+  if (!areSound || numbers.some((each) => each < 1024 || each > 65_535)) {
+    misused(
+      NAME,
+      `--ports is two ports from 1024 to 65535, for A and for B, for example 19092,29092, got "${text}".`,
+    );
+  }
+  return { A: a, B: b };
 }
 
 async function status(layout: CacheLayout, json: boolean): Promise<number> {
@@ -141,24 +168,14 @@ function say(text: string, exitCode: number): number {
   return exitCode;
 }
 
-function complain(text: string): number {
-  console.error(text);
+/** A sentence for what a person can mend; a stack trace for what only a programmer can. */
+function failed(error: unknown): number {
+  console.error(error instanceof StackError ? error.message : error);
   return 1;
 }
 
-/** A sentence for what a person can mend; a stack trace for what only a programmer can. */
-function failed(error: unknown): number {
-  const isForPeople =
-    error instanceof StackError ||
-    hasCode(error, 'ERR_PARSE_ARGS_UNKNOWN_OPTION') ||
-    hasCode(error, 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE');
-  return complain(
-    isForPeople ? messageOf(error) : String(error instanceof Error ? error.stack : error),
-  );
-}
-
 async function run(): Promise<void> {
-  process.exitCode = await main(process.argv.slice(2)).catch(failed);
+  process.exitCode = await main().catch(failed);
 }
 
 void run();

@@ -139,7 +139,11 @@ const rules: readonly Rule[] = [
     files: /^(?!vendor\/)/,
     never: /^npm:p-retry$/,
   },
-  { name: 'options are validated in one place', files: /^(?!options)/, never: /^npm:zod/ },
+  {
+    name: 'options are validated in one place',
+    files: /^(?!(testing\/)?options)/,
+    never: /^npm:zod/,
+  },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },
   {
     name: 'I/O comes through the world',

@@ -66,6 +66,32 @@ describe('an event', () => {
   });
 });
 
+describe('a subscription', () => {
+  type Loose = (...args: unknown[]) => unknown;
+  const listener = (): void => {};
+
+  it.each([
+    [
+      ['swich.started', listener],
+      'on: "swich.started" is not an event. Did you mean "switch.started"?',
+    ],
+    [['switch-completed', listener], 'Did you mean "switch.completed"?'],
+    [['consumer.crash.somewhere', listener], 'The events: switch.started, '],
+    [[undefined, listener], 'on: "undefined" is not an event'],
+    [['switch.started'], 'on: the listener of "switch.started" must be a function, got undefined'],
+  ])('to what does not exist is refused: %j', (args, words) => {
+    const { emitter } = harness();
+    const on = emitter.on.bind(emitter) as unknown as Loose;
+    expect(() => on(...args)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_FAILOVER_OPTIONS',
+        option: 'on',
+        message: expect.stringContaining(words),
+      }),
+    );
+  });
+});
+
 describe('a listener that throws', () => {
   it('keeps neither the others nor the emitting code from going on, and is reported with its error', () => {
     const { emitter } = harness();

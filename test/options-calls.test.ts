@@ -32,7 +32,7 @@ describe('the options of calls', () => {
     [['B', { reason: 5 }], 'switchTo.reason', 'got 5'],
     [['B', { signal: 'stop' }], 'switchTo.signal', 'must be an AbortSignal'],
     [['B', null], 'switchTo', 'got null'],
-    [['B', false], 'switchTo', 'got false'],
+    [['B', false], 'switchTo', "switchTo('B', { planned: false"],
     [[undefined], 'to', 'must be the alias of a cluster, got undefined'],
     [[5], 'to', 'got 5'],
     [['C'], 'to', 'the configured ones are A, B'],
@@ -54,8 +54,8 @@ describe('the options of calls', () => {
     [{}, 'plan.to', 'must be the alias of a cluster'],
     [{ to: 'B', too: 'B' }, 'plan.too', 'Did you mean "to"?'],
     [{ to: 'C' }, 'to', 'the configured ones are A, B'],
-    ['B', 'plan', 'got "B"'],
-    [undefined, 'plan', 'got undefined'],
+    ['B', 'plan', `must be an object that names the target: plan({ to: 'B' }), got "B"`],
+    [undefined, 'plan', "plan({ to: 'B' }), got undefined"],
   ])('name what is wrong with a call of plan: %j', async (options, option, remedy) => {
     const { memory, kafka } = service();
     await memory.run(async () => {

@@ -101,6 +101,77 @@ describe('options', () => {
   });
 
   it.each([
+    [['a1'], 'Write "a1:9092".'],
+    [['a:9092,b:9092'], 'Write "a:9092", "b:9092".'],
+    [['SASL_SSL://a:9093'], 'Write "a:9093".'],
+    [['a:9092', 'b:'], 'for example'],
+    [['a:0'], 'for example'],
+    [['a:99999'], 'for example'],
+    [[':9092'], 'for example'],
+    [['[::1]:9092'], 'for example'],
+  ])('refuse a broker to which kafkajs could never connect: %j', (brokers, remedy) => {
+    const error = refusal({ clusters: { ...clusters, B: { brokers } } });
+    expect(error.option).toBe('clusters.B.brokers');
+    expect(error.value).toBe(brokers.at(-1));
+    expect(error.message).toContain(`must be "host:port", got ${JSON.stringify(brokers.at(-1))}`);
+    expect(error.message).toContain(remedy);
+  });
+
+  it('take whatever addresses the sockets of the service itself understand', () => {
+    const socketFactory = (): never => {
+      throw new Error('unused');
+    };
+    const named = { ...clusters, B: { brokers: ['b-by-name'] } };
+    expect(() => resolveOptions({ clusters: named, socketFactory })).not.toThrow();
+    const own = { ...clusters, B: { brokers: ['b-by-name'], socketFactory } };
+    expect(() => resolveOptions({ clusters: own })).not.toThrow();
+    expect(() =>
+      resolveOptions({ clusters: { ...clusters, B: { brokers: () => ['b'] } } }),
+    ).not.toThrow();
+  });
+
+  it.each([
+    [{ clusters: { ...clusters, A: { brokers: [null] } } }, 'got [null]'],
+    [{ clusters: { ...clusters, A: { brokers: [undefined] } } }, 'got ["undefined"]'],
+    [{ clusters, switch: { openMs: Number.NaN } }, 'got NaN'],
+    [{ clusters, switch: { openMs: Infinity } }, 'got Infinity'],
+    [{ clusters, producer: { holdMaxBytes: 5n } }, 'got 5n'],
+    [{ clusters, consumer: { topicRefreshMs: () => 5 } }, 'got a function'],
+  ])('show the value as what it is: %#', (config, shown) => {
+    expect(refusal(config).message).toContain(shown);
+  });
+
+  it('show no value that cannot be written down', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    expect(refusal({ clusters, mirror: { separator: circle } }).message).toContain('an object');
+  });
+
+  it.each([
+    [{ clusters, clientId: 5 }, 'clientId: must be a string, got 5'],
+    [
+      { clusters, producer: { holdMaxBytes: -5 } },
+      'producer.holdMaxBytes: must be at least 0, got -5',
+    ],
+    [
+      { clusters, switch: { openMs: 2 ** 31 } },
+      'switch.openMs: must be at most 2147483647, got 2147483648',
+    ],
+    [
+      { clusters, consumer: { onMissingPosition: 'newest' } },
+      'must be "earliest" or "latest" or "fail", got "newest"',
+    ],
+    [{ clusters, switch: { openMs: 1.5 } }, 'switch.openMs: must be an integer, got 1.5'],
+    [
+      { clusters: { ...clusters, A: { ...clusters.A, clusterId: '' } } },
+      'clusters.A.clusterId: must not be empty',
+    ],
+    [{ clusters: { 'prod east': clusters.A, B: clusters.B } }, 'an alias may hold letters'],
+  ])('say plainly what the value must be: %#', (config, words) => {
+    expect(refusal(config).message).toContain(words);
+  });
+
+  it.each([
     { clusters, sasl: 'hunter2' },
     { clusters, sals: { password: 'hunter2' } },
     { clusters: { ...clusters, A: { brokers: ['x'], ssl: 'hunter2' } } },

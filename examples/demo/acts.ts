@@ -219,7 +219,7 @@ async function judge(
   });
 }
 
-/** One line a second while the act runs. */
+/** At most one line a second while the act runs. */
 async function showProgress(
   act: Act,
   stage: Stage,
@@ -233,10 +233,11 @@ async function showProgress(
       await sleep(PROGRESS_EVERY_MS, undefined, { signal });
       const onTarget = await countRecords(playground.plainKafka(to), topics);
       if (signal.aborted) return;
-      timeline.fact(
-        'flow',
-        `acknowledged ${cast.acknowledged.length}, on ${to} ${onTarget}, handled ${cast.handledSeqs.size}`,
-      );
+      timeline.flow(to, {
+        acknowledged: cast.acknowledged.length,
+        onTarget,
+        handled: cast.handledSeqs.size,
+      });
     }
   } catch {
     // Progress is for the eye: what matters is read again at the end.

@@ -23,6 +23,7 @@ export class Cast {
   readonly #switched = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #gone = new Set<string>();
+  readonly #warnings = new Set<string>();
   /** Members that joined the new cluster and have not handled a record since; and the producer before its first one there. */
   readonly #newThere = new Map<string, string>();
 
@@ -139,9 +140,7 @@ export class Cast {
         );
         const text = `switched in ${Math.round(fact.durationMs)} ms (${phases.join(', ')})`;
         this.#timeline.fact(name, text, fact.atMs);
-        for (const warning of fact.warnings) {
-          this.#timeline.fact(name, `warning: ${warning}`, fact.atMs);
-        }
+        for (const warning of fact.warnings) this.#warn(name, warning, fact.atMs);
         return;
       }
       case 'switch-failed':
@@ -165,6 +164,15 @@ export class Cast {
       default:
         unreachable(fact);
     }
+  }
+
+  /** Members of one group are warned of the same. */
+  #warn(name: string, warning: string, atMs: number): void {
+    if (this.#warnings.has(warning)) return;
+    this.#warnings.add(warning);
+    this.#timeline.fact(name, `warning: ${warning}`, atMs);
+    if (!warning.includes('no position is known')) return;
+    this.#timeline.fact('demo', 'harmless here: the group has never read these partitions', atMs);
   }
 
   #fail(name: string, error: string): void {

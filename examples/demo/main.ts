@@ -7,7 +7,7 @@
  *   npm run demo -- --memory              the same services, clusters in this process's memory
  *   npm run demo -- --json                the last line of the output is for machines
  */
-import { parseArgs } from 'node:util';
+import { misused, readCommandLine } from '../../scripts/command-line.js';
 import { StackError } from '../../stack/errors.js';
 import { playAct, type Act, type ActResult } from './acts.js';
 import { memoryPlayground } from './memory-playground.js';
@@ -36,20 +36,17 @@ const HELP = `npm run demo [-- options]: a cluster is killed under load, then a 
   --json              the last line of the output is for machines`;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = readCommandLine({
+    name: 'npm run demo',
+    usage: HELP,
     options: {
       json: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       policy: { type: 'string', default: 'default' },
-      help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) {
-    console.log(HELP);
-    return;
-  }
   if (values.policy !== 'default' && values.policy !== 'identity') {
-    throw new StackError(`--policy must be default or identity, got ${values.policy}`);
+    return misused('npm run demo', `--policy must be default or identity, got "${values.policy}".`);
   }
   const write = (line: string): void => {
     (values.json ? process.stderr : process.stdout).write(`${line}\n`);

@@ -10,6 +10,7 @@ import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
 import type { MemoryMirror, MemoryMirrorOptions } from './memory-mirror.js';
 import { flowSettings } from './mirror/flow-context.js';
 import { MirrorFlow } from './mirror/mirror-flow.js';
+import { checkMemoryWorld } from './options.js';
 import { createRandom, type Random } from './random.js';
 import { realClock } from './real-clock.js';
 import { Mailroom } from './wire.js';
@@ -90,9 +91,11 @@ const DEFAULT_COPY_LAG_MS = 10;
  *   cluster('B').records('A.orders', 0); // the copy
  * });
  * ```
+ * @throws FailoverOptionsError ERR_FAILOVER_OPTIONS - an option is unknown or of another type; the message names it.
  * @public
  */
 export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {
+  checkMemoryWorld(options);
   const { seed = 1, clusters: clusterOptions = { A: {}, B: {} } } = options;
   const simulated = options.clock === 'real' ? undefined : new SimulatedClock();
   const clock: Clock = simulated ?? realClock();

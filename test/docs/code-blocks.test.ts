@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { Script } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks, readDocuments, root } from './markdown.js';
 
@@ -18,7 +19,6 @@ declare global {
   function log(entry: object): void;
   function sendLater(record: ProducerRecord): void;
   function checkWhetherItArrived(record: ProducerRecord): void;
-  function test(name: string, body: () => Promise<void>): void;
 }
 `;
 
@@ -60,6 +60,14 @@ async function compile(folder: string, files: ReadonlyMap<string, string>): Prom
   }
 }
 
+/** In the place of a document's import of its test runner: its tests are run by the one that is running. */
+const COLLECTED = `import { expect } from 'vitest';
+export const collected = [];
+const test = (_name, body) => collected.push(body);`;
+
+/** The tests that the documents show, on the sources of this repository. */
+const tests = blocks.filter(({ code }) => code.includes("from 'vitest'"));
+
 describe('the code in the documents', () => {
   let folder = '';
   beforeAll(() => {
@@ -70,7 +78,7 @@ describe('the code in the documents', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('compiles, and a mistake in it would be seen', async () => {
-    expect(blocks.length).toBeGreaterThan(8);
+    expect(blocks.length).toBeGreaterThan(7);
     const files = new Map(
       blocks.map(({ path, line, code }) => [
         `${path.replaceAll(/\W/g, '-')}-${line}.ts`,
@@ -85,4 +93,28 @@ describe('the code in the documents', () => {
     expect(lines.filter((line) => line.includes('mistake.ts'))).toHaveLength(1);
     expect(lines.filter((line) => !line.includes('mistake.ts'))).toEqual([]);
   }, 120_000);
+
+  it('parses where it is JavaScript', () => {
+    const scripts = readDocuments().flatMap(({ text }) =>
+      codeBlocks(text).filter(({ language }) => language === 'js'),
+    );
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const { code } of scripts) expect(() => new Script(code)).not.toThrow();
+    expect(() => new Script('class {')).toThrow(SyntaxError);
+  });
+
+  it('runs where it is a test', async () => {
+    expect(tests.map(({ path }) => path)).toEqual(['docs/testing.md']);
+    for (const { code } of tests) {
+      const source = code
+        .replace(/^import .* from 'vitest';$/m, COLLECTED)
+        .replace("from 'kafkajs-failover/testing'", `from '${join(root, 'src/testing/index.ts')}'`)
+        .replace("from 'kafkajs-failover'", `from '${join(root, 'src/index.ts')}'`);
+      const file = join(folder, 'runs.ts');
+      writeFileSync(file, source);
+      const { collected } = (await import(file)) as { collected: readonly (() => Promise<void>)[] };
+      expect(collected).toHaveLength(1);
+      for (const body of collected) await body();
+    }
+  }, 60_000);
 });

@@ -32,18 +32,21 @@ export function readDocuments(): readonly Document[] {
   return paths.map((path) => ({ path, text: readText(path) }));
 }
 
+/** A fenced block; one in a list is indented as a whole. */
+const FENCED = /^( *)```(\w*)\n([^]*?)^\1```$/gm;
+
 /** Every fenced block of a text. */
 export function codeBlocks(text: string): readonly CodeBlock[] {
-  return [...text.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].map((match) => ({
-    language: match[1] ?? '',
-    code: match[2] ?? '',
+  return [...text.matchAll(FENCED)].map((match) => ({
+    language: match[2] ?? '',
+    code: (match[3] ?? '').replaceAll(new RegExp(`^${match[1]}`, 'gm'), ''),
     line: text.slice(0, match.index).split('\n').length + 1,
   }));
 }
 
 /** The text without its fenced blocks: what a reader takes for prose. */
 export function prose(text: string): string {
-  return text.replaceAll(/^```\w*\n[^]*?^```$/gm, '');
+  return text.replaceAll(FENCED, '');
 }
 
 /** Targets of the links in a text. */

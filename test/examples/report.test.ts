@@ -47,3 +47,17 @@ it('writes each fact with the seconds since the start', () => {
   timeline.fact('consumer-1', 'joined', 5100);
   expect(lines).toEqual(['   1.23 s  A           killed', '   0.10 s  consumer-1  joined']);
 });
+
+it('writes how far the records have come only where there is something new to say', () => {
+  const lines: string[] = [];
+  const timeline = new Timeline({ write: (line) => lines.push(line), nowMs: () => 0 });
+  const flowing = { acknowledged: 5, onTarget: 0, handled: 3 };
+  timeline.flow('B', { acknowledged: 0, onTarget: 0, handled: 0 });
+  timeline.flow('B', flowing);
+  timeline.flow('B', flowing);
+  timeline.flow('B', { ...flowing, onTarget: 5 });
+  expect(lines).toEqual([
+    '   0.00 s  flow        acknowledged 5, on B 0, handled 3',
+    '   0.00 s  flow        acknowledged 5, on B 5, handled 3',
+  ]);
+});

@@ -54,13 +54,31 @@ describe('npm run stack', () => {
     expect(await stack('down')).toMatchObject({ exitCode: 0, out: 'No stack is up.\n' });
   });
 
+  it.each(['x', '1', '19092', '19092,19092', '19092,29092,39092', '19092,70000', '80,81', ''])(
+    'refuses the ports "%s", which are no two of its own',
+    async (ports) => {
+      const said = await run('stack/main.ts', ['up', '--ports', ports], process.env);
+      expect(said).toMatchObject({ exitCode: 2, out: '' });
+      expect(said.err).toBe(
+        `--ports is two ports from 1024 to 65535, for A and for B, for example 19092,29092, got "${ports}". See: npm run stack -- --help\n`,
+      );
+    },
+  );
+
   it.each([
     [['up', '--policy', 'strange'], '--policy is default or identity, got "strange".'],
-    [['up', '--ports', 'x'], '--ports is one port per cluster, for example 19092,29092, got "x".'],
-    [['sideways'], 'Unknown command "sideways": it is one of up, status, down, fetch.'],
+    [['sideways'], 'Unknown command "sideways". It is one of up, status, down, fetch.'],
+    [['stauts'], 'Unknown command "stauts". Did you mean status?'],
+    [['up', 'now'], 'Unexpected argument "now".'],
+    [['down', '--keep'], '--keep means nothing to `down`.'],
+    [['up', '--detatch'], 'Unknown option --detatch. Did you mean --detach?'],
   ])('refuses %j in one sentence', async (args, sentence) => {
     const said = await run('stack/main.ts', args, process.env);
-    expect(said).toEqual({ exitCode: 1, out: '', err: `${sentence}\n` });
+    expect(said).toEqual({
+      exitCode: 2,
+      out: '',
+      err: `${sentence} See: npm run stack -- --help\n`,
+    });
   });
 });
 

@@ -1,43 +1,46 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
+import { misused, readCommandLine } from '../../scripts/command-line.js';
 import type { HistoryEvent } from './history.js';
 import { MARKS } from './marks.js';
 import { runSeed } from './run.js';
 import { replayCommand, reportSeed, type SeedReport } from './seed-report.js';
 
-const USAGE = `npm run test:sim -- [options]
+const NAME = 'npm run test:sim';
+
+const USAGE = `npm run test:sim -- [options]: a fleet of services on memory clusters with random faults, checked for its promises
   --seeds N     how many seeds (default 200)
   --from K      the first seed (default 1)
   --seed S      one seed: prints its scenario, its history and what is wrong
   --once        do not run each seed twice (twice proves that it repeats)
   --workers W   processes (default: one for each core)`;
 
-const { values } = parseArgs({
+const { values } = readCommandLine({
+  name: NAME,
+  usage: USAGE,
   options: {
     seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     once: { type: 'boolean', default: false },
     workers: { type: 'string', default: String(availableParallelism()) },
+    // A worker's own: which part of the seeds it runs.
     share: { type: 'string' },
-    help: { type: 'boolean', default: false },
   },
 });
 
-const first = Number(values.from);
-const count = Number(values.seeds);
-const workerCount = Number(values.workers);
+const first = positive('from', values.from);
+const count = positive('seeds', values.seeds);
+const workerCount = positive('workers', values.workers);
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  return misused(NAME, `--${option} must be a whole number from 1, got "${text}".`);
+}
 
 async function main(): Promise<number> {
-  if (
-    values.help ||
-    ![first, count, workerCount].every((value) => Number.isInteger(value) && value > 0)
-  ) {
-    console.log(USAGE);
-    return values.help ? 0 : 1;
-  }
   if (values.seed !== undefined) return replay(values.seed);
   if (values.share !== undefined) return work(Number(values.share));
   return lead();
