@@ -2,7 +2,7 @@ import { unreachable } from '../unreachable.js';
 import type { GroupPlan, PartitionPlan } from './plan.js';
 
 /** So many partitions are named; the rest is counted. */
-const NAMED_COUNT = 5;
+const NAMED_PARTITIONS = 5;
 
 /**
  * What an operator should know of a group's plan, in words: where nothing or too little is known, and what becomes of it.
@@ -54,7 +54,7 @@ function concernOf(plan: PartitionPlan): string | undefined {
 
 function named(partitions: readonly PartitionPlan[]): string {
   const names = partitions
-    .slice(0, NAMED_COUNT)
+    .slice(0, NAMED_PARTITIONS)
     .map(({ physicalTopic, partition }) => `${physicalTopic}[${partition}]`);
   const restCount = partitions.length - names.length;
   return restCount === 0 ? names.join(', ') : `${names.join(', ')} and ${restCount} more`;

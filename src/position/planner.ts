@@ -1,3 +1,4 @@
+import { messageOf } from '../caught.js';
 import type { ClusterAccess } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
@@ -318,8 +319,4 @@ function factsOf(
       ...(bounds.get(name, partition) ?? NOT_ASKED),
     }));
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
