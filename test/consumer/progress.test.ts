@@ -92,6 +92,14 @@ describe('the progress of a partition', () => {
     expect(after.everDelivered()).toEqual({ first: 100n, last: 120n });
   });
 
+  it('is one that another member may have gone on with, also for the next inner consumer', () => {
+    const one = progress();
+    one.takenOver();
+    const after = progress();
+    after.continues(one.carry());
+    expect(after.isTakenOver).toBe(true);
+  });
+
   it('knows the highest record that any handler was given, also before the partition went and came back', () => {
     const one = progress();
     expect(one.deliveredBelow()).toBeUndefined();
