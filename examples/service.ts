@@ -4,9 +4,10 @@
 export function brokersOf(alias: 'A' | 'B'): string[] {
   const brokers = process.env[`${alias}_BROKERS`];
   if (brokers === undefined || brokers === '') {
-    throw new Error(
+    console.error(
       `${alias}_BROKERS must name the brokers of cluster ${alias}: host:port,host:port`,
     );
+    process.exit(1);
   }
   return brokers.split(',');
 }

@@ -41,10 +41,8 @@ export function readCommandLine<const T extends Options>(
     (option) => !NPMS_OWN.has(option) && env[`npm_config_${option}`] !== undefined,
   );
   if (swallowed !== undefined) {
-    misused(
-      name,
-      `npm took --${swallowed} for itself; put -- in front: ${name} -- --${swallowed}.`,
-    );
+    const meant = ['--', ...args, `--${swallowed}`].join(' ');
+    misused(name, `npm took --${swallowed} for itself; put -- in front: ${name} ${meant}.`);
   }
   const parsed = parse(args, options);
   if (typeof parsed === 'string') misused(name, explain(parsed, known));

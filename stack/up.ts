@@ -61,6 +61,8 @@ export async function upDetached(
     stdio: ['ignore', log.fd, log.fd],
   });
   await log.close();
+  // The first start fetches Kafka and takes its time; nobody should wonder whether it hangs.
+  if (!json) console.error(`starting; what it does stands in ${logFile}`);
   const ended = new Promise<'ended'>((resolve) => child.once('exit', () => resolve('ended')));
   for (;;) {
     const run = (await findCliRuns(layout)).find(({ owner }) => owner.pid === child.pid);

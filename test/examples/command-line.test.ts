@@ -67,9 +67,10 @@ describe('a command line', () => {
   });
 
   it('that npm has taken an option from is refused: it would do something else', () => {
-    expect(call([], { env: { npm_config_detach: 'true' } })).toMatchObject({
+    const env = { npm_config_detach: 'true' };
+    expect(call(['up'], { env, takesWords: true })).toMatchObject({
       exitCode: 2,
-      said: expect.stringContaining('put -- in front: npm run thing -- --detach.'),
+      said: expect.stringContaining('put -- in front: npm run thing -- up --detach.'),
     });
   });
 });
