@@ -16,6 +16,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           env,
+          // A limit for what hangs. Most tests take milliseconds, and many times that on a busy machine.
+          testTimeout: 60_000,
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/simulation/**', 'test/package/**'],
         },
