@@ -1,21 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
+import { describe, expect, it } from 'vitest';
 import { consumeOrders, kafkaIn, ordersWorld, write } from './support/memory-service.js';
-
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
-function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = ordersWorld(options);
-  open.push(memory);
-  return memory;
-}
 
 describe('plan()', () => {
   it('says where each group would resume, and writes nothing', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -42,7 +30,7 @@ describe('plan()', () => {
   });
 
   it('warns of partitions for which no position is known, and says what becomes of them', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -57,7 +45,7 @@ describe('plan()', () => {
   });
 
   it('does not blame the target where the source is too slow to tell its topics', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { prepareMs: 500 } });
       await consumeOrders(kafka);
@@ -71,7 +59,7 @@ describe('plan()', () => {
   });
 
   it('names a target that is down as an obstacle, in time, and makes no plan', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -86,7 +74,7 @@ describe('plan()', () => {
   });
 
   it('names a target that is frozen as an obstacle when switch.prepareMs has passed', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { prepareMs: 700 } });
       await consumeOrders(kafka);
@@ -102,7 +90,7 @@ describe('plan()', () => {
   });
 
   it('names a wrong cluster as an obstacle', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
         clusters: {
@@ -119,7 +107,7 @@ describe('plan()', () => {
   });
 
   it('plans all the same where only the mirror is an obstacle', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       memory
         .cluster('B')
@@ -145,7 +133,7 @@ describe('plan()', () => {
   ] as const)(
     'names positions that cannot be found as an obstacle: the question %s',
     async (_what, interception, obstacle) => {
-      const memory = worldOf();
+      const memory = ordersWorld();
       await memory.run(async () => {
         const kafka = kafkaIn(memory, { switch: { translateMs: 900 } });
         await consumeOrders(kafka);
@@ -166,7 +154,7 @@ describe('plan()', () => {
   );
 
   it('answers that a cluster is the active one already, instead of planning from a cluster to itself', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -182,7 +170,7 @@ describe('plan()', () => {
   });
 
   it('ends with the library', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
