@@ -1,21 +1,17 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import type { KafkaConfig, LogEntry, Producer } from 'kafkajs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openSession, type SessionOptions } from '../../src/cluster/kafka-session.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FencedError } from '../../src/errors.js';
 import type { EventSink } from '../../src/events.js';
 import { judge } from '../../src/health/failure.js';
 import { realWorld } from '../../src/world.js';
+import { rejectionOf } from '../support/failures.js';
 import { manualWorld } from '../support/manual-world.js';
 import { fakeBroker, type FakeBroker, type Manner } from './fake-broker.js';
 import { PRODUCE } from './frames.js';
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
-});
 
 interface Fact {
   readonly name: string;
@@ -46,13 +42,13 @@ function session(
     stalledAfterMs: 60_000,
     ...options,
   });
-  cleanUps.push(() => opened.fence(new FencedError('test over')));
+  onTestFinished(() => opened.fence(new FencedError('test over')));
   return { session: opened, facts, logs };
 }
 
 async function broker(manner: Manner): Promise<FakeBroker> {
   const made = await fakeBroker(manner);
-  cleanUps.push(() => made.close());
+  onTestFinished(() => made.close());
   return made;
 }
 
@@ -65,12 +61,6 @@ async function unusedAddress(): Promise<string> {
   await once(server, 'close');
   return `127.0.0.1:${port}`;
 }
-
-const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'it succeeded',
-    (error: unknown) => error,
-  );
 
 const producerOf = ({ kafka }: ClusterSession): Producer =>
   kafka.producer({ createPartitioner: () => () => 0 });
@@ -89,7 +79,7 @@ describe('openSession', () => {
 
   it('passes on what a refused connection is', async () => {
     const { session: opened } = session(await unusedAddress());
-    const error = await reasonOf(producerOf(opened).connect());
+    const error = await rejectionOf(producerOf(opened).connect());
     expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'unreachable' });
     expect(opened.wire.produceRequestCount).toBe(0);
     await vi.waitUntil(() => opened.wire.socketCount === 0);
@@ -98,7 +88,7 @@ describe('openSession', () => {
   it('fences a client whose broker accepts and never answers, without waiting for time limits', async () => {
     const { address, requests } = await broker('silent');
     const { session: opened, facts } = session(address);
-    const connecting = reasonOf(producerOf(opened).connect());
+    const connecting = rejectionOf(producerOf(opened).connect());
     await vi.waitUntil(() => requests.length > 0);
     expect(opened.wire.socketCount).toBe(1);
 
@@ -125,8 +115,8 @@ describe('openSession', () => {
     opened.fence(fenced);
     const { connectionCount } = fake;
 
-    expect(judge(await reasonOf(producer.send(order))).about).toBe('fenced');
-    expect(judge(await reasonOf(producerOf(opened).connect())).about).toBe('fenced');
+    expect(judge(await rejectionOf(producer.send(order))).about).toBe('fenced');
+    expect(judge(await rejectionOf(producerOf(opened).connect())).about).toBe('fenced');
     expect(opened.wire.refusedCount).toBeGreaterThan(0);
     expect(fake.connectionCount).toBe(connectionCount);
     expect(fake.requests).not.toContain(PRODUCE);
@@ -137,7 +127,7 @@ describe('openSession', () => {
     const { session: opened } = session((await broker('answers')).address);
     const producer = opened.kafka.producer({ retry: { retries: 5, initialRetryTime: 60_000 } });
     opened.fence(fenced);
-    expect(judge(await reasonOf(producer.connect())).about).toBe('fenced');
+    expect(judge(await rejectionOf(producer.connect())).about).toBe('fenced');
   });
 
   it('knows from the wire that a send left, which its error does not tell', async () => {
@@ -145,7 +135,7 @@ describe('openSession', () => {
     const { session: opened } = session(fake.address);
     const producer = producerOf(opened);
     await producer.connect();
-    const sending = reasonOf(producer.send(order));
+    const sending = rejectionOf(producer.send(order));
     await vi.waitUntil(() => fake.requests.includes(PRODUCE));
 
     opened.fence(fenced);
@@ -159,7 +149,7 @@ describe('openSession', () => {
     const [idle, busy] = [opened.countedClient(), opened.countedClient()];
     const producers = [idle, busy].map(({ kafka }) => producerOf({ ...opened, kafka }));
     await Promise.all(producers.map((one) => one.connect()));
-    const sending = reasonOf(producers[1]?.send(order) ?? Promise.resolve());
+    const sending = rejectionOf(producers[1]?.send(order) ?? Promise.resolve());
     await vi.waitUntil(() => fake.requests.includes(PRODUCE));
     expect([idle.wire.produceRequestCount, busy.wire.produceRequestCount]).toEqual([0, 1]);
     expect(opened.wire.socketCount).toBe(2);
@@ -173,7 +163,7 @@ describe('openSession', () => {
     const { session: opened, facts } = session(fake.address, { stalledAfterMs: 50 });
     const producer = producerOf(opened);
     await producer.connect();
-    const sending = reasonOf(producer.send(order));
+    const sending = rejectionOf(producer.send(order));
     await vi.waitUntil(() => facts.length > 0);
     expect(facts).toMatchObject([
       { name: 'socket.stalled', facts: { cluster: 'A', broker: fake.address } },
@@ -189,7 +179,7 @@ describe('openSession', () => {
     const { session: opened } = session(fake.address, {
       world: { ...realWorld(), nowMs: () => clock.nowMs(), after: (...of) => clock.after(...of) },
     });
-    const connecting = reasonOf(producerOf(opened).connect());
+    const connecting = rejectionOf(producerOf(opened).connect());
     await vi.waitUntil(() => fake.requests.length > 0);
     expect(clock.timerCount).toBe(1);
     opened.fence(fenced);
@@ -200,7 +190,7 @@ describe('openSession', () => {
   it('keeps its composure before a server that speaks something else', async () => {
     const { address, requests } = await broker('garbage');
     const { session: opened } = session(address);
-    const connecting = reasonOf(producerOf(opened).connect());
+    const connecting = rejectionOf(producerOf(opened).connect());
     await vi.waitUntil(() => requests.length > 0);
     opened.fence(fenced);
     expect(await connecting).toBeInstanceOf(Error);
@@ -259,7 +249,7 @@ describe('openSession', () => {
 
   it('names the cluster in every log entry', async () => {
     const { session: opened, logs } = session(await unusedAddress());
-    await reasonOf(producerOf(opened).connect());
+    await rejectionOf(producerOf(opened).connect());
     expect(logs.length).toBeGreaterThan(0);
     for (const { log } of logs) expect(log['cluster']).toBe('A');
   });

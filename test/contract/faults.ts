@@ -1,5 +1,16 @@
+import type { Admin } from 'kafkajs';
 import { expect, it } from 'vitest';
-import { type ContractEnv, eventually, newTopic, rejection, send, startReader } from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, send, startReader } from './env.js';
+
+/** An admin whose attempt to connect to A is refused. */
+async function refused(env: ContractEnv): Promise<Admin> {
+  const late = env.kafka('A').admin({ retry: { retries: 0 } });
+  const error = await rejectionOf(late.connect());
+  expect(error.name).toBe('KafkaJSNumberOfRetriesExceeded');
+  expect(error.cause).toMatchObject({ name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' });
+  return late;
+}
 
 /** What was measured of real clusters under faults. These tests disturb their cluster: they come last. */
 export function faultContract(env: () => ContractEnv): void {
@@ -14,7 +25,7 @@ export function faultContract(env: () => ContractEnv): void {
       await producer.connect();
       await producer.send({ topic, messages: [{ value: 'before' }] });
       await env().freeze('A');
-      const error = await rejection(producer.send({ topic, messages: [{ value: 'during' }] }));
+      const error = await rejectionOf(producer.send({ topic, messages: [{ value: 'during' }] }));
       expect(error.name).toBe('KafkaJSNumberOfRetriesExceeded');
       expect(error.cause).toMatchObject({ name: 'KafkaJSRequestTimeoutError' });
       await env().thaw('A');
@@ -75,7 +86,7 @@ export function faultContract(env: () => ContractEnv): void {
       await env().freeze('A');
       // Without retries: the second attempt would find the socket connected, and kafkajs would call that a success.
       const admin = env().kafka('A', { requestTimeoutMs: 1000, retries: 0 }).admin();
-      const error = await rejection(admin.connect());
+      const error = await rejectionOf(admin.connect());
       expect(error.name).toBe('KafkaJSNumberOfRetriesExceeded');
       expect(error.cause).toMatchObject({ name: 'KafkaJSRequestTimeoutError' });
       await admin.disconnect();
@@ -98,12 +109,7 @@ export function faultContract(env: () => ContractEnv): void {
       await producer.connect();
       await producer.send({ topic, messages: [{ value: 'before' }] });
       env().refuse('A');
-      const late = env()
-        .kafka('A')
-        .admin({ retry: { retries: 0 } });
-      const refused = await rejection(late.connect());
-      expect(refused.name).toBe('KafkaJSNumberOfRetriesExceeded');
-      expect(refused.cause).toMatchObject({ name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' });
+      const late = await refused(env());
       const [sent] = await producer.send({ topic, messages: [{ value: 'during' }] });
       expect(sent?.baseOffset).toBe('1');
       env().accept('A');
@@ -126,17 +132,12 @@ export function faultContract(env: () => ContractEnv): void {
       await producer.connect();
       await producer.send({ topic, messages: [{ value: '2' }] });
       await env().kill('A');
-      const lost = await rejection(producer.send({ topic, messages: [{ value: 'lost' }] }));
+      const lost = await rejectionOf(producer.send({ topic, messages: [{ value: 'lost' }] }));
       expect(lost.name).toMatch(/^KafkaJS(NonRetriableError|NumberOfRetriesExceeded)$/);
       expect(lost.cause).toMatchObject({
         name: expect.stringMatching(/^KafkaJSConnection(Closed)?Error$/) as string,
       });
-      const late = env()
-        .kafka('A')
-        .admin({ retry: { retries: 0 } });
-      const refused = await rejection(late.connect());
-      expect(refused.name).toBe('KafkaJSNumberOfRetriesExceeded');
-      expect(refused.cause).toMatchObject({ name: 'KafkaJSConnectionError', code: 'ECONNREFUSED' });
+      await refused(env());
       await env().restart('A');
       // Until the coordinator has read its log it says that it is none, or that it is at it.
       const commits = await eventually(env(), 'the coordinator', async () => {

@@ -8,6 +8,7 @@ import { FencedError } from '../../src/errors.js';
 import { judge } from '../../src/health/failure.js';
 import { kafka } from '../../src/kafkajs.js';
 import { realWorld } from '../../src/world.js';
+import { rejectionOf } from '../support/failures.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 
 let stack: Stack;
@@ -151,12 +152,6 @@ async function withMember(
   }
 }
 
-const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'it succeeded',
-    (error: unknown) => error,
-  );
-
 describe('topics', () => {
   it('knows the cluster’s id, its topics and their partition counts', async () => {
     const topic = await newTopic({ partitions: 3 });
@@ -168,9 +163,11 @@ describe('topics', () => {
   it('tells that a topic does not exist, and never creates one', async () => {
     expect(await access.ranges('access-never')).toBeUndefined();
     expect(await access.ranges('not a/topic name')).toBeUndefined();
-    const error = await reasonOf(access.fetch('access-never', 0, 0n, { maxWaitMs: 10 }));
+    const error = await rejectionOf(access.fetch('access-never', 0, 0n, { maxWaitMs: 10 }));
     expect(judge(error)).toMatchObject({ about: 'partition', kind: 'absent' });
-    const stray = await reasonOf(access.commitIdle('access-stray', [commit('access-never', 1n)]));
+    const stray = await rejectionOf(
+      access.commitIdle('access-stray', [commit('access-never', 1n)]),
+    );
     expect(judge(stray)).toMatchObject({ about: 'partition', kind: 'absent' });
     const topics = await access.topics();
     expect([...topics.keys()].filter((name) => /never|kafkajs-failover/.test(name))).toEqual([]);
@@ -193,7 +190,7 @@ describe('topics', () => {
     expect((await access.ranges(topic))?.get(0)).toEqual({ low: 2n, high: 3n });
     const fetched = await access.fetch(topic, 0, 2n, { maxWaitMs: 1000 });
     expect(fetched.range).toEqual({ low: 2n, high: 3n });
-    const below = await reasonOf(access.fetch(topic, 0, 0n, { maxWaitMs: 10 }));
+    const below = await rejectionOf(access.fetch(topic, 0, 0n, { maxWaitMs: 10 }));
     expect(judge(below)).toMatchObject({ about: 'partition', kind: 'out-of-range' });
   });
 
@@ -240,7 +237,7 @@ describe('commits', () => {
   it('stores the good rows of a mixed request, and rejects', async () => {
     const topic = await newTopic();
     const mixed = [commit('access-never', 1n), commit(topic, 4n)];
-    const error = await reasonOf(access.commitIdle('access-mixed', mixed));
+    const error = await rejectionOf(access.commitIdle('access-mixed', mixed));
     expect(judge(error)).toMatchObject({ about: 'partition', kind: 'absent' });
     expect(await access.committed('access-mixed', [topic])).toEqual([commit(topic, 4n)]);
   });
@@ -431,10 +428,10 @@ describe('failures', () => {
       world: realWorld(),
     });
     await other.connect();
-    const waiting = reasonOf(other.fetch(await newTopic(), 0, 0n, { maxWaitMs: 60_000 }));
+    const waiting = rejectionOf(other.fetch(await newTopic(), 0, 0n, { maxWaitMs: 60_000 }));
     await other.close();
     await other.close();
-    for (const error of [await waiting, await reasonOf(other.topics())]) {
+    for (const error of [await waiting, await rejectionOf(other.topics())]) {
       expect(error).toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
     }
   });
@@ -452,7 +449,7 @@ describe('failures', () => {
     try {
       // First over the open connection, then over a new one.
       for (const _ of [1, 2]) {
-        const error = await reasonOf(impatient.topics());
+        const error = await rejectionOf(impatient.topics());
 
         expect(judge(error)).toMatchObject({
           about: 'cluster',
@@ -470,10 +467,10 @@ describe('failures', () => {
     const topic = await newTopic();
     await produce(topic, ['before']);
     await access.commitIdle('access-killed', [commit(topic, 1n)]);
-    const waiting = reasonOf(access.fetch(topic, 0, 1n, { maxWaitMs: 60_000 }));
+    const waiting = rejectionOf(access.fetch(topic, 0, 1n, { maxWaitMs: 60_000 }));
     await stack.clusters.A.kill();
     expect(judge(await waiting)).toMatchObject({ about: 'cluster', kind: 'unreachable' });
-    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'unreachable' });
+    expect(judge(await rejectionOf(access.topics()))).toMatchObject({ kind: 'unreachable' });
     await stack.clusters.A.start();
     const stored = await waitFor('the commits', () => access.committed('access-killed', [topic]), {
       timeoutMs: 60_000,
