@@ -391,14 +391,18 @@ describe('a switch', () => {
 });
 
 describe('beside bare kafkajs', () => {
+  /** A consumer of kafkajs, and one of the library, each in a group of its own. */
+  function bareAndOwn(topic: string) {
+    return [
+      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
+      newConsumer(newSwitchboard(), { groupId: `${topic}-own` }),
+    ];
+  }
+
   it('hands out the same payloads, but for three more fields', async () => {
     const topic = newTopic();
     await fill('A', topic, 3, 1);
-    const board = newSwitchboard();
-    const consumers = [
-      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
-      newConsumer(board, { groupId: `${topic}-own` }),
-    ];
+    const consumers = bareAndOwn(topic);
     const seen: EachMessagePayload[][] = [[], []];
     for (const [index, consumer] of consumers.entries()) {
       await consumer.connect();
@@ -430,11 +434,7 @@ describe('beside bare kafkajs', () => {
   it('reports the same events in the same order', async () => {
     const topic = newTopic();
     await fill('A', topic, 3, 1);
-    const board = newSwitchboard();
-    const consumers = [
-      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
-      newConsumer(board, { groupId: `${topic}-own` }),
-    ];
+    const consumers = bareAndOwn(topic);
     const heard: { type: string; payload: unknown }[][] = [[], []];
     for (const [index, consumer] of consumers.entries()) {
       let count = 0;
