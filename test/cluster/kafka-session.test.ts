@@ -1,13 +1,14 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import type { KafkaConfig, LogEntry, Producer } from 'kafkajs';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSession, type SessionOptions } from '../../src/cluster/kafka-session.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FencedError } from '../../src/errors.js';
 import type { EventSink } from '../../src/events.js';
 import { judge } from '../../src/health/failure.js';
 import { realWorld } from '../../src/world.js';
+import { waitFor } from '../../stack/wait.js';
 import { rejectionOf } from '../support/failures.js';
 import { manualWorld } from '../support/manual-world.js';
 import { fakeBroker, type FakeBroker, type Manner } from './fake-broker.js';
@@ -82,14 +83,14 @@ describe('openSession', () => {
     const error = await rejectionOf(producerOf(opened).connect());
     expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'unreachable' });
     expect(opened.wire.produceRequestCount).toBe(0);
-    await vi.waitUntil(() => opened.wire.socketCount === 0);
+    await waitFor('the socket to be gone', () => opened.wire.socketCount === 0);
   });
 
   it('fences a client whose broker accepts and never answers, without waiting for time limits', async () => {
     const { address, requests } = await broker('silent');
     const { session: opened, facts } = session(address);
     const connecting = rejectionOf(producerOf(opened).connect());
-    await vi.waitUntil(() => requests.length > 0);
+    await waitFor('a request', () => requests.length > 0);
     expect(opened.wire.socketCount).toBe(1);
 
     opened.fence(fenced);
@@ -136,7 +137,7 @@ describe('openSession', () => {
     const producer = producerOf(opened);
     await producer.connect();
     const sending = rejectionOf(producer.send(order));
-    await vi.waitUntil(() => fake.requests.includes(PRODUCE));
+    await waitFor('the Produce', () => fake.requests.includes(PRODUCE));
 
     opened.fence(fenced);
     expect(judge(await sending)).toMatchObject({ about: 'fenced', executed: 'maybe' });
@@ -150,7 +151,7 @@ describe('openSession', () => {
     const producers = [idle, busy].map(({ kafka }) => producerOf({ ...opened, kafka }));
     await Promise.all(producers.map((one) => one.connect()));
     const sending = rejectionOf(producers[1]?.send(order) ?? Promise.resolve());
-    await vi.waitUntil(() => fake.requests.includes(PRODUCE));
+    await waitFor('the Produce', () => fake.requests.includes(PRODUCE));
     expect([idle.wire.produceRequestCount, busy.wire.produceRequestCount]).toEqual([0, 1]);
     expect(opened.wire.socketCount).toBe(2);
     opened.fence(fenced);
@@ -164,7 +165,7 @@ describe('openSession', () => {
     const producer = producerOf(opened);
     await producer.connect();
     const sending = rejectionOf(producer.send(order));
-    await vi.waitUntil(() => facts.length > 0);
+    await waitFor('the report', () => facts.length > 0);
     expect(facts).toMatchObject([
       { name: 'socket.stalled', facts: { cluster: 'A', broker: fake.address } },
     ]);
@@ -180,7 +181,7 @@ describe('openSession', () => {
       world: { ...realWorld(), nowMs: () => clock.nowMs(), after: (...of) => clock.after(...of) },
     });
     const connecting = rejectionOf(producerOf(opened).connect());
-    await vi.waitUntil(() => fake.requests.length > 0);
+    await waitFor('a request', () => fake.requests.length > 0);
     expect(clock.timerCount).toBe(1);
     opened.fence(fenced);
     expect(clock.timerCount).toBe(0);
@@ -188,12 +189,22 @@ describe('openSession', () => {
   });
 
   it('keeps its composure before a server that speaks something else', async () => {
-    const { address, requests } = await broker('garbage');
-    const { session: opened } = session(address);
+    const { address } = await broker('garbage');
+    const world = realWorld();
+    let received = '';
+    const { session: opened } = session(address, {
+      world: {
+        ...world,
+        openSocket: (args) =>
+          world.openSocket(args).on('data', (chunk: Buffer) => (received += chunk.toString())),
+      },
+    });
     const connecting = rejectionOf(producerOf(opened).connect());
-    await vi.waitUntil(() => requests.length > 0);
+    await waitFor('the garbage', () => received.startsWith('HTTP'));
+    expect(opened.signal.aborted).toBe(false);
     opened.fence(fenced);
-    expect(await connecting).toBeInstanceOf(Error);
+    expect(judge(await connecting).about).toBe('fenced');
+    expect(opened.wire.socketCount).toBe(0);
   });
 
   it('opens sockets by the cluster’s own factory, else by the shared one', async () => {

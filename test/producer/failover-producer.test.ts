@@ -361,12 +361,16 @@ describe('connect and disconnect', () => {
   });
 
   it('may be disconnected twice, and before it was connected', async () => {
-    const { producer, a } = harness();
+    const { producer, a, active, handle } = harness();
     await producer.disconnect();
+    expect(handle.status().state).toBe('idle');
     await producer.connect();
     await Promise.all([producer.disconnect(), producer.disconnect()]);
-    expect(a.inner.disconnects.length).toBeGreaterThan(0);
     await producer.disconnect();
+    expect(handle.status().state).toBe('idle');
+    expect(active.participants.size).toBe(0);
+    expect(a.inners.length).toBe(1);
+    expect(a.inner.disconnects.length).toBeGreaterThan(0);
   });
 
   it('refuses everything after close', async () => {

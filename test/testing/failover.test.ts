@@ -34,10 +34,13 @@ describe('a service on FailoverKafka, in a memory world', () => {
         })();
         await clock.sleep(3000);
         if (!planned) a.down();
+        const fenced: string[] = [];
         failover.on('cluster.fenced', ({ cluster }) => {
+          fenced.push(cluster);
           if (cluster === 'A') a.onWrite(({ apiName }) => writtenLate.push(apiName));
         });
         await failover.switchTo('B', { planned });
+        expect(fenced).toEqual(['A']);
         await clock.sleep(3000);
         isOver = true;
         await working;
