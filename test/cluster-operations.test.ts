@@ -3,7 +3,13 @@ import { ClusterOperations } from '../src/cluster-operations.js';
 import { resolveOptions } from '../src/options.js';
 import type { MemoryWorld } from '../src/testing/index.js';
 import { EventLog } from './replication/event-log.js';
-import { consumeOrders, kafkaIn, ordersWorld, write } from './support/memory-service.js';
+import {
+  clustersOf,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  write,
+} from './support/memory-service.js';
 
 /** Kafka's TOPIC_AUTHORIZATION_FAILED for everything that is asked about MirrorMaker's checkpoints on B. */
 function forbidCheckpoints(memory: MemoryWorld): void {
@@ -144,10 +150,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
     await memory.run(async () => {
       const operations = new ClusterOperations({
         options: resolveOptions({
-          clusters: {
-            A: { brokers: [...memory.cluster('A').brokers] },
-            B: { brokers: [...memory.cluster('B').brokers] },
-          },
+          clusters: clustersOf(memory),
           world: memory.world,
         }),
         events: new EventLog(),

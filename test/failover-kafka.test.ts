@@ -3,6 +3,7 @@ import type { FailoverKafka } from '../src/failover-kafka.js';
 import { manualStrategy } from '../src/strategy/manual.js';
 import type { MemoryWorld } from '../src/testing/index.js';
 import {
+  clustersOf,
   consume,
   consumeOrders,
   kafkaIn,
@@ -36,10 +37,7 @@ describe('FailoverKafka and the identity of its clusters', () => {
     const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
-          B: { brokers: [...memory.cluster('B').brokers] },
-        },
+        clusters: clustersOf(memory, { A: { clusterId: 'another' } }),
       });
       const producer = kafka.producer();
       await expect(producer.connect()).rejects.toMatchObject({
@@ -59,10 +57,7 @@ describe('FailoverKafka and the identity of its clusters', () => {
     const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
-          B: { brokers: [...memory.cluster('B').brokers] },
-        },
+        clusters: clustersOf(memory, { A: { clusterId: 'another' } }),
       });
       await expect(kafka.producer().connect()).rejects.toMatchObject({
         code: 'ERR_FAILOVER_WRONG_CLUSTER',
@@ -87,10 +82,7 @@ describe('FailoverKafka and the identity of its clusters', () => {
     const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers] },
-          B: { brokers: [...memory.cluster('B').brokers], clusterId: 'another' },
-        },
+        clusters: clustersOf(memory, { B: { clusterId: 'another' } }),
       });
       const producer = kafka.producer();
       await producer.connect();

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { consumeOrders, kafkaIn, ordersWorld, write } from './support/memory-service.js';
+import {
+  clustersOf,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  write,
+} from './support/memory-service.js';
 
 describe('plan()', () => {
   it('says where each group would resume, and writes nothing', async () => {
@@ -93,10 +99,7 @@ describe('plan()', () => {
     const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers] },
-          B: { brokers: [...memory.cluster('B').brokers], clusterId: 'another' },
-        },
+        clusters: clustersOf(memory, { B: { clusterId: 'another' } }),
       });
       await consumeOrders(kafka);
       const plan = await kafka.plan({ to: 'B' });

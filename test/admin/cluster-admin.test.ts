@@ -1,6 +1,6 @@
 import type { LogEntry } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { kafkaIn } from '../support/memory-service.js';
+import { clustersOf, kafkaIn } from '../support/memory-service.js';
 import { labelledWorld } from './support.js';
 
 const CLOSED = { code: 'ERR_FAILOVER_CLOSED' };
@@ -30,12 +30,11 @@ describe('an admin of a named cluster', () => {
         opened.push(args.host);
         return memory.world.openSocket(args);
       };
-      const [a, b] = [[...memory.cluster('A').brokers], [...memory.cluster('B').brokers]];
       await memory.run(async () => {
         const kafka = kafkaIn(
           memory,
           whose === 'of its cluster'
-            ? { clusters: { A: { brokers: a }, B: { brokers: b, socketFactory } } }
+            ? { clusters: clustersOf(memory, { B: { socketFactory } }) }
             : { socketFactory },
         );
         const admin = kafka.admin({ cluster: 'B' });

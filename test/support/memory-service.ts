@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { FailoverEachMessagePayload } from '../../src/consumer/types.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
-import type { FailoverKafkaConfig } from '../../src/options.js';
+import type { ClusterOptions, FailoverKafkaConfig } from '../../src/options.js';
 import {
   createMemoryWorld,
   type MemoryWorld,
@@ -24,6 +24,17 @@ export function ordersWorld({
   return memory;
 }
 
+/** How the two clusters are configured; `more` adds to either. */
+export function clustersOf(
+  memory: MemoryWorld,
+  more: Partial<Record<'A' | 'B', Partial<ClusterOptions>>> = {},
+): Record<'A' | 'B', ClusterOptions> {
+  return {
+    A: { brokers: [...memory.cluster('A').brokers], ...more.A },
+    B: { brokers: [...memory.cluster('B').brokers], ...more.B },
+  };
+}
+
 /** A service on the two clusters, silent. */
 export function kafkaIn(
   memory: MemoryWorld,
@@ -32,10 +43,7 @@ export function kafkaIn(
   return new FailoverKafka({
     clientId: 'service',
     logLevel: 0,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
+    clusters: clustersOf(memory),
     world: memory.world,
     ...config,
   });
