@@ -16,6 +16,7 @@ import type { ActiveCluster } from '../../src/switch/active.js';
 import type { Participant } from '../../src/switch/participant.js';
 import { realWorld } from '../../src/world.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
+import { createTopic } from './stack-support.js';
 
 type Alias = 'A' | 'B';
 
@@ -50,9 +51,7 @@ function newTopic(): string {
 }
 
 async function fill(alias: Alias, topic: string, perPartition: number, partitions = 3) {
-  await stack.clusters[alias].withAdmin((admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: partitions }] }),
-  );
+  await createTopic(stack.clusters[alias], topic, { numPartitions: partitions });
   const producer = bare(alias).producer();
   await producer.connect();
   const messages = Array.from({ length: perPartition * partitions }, (_, index) => ({

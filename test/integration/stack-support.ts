@@ -1,6 +1,6 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KafkaMessage } from 'kafkajs';
+import type { ITopicConfig, KafkaMessage } from 'kafkajs';
 import { ensureKafka } from '../../stack/jars.js';
 import { waitFor } from '../../stack/index.js';
 import type { Broker } from '../../stack/index.js';
@@ -21,8 +21,26 @@ function client(broker: Broker) {
   });
 }
 
-export async function createTopic(broker: Broker, topic: string): Promise<void> {
-  await broker.withAdmin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+/** Creates a topic, of one partition unless told otherwise: a broker does not know at once what its controller has made. */
+export async function createTopic(
+  broker: Broker,
+  topic: string,
+  config: Omit<ITopicConfig, 'topic'> = {},
+): Promise<void> {
+  await broker.withAdmin((admin) =>
+    admin.createTopics({
+      topics: [{ topic, numPartitions: 1, ...config }],
+      waitForLeaders: false,
+    }),
+  );
+  await waitFor(`the leaders of ${topic}`, () =>
+    broker.withAdmin(async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics.every(
+        ({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0),
+      );
+    }),
+  );
 }
 
 export async function produce(broker: Broker, topic: string, ...values: string[]): Promise<void> {
