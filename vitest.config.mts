@@ -6,16 +6,20 @@ import { defineConfig } from 'vitest/config';
  */
 const env = { NODE_ENV: 'production' };
 
-/** Real servers and packed packages are shared by a whole file, and files take turns: the machine may have two cores. */
-const serial = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 };
+/** Real servers and packed packages take their time. */
+const patient = { testTimeout: 300_000, hookTimeout: 300_000 };
 
 export default defineConfig({
   test: {
+    // Vitest leaves one core to others: of two it would use one.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
           name: 'unit',
           env,
+          // A limit for what hangs. Most tests take milliseconds, and many times that on a busy machine.
+          testTimeout: 60_000,
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/simulation/**', 'test/package/**'],
         },
@@ -28,8 +32,19 @@ export default defineConfig({
           testTimeout: 600_000,
         },
       },
-      { test: { name: 'integration', env, include: ['test/integration/**/*.test.ts'], ...serial } },
-      { test: { name: 'package', env, include: ['test/package/**/*.test.ts'], ...serial } },
+      {
+        test: {
+          name: 'integration',
+          env,
+          include: ['test/integration/**/*.test.ts'],
+          ...patient,
+          // Each file has servers of its own and waits for them most of the time. Two at a time: that is up to eight JVMs.
+          maxWorkers: 2,
+          // Projects with other numbers of workers have to stand in a group of their own.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      { test: { name: 'package', env, include: ['test/package/**/*.test.ts'], ...patient } },
     ],
   },
 });

@@ -1,20 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ClusterOperations } from '../src/cluster-operations.js';
 import { resolveOptions } from '../src/options.js';
-import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
+import type { MemoryWorld } from '../src/testing/index.js';
 import { EventLog } from './replication/event-log.js';
-import { consumeOrders, kafkaIn, ordersWorld, write } from './support/memory-service.js';
-
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
-function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = ordersWorld(options);
-  open.push(memory);
-  return memory;
-}
+import {
+  clustersOf,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  write,
+} from './support/memory-service.js';
 
 /** Kafka's TOPIC_AUTHORIZATION_FAILED for everything that is asked about MirrorMaker's checkpoints on B. */
 function forbidCheckpoints(memory: MemoryWorld): void {
@@ -34,7 +29,7 @@ describe('a mirror that cannot be read, before a switch', () => {
   it.each([10, 60, 2_000, 5_000])(
     'never refuses an unplanned one, however short the time is: switch.prepareMs %i',
     async (prepareMs) => {
-      const memory = worldOf();
+      const memory = ordersWorld();
       await memory.run(async () => {
         forbidCheckpoints(memory);
         const kafka = kafkaIn(memory, { switch: { prepareMs, translateMs: 1_000 } });
@@ -52,7 +47,7 @@ describe('a mirror that cannot be read, before a switch', () => {
   );
 
   it('refuses a planned one with the true reason, also where switch.prepareMs is short', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       forbidCheckpoints(memory);
       const kafka = kafkaIn(memory, { switch: { prepareMs: 2_000 } });
@@ -67,7 +62,7 @@ describe('a mirror that cannot be read, before a switch', () => {
   });
 
   it('refuses a planned one where it could be read once, and says how old that knowledge is', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -85,7 +80,7 @@ describe('a mirror that cannot be read, before a switch', () => {
   });
 
   it('is a warning of an unplanned one where it could be read once', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { translateMs: 1_000 } });
       await consumeOrders(kafka);
@@ -104,7 +99,7 @@ describe('a mirror that cannot be read, before a switch', () => {
 
 describe('a report', () => {
   it('warns of partitions for which no position was known', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { consumer: { onMissingPosition: 'latest' } });
       await consumeOrders(kafka);
@@ -124,7 +119,7 @@ describe('a report', () => {
 
 describe('a source that dies while a planned switch waits for the mirror', () => {
   it('does not send the switch back to it', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { catchUpMs: 2_000 } });
       const handled = await consumeOrders(kafka);
@@ -151,14 +146,11 @@ describe('a source that dies while a planned switch waits for the mirror', () =>
 
 describe('the way out of a halt to the cluster that it came from', () => {
   it('takes what was handled there for no position on the other cluster', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const operations = new ClusterOperations({
         options: resolveOptions({
-          clusters: {
-            A: { brokers: [...memory.cluster('A').brokers] },
-            B: { brokers: [...memory.cluster('B').brokers] },
-          },
+          clusters: clustersOf(memory),
           world: memory.world,
         }),
         events: new EventLog(),

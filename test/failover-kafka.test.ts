@@ -1,26 +1,22 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../src/failover-kafka.js';
 import { manualStrategy } from '../src/strategy/manual.js';
-import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
-import { kafkaIn, ordersWorld, write } from './support/memory-service.js';
+import type { MemoryWorld } from '../src/testing/index.js';
+import {
+  clustersOf,
+  consume,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  until,
+  write,
+} from './support/memory-service.js';
 import type { FailoverEachMessagePayload } from '../src/consumer/types.js';
 import type { SwitchReport } from '../src/switch/report.js';
 
-const open: { close(): unknown }[] = [];
-
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
-function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = ordersWorld(options);
-  open.push(memory);
-  return memory;
-}
-
 describe('FailoverKafka and the identity of its clusters', () => {
   it('does not start where both aliases lead to one cluster', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     const brokers = [...memory.cluster('A').brokers];
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { clusters: { A: { brokers }, B: { brokers } } });
@@ -38,13 +34,10 @@ describe('FailoverKafka and the identity of its clusters', () => {
   });
 
   it('leaves a halt at start by an order, and is not halted again by the cluster that was left', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
-          B: { brokers: [...memory.cluster('B').brokers] },
-        },
+        clusters: clustersOf(memory, { A: { clusterId: 'another' } }),
       });
       const producer = kafka.producer();
       await expect(producer.connect()).rejects.toMatchObject({
@@ -61,13 +54,10 @@ describe('FailoverKafka and the identity of its clusters', () => {
   });
 
   it('settles a client that comes while the way out of a halt is looked at and refused', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers], clusterId: 'another' },
-          B: { brokers: [...memory.cluster('B').brokers] },
-        },
+        clusters: clustersOf(memory, { A: { clusterId: 'another' } }),
       });
       await expect(kafka.producer().connect()).rejects.toMatchObject({
         code: 'ERR_FAILOVER_WRONG_CLUSTER',
@@ -89,13 +79,10 @@ describe('FailoverKafka and the identity of its clusters', () => {
   });
 
   it('refuses a switch to a wrong standby and goes on with the active cluster', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers] },
-          B: { brokers: [...memory.cluster('B').brokers], clusterId: 'another' },
-        },
+        clusters: clustersOf(memory, { B: { clusterId: 'another' } }),
       });
       const producer = kafka.producer();
       await producer.connect();
@@ -111,7 +98,7 @@ describe('FailoverKafka and the identity of its clusters', () => {
 
 describe('FailoverKafka after close()', () => {
   it('refuses everything with a typed error and keeps no connection', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const producer = kafka.producer();
@@ -139,18 +126,16 @@ describe('a planned switch of a service whose handlers send', () => {
     autoCommit: boolean,
     work: (payload: FailoverEachMessagePayload) => Promise<unknown>,
   ): Promise<{ handled: string[]; report: SwitchReport }> {
-    const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-    await consumer.connect();
-    await consumer.subscribe({ topic: 'orders', fromBeginning: true });
     const handled: string[] = [];
-    await consumer.run({
-      autoCommit,
-      eachMessage: async (payload) => {
+    await consume(
+      kafka,
+      async (payload) => {
         handled.push(String(payload.message.value));
         await memory.clock.sleep(20);
         await work(payload);
       },
-    });
+      { autoCommit },
+    );
     let sentCount = 0;
     let isOn = true;
     const traffic = (async () => {
@@ -163,13 +148,13 @@ describe('a planned switch of a service whose handlers send', () => {
     const outcome = await kafka.switchTo('B');
     isOn = false;
     await traffic;
-    while (handled.length < sentCount) await memory.clock.sleep(100);
+    await until(memory, 'all are handled', () => handled.length >= sentCount);
     if (outcome.kind !== 'switched') throw new Error(outcome.kind);
     return { handled, report: outcome.report };
   }
 
   it('waits for no handler that waits for it, and nothing is handled twice', async () => {
-    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const producer = kafka.producer();
@@ -184,7 +169,7 @@ describe('a planned switch of a service whose handlers send', () => {
   });
 
   it('lets their transactions come to an end', async () => {
-    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const producer = kafka.producer({ transactionalId: 'billing', maxInFlightRequests: 1 });
@@ -216,7 +201,7 @@ describe('a planned switch of a service whose handlers send', () => {
 describe('what a producer releases after a switch', () => {
   it('keeps its order also beside another busy producer', async () => {
     const topics = { orders: 1, audit: 1, noise: 1 };
-    const memory = worldOf({ clusters: { A: { topics }, B: { topics } } });
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const [quiet, busy] = [kafka.producer(), kafka.producer()];
@@ -244,7 +229,7 @@ describe('what a producer releases after a switch', () => {
 
 describe('a switch to a cluster that lacks a topic', () => {
   it('stops no sends of other topics', async () => {
-    const memory = worldOf({
+    const memory = ordersWorld({
       clusters: { A: { topics: { orders: 1, audit: 1 } }, B: { topics: { orders: 1 } } },
     });
     await memory.run(async () => {
@@ -271,7 +256,7 @@ describe('a switch to a cluster that lacks a topic', () => {
 
 describe('FailoverKafka while close() is under way', () => {
   it('refuses a producer that connects meanwhile, instead of leaving it behind', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const [first, second] = [kafka.producer(), kafka.producer()];
@@ -292,7 +277,7 @@ describe('FailoverKafka while close() is under way', () => {
   });
 
   it('answers a connect() that the end overtakes at once', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const [first, second] = [kafka.producer(), kafka.producer()];
@@ -309,62 +294,49 @@ describe('FailoverKafka while close() is under way', () => {
 });
 
 describe('a group that starts on the cluster it was not started on', () => {
-  /** Consumes on one cluster until told to stop; answers the values that were handled. */
-  async function consume(
+  /** Consumes on one cluster, from now on where nothing is known, until what was handled is enough; answers that. */
+  async function runOn(
     memory: MemoryWorld,
     active: string,
-    handled: string[],
-    until: () => boolean,
-  ): Promise<void> {
+    isEnough: (handled: readonly string[]) => boolean,
+  ): Promise<string[]> {
     const kafka = kafkaIn(memory, { strategy: manualStrategy({ initial: active }) });
-    const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-    await consumer.connect();
-    await consumer.subscribe({ topic: 'orders', fromBeginning: false });
-    await consumer.run({
-      eachMessage: ({ message }) => {
-        handled.push(String(message.value));
-        return Promise.resolve();
-      },
-    });
-    const giveUpAtMs = memory.clock.nowMs() + 20_000;
-    while (!until() && memory.clock.nowMs() < giveUpAtMs) await memory.clock.sleep(50);
+    const handled = await consumeOrders(kafka, { fromBeginning: false });
+    await until(memory, 'enough is handled', () => isEnough(handled));
     await kafka.close();
+    return handled;
   }
 
   it('skips nothing at its first start there, nor at a restart after it', async () => {
-    const memory = worldOf();
-    const handled: string[] = [];
+    const memory = ordersWorld();
     await memory.run(async () => {
-      const first = consume(memory, 'A', handled, () => handled.includes('a2'));
+      const first = runOn(memory, 'A', (handled) => handled.includes('a2'));
       await memory.clock.sleep(1_000);
       write(memory, 'A', ['a1', 'a2']);
       await first;
       await memory.clock.sleep(3_000);
       memory.cluster('A').down();
-      await consume(memory, 'B', handled, () => memory.clock.nowMs() > 10_000);
+      await runOn(memory, 'B', () => memory.clock.nowMs() > 10_000);
       // Written while nobody runs: `fromBeginning: false` would begin behind them.
       write(memory, 'B', ['b1', 'b2']);
-      await consume(memory, 'B', handled, () => handled.includes('b2'));
+      expect(await runOn(memory, 'B', (handled) => handled.includes('b2'))).toEqual(['b1', 'b2']);
     });
-    expect(handled).toContain('b1');
-    expect(handled).toContain('b2');
   });
 });
 
 describe('a topic that appears while a consumer runs', () => {
   it('loses none of its first records, although the consumer does not read from the beginning', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     const handled: string[] = [];
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
-      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-      await consumer.connect();
-      await consumer.subscribe({ topics: [/^orders/], fromBeginning: false });
-      await consumer.run({
-        eachMessage: async ({ topic, message }) => {
+      await consume(
+        kafka,
+        async ({ topic, message }) => {
           handled.push(`${topic} ${message.value?.toString()}`);
         },
-      });
+        { topics: [/^orders/], fromBeginning: false },
+      );
       memory.cluster('A').createTopic('orders-eu', 1);
       memory.cluster('A').append('orders-eu', 0, [{ value: 'first' }, { value: 'second' }]);
       await memory.clock.sleep(5_000);
@@ -377,7 +349,7 @@ describe('a topic that appears while a consumer runs', () => {
 describe('the last client', () => {
   it('takes its member out of the group also where it left while that was joining', async () => {
     const topics = { orders: 1 };
-    const memory = worldOf({
+    const memory = ordersWorld({
       clusters: { A: { topics, initialRebalanceDelayMs: 3_000 }, B: { topics } },
     });
     await memory.run(async () => {
@@ -397,13 +369,10 @@ describe('the last client', () => {
   });
 
   it('leaves no connection where its positions were still looked for', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { translateMs: 1_000, openMs: 500 } });
-      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-      await consumer.connect();
-      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
-      await consumer.run({ eachMessage: async () => {} });
+      const consumer = await consume(kafka, async () => {});
       kafka.on('switch.phase-started', ({ phase }) => {
         if (phase === 'translate') memory.cluster('B').down();
       });

@@ -10,6 +10,7 @@ import {
   turn,
   watch,
 } from './producer/support.js';
+import { thrownBy } from './support/failures.js';
 
 const { events } = new Kafka({ brokers: ['localhost:1'], logLevel: 0 }).producer();
 
@@ -195,12 +196,3 @@ describe('the events of a producer', () => {
     expect(h.handle.status().state).toBe('idle');
   });
 });
-
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}

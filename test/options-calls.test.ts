@@ -1,17 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../src/failover-kafka.js';
 import { manualStrategy } from '../src/strategy/manual.js';
 import type { MemoryWorld } from '../src/testing/index.js';
 import { kafkaIn, ordersWorld } from './support/memory-service.js';
 
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
 function service(): { memory: MemoryWorld; kafka: FailoverKafka } {
   const memory = ordersWorld();
-  open.push(memory);
   return { memory, kafka: kafkaIn(memory) };
 }
 

@@ -1,21 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import type { MemoryWorld, MemoryWorldOptions } from '../src/testing/index.js';
-import { consumeOrders, kafkaIn, ordersWorld, write } from './support/memory-service.js';
-
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
-function worldOf(options: MemoryWorldOptions = {}): MemoryWorld {
-  const memory = ordersWorld(options);
-  open.push(memory);
-  return memory;
-}
+import { describe, expect, it } from 'vitest';
+import {
+  clustersOf,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  write,
+} from './support/memory-service.js';
 
 describe('plan()', () => {
   it('says where each group would resume, and writes nothing', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -42,7 +36,7 @@ describe('plan()', () => {
   });
 
   it('leaves no connection behind in a process without clients', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       expect(await kafka.plan({ to: 'B' })).toMatchObject({ obstacles: [], groups: [] });
@@ -53,7 +47,7 @@ describe('plan()', () => {
   });
 
   it('warns of partitions for which no position is known, and says what becomes of them', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -68,7 +62,7 @@ describe('plan()', () => {
   });
 
   it('does not blame the target where the source is too slow to tell its topics', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { prepareMs: 500 } });
       await consumeOrders(kafka);
@@ -82,7 +76,7 @@ describe('plan()', () => {
   });
 
   it('names a target that is down as an obstacle, in time, and makes no plan', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -97,7 +91,7 @@ describe('plan()', () => {
   });
 
   it('names a target that is frozen as an obstacle when switch.prepareMs has passed', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { switch: { prepareMs: 700 } });
       await consumeOrders(kafka);
@@ -113,13 +107,10 @@ describe('plan()', () => {
   });
 
   it('names a wrong cluster as an obstacle', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: {
-          A: { brokers: [...memory.cluster('A').brokers] },
-          B: { brokers: [...memory.cluster('B').brokers], clusterId: 'another' },
-        },
+        clusters: clustersOf(memory, { B: { clusterId: 'another' } }),
       });
       await consumeOrders(kafka);
       const plan = await kafka.plan({ to: 'B' });
@@ -130,7 +121,7 @@ describe('plan()', () => {
   });
 
   it('plans all the same where only the mirror is an obstacle', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       memory
         .cluster('B')
@@ -156,7 +147,7 @@ describe('plan()', () => {
   ] as const)(
     'names positions that cannot be found as an obstacle: the question %s',
     async (_what, interception, obstacle) => {
-      const memory = worldOf();
+      const memory = ordersWorld();
       await memory.run(async () => {
         const kafka = kafkaIn(memory, { switch: { translateMs: 900 } });
         await consumeOrders(kafka);
@@ -177,7 +168,7 @@ describe('plan()', () => {
   );
 
   it('answers that a cluster is the active one already, instead of planning from a cluster to itself', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
@@ -193,7 +184,7 @@ describe('plan()', () => {
   });
 
   it('ends with the library', async () => {
-    const memory = worldOf();
+    const memory = ordersWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);

@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { FailoverKafka } from '../src/failover-kafka.js';
-import { kafka } from '../src/kafkajs.js';
 import type { FailoverStatus } from '../src/status.js';
-import { createMemoryWorld } from '../src/testing/index.js';
+import { kafkaIn, ordersWorld } from './support/memory-service.js';
 
 function makeWorld() {
-  const topics = { orders: 1 };
-  const memory = createMemoryWorld({ clusters: { A: { topics }, B: { topics } }, mirror: {} });
-  const failover = new FailoverKafka({
-    world: memory.world,
-    logLevel: kafka.logLevel.NOTHING,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
-  });
-  return { memory, failover };
+  const memory = ordersWorld();
+  return { memory, failover: kafkaIn(memory) };
 }
 
 /** What changes from state to state. */
@@ -30,7 +19,7 @@ const essence = ({ state, active, switchingTo, phase, switchEpoch, clusters }: F
 
 describe('the status', () => {
   it('knows nothing of clusters, clients and mirrors before the first client connects', () => {
-    const { memory, failover } = makeWorld();
+    const { failover } = makeWorld();
     const status = failover.status();
     expect(status).toMatchObject({
       state: 'starting',
@@ -46,7 +35,6 @@ describe('the status', () => {
       { alias: 'A', isActive: false, clusterId: undefined },
       { alias: 'B', isActive: false, clusterId: undefined },
     ]);
-    memory.close();
   });
 
   it('names the clusters by their ids, and each client among its kind, once they are connected', async () => {
@@ -75,7 +63,6 @@ describe('the status', () => {
       expect(failover.status().producers).toEqual([]);
       await failover.close();
     });
-    memory.close();
   });
 
   it('shows a switch with its phase, from the cluster that is being left, in the epoch that it leads to', async () => {
@@ -117,15 +104,12 @@ describe('the status', () => {
       });
       await failover.close();
     });
-    memory.close();
   });
 
   it('says why the library stopped itself', async () => {
-    const memory = createMemoryWorld({ clusters: { A: {} } });
+    const memory = ordersWorld();
     const brokers = [...memory.cluster('A').brokers];
-    const failover = new FailoverKafka({
-      world: memory.world,
-      logLevel: kafka.logLevel.NOTHING,
+    const failover = kafkaIn(memory, {
       clusters: { A: { brokers, clusterId: 'another' }, B: { brokers } },
     });
     await memory.run(async () => {
@@ -135,7 +119,6 @@ describe('the status', () => {
       expect(haltedBecause).toMatchObject({ code: 'ERR_FAILOVER_WRONG_CLUSTER' });
       await failover.close();
     });
-    memory.close();
   });
 
   it('answers after the end: closed, without clients', async () => {
@@ -145,6 +128,5 @@ describe('the status', () => {
       await failover.close();
     });
     expect(failover.status()).toMatchObject({ state: 'closed', producers: [], mirrors: [] });
-    memory.close();
   });
 });

@@ -1,25 +1,13 @@
 import type { LogEntry } from 'kafkajs';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { MemoryWorld } from '../../src/testing/index.js';
-import { kafkaIn, ordersWorld } from '../support/memory-service.js';
-
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
-
-function worldOf(): MemoryWorld {
-  const memory = ordersWorld();
-  open.push(memory);
-  memory.cluster('B').createTopic('only-on-B', 1);
-  return memory;
-}
+import { describe, expect, it } from 'vitest';
+import { clustersOf, kafkaIn } from '../support/memory-service.js';
+import { labelledWorld } from './support.js';
 
 const CLOSED = { code: 'ERR_FAILOVER_CLOSED' };
 
 describe('an admin of a named cluster', () => {
   it('stays with it, wherever the service is', async () => {
-    const memory = worldOf();
+    const memory = labelledWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await kafka.producer().connect();
@@ -36,18 +24,17 @@ describe('an admin of a named cluster', () => {
   it.each(['of its cluster', 'of both clusters'])(
     'opens its sockets with the socketFactory %s',
     async (whose) => {
-      const memory = worldOf();
+      const memory = labelledWorld();
       const opened: string[] = [];
       const socketFactory: typeof memory.world.openSocket = (args) => {
         opened.push(args.host);
         return memory.world.openSocket(args);
       };
-      const [a, b] = [[...memory.cluster('A').brokers], [...memory.cluster('B').brokers]];
       await memory.run(async () => {
         const kafka = kafkaIn(
           memory,
           whose === 'of its cluster'
-            ? { clusters: { A: { brokers: a }, B: { brokers: b, socketFactory } } }
+            ? { clusters: clustersOf(memory, { B: { socketFactory } }) }
             : { socketFactory },
         );
         const admin = kafka.admin({ cluster: 'B' });
@@ -59,7 +46,7 @@ describe('an admin of a named cluster', () => {
   );
 
   it('carries the alias in its log entries', async () => {
-    const memory = worldOf();
+    const memory = labelledWorld();
     const entries: LogEntry[] = [];
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
@@ -75,7 +62,7 @@ describe('an admin of a named cluster', () => {
   });
 
   it('is disconnected by close(), and refused afterwards', async () => {
-    const memory = worldOf();
+    const memory = labelledWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const [admin, unused] = [kafka.admin({ cluster: 'B' }), kafka.admin({ cluster: 'B' })];
@@ -93,7 +80,7 @@ describe('an admin of a named cluster', () => {
   });
 
   it('may be disconnected and connected again, and is closed with the whole all the same', async () => {
-    const memory = worldOf();
+    const memory = labelledWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const admin = kafka.admin({ cluster: 'B' });
@@ -110,7 +97,7 @@ describe('an admin of a named cluster', () => {
   });
 
   it('does not hold up close() on a frozen cluster, and tells a call under way the truth', async () => {
-    const memory = worldOf();
+    const memory = labelledWorld();
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       const admin = kafka.admin({ cluster: 'B' });

@@ -1,14 +1,10 @@
 import type { Admin } from 'kafkajs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { consumeOrders, kafkaIn, ordersWorld, write } from '../support/memory-service.js';
-
-const open: MemoryWorld[] = [];
-afterEach(() => {
-  for (const one of open.splice(0)) one.close();
-});
+import { consumeOrders, kafkaIn, until, write } from '../support/memory-service.js';
+import { labelledWorld } from './support.js';
 
 interface Rig {
   readonly memory: MemoryWorld;
@@ -16,15 +12,12 @@ interface Rig {
   readonly admin: Admin;
 }
 
-/** A service with an admin that is connected, and a topic on each cluster that tells which one answers. */
+/** A service with an admin that is connected, on clusters that tell which one answers. */
 async function withAdmin(
   work: (rig: Rig) => Promise<void>,
   config: Partial<FailoverKafkaConfig> = {},
 ): Promise<void> {
-  const memory = ordersWorld();
-  open.push(memory);
-  memory.cluster('A').createTopic('only-on-A', 1);
-  memory.cluster('B').createTopic('only-on-B', 1);
+  const memory = labelledWorld();
   const kafka = kafkaIn(memory, config);
   await memory.run(async () => {
     const admin = kafka.admin();
@@ -41,7 +34,7 @@ async function longSwitch({ memory, kafka }: Rig): Promise<{ switching: Promise<
   memory.mirror('A->B').pause();
   const handled = await consumeOrders(kafka);
   write(memory, 'A', ['a1']);
-  while (handled.length === 0) await memory.clock.sleep(100);
+  await until(memory, 'the record is handled', () => handled.length > 0);
   const waiting = new Promise<void>((resolve) => {
     kafka.on('switch.phase-started', ({ phase }) => {
       if (phase === 'catch-up') resolve();
@@ -200,9 +193,7 @@ describe('an admin that follows the active cluster', () => {
 describe('an admin and a halt', () => {
   /** B's name leads to A's cluster, as after a mistake in DNS, and the library halts when it finds out; then it is corrected. */
   async function withHalt(work: (rig: Rig & { halt(): Promise<void> }) => Promise<void>) {
-    const memory = ordersWorld();
-    open.push(memory);
-    memory.cluster('B').createTopic('only-on-B', 1);
+    const memory = labelledWorld();
     const [a, b] = [[...memory.cluster('A').brokers], [...memory.cluster('B').brokers]];
     let lookUp = (_brokers: string[]): void => {};
     let found = new Promise<string[]>((resolve) => {

@@ -1,35 +1,25 @@
 import type { KafkaConfig } from 'kafkajs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ClusterAccess } from '../../src/cluster/access.js';
 import { openAccess } from '../../src/cluster/kafka-access.js';
 import { judge } from '../../src/health/failure.js';
 import { realWorld, type World } from '../../src/world.js';
+import { rejectionOf } from '../support/failures.js';
 import { fakeBroker } from './fake-broker.js';
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
-});
 
 /** An access to a broker on which one topic has no leader. */
 async function halfDead(world: World = realWorld()): Promise<ClusterAccess> {
   const broker = await fakeBroker('answers', { withLeaderless: true });
-  cleanUps.push(() => broker.close());
+  onTestFinished(() => broker.close());
   const access = openAccess({
     alias: 'A',
     clusterOptions: { brokers: [broker.address] },
     kafkaConfig: { requestTimeout: 60_000, retry: { retries: 99 } },
     world,
   });
-  cleanUps.push(() => access.close());
+  onTestFinished(() => access.close());
   return access;
 }
-
-const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'it succeeded',
-    (error: unknown) => error,
-  );
 
 describe('openAccess', () => {
   // kafkajs refuses a whole Metadata answer for one leaderless partition of any topic.
@@ -47,7 +37,7 @@ describe('openAccess', () => {
 
   it('gives kafkajs’s own error for the topic concerned', async () => {
     const access = await halfDead();
-    const error = await reasonOf(access.ranges('broken'));
+    const error = await rejectionOf(access.ranges('broken'));
     expect(error).toMatchObject({ type: 'LEADER_NOT_AVAILABLE' });
     expect(judge(error)).toMatchObject({ about: 'partition', kind: 'no-leader' });
   });
@@ -97,13 +87,13 @@ describe('openAccess', () => {
         },
       },
     });
-    cleanUps.push(() => access.close());
+    onTestFinished(() => access.close());
     await Promise.all([access.clusterId(), access.topics(), access.ranges('missing')]);
     expect(clientCount).toBe(1);
     await broker.close();
-    expect(judge(await reasonOf(access.topics()))).toMatchObject({ about: 'cluster' });
+    expect(judge(await rejectionOf(access.topics()))).toMatchObject({ about: 'cluster' });
     const before = clientCount;
-    expect(judge(await reasonOf(access.topics()))).toMatchObject({ kind: 'no-connection' });
+    expect(judge(await rejectionOf(access.topics()))).toMatchObject({ kind: 'no-connection' });
     expect(clientCount).toBeGreaterThan(before);
   });
 

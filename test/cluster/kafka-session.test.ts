@@ -1,21 +1,18 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import type { KafkaConfig, LogEntry, Producer } from 'kafkajs';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openSession, type SessionOptions } from '../../src/cluster/kafka-session.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FencedError } from '../../src/errors.js';
 import type { EventSink } from '../../src/events.js';
 import { judge } from '../../src/health/failure.js';
 import { realWorld } from '../../src/world.js';
+import { waitFor } from '../../stack/wait.js';
+import { rejectionOf } from '../support/failures.js';
 import { manualWorld } from '../support/manual-world.js';
 import { fakeBroker, type FakeBroker, type Manner } from './fake-broker.js';
 import { PRODUCE } from './frames.js';
-
-const cleanUps: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
-});
 
 interface Fact {
   readonly name: string;
@@ -46,13 +43,13 @@ function session(
     stalledAfterMs: 60_000,
     ...options,
   });
-  cleanUps.push(() => opened.fence(new FencedError('test over')));
+  onTestFinished(() => opened.fence(new FencedError('test over')));
   return { session: opened, facts, logs };
 }
 
 async function broker(manner: Manner): Promise<FakeBroker> {
   const made = await fakeBroker(manner);
-  cleanUps.push(() => made.close());
+  onTestFinished(() => made.close());
   return made;
 }
 
@@ -65,12 +62,6 @@ async function unusedAddress(): Promise<string> {
   await once(server, 'close');
   return `127.0.0.1:${port}`;
 }
-
-const reasonOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'it succeeded',
-    (error: unknown) => error,
-  );
 
 const producerOf = ({ kafka }: Pick<ClusterSession, 'kafka'>): Producer =>
   kafka.producer({ createPartitioner: () => () => 0 });
@@ -90,7 +81,7 @@ describe('openSession', () => {
   it('passes on what a refused connection is', async () => {
     const { session: opened } = session(await unusedAddress());
     const client = opened.countedClient();
-    const error = await reasonOf(producerOf(client).connect());
+    const error = await rejectionOf(producerOf(client).connect());
     expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'no-connection' });
     expect(client.wire.produceRequestCount).toBe(0);
   });
@@ -98,8 +89,8 @@ describe('openSession', () => {
   it('fences a client whose broker accepts and never answers, without waiting for time limits', async () => {
     const { address, requests } = await broker('silent');
     const { session: opened, facts } = session(address);
-    const connecting = reasonOf(producerOf(opened).connect());
-    await vi.waitUntil(() => requests.length > 0);
+    const connecting = rejectionOf(producerOf(opened).connect());
+    await waitFor('a request', () => requests.length > 0);
 
     opened.fence(fenced);
     expect(opened.signal).toMatchObject({ aborted: true, reason: fenced });
@@ -124,8 +115,8 @@ describe('openSession', () => {
     opened.fence(fenced);
     const { connectionCount } = fake;
 
-    expect(judge(await reasonOf(producer.send(order))).about).toBe('fenced');
-    expect(judge(await reasonOf(producerOf(opened).connect())).about).toBe('fenced');
+    expect(judge(await rejectionOf(producer.send(order))).about).toBe('fenced');
+    expect(judge(await rejectionOf(producerOf(opened).connect())).about).toBe('fenced');
     expect(fake.connectionCount).toBe(connectionCount);
     expect(fake.requests).not.toContain(PRODUCE);
     expect(client.wire.produceRequestCount).toBe(0);
@@ -135,7 +126,7 @@ describe('openSession', () => {
     const { session: opened } = session((await broker('answers')).address);
     const producer = opened.kafka.producer({ retry: { retries: 5, initialRetryTime: 60_000 } });
     opened.fence(fenced);
-    expect(judge(await reasonOf(producer.connect())).about).toBe('fenced');
+    expect(judge(await rejectionOf(producer.connect())).about).toBe('fenced');
   });
 
   it('knows from the wire that a send left, which its error does not tell', async () => {
@@ -144,8 +135,8 @@ describe('openSession', () => {
     const client = opened.countedClient();
     const producer = producerOf(client);
     await producer.connect();
-    const sending = reasonOf(producer.send(order));
-    await vi.waitUntil(() => fake.requests.includes(PRODUCE));
+    const sending = rejectionOf(producer.send(order));
+    await waitFor('the Produce', () => fake.requests.includes(PRODUCE));
 
     opened.fence(fenced);
     expect(judge(await sending)).toMatchObject({ about: 'fenced', executed: 'maybe' });
@@ -158,8 +149,8 @@ describe('openSession', () => {
     const [idle, busy] = [opened.countedClient(), opened.countedClient()];
     const producers = [idle, busy].map(producerOf);
     await Promise.all(producers.map((one) => one.connect()));
-    const sending = reasonOf(producers[1]?.send(order) ?? Promise.resolve());
-    await vi.waitUntil(() => fake.requests.includes(PRODUCE));
+    const sending = rejectionOf(producers[1]?.send(order) ?? Promise.resolve());
+    await waitFor('the Produce', () => fake.requests.includes(PRODUCE));
     expect([idle.wire.produceRequestCount, busy.wire.produceRequestCount]).toEqual([0, 1]);
     opened.fence(fenced);
     expect(judge(await sending).about).toBe('fenced');
@@ -171,8 +162,8 @@ describe('openSession', () => {
     const { session: opened, facts } = session(fake.address, { stalledAfterMs: 50 });
     const producer = producerOf(opened);
     await producer.connect();
-    const sending = reasonOf(producer.send(order));
-    await vi.waitUntil(() => facts.length > 0);
+    const sending = rejectionOf(producer.send(order));
+    await waitFor('the report', () => facts.length > 0);
     expect(facts).toMatchObject([
       { name: 'socket.stalled', facts: { cluster: 'A', broker: fake.address } },
     ]);
@@ -187,8 +178,8 @@ describe('openSession', () => {
     const { session: opened } = session(fake.address, {
       world: { ...realWorld(), nowMs: () => clock.nowMs(), after: (...of) => clock.after(...of) },
     });
-    const connecting = reasonOf(producerOf(opened).connect());
-    await vi.waitUntil(() => fake.requests.length > 0);
+    const connecting = rejectionOf(producerOf(opened).connect());
+    await waitFor('a request', () => fake.requests.length > 0);
     expect(clock.timerCount).toBe(1);
     opened.fence(fenced);
     expect(clock.timerCount).toBe(0);
@@ -196,12 +187,21 @@ describe('openSession', () => {
   });
 
   it('keeps its composure before a server that speaks something else', async () => {
-    const { address, requests } = await broker('garbage');
-    const { session: opened } = session(address);
-    const connecting = reasonOf(producerOf(opened).connect());
-    await vi.waitUntil(() => requests.length > 0);
+    const { address } = await broker('garbage');
+    const world = realWorld();
+    let received = '';
+    const { session: opened } = session(address, {
+      world: {
+        ...world,
+        openSocket: (args) =>
+          world.openSocket(args).on('data', (chunk: Buffer) => (received += chunk.toString())),
+      },
+    });
+    const connecting = rejectionOf(producerOf(opened).connect());
+    await waitFor('the garbage', () => received.startsWith('HTTP'));
+    expect(opened.signal.aborted).toBe(false);
     opened.fence(fenced);
-    expect(await connecting).toBeInstanceOf(Error);
+    expect(judge(await connecting).about).toBe('fenced');
   });
 
   it('opens sockets by the cluster’s own factory, else by the shared one', async () => {
@@ -260,7 +260,7 @@ describe('openSession', () => {
 
   it('names the cluster in every log entry', async () => {
     const { session: opened, logs } = session(await unusedAddress());
-    await reasonOf(producerOf(opened).connect());
+    await rejectionOf(producerOf(opened).connect());
     expect(logs.length).toBeGreaterThan(0);
     for (const { log } of logs) expect(log['cluster']).toBe('A');
   });

@@ -4,6 +4,7 @@ import type { ISocketFactory } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { SocketGate } from '../../src/cluster/socket-gate.js';
 import { FencedError } from '../../src/errors.js';
+import { thrownBy } from '../support/failures.js';
 import { HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
 
 /** A user's own kind of socket: no net.Socket, and in no hurry to be destroyed. */
@@ -151,12 +152,3 @@ describe('SocketGate', () => {
     expect([...gate.lines()]).toEqual([]);
   });
 });
-
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}

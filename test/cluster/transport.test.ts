@@ -121,6 +121,16 @@ function openTls(port: number): Promise<Socket> {
   });
 }
 
+/** Resets a socket whose peer reads nothing; ends when the peer has woken and seen the end. */
+async function resetAsleep(socket: Socket, other: Socket): Promise<void> {
+  const closed = closeOf(socket);
+  resetSocket(socket, new Error('fenced'));
+  await closed;
+  const otherClosed = closeOf(other);
+  other.resume();
+  await otherClosed;
+}
+
 describe('resetSocket', () => {
   it('discards what the kernel holds: a peer that wakes later does not get it', async () => {
     const { port, accepted, receivedBytes } = await peer();
@@ -131,12 +141,7 @@ describe('resetSocket', () => {
     const other = await accepted;
     const heldBytes = await fill(socket);
 
-    const closed = closeOf(socket);
-    resetSocket(socket, new Error('fenced'));
-    await closed;
-    const otherClosed = closeOf(other);
-    other.resume();
-    await otherClosed;
+    await resetAsleep(socket, other);
 
     expect(receivedBytes()).toBeLessThan(heldBytes);
     expect(errors).toEqual(['fenced']);
@@ -152,12 +157,7 @@ describe('resetSocket', () => {
     const before = front.receivedBytes();
     const heldBytes = await fill(socket);
 
-    const closed = closeOf(socket);
-    resetSocket(socket, new Error('fenced'));
-    await closed;
-    const otherClosed = closeOf(other);
-    other.resume();
-    await otherClosed;
+    await resetAsleep(socket, other);
 
     expect(front.receivedBytes() - before).toBeLessThan(heldBytes);
     expect(errors).toEqual(['fenced']);

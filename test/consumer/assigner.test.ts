@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { siblingsTogether, withSiblings } from '../../src/consumer/assigner.js';
 import { kafka } from '../../src/kafkajs.js';
-import { silentLogger } from './support.js';
+import { silentLogger } from '../support/silent-logger.js';
 
 const { MemberAssignment } = kafka.AssignerProtocol;
 const { roundRobin } = kafka.PartitionAssigners;

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
-import { harness, planFor } from './support.js';
+import { harness, planFor, start } from './support.js';
 
 describe('a member that a fence cut off', () => {
   it('is still taken out on the way back where kafkajs gave up on it meanwhile', async () => {
     const h = harness();
-    await h.consumer.connect();
-    await h.consumer.subscribe({ topics: ['orders'] });
-    await h.consumer.run({ eachMessage: async () => {} });
+    await start(h);
     const { inner: cutOff } = h.a;
     h.a.leaveError = new Error('down');
     await h.switchTo('B');

@@ -3,13 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import { FencedError } from '../../src/errors.js';
 import { kafka } from '../../src/kafkajs.js';
-import { controlled, harness, planFor, settle } from './support.js';
-
-const start = async (h: ReturnType<typeof harness>, run: object = {}): Promise<void> => {
-  await h.consumer.connect();
-  await h.consumer.subscribe({ topics: ['orders'] });
-  await h.consumer.run({ eachMessage: async () => {}, ...run });
-};
+import { controlled, harness, planFor, settle, start } from './support.js';
 
 describe('a failover consumer with no switch', () => {
   it('connects, subscribes and runs on the active cluster, as it was told', async () => {

@@ -1,20 +1,10 @@
-import { createRequire } from 'node:module';
 import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import type { Commit } from '../../src/cluster/access.js';
 import type { PausedTopic } from '../../src/consumer/pauses.js';
 import { FencedError } from '../../src/errors.js';
+import { SubscriptionState } from '../support/subscription-state.js';
 import { controlled, harness, planFor, settle, type Controlled, type Harness } from './support.js';
-
-interface KafkajsState {
-  assign(topicPartitions: { topic: string; partitions: number[] }[]): void;
-  pause(list: PausedTopic[]): void;
-  resume(list: PausedTopic[]): void;
-  isPaused(topic: string, partition: number): boolean;
-}
-const require = createRequire(import.meta.url);
-const SubscriptionState =
-  require('kafkajs/src/consumer/subscriptionState') as new () => KafkajsState;
 
 /** What kafkajs fetches nothing of, after all it was told. */
 function pausedOf(h: Harness): number[] {

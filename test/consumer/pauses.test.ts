@@ -1,17 +1,7 @@
-import { createRequire } from 'node:module';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkPausedTopics, Pauses, type PausedTopic } from '../../src/consumer/pauses.js';
-
-interface KafkajsState {
-  assign(topicPartitions: { topic: string; partitions: number[] }[]): void;
-  pause(list: PausedTopic[]): void;
-  resume(list: PausedTopic[]): void;
-  isPaused(topic: string, partition: number): boolean;
-}
-const require = createRequire(import.meta.url);
-const SubscriptionState =
-  require('kafkajs/src/consumer/subscriptionState') as new () => KafkajsState;
+import { checkPausedTopics, Pauses } from '../../src/consumer/pauses.js';
+import { SubscriptionState } from '../support/subscription-state.js';
 
 const entry = fc.record(
   {

@@ -8,10 +8,8 @@ import type {
   InstrumentationEvent,
   Kafka,
   KafkaMessage,
-  Logger,
 } from 'kafkajs';
 import { EventEmitter } from 'node:events';
-import { vi } from 'vitest';
 import type { ClusterAccess, Commit } from '../../src/cluster/access.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
@@ -24,27 +22,13 @@ import { FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
 import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import { replicationPolicy } from '../../src/replication/policy.js';
-import type { ActiveCluster } from '../../src/switch/active.js';
-import type { Participant, SwitchTurn } from '../../src/switch/participant.js';
+import type { SwitchTurn } from '../../src/switch/participant.js';
+import { controlled, type Controlled } from '../support/controlled.js';
+import { FakeActive } from '../support/fake-active.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
+import { silentLogger } from '../support/silent-logger.js';
 
-export { settle };
-
-/** A promise that the test settles. */
-export interface Controlled<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: unknown): void;
-}
-
-export function controlled<T = void>(): Controlled<T> {
-  let settleIt: Pick<Controlled<T>, 'resolve' | 'reject'> = { resolve() {}, reject() {} };
-  const promise = new Promise<T>((resolve, reject) => {
-    settleIt = { resolve, reject };
-  });
-  promise.catch(() => {});
-  return { promise, ...settleIt };
-}
+export { controlled, settle, type Controlled };
 
 export function message(offset: number | string): KafkaMessage {
   return {
@@ -327,50 +311,9 @@ export class FakeCluster {
   };
 }
 
-/** The coordinator, in the test's hands. */
-export class FakeActive implements ActiveCluster {
-  readonly participants = new Set<Participant>();
-  inForce: ClusterSession | undefined;
-  epoch = 1;
-  plan: GroupPlan | undefined;
-  /** What the coordinator tells who registers while something goes on. */
-  onRegister: (participant: Participant) => void = () => {};
-
-  session(): ClusterSession | undefined {
-    return this.inForce;
-  }
-  switchEpoch(): number {
-    return this.epoch;
-  }
-  async started(): Promise<void> {}
-  register(participant: Participant): void {
-    this.participants.add(participant);
-    this.onRegister(participant);
-  }
-  unregister(participant: Participant): void {
-    this.participants.delete(participant);
-  }
-  releaseUnused(): void {}
-  async planAtStart(): Promise<GroupPlan | undefined> {
-    return this.plan;
-  }
-}
-
-export function silentLogger(): Logger {
-  const logger: Logger = {
-    info: vi.fn(),
-    error: vi.fn(),
-    warn: vi.fn(),
-    debug: vi.fn(),
-    namespace: () => logger,
-    setLogLevel: vi.fn(),
-  };
-  return logger;
-}
-
 export interface Harness {
   readonly world: ManualWorld;
-  readonly active: FakeActive;
+  readonly active: FakeActive<ClusterSession>;
   readonly a: FakeCluster;
   readonly b: FakeCluster;
   readonly client: FailoverConsumer;
@@ -395,8 +338,7 @@ export function harness(
   a.assignment = { orders: [0, 1] };
   b.topics.set('A.orders', 2);
   b.assignment = { 'A.orders': [0, 1] };
-  const active = new FakeActive();
-  active.inForce = a.session(1);
+  const active = new FakeActive<ClusterSession>(a.session(1));
   const events = new FailoverEmitter(() => ({ atMs: world.nowMs(), switchEpoch: active.epoch }));
   const facts: Harness['facts'] = [];
   const names = [

@@ -3,13 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import type { FailoverEachBatchPayload } from '../../src/consumer/types.js';
 import { FencedError } from '../../src/errors.js';
-import { controlled, FakeBatch, harness, planFor, settle, type Harness } from './support.js';
-
-async function start(h: Harness, run: object = {}): Promise<void> {
-  await h.consumer.connect();
-  await h.consumer.subscribe({ topics: ['orders'] });
-  await h.consumer.run({ eachMessage: async () => {}, ...run });
-}
+import { controlled, FakeBatch, harness, planFor, settle, start, type Harness } from './support.js';
 
 /** The switch's steps one by one, for tests that look in between. */
 function steps(h: Harness, alias: 'A' | 'B', planned = false) {
@@ -30,6 +24,15 @@ function steps(h: Harness, alias: 'A' | 'B', planned = false) {
       return participant.attach(h.active.inForce, plan);
     },
   };
+}
+
+/** An unplanned switch up to where the new cluster is opened. */
+async function overtake(h: Harness, alias: 'A' | 'B') {
+  const s = steps(h, alias);
+  s.hold();
+  s.fence();
+  await s.detach();
+  return s;
 }
 
 describe('resuming on the other cluster', () => {
@@ -134,10 +137,7 @@ describe('resuming on the other cluster', () => {
     const h = harness();
     await start(h);
     h.b.topicsError = new Error('down');
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
+    const s = await overtake(h, 'B');
     const attaching = s.attach();
     attaching.catch(() => {});
     await settle();
@@ -147,34 +147,23 @@ describe('resuming on the other cluster', () => {
     expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'A' });
   });
 
-  it('keeps trying where kafkajs trips over its own metadata', async () => {
+  it.each([
+    ['the target does not answer', new Error('down')],
+    [
+      'kafkajs trips over its own metadata',
+      new TypeError("Cannot read properties of undefined (reading 'leader')"),
+    ],
+  ])('keeps trying where %s', async (_where, error) => {
     const h = harness();
     await start(h);
-    h.b.topicsError = new TypeError("Cannot read properties of undefined (reading 'leader')");
-    const switching = h.switchTo('B');
+    h.b.topicsError = error;
+    const switching = h.switchTo('B', { plan: planFor('B', [['A.orders', 0, 7n]]) });
     switching.catch(() => {});
     await h.world.advance(5_000);
     expect(h.client.status().state).toBe('joining');
     h.b.topicsError = undefined;
     await h.world.advance(5_000);
     await switching;
-    expect(h.client.status().state).toBe('running');
-  });
-
-  it('keeps trying where the target does not answer', async () => {
-    const h = harness();
-    await start(h);
-    h.b.topicsError = new Error('down');
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
-    const attaching = s.attach(planFor('B', [['A.orders', 0, 7n]]));
-    await h.world.advance(5_000);
-    expect(h.client.status().state).toBe('joining');
-    h.b.topicsError = undefined;
-    await h.world.advance(5_000);
-    await attaching;
     expect(h.client.status().state).toBe('running');
   });
 
@@ -366,10 +355,7 @@ describe('what a consumer says of its progress', () => {
     await start(h);
     await h.a.inner.deliver('orders', 0, 41);
     expect(h.client.participant.need()?.processed).toHaveLength(1);
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
+    await overtake(h, 'B');
     expect(h.client.participant.need()?.processed).toEqual([
       { physicalTopic: 'orders', partition: 0, offset: 42n, deliveredBelow: 42n },
     ]);
@@ -380,10 +366,7 @@ describe('what a consumer says of its progress', () => {
     h.b.topics.set('orders', 1);
     await start(h);
     await h.a.inner.deliver('orders', 0, 41);
-    const there = steps(h, 'B');
-    there.hold();
-    there.fence();
-    await there.detach();
+    const there = await overtake(h, 'B');
     h.b.topicsError = new Error('down');
     there.attach(planFor('B', [['orders', 0, 0n]])).catch(() => {});
     await settle();
@@ -638,10 +621,7 @@ describe('what a switch leaves behind', () => {
       },
     });
     await h.a.inner.deliver('orders', 0, 10);
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
+    await overtake(h, 'B');
     expect(h.client.participant.need()?.processed).toEqual([
       {
         physicalTopic: 'orders',
@@ -918,10 +898,7 @@ describe('batches', () => {
     const h = harness();
     await startBatches(h, async () => {});
     void h.a.inner.deliverBatch(new FakeBatch('orders', 0, [10, 11, 12]));
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
+    await overtake(h, 'B');
     expect(h.client.participant.need()?.processed).toMatchObject([{ offset: 13n }]);
   });
 
@@ -931,10 +908,7 @@ describe('batches', () => {
       eachBatchAutoResolve: false,
     });
     await h.a.inner.deliverBatch(new FakeBatch('orders', 0, [10, 11, 12]));
-    const s = steps(h, 'B');
-    s.hold();
-    s.fence();
-    await s.detach();
+    await overtake(h, 'B');
     expect(h.client.participant.need()?.processed).toMatchObject([{ offset: 12n }]);
   });
 

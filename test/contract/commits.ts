@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  type ContractEnv,
-  eventually,
-  makeAnew,
-  newTopic,
-  rejection,
-  send,
-  startReader,
-} from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, remake, send, startReader } from './env.js';
 
 /** What the group has committed for partition 0, as kafkajs's admin shows it. */
 async function committed(env: ContractEnv, groupId: string, topic: string) {
@@ -74,7 +67,7 @@ export function commitContract(env: () => ContractEnv): void {
         { topic, partition: 0, offset: '2', metadata: `${metadata}x` },
         { topic, partition: 1, offset: '7', metadata: 'fine' },
       ]);
-      const error = await rejection(tooLong);
+      const error = await rejectionOf(tooLong);
       expect(error).toMatchObject({ name: 'KafkaJSNonRetriableError' });
       expect(error.message).toMatch(/metadata/);
       // The refused row is as it was, the good one is stored.
@@ -99,7 +92,7 @@ export function commitContract(env: () => ContractEnv): void {
       await reader.consumer.commitOffsets([{ topic, partition: 0, offset: '1' }]);
       await stopped;
       const after = reader.consumer.commitOffsets([{ topic, partition: 0, offset: '1' }]);
-      expect((await rejection(after)).message).toMatch(/consumer#run must be called first/);
+      expect((await rejectionOf(after)).message).toMatch(/consumer#run must be called first/);
       await reader.consumer.disconnect();
       expect((await committed(env(), topic, topic))?.offset).toBe('-1');
     }));
@@ -139,7 +132,7 @@ export function commitContract(env: () => ContractEnv): void {
       expect((await committed(env(), topic, topic))?.offset).toBe('1');
       const reader = await startReader(env(), { groupId: topic, topics: [topic] });
       await eventually(env(), 'two records', () => reader.messages.length === 2);
-      const refused = await rejection(admin.setOffsets({ groupId: topic, topic, partitions }));
+      const refused = await rejectionOf(admin.setOffsets({ groupId: topic, topic, partitions }));
       expect(refused.message).toMatch(/must have no running instances, current state: Stable/);
       await reader.consumer.disconnect();
       await admin.resetOffsets({ groupId: topic, topic, earliest: true });
@@ -155,14 +148,7 @@ export function commitContract(env: () => ContractEnv): void {
       await send(env(), topic, ['0', '1']);
       const commit = { topic, partition: 0, offset: 2n, metadata: '' };
       await env().access('A').commitIdle(topic, [commit]);
-      const admin = env().kafka('A').admin();
-      await admin.connect();
-      await admin.deleteTopics({ topics: [topic] });
-      await eventually(env(), 'the end of the topic', async () => {
-        return !(await admin.listTopics()).includes(topic);
-      });
-      await makeAnew(env(), admin, topic);
-      await admin.disconnect();
+      await remake(env(), topic);
       expect((await env().access('A').ranges(topic))?.get(0)).toEqual({ low: 0n, high: 0n });
       await eventually(env(), 'nothing committed', async () => {
         return (await env().access('A').committed(topic, [topic])).length === 0;

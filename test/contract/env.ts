@@ -1,11 +1,4 @@
-import type {
-  Admin,
-  Consumer,
-  ConsumerConfig,
-  ConsumerRunConfig,
-  Kafka,
-  KafkaMessage,
-} from 'kafkajs';
+import type { Consumer, ConsumerConfig, ConsumerRunConfig, Kafka, KafkaMessage } from 'kafkajs';
 import type { ClusterAccess } from '../../src/cluster/access.js';
 
 /** How the clusters are set up. */
@@ -88,12 +81,16 @@ export async function newTopic(
   return topic;
 }
 
-/**
- * Makes a topic anew whose name was in use until a moment ago: the controller may still refuse the name, and the broker
- * does not know at once what its controller has made.
- */
-export async function makeAnew(env: ContractEnv, admin: Admin, topic: string): Promise<void> {
+/** Deletes a topic and makes it anew. */
+export async function remake(env: ContractEnv, topic: string): Promise<void> {
+  const admin = env.kafka('A').admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [topic] });
+  await eventually(env, `the end of ${topic}`, async () => {
+    return !(await admin.listTopics()).includes(topic);
+  });
   let isMade = false;
+  // The controller may still refuse the name, and the broker does not know at once what its controller has made.
   await eventually(env, `a second life of ${topic}`, async () => {
     const request = { topics: [{ topic }], waitForLeaders: false };
     isMade ||= await admin.createTopics(request).catch(() => false);
@@ -101,6 +98,7 @@ export async function makeAnew(env: ContractEnv, admin: Admin, topic: string): P
     const known = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined);
     return known?.topics.some(({ partitions }) => partitions.length > 0);
   });
+  await admin.disconnect();
 }
 
 /** Sends values, to partition 0 unless told otherwise. */
@@ -180,17 +178,6 @@ export async function startReader(env: ContractEnv, options: ReaderOptions): Pro
     },
   });
   return reader;
-}
-
-/** What a promise rejects with; fails where it resolves. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { type?: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof Error) return error;
-    throw new Error('rejected with something that is no Error', { cause: error });
-  }
-  throw new Error('resolved, where a rejection was expected');
 }
 
 /** Does something within a transaction, once the markers of the one before are written: kafkajs does not always wait for them. */

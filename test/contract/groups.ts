@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  type ContractEnv,
-  eventually,
-  newTopic,
-  rejection,
-  send,
-  startReader,
-  uniqueName,
-} from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, send, startReader, uniqueName } from './env.js';
 
 export function groupContract(env: () => ContractEnv): void {
   it('goes on where the group has stopped', () =>
@@ -88,7 +81,7 @@ export function groupContract(env: () => ContractEnv): void {
         protocolType: 'consumer',
       });
       expect(stable?.members).toHaveLength(1);
-      const running = rejection(admin.deleteGroups([topic]));
+      const running = rejectionOf(admin.deleteGroups([topic]));
       expect((await running).name).toBe('KafkaJSDeleteGroupsError');
       await reader.consumer.disconnect();
       expect(await state()).toMatchObject({ state: 'Empty', members: [] });
@@ -279,7 +272,7 @@ export function groupContract(env: () => ContractEnv): void {
       const consumer = env().kafka('A').consumer({ groupId: 'any', allowAutoTopicCreation: false });
       await consumer.connect();
       const subscribed = consumer.subscribe({ topics: [uniqueName(env(), 'absent')] });
-      expect(await rejection(subscribed)).toMatchObject({
+      expect(await rejectionOf(subscribed)).toMatchObject({
         name: 'KafkaJSProtocolError',
         type: 'UNKNOWN_TOPIC_OR_PARTITION',
       });

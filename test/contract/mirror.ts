@@ -207,13 +207,16 @@ export function mirrorContract(env: () => ContractEnv): void {
       await eventually(env(), 'the copies', () => isMirrored(env(), topic, 200n));
       const upstream = await valuesOf(env(), 'A', topic);
       const downstream = await valuesOf(env(), 'B', `A.${topic}`);
-      for (const offset of [1n, 57n, 130n, 199n, 200n]) {
-        const group = `${topic}-at-${offset}`;
+      const offsets = [1n, 57n, 130n, 199n, 200n];
+      const groupAt = (offset: bigint): string => `${topic}-at-${offset}`;
+      for (const offset of offsets) {
         await env()
           .access('A')
-          .commitIdle(group, [{ topic, partition: 0, offset, metadata: '' }]);
+          .commitIdle(groupAt(offset), [{ topic, partition: 0, offset, metadata: '' }]);
+      }
+      for (const offset of offsets) {
         const [checkpoint] = await eventually(env(), `the checkpoint of ${offset}`, async () => {
-          const found = await checkpointsOf(env(), group);
+          const found = await checkpointsOf(env(), groupAt(offset));
           return found.length > 0 ? found : undefined;
         });
         const truth = truePosition(upstream, downstream, offset) ?? 200n;

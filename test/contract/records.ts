@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  type ContractEnv,
-  eventually,
-  newTopic,
-  rejection,
-  send,
-  startReader,
-  uniqueName,
-} from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, send, startReader, uniqueName } from './env.js';
 
 export function recordContract(env: () => ContractEnv): void {
   it('gives back what was sent, byte for byte', () =>
@@ -95,7 +88,7 @@ export function recordContract(env: () => ContractEnv): void {
         topic: uniqueName(env(), 'absent'),
         messages: [{ value: 'v' }],
       });
-      const error = await rejection(sent);
+      const error = await rejectionOf(sent);
       expect(error.name).toBe('KafkaJSNumberOfRetriesExceeded');
       expect(error.cause).toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 });
       await producer.disconnect();
@@ -107,7 +100,7 @@ export function recordContract(env: () => ContractEnv): void {
       const producer = env().kafka('A').producer();
       await producer.connect();
       const sent = producer.send({ topic, messages: [{ value: 'x'.repeat(1_100_000) }] });
-      expect(await rejection(sent)).toMatchObject({
+      expect(await rejectionOf(sent)).toMatchObject({
         name: 'KafkaJSProtocolError',
         type: 'MESSAGE_TOO_LARGE',
       });
@@ -166,7 +159,7 @@ export function recordContract(env: () => ContractEnv): void {
       expect(fetched).toMatchObject({ nextOffset: 3n, range: { low: 0n, high: 3n } });
       const atEnd = await env().access('A').fetch(topic, 0, 3n, { maxWaitMs: 100 });
       expect(atEnd).toMatchObject({ records: [], nextOffset: 3n });
-      const beyond = await rejection(env().access('A').fetch(topic, 0, 4n, { maxWaitMs: 100 }));
+      const beyond = await rejectionOf(env().access('A').fetch(topic, 0, 4n, { maxWaitMs: 100 }));
       expect(beyond).toMatchObject({
         name: 'KafkaJSOffsetOutOfRange',
         type: 'OFFSET_OUT_OF_RANGE',

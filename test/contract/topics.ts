@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type ContractEnv, eventually, makeAnew, newTopic, rejection, uniqueName } from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, remake, uniqueName } from './env.js';
 
 const TOPIC_RESOURCE = 2;
 
@@ -29,7 +30,7 @@ export function topicContract(env: () => ContractEnv): void {
       const grow = (count: number) =>
         admin.createPartitions({ topicPartitions: [{ topic, count }] });
       await grow(3);
-      expect(await rejection(grow(3))).toMatchObject({ type: 'INVALID_PARTITIONS' });
+      expect(await rejectionOf(grow(3))).toMatchObject({ type: 'INVALID_PARTITIONS' });
       await eventually(env(), 'three partitions', async () => {
         return (await env().access('A').topics()).get(topic) === 3;
       });
@@ -40,11 +41,11 @@ export function topicContract(env: () => ContractEnv): void {
     env().run(async () => {
       const admin = env().kafka('A').admin();
       await admin.connect();
-      const badName = await rejection(admin.createTopics({ topics: [{ topic: 'no spaces' }] }));
+      const badName = await rejectionOf(admin.createTopics({ topics: [{ topic: 'no spaces' }] }));
       expect(badName.name).toBe('KafkaJSAggregateError');
       expect(badName).toMatchObject({ errors: [{ type: 'INVALID_TOPIC_EXCEPTION' }] });
       const none = { topic: uniqueName(env(), 'none'), numPartitions: 0 };
-      expect(await rejection(admin.createTopics({ topics: [none] }))).toMatchObject({
+      expect(await rejectionOf(admin.createTopics({ topics: [none] }))).toMatchObject({
         errors: [{ type: 'INVALID_PARTITIONS' }],
       });
       await admin.disconnect();
@@ -55,7 +56,7 @@ export function topicContract(env: () => ContractEnv): void {
       const absent = uniqueName(env(), 'absent');
       const admin = env().kafka('A').admin();
       await admin.connect();
-      expect(await rejection(admin.fetchTopicMetadata({ topics: [absent] }))).toMatchObject({
+      expect(await rejectionOf(admin.fetchTopicMetadata({ topics: [absent] }))).toMatchObject({
         type: 'UNKNOWN_TOPIC_OR_PARTITION',
       });
       await admin.disconnect();
@@ -92,14 +93,7 @@ export function topicContract(env: () => ContractEnv): void {
       const producer = env().kafka('A').producer();
       await producer.connect();
       await producer.send({ topic, messages: [{ value: 'first life' }] });
-      const admin = env().kafka('A').admin();
-      await admin.connect();
-      await admin.deleteTopics({ topics: [topic] });
-      await eventually(env(), 'the end of the topic', async () => {
-        return !(await admin.listTopics()).includes(topic);
-      });
-      await makeAnew(env(), admin, topic);
-      await admin.disconnect();
+      await remake(env(), topic);
       const [sent] = await producer.send({ topic, messages: [{ value: 'second life' }] });
       expect(sent?.baseOffset).toBe('0');
       await producer.disconnect();

@@ -1,12 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  type ContractEnv,
-  eventually,
-  newTopic,
-  patiently,
-  rejection,
-  startReader,
-} from './env.js';
+import { rejectionOf } from '../support/failures.js';
+import { type ContractEnv, eventually, newTopic, patiently, startReader } from './env.js';
 
 export function transactionContract(env: () => ContractEnv): void {
   const transactional = (transactionalId: string) =>
@@ -121,7 +115,7 @@ export function transactionContract(env: () => ContractEnv): void {
       const takeOver = await newer.transaction();
       await patiently(env(), () => takeOver.send({ topic, messages: [{ value: 'of the newer' }] }));
       await takeOver.commit();
-      expect((await rejection(transaction.commit())).name).toMatch(/^KafkaJS/);
+      expect((await rejectionOf(transaction.commit())).name).toMatch(/^KafkaJS/);
       const reader = await startReader(env(), { groupId: topic, topics: [topic] });
       await eventually(env(), 'a record', () => reader.messages.length > 0);
       expect(reader.values()).toEqual(['of the newer']);

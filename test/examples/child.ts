@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { waitFor } from '../../stack/wait.js';
 
 const root = join(__dirname, '../..');
@@ -55,6 +56,16 @@ export function startChild(
       if (!stdout.includes(text)) throw new Error(`ended without "${text}":\n${stdout}${stderr}`);
     },
   };
+}
+
+/** As {@link startChild}; the child and all it has started are killed when the test is over. */
+export function startChildOfTest(...args: Parameters<typeof startChild>): Child {
+  const child = startChild(...args);
+  onTestFinished(async () => {
+    child.signal('SIGKILL');
+    await child.ended;
+  });
+  return child;
 }
 
 /**

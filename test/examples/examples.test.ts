@@ -1,36 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { startChild, type Child } from './child.js';
-
-const children: Child[] = [];
+import { describe, expect, it } from 'vitest';
+import { startChildOfTest, type Child } from './child.js';
+import { standaloneExamples } from './standalone.js';
 
 function example(name: string): Child {
-  const child = startChild(['node', '--import', 'tsx', `examples/${name}.ts`], {
+  return startChildOfTest(['node', '--import', 'tsx', `examples/${name}.ts`], {
     A_BROKERS: undefined,
   });
-  children.push(child);
-  return child;
 }
 
-afterEach(() => {
-  for (const child of children.splice(0)) child.signal('SIGKILL');
-});
-
-describe('the examples on clusters in memory', { timeout: 60_000 }, () => {
-  it('a minimal service handles what it sends, and ends in order when it is told to', async () => {
-    const service = example('minimal-service');
-    await service.says(': hello');
-    service.signal('SIGTERM');
-    expect(await service.ended, service.stderr()).toBe(0);
-  });
-
-  it('a planned switch moves a service and handles every record', async () => {
-    const service = example('planned-switch');
-    expect(await service.ended, service.stderr()).toBe(0);
-    expect(service.stdout()).toContain('switched from A to B');
-    expect(service.stdout()).toMatch(/handled 150 on B/);
-  });
+describe('the examples on clusters in memory', () => {
+  standaloneExamples(example);
 
   it('says what is missing where an existing service is not told its brokers', async () => {
     const service = example('after');

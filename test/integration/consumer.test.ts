@@ -16,6 +16,7 @@ import type { ActiveCluster } from '../../src/switch/active.js';
 import type { Participant } from '../../src/switch/participant.js';
 import { realWorld } from '../../src/world.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
+import { createTopic } from './stack-support.js';
 
 type Alias = 'A' | 'B';
 
@@ -50,9 +51,7 @@ function newTopic(): string {
 }
 
 async function fill(alias: Alias, topic: string, perPartition: number, partitions = 3) {
-  await stack.clusters[alias].withAdmin((admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: partitions }] }),
-  );
+  await createTopic(stack.clusters[alias], topic, { numPartitions: partitions });
   const producer = bare(alias).producer();
   await producer.connect();
   const messages = Array.from({ length: perPartition * partitions }, (_, index) => ({
@@ -391,14 +390,18 @@ describe('a switch', () => {
 });
 
 describe('beside bare kafkajs', () => {
+  /** A consumer of kafkajs, and one of the library, each in a group of its own. */
+  function bareAndOwn(topic: string) {
+    return [
+      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
+      newConsumer(newSwitchboard(), { groupId: `${topic}-own` }),
+    ];
+  }
+
   it('hands out the same payloads, but for three more fields', async () => {
     const topic = newTopic();
     await fill('A', topic, 3, 1);
-    const board = newSwitchboard();
-    const consumers = [
-      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
-      newConsumer(board, { groupId: `${topic}-own` }),
-    ];
+    const consumers = bareAndOwn(topic);
     const seen: EachMessagePayload[][] = [[], []];
     for (const [index, consumer] of consumers.entries()) {
       await consumer.connect();
@@ -430,11 +433,7 @@ describe('beside bare kafkajs', () => {
   it('reports the same events in the same order', async () => {
     const topic = newTopic();
     await fill('A', topic, 3, 1);
-    const board = newSwitchboard();
-    const consumers = [
-      bare('A').consumer({ groupId: `${topic}-bare`, maxWaitTimeInMs: 100 }),
-      newConsumer(board, { groupId: `${topic}-own` }),
-    ];
+    const consumers = bareAndOwn(topic);
     const heard: { type: string; payload: unknown }[][] = [[], []];
     for (const [index, consumer] of consumers.entries()) {
       let count = 0;

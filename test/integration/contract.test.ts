@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { openAccess } from '../../src/cluster/kafka-access.js';
 import { kafka } from '../../src/kafkajs.js';
 import { realWorld } from '../../src/world.js';
@@ -7,19 +6,11 @@ import { startStack } from '../../stack/index.js';
 import type { ContractEnv, EnvOptions } from '../contract/env.js';
 import { kafkaContract } from '../contract/kafka-contract.js';
 
-/** A port where nobody listens, on the clusters' own address. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+/** Nobody listens there, on loopback. */
+const REFUSING_PORT = 1;
 
 async function realEnv({ policy }: EnvOptions): Promise<ContractEnv> {
   const stack = await startStack({ name: `contract-${policy}`, policy });
-  const refusingPort = await closedPort();
   const refusing = new Set<string>();
   const world = realWorld();
   const kafkaConfig = { logLevel: kafka.logLevel.NOTHING };
@@ -37,7 +28,7 @@ async function realEnv({ policy }: EnvOptions): Promise<ContractEnv> {
         ...kafkaConfig,
         brokers: [...stack.clusters[alias].brokers],
         socketFactory: ({ host, port, onConnect }) =>
-          connect({ host, port: refusing.has(alias) ? refusingPort : port }, onConnect),
+          connect({ host, port: refusing.has(alias) ? REFUSING_PORT : port }, onConnect),
         ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
         retry: { retries, initialRetryTime: 50, maxRetryTime: 500 },
       }),

@@ -1,31 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../stack/wait.js';
-import { processesWith, startChild, type Child } from '../examples/child.js';
-
-const children: Child[] = [];
+import { processesWith, startChild, startChildOfTest, type Child } from '../examples/child.js';
 
 /** What `npm run demo` runs after its build. */
 function demo(args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
   const program = ['node', '--import', 'tsx', 'examples/demo/main.ts'] as const;
-  const child = startChild([...program, ...args], {
+  return startChildOfTest([...program, ...args], {
     TSX_TSCONFIG_PATH: 'examples/tsconfig.run.json',
     ...env,
   });
-  children.push(child);
-  return child;
 }
 
 beforeAll(async () => {
   const build = startChild(['npm', 'run', 'build']);
   expect(await build.ended, build.stderr()).toBe(0);
-});
-
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    child.signal('SIGKILL');
-    await child.ended;
-  }
 });
 
 interface Result {

@@ -1,21 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMirroredTopic } from '../../examples/topics.js';
 import { kafka as kafkajs } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
-import { startChild, type Child } from '../examples/child.js';
+import { startChildOfTest, type Child } from '../examples/child.js';
+import { standaloneExamples } from '../examples/standalone.js';
 
 let stack: Stack;
-const children: Child[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ name: 'examples' });
-});
-
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    child.signal('SIGKILL');
-    await child.ended;
-  }
 });
 
 afterAll(async () => {
@@ -23,12 +16,10 @@ afterAll(async () => {
 });
 
 function example(name: string): Child {
-  const child = startChild(['node', '--import', 'tsx', `examples/${name}.ts`], {
+  return startChildOfTest(['node', '--import', 'tsx', `examples/${name}.ts`], {
     A_BROKERS: stack.clusters.A.brokers.join(','),
     B_BROKERS: stack.clusters.B.brokers.join(','),
   });
-  children.push(child);
-  return child;
 }
 
 function plainKafka(alias: 'A' | 'B') {
@@ -37,19 +28,7 @@ function plainKafka(alias: 'A' | 'B') {
 }
 
 describe('the examples on real clusters', () => {
-  it('a minimal service handles what it sends, and ends in order when it is told to', async () => {
-    const service = example('minimal-service');
-    await service.says(': hello');
-    service.signal('SIGTERM');
-    expect(await service.ended, service.stderr()).toBe(0);
-  });
-
-  it('a planned switch moves a service and handles every record', async () => {
-    const service = example('planned-switch');
-    expect(await service.ended, service.stderr()).toBe(0);
-    expect(service.stdout()).toContain('switched from A to B');
-    expect(service.stdout()).toMatch(/handled 150 on B/);
-  });
+  standaloneExamples(example);
 
   it('an existing service goes on where it was once its import and `clusters` are changed', async () => {
     const kafka = { A: plainKafka('A'), B: plainKafka('B') };

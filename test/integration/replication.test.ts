@@ -87,14 +87,19 @@ it('knows the checkpoint of a group, and where records went', async () => {
   expect(checkpoint?.upstreamOffset).toBe(BigInt(HANDLED));
   const all = await copies();
   const below = all.filter(({ offset }) => offset < (checkpoint?.downstreamOffset ?? 0n));
+  expect(below).not.toEqual([]);
   expect(Math.max(...below.map(({ upstream }) => upstream))).toBeLessThan(HANDLED);
+  let knownCount = 0;
   for (const upstream of [0, 1, 17, HANDLED, RECORDS - 1]) {
     const translation = mirror.translate('orders', 0, BigInt(upstream));
     if (translation.kind === 'unavailable') continue;
+    knownCount += 1;
     const real = all.find((copy) => copy.upstream === upstream)?.offset;
     if (translation.kind === 'exact') expect(translation.offset).toBe(real);
     else expect(translation.offset).toBeLessThanOrEqual(real ?? -1n);
   }
+  // The first sync was seen before anything else was sent: nothing lies below it.
+  expect(knownCount).toBe(5);
 });
 
 it('plans where the group resumes, with and without the source', async () => {

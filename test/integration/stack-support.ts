@@ -1,5 +1,6 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ITopicConfig, KafkaMessage } from 'kafkajs';
 import { ensureKafka } from '../../stack/jars.js';
 import { waitFor } from '../../stack/index.js';
 import type { Broker } from '../../stack/index.js';
@@ -20,11 +21,26 @@ function client(broker: Broker) {
   });
 }
 
-/** An idle kafkajs consumer leaves only when its fetch comes back: after 5 s by default. */
-const impatient = { maxWaitTimeInMs: 50 };
-
-export async function createTopic(broker: Broker, topic: string): Promise<void> {
-  await broker.withAdmin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+/** Creates a topic, of one partition unless told otherwise: a broker does not know at once what its controller has made. */
+export async function createTopic(
+  broker: Broker,
+  topic: string,
+  config: Omit<ITopicConfig, 'topic'> = {},
+): Promise<void> {
+  await broker.withAdmin((admin) =>
+    admin.createTopics({
+      topics: [{ topic, numPartitions: 1, ...config }],
+      waitForLeaders: false,
+    }),
+  );
+  await waitFor(`the leaders of ${topic}`, () =>
+    broker.withAdmin(async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics.every(
+        ({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0),
+      );
+    }),
+  );
 }
 
 export async function produce(broker: Broker, topic: string, ...values: string[]): Promise<void> {
@@ -57,27 +73,35 @@ export async function read(
     until: (held) => held >= expectedCount,
     timeoutMs: 60_000,
   });
-  const consumer = client(broker).consumer({
-    groupId: `reader-${topic}-${Date.now()}`,
-    ...impatient,
-  });
-  const values: string[] = [];
+  return (await readFirst(broker, topic, expectedCount)).map(({ value }) => String(value));
+}
+
+/** The records of a topic that exists, from its start on: as many as asked for, or a few more. */
+async function readFirst(
+  broker: Broker,
+  topic: string,
+  expectedCount: number,
+): Promise<readonly KafkaMessage[]> {
+  const groupId = `reader-${topic}-${Date.now()}`;
+  // An idle kafkajs consumer leaves only when its fetch comes back: after 5 s by default.
+  const consumer = client(broker).consumer({ groupId, maxWaitTimeInMs: 50 });
+  const messages: KafkaMessage[] = [];
   try {
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
       eachMessage: async ({ message }) => {
-        values.push(String(message.value));
+        messages.push(message);
       },
     });
-    await waitFor(`${expectedCount} records of ${topic}`, () => values, {
+    await waitFor(`${expectedCount} records of ${topic}`, () => messages, {
       until: ({ length }) => length >= expectedCount,
     });
   } finally {
     await consumer.disconnect();
   }
-  return values;
+  return messages;
 }
 
 export async function commit(
@@ -99,22 +123,7 @@ export async function hasCheckpoint(
 ): Promise<boolean> {
   const held = await count(broker, topic);
   if (held <= 0) return false;
-  const keys: string[] = [];
-  const consumer = client(broker).consumer({ groupId: `checkpoints-${Date.now()}`, ...impatient });
-  try {
-    await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachMessage: async ({ message }) => {
-        keys.push(String(message.key));
-      },
-    });
-    await waitFor('all checkpoints', () => keys.length, { until: (seen) => seen >= held });
-  } finally {
-    await consumer.disconnect();
-  }
-  return keys.some((key) => key.includes(groupId));
+  return (await readFirst(broker, topic, held)).some(({ key }) => String(key).includes(groupId));
 }
 
 /** A cache of its own for runs, with the jars of the real one: what other stacks do is not seen in it. */

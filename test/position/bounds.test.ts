@@ -251,8 +251,7 @@ describe('how much may be read again', () => {
   });
 });
 
-/** Thousands of random runs take their time on a busy machine. */
-describe('the maximum of the bounds', { timeout: 60_000 }, () => {
+describe('the maximum of the bounds', () => {
   const positions = fc.integer({ min: 0, max: 160 });
 
   /** A group at a random position, with commits and a checkpoint of earlier moments. */

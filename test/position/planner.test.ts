@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GroupNeed, GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import { planGroups, type PlannerParts } from '../../src/position/planner.js';
 import { openMirror, type Mirror } from '../../src/replication/mirror.js';
@@ -7,11 +7,6 @@ import { encodeCheckpoint, encodeOffsetSync } from '../../src/replication/record
 import { EventLog } from '../replication/event-log.js';
 import { FakeCluster } from '../replication/fake-cluster.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
-
-const open: Mirror[] = [];
-afterEach(() => {
-  for (const mirror of open.splice(0)) mirror.close();
-});
 
 interface Rig {
   readonly source: FakeCluster;
@@ -47,7 +42,7 @@ function rig({
     world,
     events: new EventLog(),
   });
-  open.push(mirror);
+  onTestFinished(() => mirror.close());
   const parts: PlannerParts = {
     needs: [need()],
     source,
@@ -64,6 +59,12 @@ function rig({
 
 function need(processed: GroupNeed['processed'] = [], selectors = ['orders']): GroupNeed {
   return { groupId: 'g', selectors, processed, deliveredBefore: [] };
+}
+
+/** Progress of the group in `orders-0` of the source: everything that was delivered is handled. */
+function handledTo(offset: bigint): GroupNeed['processed'][number] {
+  const position = { offset, deliveredBelow: offset, rewoundBelow: undefined };
+  return { physicalTopic: 'orders', partition: 0, ...position };
 }
 
 function writeCheckpoint(
@@ -148,22 +149,7 @@ describe('a plan', () => {
       offset: 310n,
     });
     writeSync(target, 'A', 'orders', 400n, 415n);
-    const processed = [
-      {
-        physicalTopic: 'orders',
-        partition: 0,
-        offset: 350n,
-        deliveredBelow: 350n,
-        rewoundBelow: undefined,
-      },
-      {
-        physicalTopic: 'orders',
-        partition: 0,
-        offset: 400n,
-        deliveredBelow: 400n,
-        rewoundBelow: undefined,
-      },
-    ];
+    const processed = [handledTo(350n), handledTo(400n)];
     expect(at(await planOne({ ...parts, needs: [need(processed)] }), 'A.orders')).toMatchObject({
       method: 'offset-sync',
       offset: 415n,
@@ -176,15 +162,7 @@ describe('a plan', () => {
     // Positions in the source's `orders` say nothing about the target's.
     source.commit('g', 'orders', 0, 90n);
     writeSync(target, 'A', 'orders', 0n, 0n);
-    const processed = [
-      {
-        physicalTopic: 'orders',
-        partition: 0,
-        offset: 95n,
-        deliveredBelow: 95n,
-        rewoundBelow: undefined,
-      },
-    ];
+    const processed = [handledTo(95n)];
     const unknown = await planOne({ ...parts, needs: [need(processed)] });
     expect(at(unknown, 'orders')).toMatchObject({ method: 'earliest', offset: 0n });
     target.commit('g', 'orders', 0, 42n);
@@ -344,7 +322,7 @@ describe('planning', () => {
       world,
       events: new EventLog(),
     });
-    open.push(unread);
+    onTestFinished(() => unread.close());
     const planning = planOne({ ...parts, mirror: unread, deadlineAtMs: world.nowMs() + 2_000 });
     await world.advance(2_000);
     const plan = await planning;

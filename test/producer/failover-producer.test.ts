@@ -1,6 +1,7 @@
 import { Kafka, KafkaJSError, KafkaJSNonRetriableError, type RecordMetadata } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { FailoverClosedError, FailoverHaltedError, HoldTimeoutError } from '../../src/errors.js';
+import { rejectionOf, thrownBy } from '../support/failures.js';
 import {
   answer,
   connected,
@@ -184,7 +185,7 @@ describe('connect and disconnect', () => {
 
   it('waits for the switch where connect is called in the middle of one', async () => {
     const h = harness();
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     h.active.onRegister = (participant) => participant.hold(turn());
     const connecting = watch(h.producer.connect());
     await settle();
@@ -196,7 +197,7 @@ describe('connect and disconnect', () => {
 
   it('rejects connect after the time limit where no cluster opens', async () => {
     const h = harness({ limits: { holdMaxWaitMs: 5_000 } });
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     const connecting = watch(h.producer.connect());
     await settle();
     await h.world.advance(4_999);
@@ -207,7 +208,7 @@ describe('connect and disconnect', () => {
 
   it('does not connect by itself after connect was rejected at the time limit', async () => {
     const h = harness({ limits: { holdMaxWaitMs: 5_000 } });
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     h.active.onRegister = (participant) => participant.hold(turn());
     const rejected = watch(h.producer.connect());
     await settle();
@@ -221,7 +222,7 @@ describe('connect and disconnect', () => {
     expect(opening.state).toBe('resolved');
     expect(h.handle.status().state).toBe('idle');
     expect(h.b.inner.disconnects.length).toBeGreaterThan(0);
-    h.active.current = h.b;
+    h.active.inForce = h.b;
     h.active.onRegister = () => {};
     h.b.automatic = true;
     await h.producer.connect();
@@ -231,7 +232,7 @@ describe('connect and disconnect', () => {
   it('rejects connect with the reason where the library is halted', async () => {
     const h = harness();
     const error = new FailoverHaltedError('halted');
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     h.active.onRegister = (participant) => participant.halt(error);
     await expect(h.producer.connect()).rejects.toBe(error);
   });
@@ -360,12 +361,16 @@ describe('connect and disconnect', () => {
   });
 
   it('may be disconnected twice, and before it was connected', async () => {
-    const { producer, a } = harness();
+    const { producer, a, active, handle } = harness();
     await producer.disconnect();
+    expect(handle.status().state).toBe('idle');
     await producer.connect();
     await Promise.all([producer.disconnect(), producer.disconnect()]);
-    expect(a.inner.disconnects.length).toBeGreaterThan(0);
     await producer.disconnect();
+    expect(handle.status().state).toBe('idle');
+    expect(active.participants.size).toBe(0);
+    expect(a.inners.length).toBe(1);
+    expect(a.inner.disconnects.length).toBeGreaterThan(0);
   });
 
   it('refuses everything after close', async () => {
@@ -393,20 +398,3 @@ describe('connect and disconnect', () => {
     expect(h.active.participants.size).toBe(0);
   });
 });
-
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('nothing was thrown');
-}
-
-async function rejectionOf(promise: Promise<unknown>): Promise<Error> {
-  const [result] = await Promise.allSettled([promise]);
-  if (result.status === 'fulfilled' || !(result.reason instanceof Error)) {
-    throw new Error('it was not rejected with an Error');
-  }
-  return result.reason;
-}

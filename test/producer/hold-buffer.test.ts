@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HOLD_OVERHEAD_BYTES, HoldBuffer } from '../../src/producer/hold-buffer.js';
-import { ManualWorld } from './support.js';
+import { manualWorld, type ManualWorld } from '../support/manual-world.js';
 
 interface Item {
   readonly id: number;
@@ -14,7 +14,7 @@ function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
   held: HoldBuffer<Item>;
   expired: number[];
 } {
-  const world = new ManualWorld();
+  const world = manualWorld();
   const expired: number[] = [];
   const held = new HoldBuffer<Item>({
     world,
@@ -51,7 +51,7 @@ describe('the hold buffer', () => {
     expect(expired).toEqual([1]);
     await world.advance(60);
     expect(expired).toEqual([1, 2]);
-    expect([held.count, held.bytes, world.timers.length]).toEqual([0, 0, 0]);
+    expect([held.count, held.bytes, world.timerCount]).toEqual([0, 0, 0]);
   });
 
   it('behaves as a plain list does, whatever is done to it', async () => {
@@ -126,8 +126,8 @@ describe('the hold buffer', () => {
           if (one.kind !== 'put-back') expect(expired).toEqual(expectedExpired);
           expect([...held.items()]).toEqual(model);
           expect([held.count, held.bytes]).toEqual([model.length, charge(model)]);
-          expect(world.timers.length).toBeLessThanOrEqual(1);
-          if (model.length > 0) expect(world.timers.length).toBe(1);
+          expect(world.timerCount).toBeLessThanOrEqual(1);
+          if (model.length > 0) expect(world.timerCount).toBe(1);
         }
       }),
       { numRuns: 200 },

@@ -175,7 +175,7 @@ class Play {
         this.#phase = 'held';
         return;
       case 'held':
-        active.current = undefined;
+        active.inForce = undefined;
         this.#session.fence();
         this.#phase = 'fenced';
         return;
@@ -185,7 +185,7 @@ class Play {
         return;
       case 'detached':
         this.#session = this.newSession(healthy);
-        active.current = this.#session;
+        active.inForce = this.#session;
         if (registered) this.others.push(watch(participant.attach(this.#session, undefined)));
         this.#phase = 'steady';
     }
@@ -193,7 +193,7 @@ class Play {
 
   halt(): void {
     if (this.#phase === 'halted') return;
-    this.h.active.current = undefined;
+    this.h.active.inForce = undefined;
     this.#session.fence();
     this.#phase = 'halted';
     if (this.h.active.participants.has(this.h.participant)) {

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type {
   Kafka,
-  Logger,
   Producer,
   ProducerBatch,
   ProducerConfig,
@@ -17,82 +16,13 @@ import {
   type FailoverProducer,
   type FailoverProducerParts,
 } from '../../src/producer/failover-producer.js';
-import type { ActiveCluster } from '../../src/switch/active.js';
 import type { Participant, SwitchTurn } from '../../src/switch/participant.js';
-import type { World } from '../../src/world.js';
+import { controlled, type Controlled } from '../support/controlled.js';
+import { FakeActive } from '../support/fake-active.js';
+import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
+import { silentLogger } from '../support/silent-logger.js';
 
-/** Lets every promise that can go on go on: nothing in these tests waits for a real timer or socket. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** A world whose clock moves only when it is told to. */
-export class ManualWorld implements World {
-  #nowMs = 1_000;
-  wallOffsetMs = 1_700_000_000_000;
-  timers: { atMs: number; callback: () => void }[] = [];
-  randomValue = 0.5;
-  readonly openSocket: World['openSocket'] = () => {
-    throw new Error('no sockets in these tests');
-  };
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-  wallMs(): number {
-    return this.wallOffsetMs + this.#nowMs;
-  }
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
-    this.timers.push(timer);
-    return () => {
-      this.timers = this.timers.filter((one) => one !== timer);
-    };
-  }
-  random(): number {
-    return this.randomValue;
-  }
-  createKafka(): Kafka {
-    throw new Error('no kafkajs in these tests');
-  }
-  environment(): undefined {
-    return undefined;
-  }
-  readText(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
-
-  /** Moves the clock, firing what is due in its order, and lets promises go on after each timer. */
-  async advance(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + ms;
-    for (;;) {
-      const [due] = this.timers
-        .filter((timer) => timer.atMs <= untilMs)
-        .sort((a, b) => a.atMs - b.atMs);
-      if (due === undefined) break;
-      this.timers = this.timers.filter((one) => one !== due);
-      this.#nowMs = Math.max(this.#nowMs, due.atMs);
-      due.callback();
-      await settle();
-    }
-    this.#nowMs = untilMs;
-    await settle();
-  }
-}
-
-/** A promise that the test settles. */
-export class Controlled<T> {
-  readonly promise: Promise<T>;
-  resolve: (value: T) => void = () => {};
-  reject: (error: unknown) => void = () => {};
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-}
+export { controlled, settle, type Controlled };
 
 /** One send as an inner producer got it. */
 export interface InnerCall extends Controlled<RecordMetadata[]> {
@@ -124,14 +54,14 @@ export class FakeInner {
     this.automatic = session.automatic;
     this.producer = {
       connect: async () => {
-        const answer = new Controlled<void>();
+        const answer = controlled();
         this.connects.push(answer);
         if (this.automatic) answer.resolve();
         await answer.promise;
         this.emit('producer.connect', null);
       },
       disconnect: async () => {
-        const answer = new Controlled<void>();
+        const answer = controlled();
         this.disconnects.push(answer);
         if (this.automatic) answer.resolve();
         await answer.promise;
@@ -146,11 +76,11 @@ export class FakeInner {
       send: (record) => this.#call('send', record),
       sendBatch: (batch) => this.#call('sendBatch', batch),
       transaction: () => {
-        const answer = new Controlled<Transaction>();
+        const answer = controlled<Transaction>();
         this.transactions.push({ answer });
         return answer.promise;
       },
-      logger: () => silentLogger,
+      logger: silentLogger,
     };
   }
 
@@ -158,7 +88,7 @@ export class FakeInner {
     method: 'send' | 'sendBatch',
     payload: ProducerRecord | ProducerBatch,
   ): Promise<RecordMetadata[]> {
-    const call: InnerCall = Object.assign(new Controlled<RecordMetadata[]>(), { method, payload });
+    const call: InnerCall = { ...controlled<RecordMetadata[]>(), method, payload };
     this.calls.push(call);
     if (this.session.writesAtOnce && !this.session.signal.aborted) {
       this.session.wire.produceRequestCount += 1;
@@ -232,52 +162,9 @@ export class FakeSession implements ClusterSession {
   }
 }
 
-/** What the coordinator does, step by step, in the test's hands. */
-export class FakeActive implements ActiveCluster {
-  current: FakeSession | undefined;
-  epoch = 1;
-  startAnswer = Promise.resolve();
-  readonly participants = new Set<Participant>();
-  onRegister: (participant: Participant) => void = () => {};
-
-  constructor(current: FakeSession | undefined) {
-    this.current = current;
-  }
-
-  session(): FakeSession | undefined {
-    return this.current;
-  }
-  switchEpoch(): number {
-    return this.epoch;
-  }
-  started(): Promise<void> {
-    return this.startAnswer;
-  }
-  register(participant: Participant): void {
-    this.participants.add(participant);
-    this.onRegister(participant);
-  }
-  unregister(participant: Participant): void {
-    this.participants.delete(participant);
-  }
-  releaseUnused(): void {}
-  planAtStart(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
-}
-
-export const silentLogger: Logger = {
-  info: () => {},
-  error: () => {},
-  warn: () => {},
-  debug: () => {},
-  namespace: () => silentLogger,
-  setLogLevel: () => {},
-};
-
 export interface Harness {
   readonly world: ManualWorld;
-  readonly active: FakeActive;
+  readonly active: FakeActive<FakeSession>;
   readonly a: FakeSession;
   readonly b: FakeSession;
   readonly events: { name: FailoverEventName; facts: Record<string, unknown> }[];
@@ -293,7 +180,7 @@ export function harness(
     limits?: Partial<FailoverProducerParts['limits']>;
   } = {},
 ): Harness {
-  const world = new ManualWorld();
+  const world = manualWorld();
   const a = new FakeSession('A', 1);
   const b = new FakeSession('B', 2);
   const active = new FakeActive(a);
@@ -308,7 +195,7 @@ export function harness(
     world,
     events: sink,
     active,
-    logger: silentLogger,
+    logger: silentLogger(),
     homeCluster: 'A',
     ...rest,
     limits: {
@@ -345,14 +232,14 @@ export function turn(overrides: Partial<SwitchTurn> = {}): SwitchTurn {
 /** Hold, fence, detach: what an unplanned switch does before the new cluster is opened. */
 export async function overtake(h: Harness, session: FakeSession = h.a): Promise<void> {
   h.participant.hold(turn());
-  h.active.current = undefined;
+  h.active.inForce = undefined;
   session.fence();
   await h.participant.detach(turn());
 }
 
 /** Opens the new session. */
 export async function openOn(h: Harness, session: FakeSession = h.b): Promise<void> {
-  h.active.current = session;
+  h.active.inForce = session;
   await h.participant.attach(session, undefined);
 }
 

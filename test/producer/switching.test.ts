@@ -273,7 +273,7 @@ describe('sends during a switch', () => {
     const early = watch(h.producer.send(record('1')));
     await h.world.advance(4_000);
     const late = watch(h.producer.send(record('2')));
-    expect(h.world.timers.length).toBe(1);
+    expect(h.world.timerCount).toBe(1);
     await h.world.advance(5_999);
     expect(early.state).toBe('pending');
     await h.world.advance(1);
@@ -281,7 +281,7 @@ describe('sends during a switch', () => {
     expect(late.state).toBe('pending');
     await h.world.advance(4_000);
     expect(late.error).toMatchObject({ code: 'ERR_FAILOVER_HOLD_TIMEOUT', topic: 'orders' });
-    expect(h.world.timers.length).toBe(0);
+    expect(h.world.timerCount).toBe(0);
   });
 
   it('say for which switch they waited, also where it has turned back meanwhile', async () => {
@@ -309,7 +309,7 @@ describe('sends during a switch', () => {
   it('are refused where the user never connected', async () => {
     const h = await connected();
     await h.producer.disconnect();
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     h.active.onRegister = (participant) => participant.hold(turn());
     void watch(h.producer.connect());
     await settle();
@@ -323,13 +323,13 @@ describe('sends during a switch', () => {
     await overtake(h);
     void h.producer.send(record('1'));
     h.world.randomValue = 0.25;
-    const attaching = watch(openOn(h));
+    const opening = watch(openOn(h));
     await settle();
     await h.world.advance(249);
     expect(h.b.inner.calls.length).toBe(0);
     await h.world.advance(1);
     expect(h.b.inner.calls.length).toBe(1);
-    expect(attaching.state).toBe('resolved');
+    expect(opening.state).toBe('resolved');
   });
 
   it('leave no timer of the jitter behind a disconnect', async () => {
@@ -337,10 +337,10 @@ describe('sends during a switch', () => {
     await overtake(h);
     const opening = watch(openOn(h));
     await settle();
-    expect(h.world.timers.length).toBe(1);
+    expect(h.world.timerCount).toBe(1);
     await h.producer.disconnect();
     await settle();
-    expect(h.world.timers.length).toBe(0);
+    expect(h.world.timerCount).toBe(0);
     expect(opening.state).toBe('resolved');
   });
 
@@ -649,23 +649,40 @@ describe('a planned switch', () => {
 });
 
 describe('opening the new cluster', () => {
+  /** Begins to open it; the test answers its connections. */
+  async function openByHand(h: Harness): Promise<ReturnType<typeof watch>> {
+    h.b.automatic = false;
+    const opening = watch(openOn(h));
+    await settle();
+    return opening;
+  }
+
+  /** The producer is disconnected while the new cluster is opened, and gets the inner disconnect's answer. */
+  async function disconnectedWhileOpening(
+    h: Harness,
+  ): Promise<Record<'opening' | 'disconnecting', ReturnType<typeof watch>>> {
+    const opening = await openByHand(h);
+    const disconnecting = watch(h.producer.disconnect());
+    h.b.inner.disconnects[0]?.resolve();
+    await settle();
+    return { opening, disconnecting };
+  }
+
   it('keeps trying to connect until it succeeds', async () => {
     const h = await connected();
     await overtake(h);
     const held = watch(h.producer.send(record('1')));
-    h.b.automatic = false;
-    const attaching = watch(openOn(h));
-    await settle();
+    const opening = await openByHand(h);
     for (let attempt = 0; attempt < 5; attempt += 1) {
       h.b.inner.connects[attempt]?.reject(new KafkaJSError('refused'));
       await settle();
       await h.world.advance(2_000);
     }
     expect(h.b.inner.connects.length).toBe(6);
-    expect(attaching.state).toBe('pending');
+    expect(opening.state).toBe('pending');
     h.b.inner.connects[5]?.resolve();
     await settle();
-    expect(attaching.state).toBe('resolved');
+    expect(opening.state).toBe('resolved');
     await acknowledgeAll(h.b);
     expect(held.state).toBe('resolved');
   });
@@ -673,9 +690,7 @@ describe('opening the new cluster', () => {
   it('keeps trying also where kafkajs trips over half an answer', async () => {
     const h = await connected();
     await overtake(h);
-    h.b.automatic = false;
-    const opening = watch(openOn(h));
-    await settle();
+    const opening = await openByHand(h);
     h.b.inner.connects[0]?.reject(
       new TypeError("Cannot read properties of undefined (reading 'map')"),
     );
@@ -691,14 +706,12 @@ describe('opening the new cluster', () => {
     const h = await connected();
     await overtake(h);
     const held = watch(h.producer.send(record('1')));
-    h.b.automatic = false;
-    const attaching = watch(openOn(h));
-    await settle();
+    const opening = await openByHand(h);
     const reason = new FencedError('B was fenced');
     h.participant.hold(turn({ switchEpoch: 3, from: 'B', to: 'A' }));
     h.b.fence(reason);
     await settle();
-    expect(attaching.error).toBe(reason);
+    expect(opening.error).toBe(reason);
     await h.participant.detach(turn({ switchEpoch: 3, from: 'B', to: 'A' }));
     const again = new FakeSession('A', 3);
     await openOn(h, again);
@@ -751,17 +764,12 @@ describe('opening the new cluster', () => {
   it('gives back an inner producer whose connect succeeds after disconnect', async () => {
     const h = await connected();
     await overtake(h);
-    h.b.automatic = false;
-    const attaching = watch(openOn(h));
-    await settle();
-    const disconnecting = watch(h.producer.disconnect());
-    h.b.inner.disconnects[0]?.resolve();
-    await settle();
+    const { opening, disconnecting } = await disconnectedWhileOpening(h);
     expect(disconnecting.state).toBe('resolved');
     const before = h.b.inner.disconnects.length;
     h.b.inner.connects[0]?.resolve();
     await settle();
-    expect(attaching.state).toBe('resolved');
+    expect(opening.state).toBe('resolved');
     expect(h.b.inner.disconnects.length).toBe(before + 1);
     expect(h.handle.status().state).toBe('idle');
   });
@@ -769,16 +777,11 @@ describe('opening the new cluster', () => {
   it('stops trying to connect after disconnect', async () => {
     const h = await connected();
     await overtake(h);
-    h.b.automatic = false;
-    const attaching = watch(openOn(h));
-    await settle();
-    const disconnecting = watch(h.producer.disconnect());
-    h.b.inner.disconnects[0]?.resolve();
-    await settle();
+    const { opening, disconnecting } = await disconnectedWhileOpening(h);
     h.b.inner.connects[0]?.reject(new KafkaJSError('refused'));
     await h.world.advance(60_000);
     expect(h.b.inner.connects.length).toBe(1);
-    expect([attaching.state, disconnecting.state]).toEqual(['resolved', 'resolved']);
+    expect([opening.state, disconnecting.state]).toEqual(['resolved', 'resolved']);
   });
 });
 
@@ -793,7 +796,7 @@ describe('a halt', () => {
     h.participant.hold(turn());
     const held = watch(h.producer.send(record('2')));
     const error = new FailoverHaltedError('wrong cluster');
-    h.active.current = undefined;
+    h.active.inForce = undefined;
     h.a.fence();
     h.participant.halt(error);
     await settle();

@@ -10,7 +10,7 @@ import {
 import {
   answer,
   connected,
-  Controlled,
+  controlled,
   harness,
   openOn,
   overtake,
@@ -39,7 +39,7 @@ function fakeTransaction(): FakeTransaction {
   };
   const call = (method: string, argument: unknown): Promise<unknown> => {
     if (!fake.active) return Promise.reject(new KafkaJSNonRetriableError('ended'));
-    const answer = new Controlled<unknown>();
+    const answer = controlled<unknown>();
     fake.calls.push({ method, argument, answer });
     return answer.promise;
   };

@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { catchUp, type CatchUpOutcome } from '../../src/replication/catch-up.js';
-import { openMirror, type Mirror } from '../../src/replication/mirror.js';
+import { openMirror } from '../../src/replication/mirror.js';
 import { defaultPolicy } from '../../src/replication/policy.js';
 import { encodeOffsetSync } from '../../src/replication/records.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
@@ -20,11 +20,6 @@ interface Rig {
   copy(upstream: bigint, options?: { isSynced?: boolean }): void;
 }
 
-const open: Mirror[] = [];
-afterEach(() => {
-  for (const mirror of open.splice(0)) mirror.close();
-});
-
 function rig(): Rig {
   const source = new FakeCluster('A').create('orders');
   const target = new FakeCluster('B').create('A.orders').create(SYNCS);
@@ -39,7 +34,7 @@ function rig(): Rig {
     world,
     events,
   });
-  open.push(mirror);
+  onTestFinished(() => mirror.close());
   const stop = new AbortController();
   return {
     source,

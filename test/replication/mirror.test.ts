@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openMirror, type Mirror, type MirrorParts } from '../../src/replication/mirror.js';
 import { defaultPolicy, identityPolicy } from '../../src/replication/policy.js';
 import {
@@ -32,11 +32,6 @@ function clusterB(): FakeCluster {
   return new FakeCluster('B').create(CHECKPOINTS).create(SYNCS).create(HEARTBEATS);
 }
 
-const open: Mirror[] = [];
-afterEach(() => {
-  for (const mirror of open.splice(0)) mirror.close();
-});
-
 function mirrorOf(
   cluster: FakeCluster,
   options: Partial<MirrorParts> = {},
@@ -52,7 +47,7 @@ function mirrorOf(
     events,
     ...options,
   });
-  open.push(mirror);
+  onTestFinished(() => mirror.close());
   return { mirror, world, events };
 }
 

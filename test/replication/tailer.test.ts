@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { FetchedRecord } from '../../src/cluster/access.js';
 import type { TailedTopic } from '../../src/replication/tail-state.js';
 import { TopicTailer } from '../../src/replication/tailer.js';
@@ -18,11 +18,6 @@ interface Rig {
   readonly known: string[];
   readonly calls: string[];
 }
-
-const open: TopicTailer[] = [];
-afterEach(() => {
-  for (const tailer of open.splice(0)) tailer.close();
-});
 
 function tail(cluster: FakeCluster, options: Partial<TailedTopic> = {}): Rig {
   const world = manualWorld();
@@ -46,7 +41,7 @@ function tail(cluster: FakeCluster, options: Partial<TailedTopic> = {}): Rig {
     },
     { world, events, pollMs: 250 },
   );
-  open.push(tailer);
+  onTestFinished(() => tailer.close());
   return { cluster, world, events, tailer, known, calls };
 }
 

@@ -84,8 +84,7 @@ describe('a translation', () => {
 /** For properties that are expected to fail: always the same runs, and no time spent on a small counterexample. */
 const TO_FAIL = { seed: 1, numRuns: 5_000, endOnFailure: true };
 
-/** Thousands of random runs take their time on a busy machine. */
-describe('every translation', { timeout: 60_000 }, () => {
+describe('every translation', () => {
   const upstreamOffsets = fc.integer({ min: 0, max: 160 }).map(BigInt);
 
   /** The reader may be behind the writer. */

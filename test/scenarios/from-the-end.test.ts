@@ -1,16 +1,17 @@
 import type { EachMessageHandler } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { consume, fill, missingOf, planOf, service, until, world } from './support.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill, missingOf, planOf } from './support.js';
 
 const FROM_END = { fromBeginning: false };
 
-describe('a new group that reads from the end, and has no commit yet', { timeout: 60_000 }, () => {
+describe('a new group that reads from the end, and has no commit yet', () => {
   it('gets what comes while it joins anew for a topic that appeared', async () => {
-    const memory = world({ isMirrored: false });
+    const memory = ordersWorld({ isMirrored: false });
     const handled: string[] = [];
     await memory.run(async () => {
       fill(memory, { count: 10 });
-      const failover = service(memory, { consumer: { topicRefreshMs: 1_000 } });
+      const failover = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
       let resubscribedCount = 0;
       failover.on('consumer.resubscribed', () => {
         resubscribedCount += 1;
@@ -30,11 +31,11 @@ describe('a new group that reads from the end, and has no commit yet', { timeout
   });
 
   it('gets the record once more whose handler has failed, where it joins anew', async () => {
-    const memory = world({ isMirrored: false });
+    const memory = ordersWorld({ isMirrored: false });
     const handled: string[] = [];
     await memory.run(async () => {
       fill(memory, { count: 10 });
-      const failover = service(memory, { consumer: { topicRefreshMs: 1_000 } });
+      const failover = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
       let failedCount = 0;
       const handler: EachMessageHandler = async ({ message }) => {
         if (failedCount === 0) {
@@ -57,20 +58,15 @@ describe('a new group that reads from the end, and has no commit yet', { timeout
   it.each([true, false])(
     'is not given the old records where a planned switch goes back (autoCommit: %s)',
     async (autoCommit) => {
-      const memory = world();
+      const memory = ordersWorld();
       const handled: string[] = [];
       await memory.run(async () => {
         fill(memory, { count: 10 });
-        const failover = service(memory, { switch: { translateMs: 2_000 } });
-        const consumer = failover.consumer({ groupId: 'g', maxWaitTimeInMs: 100 });
-        await consumer.connect();
-        await consumer.subscribe({ topics: ['orders'], ...FROM_END });
-        await consumer.run({
-          autoCommit,
-          eachMessage: async ({ message }) => {
-            handled.push(String(message.value));
-          },
-        });
+        const failover = kafkaIn(memory, { switch: { translateMs: 2_000 } });
+        const handler: EachMessageHandler = async ({ message }) => {
+          handled.push(String(message.value));
+        };
+        await consume(failover, handler, { ...FROM_END, autoCommit });
         await memory.clock.sleep(2_000);
         failover.on('switch.phase-started', ({ phase }) => {
           if (phase !== 'translate') return;
@@ -89,11 +85,11 @@ describe('a new group that reads from the end, and has no commit yet', { timeout
   );
 
   it('begins on the other cluster where it stood, after a planned switch', async () => {
-    const memory = world();
+    const memory = ordersWorld();
     const handled: string[] = [];
     await memory.run(async () => {
       fill(memory, { count: 10 });
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       const handler: EachMessageHandler = async ({ message }) => {
         handled.push(String(message.value));
       };

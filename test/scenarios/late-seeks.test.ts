@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { kafka } from '../../src/kafkajs.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { fill, service, until, world } from './support.js';
+import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill } from './support.js';
 
 const PARTITIONS = [0, 1, 2, 3];
 
@@ -16,7 +17,7 @@ function fillAll(
 async function other(memory: MemoryWorld, handled: string[]) {
   const brokers = [...memory.cluster('B').brokers];
   const bare = memory.world.createKafka({ brokers, logLevel: kafka.logLevel.NOTHING });
-  const consumer = bare.consumer({ groupId: 'g', maxWaitTimeInMs: 100 });
+  const consumer = bare.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topics: ['A.orders', 'orders'], fromBeginning: true });
   await consumer.run({
@@ -27,15 +28,15 @@ async function other(memory: MemoryWorld, handled: string[]) {
   return consumer;
 }
 
-describe('positions that were sought because the group had members', { timeout: 60_000 }, () => {
+describe('positions that were sought because the group had members', () => {
   it('are not gone back to when a partition that moved on at once comes back later', async () => {
     const topics = { orders: PARTITIONS.length };
-    const memory = world({ clusters: { A: { topics }, B: { topics } } });
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
     const handled: string[] = [];
     await memory.run(async () => {
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       // kafkajs waits that long in its first fetch, for all is paused then, and so long it keeps a seek.
-      const consumer = failover.consumer({ groupId: 'g', maxWaitTimeInMs: 2_000 });
+      const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 2_000 });
       await consumer.connect();
       await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
       await consumer.run({

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { service, world } from './support.js';
+import { kafkaIn, ordersWorld } from '../support/memory-service.js';
 
-describe('a producer that is disconnected while it connects', { timeout: 60_000 }, () => {
+describe('a producer that is disconnected while it connects', () => {
   it.each([0, 1, 2, 3, 5, 8])('leaves no connection behind (after %i ms)', async (afterMs) => {
-    const memory = world();
+    const memory = ordersWorld();
     await memory.run(async () => {
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       const other = failover.producer();
       await other.connect();
       await memory.clock.sleep(5_000);

@@ -1,13 +1,14 @@
 import type { EachMessageHandler } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { consume, fill, fillSlowly, missingOf, planOf, service, until, world } from './support.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill, fillSlowly, missingOf, planOf } from './support.js';
 
-describe('a handler that seeks back to try a record again', { timeout: 60_000 }, () => {
+describe('a handler that seeks back to try a record again', () => {
   it('gets it on the other cluster, where a planned switch comes before kafkajs has gone back', async () => {
-    const memory = world();
+    const memory = ordersWorld();
     const handled: string[] = [];
     await memory.run(async () => {
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       await memory.clock.sleep(2_000);
       await fillSlowly(memory, 0, 20);
       let hasFailed = false;
@@ -32,12 +33,12 @@ describe('a handler that seeks back to try a record again', { timeout: 60_000 },
   });
 
   it('gets it on the other cluster, where MirrorMaker has made a checkpoint of what kafkajs committed meanwhile', async () => {
-    const memory = world({
+    const memory = ordersWorld({
       clusters: { A: { topics: { orders: 2 } }, B: { topics: { orders: 2 } } },
     });
     const handled: string[] = [];
     await memory.run(async () => {
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       const consumer = failover.consumer({ groupId: 'g', maxWaitTimeInMs: 100 });
       await consumer.connect();
       await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
@@ -71,12 +72,12 @@ describe('a handler that seeks back to try a record again', { timeout: 60_000 },
   });
 
   it('gets it where the consumer joins anew for a topic that appeared', async () => {
-    const memory = world();
+    const memory = ordersWorld();
     const handled: string[] = [];
     let resubscribedCount = 0;
     await memory.run(async () => {
       fill(memory, { count: 20 });
-      const failover = service(memory, { consumer: { topicRefreshMs: 1_000 } });
+      const failover = kafkaIn(memory, { consumer: { topicRefreshMs: 1_000 } });
       failover.on('consumer.resubscribed', () => {
         resubscribedCount += 1;
       });

@@ -1,30 +1,6 @@
-import { afterEach } from 'vitest';
-import type { EachMessageHandler } from 'kafkajs';
-import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchOutcome } from '../../src/switch/coordinator.js';
-import {
-  createMemoryWorld,
-  type MemoryWorld,
-  type MemoryWorldOptions,
-} from '../../src/testing/index.js';
-
-export { kafkaIn as service } from '../support/memory-service.js';
-
-const worlds: MemoryWorld[] = [];
-afterEach(() => {
-  for (const memory of worlds.splice(0)) memory.close();
-});
-
-/** Two clusters with a topic `orders` of one partition, mirrored both ways; closed after the test. */
-export function world({
-  clusters = { A: { topics: { orders: 1 } }, B: { topics: { orders: 1 } } },
-  isMirrored = true,
-}: Pick<Partial<MemoryWorldOptions>, 'clusters'> & { isMirrored?: boolean } = {}): MemoryWorld {
-  const memory = createMemoryWorld({ clusters, ...(isMirrored ? { mirror: {} } : {}) });
-  worlds.push(memory);
-  return memory;
-}
+import type { MemoryWorld } from '../../src/testing/index.js';
 
 /** Appends records `r<from>`, `r<from + 1>`, ... */
 export function fill(
@@ -40,36 +16,6 @@ export async function fillSlowly(memory: MemoryWorld, from: number, count: numbe
   for (let index = from; index < from + count; index += 1) {
     fill(memory, { from: index });
     await memory.clock.sleep(20);
-  }
-}
-
-/** Connects, subscribes to `topics` from their beginning, and runs. */
-export async function consume(
-  failover: FailoverKafka,
-  eachMessage: EachMessageHandler,
-  {
-    topics = ['orders'],
-    fromBeginning = true,
-  }: { topics?: (string | RegExp)[]; fromBeginning?: boolean } = {},
-): Promise<ReturnType<FailoverKafka['consumer']>> {
-  const consumer = failover.consumer({ groupId: 'g', maxWaitTimeInMs: 100 });
-  await consumer.connect();
-  await consumer.subscribe({ topics, fromBeginning });
-  await consumer.run({ eachMessage });
-  return consumer;
-}
-
-/** Waits, in simulated time, until something is so. */
-export async function until(
-  { clock }: MemoryWorld,
-  what: string,
-  isSo: () => boolean,
-  limitMs = 30_000,
-): Promise<void> {
-  const endAtMs = clock.nowMs() + limitMs;
-  while (!isSo()) {
-    if (clock.nowMs() > endAtMs) throw new Error(`never: ${what}`);
-    await clock.sleep(5);
   }
 }
 

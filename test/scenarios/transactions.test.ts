@@ -2,7 +2,8 @@ import type { Kafka } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { kafka } from '../../src/kafkajs.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { fill, service, until, world } from './support.js';
+import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill } from './support.js';
 
 const TOPICS = { topics: { orders: 1, invoices: 1 } };
 
@@ -12,12 +13,12 @@ const clients: Record<string, (memory: MemoryWorld) => Pick<Kafka, 'producer' | 
       brokers: [...memory.cluster('A').brokers],
       logLevel: kafka.logLevel.NOTHING,
     }),
-  FailoverKafka: (memory) => service(memory),
+  FailoverKafka: (memory) => kafkaIn(memory),
 };
 
 describe.each(Object.keys(clients))('%s', (name) => {
   it('commits no offsets by itself that a transaction has sent, and leaves them out of the uncommitted ones', async () => {
-    const memory = world({ clusters: { A: TOPICS, B: TOPICS } });
+    const memory = ordersWorld({ clusters: { A: TOPICS, B: TOPICS } });
     await memory.run(async () => {
       const client = clients[name]?.(memory);
       if (client === undefined) throw new Error('no client');

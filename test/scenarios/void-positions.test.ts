@@ -3,20 +3,18 @@ import { encodeCheckpoint, encodeOffsetSync } from '../../src/replication/record
 import { kafka } from '../../src/kafkajs.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { consume, fill, fillSlowly, missingOf, planOf, service, until, world } from './support.js';
+import { consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill, fillSlowly, missingOf, planOf } from './support.js';
 
-describe('an own commit beyond the end of the log', { timeout: 60_000 }, () => {
+describe('an own commit beyond the end of the log', () => {
   it('is replaced before the group joins, however far the log has grown by then', async () => {
-    const memory = world();
-    const handled: string[] = [];
+    const memory = ordersWorld();
     await memory.run(async () => {
       await fillSlowly(memory, 0, 30);
       // Of a log that was longer: truncated since, or written by MirrorMaker's group sync.
-      memory.cluster('B').setCommit('g', 'A.orders', 0, { offset: 50n, metadata: '' });
-      const failover = service(memory);
-      await consume(failover, async ({ message }) => {
-        handled.push(String(message.value));
-      });
+      memory.cluster('B').setCommit('billing', 'A.orders', 0, { offset: 50n, metadata: '' });
+      const failover = kafkaIn(memory);
+      const handled = await consumeOrders(failover);
       await until(memory, 'all are handled on A', () => handled.length === 30);
       await memory.clock.sleep(1_000);
       failover.on('switch.phase-started', ({ phase }) => {
@@ -30,21 +28,18 @@ describe('an own commit beyond the end of the log', { timeout: 60_000 }, () => {
   });
 
   it('skips nothing on the way home to a cluster that has lost the tail of its log', async () => {
-    const memory = world();
-    const handled: string[] = [];
+    const memory = ordersWorld();
     await memory.run(async () => {
       fill(memory, { count: 80 });
-      const failover = service(memory);
+      const failover = kafkaIn(memory);
       const producer = failover.producer();
       await producer.connect();
-      await consume(failover, async ({ message }) => {
-        handled.push(String(message.value));
-      });
+      const handled = await consumeOrders(failover);
       await until(memory, 'all are handled on A', () => handled.length === 80);
       await memory.clock.sleep(2_000);
       await failover.switchTo('B', { planned: false });
       await memory.clock.sleep(2_000);
-      memory.cluster('A').setCommit('g', 'orders', 0, { offset: 100n, metadata: '' });
+      memory.cluster('A').setCommit('billing', 'orders', 0, { offset: 100n, metadata: '' });
       const values = Array.from({ length: 40 }, (_, index) => `r${80 + index}`);
       failover.on('switch.phase-started', ({ phase }) => {
         // They go to A, before the consumer fetches there.
@@ -64,81 +59,69 @@ describe('an own commit beyond the end of the log', { timeout: 60_000 }, () => {
   });
 });
 
-describe(
-  'a process that starts on B where its only checkpoint is in doubt',
-  { timeout: 60_000 },
-  () => {
-    /** A has died while MirrorMaker copied its first 50 records a second time; the checkpoint points among these copies. */
-    function replayedTo(memory: MemoryWorld, log: string): void {
-      const b = memory.cluster('B');
-      const sync = (upstreamOffset: number, downstreamOffset: number): bigint =>
-        b.append('mm2-offset-syncs.A.internal', 0, [
-          encodeOffsetSync(
-            { topic: 'orders', partition: 0 },
-            {
-              upstreamOffset: BigInt(upstreamOffset),
-              downstreamOffset: BigInt(downstreamOffset),
-            },
-          ),
-        ]);
-      fill(memory, { cluster: 'B', topic: log, count: 100 });
-      for (let offset = 0; offset < 100; offset += 1) sync(offset, offset);
-      fill(memory, { cluster: 'B', topic: log, count: 50 });
-      for (let offset = 0; offset < 50; offset += 1) sync(offset, 100 + offset);
-      b.append('A.checkpoints.internal', 0, [
-        encodeCheckpoint(
-          { group: 'g', topic: log, partition: 0 },
-          { upstreamOffset: 80n, downstreamOffset: 150n, metadata: '' },
+describe('a process that starts on B where its only checkpoint is in doubt', () => {
+  /** A has died while MirrorMaker copied its first 50 records a second time; the checkpoint points among these copies. */
+  function replayedTo(memory: MemoryWorld, log: string): void {
+    const b = memory.cluster('B');
+    const sync = (upstreamOffset: number, downstreamOffset: number): bigint =>
+      b.append('mm2-offset-syncs.A.internal', 0, [
+        encodeOffsetSync(
+          { topic: 'orders', partition: 0 },
+          {
+            upstreamOffset: BigInt(upstreamOffset),
+            downstreamOffset: BigInt(downstreamOffset),
+          },
         ),
       ]);
-      memory.cluster('A').down();
-    }
+    fill(memory, { cluster: 'B', topic: log, count: 100 });
+    for (let offset = 0; offset < 100; offset += 1) sync(offset, offset);
+    fill(memory, { cluster: 'B', topic: log, count: 50 });
+    for (let offset = 0; offset < 50; offset += 1) sync(offset, 100 + offset);
+    b.append('A.checkpoints.internal', 0, [
+      encodeCheckpoint(
+        { group: 'billing', topic: log, partition: 0 },
+        { upstreamOffset: 80n, downstreamOffset: 150n, metadata: '' },
+      ),
+    ]);
+    memory.cluster('A').down();
+  }
 
-    it.each([
-      ['default', 'A.orders'],
-      ['identity', 'orders'],
-    ] as const)('does not take the group for a new one (%s policy)', async (policy, log) => {
-      const internal = { 'A.checkpoints.internal': 1, 'mm2-offset-syncs.A.internal': 1 };
-      const memory = world({
-        isMirrored: false,
-        clusters: {
-          A: { topics: { orders: 1 } },
-          B: { topics: { orders: 1, [log]: 1, ...internal } },
-        },
-      });
-      const handled: string[] = [];
-      await memory.run(async () => {
-        replayedTo(memory, log);
-        // A producer that has switched before sends to B.
-        if (policy === 'default') fill(memory, { cluster: 'B', from: 100, count: 5 });
-        const failover = service(memory, {
-          strategy: manualStrategy({ initial: 'B' }),
-          mirror: { policy },
-        });
-        let planCount = 0;
-        failover.on('positions.planned', () => {
-          planCount += 1;
-        });
-        const handler = async ({
-          message,
-        }: {
-          message: { value: Buffer | null };
-        }): Promise<void> => {
-          handled.push(String(message.value));
-        };
-        await consume(failover, handler, { fromBeginning: false });
-        const end = policy === 'default' ? 105 : 100;
-        await until(memory, 'nothing is skipped', () => missingOf(handled, 80, end).length === 0);
-        expect(planCount).toBe(1);
-        await failover.close();
-      });
+  it.each([
+    ['default', 'A.orders'],
+    ['identity', 'orders'],
+  ] as const)('does not take the group for a new one (%s policy)', async (policy, log) => {
+    const internal = { 'A.checkpoints.internal': 1, 'mm2-offset-syncs.A.internal': 1 };
+    const memory = ordersWorld({
+      isMirrored: false,
+      clusters: {
+        A: { topics: { orders: 1 } },
+        B: { topics: { orders: 1, [log]: 1, ...internal } },
+      },
     });
-  },
-);
+    await memory.run(async () => {
+      replayedTo(memory, log);
+      // A producer that has switched before sends to B.
+      if (policy === 'default') fill(memory, { cluster: 'B', from: 100, count: 5 });
+      const failover = kafkaIn(memory, {
+        strategy: manualStrategy({ initial: 'B' }),
+        mirror: { policy },
+      });
+      let planCount = 0;
+      failover.on('positions.planned', () => {
+        planCount += 1;
+      });
+      const handled = await consumeOrders(failover, { fromBeginning: false });
+      const end = policy === 'default' ? 105 : 100;
+      await until(memory, 'nothing is skipped', () => missingOf(handled, 80, end).length === 0);
+      expect(planCount).toBe(1);
+      await failover.close();
+    });
+  });
+});
 
-describe('a commit behind an open transaction', { timeout: 60_000 }, () => {
+describe('a commit behind an open transaction', () => {
   it('is no void one: a group that reads uncommitted goes on from it', async () => {
-    const memory = world();
+    const memory = ordersWorld();
     await memory.run(async () => {
       fill(memory, { count: 20 });
       const brokers = [...memory.cluster('A').brokers];
@@ -152,9 +135,9 @@ describe('a commit behind an open transaction', { timeout: 60_000 }, () => {
       for (const expectedCount of [26, 0]) {
         const handled: string[] = [];
         runs.push(handled);
-        const failover = service(memory);
+        const failover = kafkaIn(memory);
         const consumer = failover.consumer({
-          groupId: 'g',
+          groupId: 'billing',
           maxWaitTimeInMs: 100,
           readUncommitted: true,
         });
@@ -170,24 +153,21 @@ describe('a commit behind an open transaction', { timeout: 60_000 }, () => {
         await failover.close();
       }
       expect(runs.map(({ length }) => length)).toEqual([26, 0]);
-      expect(memory.cluster('A').commit('g', 'orders', 0)?.offset).toBe(26n);
+      expect(memory.cluster('A').commit('billing', 'orders', 0)?.offset).toBe(26n);
       await transaction.abort();
       await producer.disconnect();
     });
   });
 });
 
-describe('positions that are put in place', { timeout: 60_000 }, () => {
+describe('positions that are put in place', () => {
   it('are not written any more once the cluster is fenced', async () => {
-    const memory = world();
-    const handled: string[] = [];
+    const memory = ordersWorld();
     const late: string[] = [];
     await memory.run(async () => {
       fill(memory, { count: 20 });
-      const failover = service(memory, { switch: { openMs: 500 } });
-      await consume(failover, async ({ message }) => {
-        handled.push(String(message.value));
-      });
+      const failover = kafkaIn(memory, { switch: { openMs: 500 } });
+      const handled = await consumeOrders(failover);
       await until(memory, 'all are handled on A', () => handled.length === 20);
       await memory.clock.sleep(2_000);
       const b = memory.cluster('B');
@@ -219,15 +199,11 @@ describe('positions that are put in place', { timeout: 60_000 }, () => {
 
   it('are there for the other topics where one was deleted meanwhile', async () => {
     const topics = { orders: 1, audit: 1 };
-    const memory = world({ clusters: { A: { topics }, B: { topics } } });
-    const handled: string[] = [];
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
     await memory.run(async () => {
       fill(memory, { count: 20 });
-      const failover = service(memory);
-      const handler = async ({ message }: { message: { value: Buffer | null } }): Promise<void> => {
-        handled.push(String(message.value));
-      };
-      await consume(failover, handler, { topics: ['orders', 'audit'] });
+      const failover = kafkaIn(memory);
+      const handled = await consumeOrders(failover, { topics: ['orders', 'audit'] });
       await until(memory, 'all are handled on A', () => handled.length === 20);
       await memory.clock.sleep(2_000);
       failover.on('switch.phase-started', ({ phase }) => {

@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ensureKafka, findKafka } from '../../stack/jars.js';
 import { withLock } from '../../stack/lock.js';
 import { identify } from '../../stack/identity.js';
@@ -8,9 +8,6 @@ import { explainMaven } from '../../stack/maven-errors.js';
 import { waitFor } from '../../stack/wait.js';
 import { makeSandbox } from './sandbox.js';
 import type { Sandbox } from './sandbox.js';
-
-// Processes are started here: on a busy machine that takes as long as it takes.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** A Maven that copies one jar, and a Java that formats; the shell finds mkdir and the like where it always does. */
 async function fakeTools(sandbox: Sandbox, mavenScript?: string) {

@@ -4,15 +4,12 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { identify, isAlive, killIfSame, stateLetter } from '../../stack/identity.js';
 import { ManagedProcess } from '../../stack/process.js';
 import { createRun, liveRuns, sweepRuns } from '../../stack/runs.js';
 import { waitFor } from '../../stack/wait.js';
 import { makeSandbox } from './sandbox.js';
-
-// Processes are started here: on a busy machine that takes as long as it takes.
-vi.setConfig({ testTimeout: 60_000 });
 
 async function start(script: string): Promise<{ process: ManagedProcess; logFile: string }> {
   const { directory } = await makeSandbox();

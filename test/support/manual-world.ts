@@ -7,6 +7,8 @@ export interface ManualWorld extends World {
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
   readonly timerCount: number;
+  /** What `random()` answers. 0.5 unless set. */
+  randomValue: number;
 }
 
 /** Lets every promise that can settle do so. */
@@ -21,7 +23,7 @@ export function manualWorld(): ManualWorld {
   let timers: { atMs: number; callback: () => void }[] = [];
   const environmentVariables = new Map<string, string>();
   const files = new Map<string, string>();
-  return {
+  const world: ManualWorld = {
     nowMs: () => nowMs,
     wallMs: () => 1_700_000_000_000 + nowMs,
     after(delayMs, callback) {
@@ -31,7 +33,8 @@ export function manualWorld(): ManualWorld {
         timers = timers.filter((other) => other !== timer);
       };
     },
-    random: () => 0.5,
+    random: () => world.randomValue,
+    randomValue: 0.5,
     createKafka: () => {
       throw new Error('no kafkajs in this test');
     },
@@ -61,4 +64,5 @@ export function manualWorld(): ManualWorld {
       nowMs = untilMs;
     },
   };
+  return world;
 }

@@ -1,5 +1,7 @@
+import { onTestFinished } from 'vitest';
+import type { FailoverEachMessagePayload } from '../../src/consumer/types.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
-import type { FailoverKafkaConfig } from '../../src/options.js';
+import type { ClusterOptions, FailoverKafkaConfig } from '../../src/options.js';
 import {
   createMemoryWorld,
   type MemoryWorld,
@@ -8,9 +10,29 @@ import {
 
 const ORDERS = { topics: { orders: 1 } };
 
-/** Two clusters with a topic `orders`, mirrored both ways. The caller closes it. */
-export function ordersWorld(options: MemoryWorldOptions = {}): MemoryWorld {
-  return createMemoryWorld({ clusters: { A: ORDERS, B: ORDERS }, mirror: {}, ...options });
+/** Two clusters with a topic `orders`, mirrored both ways unless told otherwise. Closed when the test is over. */
+export function ordersWorld({
+  isMirrored = true,
+  ...options
+}: MemoryWorldOptions & { isMirrored?: boolean } = {}): MemoryWorld {
+  const memory = createMemoryWorld({
+    clusters: { A: ORDERS, B: ORDERS },
+    ...(isMirrored ? { mirror: {} } : {}),
+    ...options,
+  });
+  onTestFinished(() => memory.close());
+  return memory;
+}
+
+/** How the two clusters are configured; `more` adds to either. */
+export function clustersOf(
+  memory: MemoryWorld,
+  more: Partial<Record<'A' | 'B', Partial<ClusterOptions>>> = {},
+): Record<'A' | 'B', ClusterOptions> {
+  return {
+    A: { brokers: [...memory.cluster('A').brokers], ...more.A },
+    B: { brokers: [...memory.cluster('B').brokers], ...more.B },
+  };
 }
 
 /** A service on the two clusters, silent. */
@@ -21,24 +43,51 @@ export function kafkaIn(
   return new FailoverKafka({
     clientId: 'service',
     logLevel: 0,
-    clusters: {
-      A: { brokers: [...memory.cluster('A').brokers] },
-      B: { brokers: [...memory.cluster('B').brokers] },
-    },
+    clusters: clustersOf(memory),
     world: memory.world,
     ...config,
   });
 }
 
-/** Begins to consume `orders`; answers the values as they are handled. */
-export async function consumeOrders(kafka: FailoverKafka, groupId = 'billing'): Promise<string[]> {
-  const handled: string[] = [];
+/** How {@link consume} subscribes and runs. */
+export interface ConsumeOptions {
+  readonly groupId?: string;
+  readonly topics?: (string | RegExp)[];
+  readonly fromBeginning?: boolean;
+  readonly autoCommit?: boolean;
+}
+
+/** Connects, subscribes, to `orders` from its beginning unless told otherwise, and runs. */
+export async function consume(
+  kafka: FailoverKafka,
+  eachMessage: (payload: FailoverEachMessagePayload) => Promise<void>,
+  {
+    groupId = 'billing',
+    topics = ['orders'],
+    fromBeginning = true,
+    autoCommit = true,
+  }: ConsumeOptions = {},
+): Promise<ReturnType<FailoverKafka['consumer']>> {
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
   await consumer.connect();
-  await consumer.subscribe({ topic: 'orders', fromBeginning: true });
-  await consumer.run({
-    eachMessage: ({ message }) => Promise.resolve(void handled.push(String(message.value))),
-  });
+  await consumer.subscribe({ topics, fromBeginning });
+  await consumer.run({ autoCommit, eachMessage });
+  return consumer;
+}
+
+/** As {@link consume}; answers the values as they are handled. */
+export async function consumeOrders(
+  kafka: FailoverKafka,
+  options?: ConsumeOptions,
+): Promise<string[]> {
+  const handled: string[] = [];
+  await consume(
+    kafka,
+    async ({ message }) => {
+      handled.push(String(message.value));
+    },
+    options,
+  );
   return handled;
 }
 
@@ -48,4 +97,18 @@ export function write(memory: MemoryWorld, cluster: string, values: readonly str
     0,
     values.map((value) => ({ value })),
   );
+}
+
+/** Waits, in simulated time, until something is so. */
+export async function until(
+  { clock }: MemoryWorld,
+  what: string,
+  isSo: () => boolean,
+  limitMs = 30_000,
+): Promise<void> {
+  const endAtMs = clock.nowMs() + limitMs;
+  while (!isSo()) {
+    if (clock.nowMs() > endAtMs) throw new Error(`never: ${what}`);
+    await clock.sleep(5);
+  }
 }

@@ -6,6 +6,7 @@ import type { GroupNeed, GroupPlan } from '../../src/position/plan.js';
 import { Coordinator } from '../../src/switch/coordinator.js';
 import type { SwitchOperations } from '../../src/switch/operations.js';
 import type { Participant } from '../../src/switch/participant.js';
+import { untilAborted } from '../../src/wait.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
 
 const DEADLINES = {
@@ -459,13 +460,16 @@ describe('the coordinator', () => {
   });
 
   it('answers a waiting caller when it is closed, and leaves no timer behind', async () => {
-    operations.catchUp = () => new Promise(() => {});
+    operations.catchUp = (_turn, _needs, signal) =>
+      untilAborted(signal, new Promise<never>(() => {}));
     const outcome = expect(switchToB(true)).rejects.toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
     await settle();
+    expect(world.timerCount).toBeGreaterThan(0);
     coordinator.close();
     await outcome;
     await settle();
     expect(coordinator.state.kind).toBe('closed');
+    expect(world.timerCount).toBe(0);
   });
 
   it('halts a participant that has not left when the end comes', async () => {

@@ -144,23 +144,14 @@ describe('the switch machine', () => {
     });
   });
 
-  it('drops a late answer of an older epoch', () => {
-    const state = switching(true, 'drain');
+  it.each([
+    ['an older epoch', 'drain', 1],
+    ['a phase that was given up', 'fence', 2],
+  ] as const)('drops a late answer of %s', (_whose, phaseNow, switchEpoch) => {
+    const state = switching(true, phaseNow);
     const late: SwitchInput = {
       kind: 'phase-ended',
-      switchEpoch: 1,
-      phase: 'drain',
-      outcome: { kind: 'done' },
-      atMs: 300,
-    };
-    expect(transition(state, late)).toEqual({ state, effects: [] });
-  });
-
-  it('drops a late answer of a phase that was given up', () => {
-    const state = switching(true, 'fence');
-    const late: SwitchInput = {
-      kind: 'phase-ended',
-      switchEpoch: 2,
+      switchEpoch,
       phase: 'drain',
       outcome: { kind: 'done' },
       atMs: 300,

@@ -52,7 +52,7 @@ async function trace(seed: number): Promise<readonly string[]> {
   return lines;
 }
 
-describe('a simulation', { timeout: 60_000 }, () => {
+describe('a simulation', () => {
   it('is the same, event by event, for the same seed, and another for another', async () => {
     const first = await trace(1);
     expect(first.length).toBeGreaterThan(150);

@@ -1,18 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { FailoverKafka } from '../../src/failover-kafka.js';
-import { kafka } from '../../src/kafkajs.js';
-import { createMemoryWorld } from '../../src/testing/index.js';
+import { consume, kafkaIn, ordersWorld } from '../support/memory-service.js';
 
-describe('a service on FailoverKafka, in a memory world', { timeout: 60_000 }, () => {
+describe('a service on FailoverKafka, in a memory world', () => {
   it.each([
     { planned: true, what: 'is moved on purpose' },
     { planned: false, what: 'has its cluster killed' },
   ])('$what and handles every acknowledged record', async ({ planned }) => {
-    const memory = createMemoryWorld({
+    const memory = ordersWorld({
       clusters: { A: { topics: { orders: 2 } }, B: { topics: { orders: 2 } } },
-      mirror: {},
     });
-    const { clock, world } = memory;
+    const { clock } = memory;
     const [a, b] = [memory.cluster('A'), memory.cluster('B')];
     const acknowledged: string[] = [];
     const handled: string[] = [];
@@ -20,18 +17,11 @@ describe('a service on FailoverKafka, in a memory world', { timeout: 60_000 }, (
 
     await memory.run(
       async () => {
-        const failover = new FailoverKafka({
-          world,
-          logLevel: kafka.logLevel.NOTHING,
-          clusters: { A: { brokers: [...a.brokers] }, B: { brokers: [...b.brokers] } },
-        });
+        const failover = kafkaIn(memory);
         const producer = failover.producer();
         await producer.connect();
-        const consumer = failover.consumer({ groupId: 'service', maxWaitTimeInMs: 100 });
-        await consumer.connect();
-        await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
-        await consumer.run({
-          eachMessage: ({ message }) => Promise.resolve(void handled.push(String(message.value))),
+        await consume(failover, async ({ message }) => {
+          handled.push(String(message.value));
         });
         let isOver = false;
         const working = (async () => {
@@ -44,10 +34,13 @@ describe('a service on FailoverKafka, in a memory world', { timeout: 60_000 }, (
         })();
         await clock.sleep(3000);
         if (!planned) a.down();
+        const fenced: string[] = [];
         failover.on('cluster.fenced', ({ cluster }) => {
+          fenced.push(cluster);
           if (cluster === 'A') a.onWrite(({ apiName }) => writtenLate.push(apiName));
         });
         await failover.switchTo('B', { planned });
+        expect(fenced).toEqual(['A']);
         await clock.sleep(3000);
         isOver = true;
         await working;
@@ -56,7 +49,6 @@ describe('a service on FailoverKafka, in a memory world', { timeout: 60_000 }, (
       },
       { limitMs: 60_000 },
     );
-    memory.close();
 
     expect(acknowledged.length).toBeGreaterThan(200);
     expect(b.range('orders', 0).high + b.range('orders', 1).high).toBeGreaterThan(50n);

@@ -22,7 +22,7 @@ const script = `
   })();
 `;
 
-describe('a process with memory clusters on the real clock', { timeout: 60_000 }, () => {
+describe('a process with memory clusters on the real clock', () => {
   it('lives as long as its clients are connected, and no longer, mirror or not', async () => {
     const node = [
       process.execPath,

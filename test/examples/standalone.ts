@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import type { Child } from './child.js';
+
+/** What the examples that need no service beside them do, on whatever clusters. */
+export function standaloneExamples(example: (name: string) => Child): void {
+  it('a minimal service handles what it sends, and ends in order when it is told to', async () => {
+    const service = example('minimal-service');
+    await service.says(': hello');
+    service.signal('SIGTERM');
+    expect(await service.ended, service.stderr()).toBe(0);
+  });
+
+  it('a planned switch moves a service and handles every record', async () => {
+    const service = example('planned-switch');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toContain('switched from A to B');
+    expect(service.stdout()).toMatch(/handled 150 on B/);
+  });
+}
