@@ -2,11 +2,12 @@ import { cpus, totalmem } from 'node:os';
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
 import { readCommandLine } from '../scripts/command-line.js';
 import { StackError, startStack, waitFor, type Stack } from '../stack/index.js';
-import { perSecond, type Comparison } from './alternate.js';
+import { cpuMicrosPerRecord, perSecond, type Comparison } from './alternate.js';
 import { compareConsumers } from './consumer.js';
 import { compareLatencies } from './latency.js';
 import { measureMirrorReading } from './mirror-reading.js';
 import { untilMirrorsAreFollowed } from './mirrored.js';
+import { measureOverhead } from './overhead.js';
 import { measurePlanned, type SwitchFigures } from './planned.js';
 import { compareProducers, type SendShape } from './producer.js';
 import { cpuAtRest } from './rest.js';
@@ -14,7 +15,7 @@ import { median, rounded } from './statistics.js';
 import { table, type Result } from './table.js';
 import { measureTranslate } from './translate.js';
 
-const HELP = `npm run bench [-- options]: compares with bare kafkajs on real brokers, in one run of some eight minutes
+const HELP = `npm run bench [-- options]: compares with bare kafkajs on real brokers, in one run of some twelve minutes
   --quick   fewer and shorter rounds, for trying it out
   --json    the last line of the output is for machines
 
@@ -119,6 +120,7 @@ async function run({
     found(figures);
     return figures;
   };
+  const addedNs = await measureOverhead();
   const eachMessage = await consumers('eachMessage');
   const eachBatch = await consumers('eachBatch');
   say('consumers, 500 records a second ...');
@@ -142,7 +144,7 @@ async function run({
   return {
     producer: { batch: producerResult(batch), single: producerResult(single) },
     consumer: {
-      eachMessage: consumerResult(eachMessage),
+      eachMessage: { ...consumerResult(eachMessage), ...added(addedNs, eachMessage) },
       eachBatch: consumerResult(eachBatch),
       latency,
     },
@@ -174,6 +176,12 @@ function producerResult({
 
 function consumerResult({ ratio, cpuRatio }: Comparison): Result['consumer']['eachBatch'] {
   return { ratio, cpuRatio };
+}
+
+/** The wrapper's own work as a share of what bare kafkajs takes for a record, decoding included. */
+function added(addedNs: number, { pairs }: Comparison): { addedNs: number; addedShare: number } {
+  const bareNs = median(pairs.map(({ bare }) => cpuMicrosPerRecord(bare))) * 1_000;
+  return { addedNs, addedShare: rounded(addedNs / bareNs) };
 }
 
 function speeds(name: string, { pairs }: Comparison): Record<string, number> {

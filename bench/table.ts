@@ -1,6 +1,7 @@
 import type { LatencyFigures } from './latency.js';
 import type { MirrorReadingFigures } from './mirror-reading.js';
 import type { SwitchFigures } from './planned.js';
+import { rounded } from './statistics.js';
 import type { TranslateFigures } from './translate.js';
 
 /** @internal Ratios are wrapper by bare. */
@@ -21,7 +22,11 @@ export interface ConsumerResult {
 export interface Result {
   readonly producer: { readonly batch: ProducerResult; readonly single: ProducerResult };
   readonly consumer: {
-    readonly eachMessage: ConsumerResult;
+    readonly eachMessage: ConsumerResult & {
+      /** What the wrapper adds to a record, in nanoseconds, and as a share of bare kafkajs's CPU for it. */
+      readonly addedNs: number;
+      readonly addedShare: number;
+    };
     readonly eachBatch: ConsumerResult;
     readonly latency: LatencyFigures;
   };
@@ -71,6 +76,10 @@ function consumerRows({ eachMessage, eachBatch, latency }: Result['consumer']): 
   return [
     ['consumer, eachMessage: throughput, wrapper / bare', String(eachMessage.ratio)],
     ['consumer, eachMessage: CPU per record, wrapper / bare', String(eachMessage.cpuRatio)],
+    [
+      "consumer, eachMessage: the wrapper's own work for a record",
+      `${eachMessage.addedNs} ns, ${rounded(eachMessage.addedShare * 100)} % of bare kafkajs's CPU`,
+    ],
     ['consumer, eachBatch: throughput, wrapper / bare', String(eachBatch.ratio)],
     ['consumer, eachBatch: CPU per record, wrapper / bare', String(eachBatch.cpuRatio)],
     [`${name}: p50 from send to handler`, ofBare(latency.p50Ratio, wrappedMs.p50, bareMs.p50)],
