@@ -194,7 +194,17 @@ function speeds(name: string, { pairs }: Comparison): Record<string, number> {
 async function createTopics(kafka: Kafka, topics: readonly string[]): Promise<void> {
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: 6 })) });
+  const wanted = topics.map((topic) => ({ topic, numPartitions: 6 }));
+  // kafkajs would wait for leaders at once, and reject where the broker does not know yet what its controller has made.
+  await admin.createTopics({ topics: wanted, waitForLeaders: false });
+  await waitFor(
+    'the leaders of the topics',
+    () => admin.fetchTopicMetadata({ topics: [...topics] }),
+    {
+      until: ({ topics: known }) =>
+        known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)),
+    },
+  );
   await admin.disconnect();
 }
 
