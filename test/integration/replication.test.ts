@@ -74,7 +74,7 @@ async function copies(): Promise<readonly { offset: bigint; upstream: number }[]
 it('waits for the mirror until it has everything', async () => {
   const { signal } = new AbortController();
   const outcome = await catchUp({ topics: ['orders'], source, target, mirror, world, signal });
-  expect(outcome).toEqual({ missing: [], unknown: [] });
+  expect(outcome).toEqual({ unmirrored: [], unknown: [] });
   expect(await copies()).toHaveLength(RECORDS);
 });
 
