@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs-failover';
+import { waitFor } from '../../stack/wait.js';
 import { withAdmin } from '../topics.js';
 import type { GroupCommit, LoggedRecord } from './tally.js';
 
@@ -7,7 +8,7 @@ const READ_WITHIN_MS = 30_000;
 
 /** How many records each of the topics holds; 0 for one that does not exist. */
 export async function countRecords(kafka: Kafka, topics: readonly string[]): Promise<number> {
-  const ends = await withAdmin(kafka, (admin) => endOffsets(admin, topics));
+  const ends = await ask(kafka, 'where the topics end', (admin) => endOffsets(admin, topics));
   return ends.reduce((sum, { low, high }) => sum + Number(high - low), 0);
 }
 
@@ -16,7 +17,9 @@ export async function readRecords(
   kafka: Kafka,
   { cluster, topics }: { cluster: string; topics: readonly string[] },
 ): Promise<readonly LoggedRecord[]> {
-  const ends = await withAdmin(kafka, (admin) => endOffsets(admin, topics));
+  const ends = await ask(kafka, `where the topics end on ${cluster}`, (admin) =>
+    endOffsets(admin, topics),
+  );
   const unread = new Map(
     ends
       .filter(({ low, high }) => high > low)
@@ -65,7 +68,7 @@ export async function readCommits(
   kafka: Kafka,
   { cluster, topics, groupId }: { cluster: string; topics: readonly string[]; groupId: string },
 ): Promise<readonly GroupCommit[]> {
-  return withAdmin(kafka, async (admin) => {
+  return ask(kafka, `the commits of ${groupId} on ${cluster}`, async (admin) => {
     const existing = await existingTopics(admin, topics);
     if (existing.length === 0) return [];
     const answers = await admin.fetchOffsets({ groupId, topics: existing });
@@ -74,6 +77,18 @@ export async function readCommits(
         .map(({ partition, offset }) => ({ cluster, topic, partition, offset: BigInt(offset) }))
         .filter(({ offset }) => offset >= 0n),
     );
+  });
+}
+
+/**
+ * Asks again, each time anew, until there is an answer: a broker that was killed and started again may lose its leadership
+ * for a moment on a busy machine, and kafkajs's admin gives up at the first such error.
+ */
+function ask<T>(kafka: Kafka, what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  return waitFor(what, () => withAdmin(kafka, work), {
+    until: () => true,
+    timeoutMs: READ_WITHIN_MS,
+    everyMs: 200,
   });
 }
 
