@@ -135,7 +135,7 @@ function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
 
 function addCheckpoint(
   bounds: Bound[],
-  { mirror, upstreamTopic, partition, checkpoint }: MirroredEvidence,
+  { mirror, isShared, upstreamTopic, partition, checkpoint }: MirroredEvidence,
   missing: string[],
 ): readonly string[] {
   if (checkpoint === undefined) {
@@ -146,9 +146,36 @@ function addCheckpoint(
   const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
   const doubt = doubtOf(checkpoint, around);
   if (doubt !== undefined) return [`${doubt}, so it is not used`];
-  const method = around.kind === 'known' ? 'checkpoint' : 'unverified-checkpoint';
-  bounds.push({ method, offset: downstreamOffset });
+  const newest = newestWithin(checkpoint, around);
+  if (newest === undefined) {
+    bounds.push({ method: 'checkpoint', offset: downstreamOffset });
+  } else if (!isShared) {
+    bounds.push({ method: 'unverified-checkpoint', offset: downstreamOffset });
+  } else if (newest !== 'none') {
+    bounds.push({ method: 'checkpoint', offset: newest });
+    return [
+      `checkpoint ${upstreamOffset} -> ${downstreamOffset} counts up to ${newest}, where the offset syncs end that are ` +
+        `known: beyond it records born on ${mirror.target} may lie among the copies`,
+    ];
+  }
   return [];
+}
+
+/**
+ * Undefined where the syncs that are known reach as far as the checkpoint, so that they can speak for it or against it. Where
+ * they do not, how far they reach: MirrorMaker takes a checkpoint from a sync (u, d) as d or d + 1, so one beyond the newest
+ * known sync's d + 1 was taken from a newer one. Syncs are older than checkpoints where they are kept on the source, and it
+ * is cut off from here while MirrorMaker still reads it.
+ */
+function newestWithin(
+  { downstreamOffset }: Checkpoint,
+  around: SyncsAround,
+): bigint | 'none' | undefined {
+  if (around.kind !== 'known') return 'none';
+  const { floor, ceiling } = around;
+  if (ceiling !== undefined || floor === undefined) return undefined;
+  const end = floor.downstreamOffset + 1n;
+  return downstreamOffset > end ? end : undefined;
 }
 
 function doubtOf(

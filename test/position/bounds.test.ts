@@ -175,6 +175,24 @@ describe('the bounds of a log', () => {
     });
   });
 
+  it('say the same where it goes beyond every sync that is known: it was taken from a newer one', () => {
+    const at = (downstream: bigint) => {
+      const mirrored = evidence(mirrorOf([100n, 200n]), { checkpoint: [150n, downstream] });
+      return gatherBounds({ ownCommit: undefined, mirrored }).bounds;
+    };
+    expect(at(201n)).toEqual([{ method: 'checkpoint', offset: 201n }]);
+    expect(at(202n)).toEqual([{ method: 'unverified-checkpoint', offset: 202n }]);
+  });
+
+  it('hold a checkpoint in a shared log as far as syncs are known: records born there may lie beyond', () => {
+    const known = { checkpoint: [60n, 78n], isShared: true } as const;
+    const mirrored = evidence(mirrorOf([0n, 0n], [47n, 47n]), known);
+    expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject({
+      bounds: [{ method: 'checkpoint', offset: 48n }],
+      notes: [expect.stringContaining('counts up to 48')],
+    });
+  });
+
   it('never hold a checkpoint’s upstream offset', () => {
     const mirrored = evidence(mirrorOf(), { checkpoint: [250n, 201n] });
     const { bounds } = gatherBounds({ ownCommit: undefined, mirrored });

@@ -174,7 +174,7 @@ describe('a plan', () => {
     const { target: home, parts } = rig({ source: 'B', target: 'A' });
     home.commit('g', 'orders', 0, 77n);
     writeCheckpoint(home, 'B', 'B.orders', 60n, 55n);
-    writeSync(home, 'B', 'orders', 50n, 50n);
+    writeSync(home, 'B', 'orders', 50n, 54n);
     const plan = await planOne(parts);
     expect(at(plan, 'orders')).toMatchObject({ method: 'own-commit', offset: 77n });
     expect(at(plan, 'B.orders')).toMatchObject({
