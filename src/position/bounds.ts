@@ -146,36 +146,34 @@ function addCheckpoint(
   const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
   const doubt = doubtOf(checkpoint, around);
   if (doubt !== undefined) return [`${doubt}, so it is not used`];
-  const newest = newestWithin(checkpoint, around);
-  if (newest === undefined) {
-    bounds.push({ method: 'checkpoint', offset: downstreamOffset });
-  } else if (!isShared) {
-    bounds.push({ method: 'unverified-checkpoint', offset: downstreamOffset });
-  } else if (newest !== 'none') {
-    bounds.push({ method: 'checkpoint', offset: newest });
-    return [
-      `checkpoint ${upstreamOffset} -> ${downstreamOffset} counts up to ${newest}, where the offset syncs end that are ` +
-        `known: beyond it records born on ${mirror.target} may lie among the copies`,
-    ];
+  const end = confirmedEnd(checkpoint, around);
+  if (end === downstreamOffset) {
+    bounds.push({ method: 'checkpoint', offset: end });
+    return [];
   }
-  return [];
+  if (!isShared) {
+    bounds.push({ method: 'unverified-checkpoint', offset: downstreamOffset });
+    return [];
+  }
+  if (end === undefined) return [];
+  bounds.push({ method: 'checkpoint', offset: end });
+  return [
+    `checkpoint ${upstreamOffset} -> ${downstreamOffset} counts up to ${end}, where the offset syncs end that are known: ` +
+      `beyond it records born on ${mirror.target} may lie among the copies`,
+  ];
 }
 
 /**
- * Undefined where the syncs that are known reach as far as the checkpoint, so that they can speak for it or against it. Where
- * they do not, how far they reach: MirrorMaker takes a checkpoint from a sync (u, d) as d or d + 1, so one beyond the newest
- * known sync's d + 1 was taken from a newer one. Syncs are older than checkpoints where they are kept on the source, and it
- * is cut off from here while MirrorMaker still reads it.
+ * How far the syncs that are known can speak for a checkpoint; undefined where none is known. MirrorMaker takes a checkpoint
+ * from a sync (u, d) as d or d + 1, so what lies beyond the newest known sync's d + 1 was taken from a newer one. Known syncs
+ * are older than checkpoints where they are kept on the source, and it is cut off from here while MirrorMaker still reads it.
  */
-function newestWithin(
-  { downstreamOffset }: Checkpoint,
-  around: SyncsAround,
-): bigint | 'none' | undefined {
-  if (around.kind !== 'known') return 'none';
+function confirmedEnd({ downstreamOffset }: Checkpoint, around: SyncsAround): bigint | undefined {
+  if (around.kind !== 'known') return undefined;
   const { floor, ceiling } = around;
-  if (ceiling !== undefined || floor === undefined) return undefined;
+  if (ceiling !== undefined || floor === undefined) return downstreamOffset;
   const end = floor.downstreamOffset + 1n;
-  return downstreamOffset > end ? end : undefined;
+  return downstreamOffset > end ? end : downstreamOffset;
 }
 
 function doubtOf(
