@@ -116,6 +116,7 @@ class TailedMirror implements Mirror {
   readonly #syncs = new OffsetSyncStore();
   readonly #checkpointsTailer: TopicTailer;
   readonly #canReadSyncs: boolean;
+  #sourceRefresh: Promise<void> | undefined;
   readonly #onTarget: readonly TopicTailer[];
   readonly #onSource: readonly TopicTailer[];
   #heartbeat: { readonly sentAtWallMs: number; readonly arrivedAtMs: number } | undefined;
@@ -145,8 +146,13 @@ class TailedMirror implements Mirror {
   }
 
   refresh(options?: WaitOptions): Promise<void> {
-    // Nobody waits for a source that may be dead, but what it answers is wanted now.
-    all(this.#onSource, options).catch(() => {});
+    // Nobody waits for a source that may be dead, but what it answers is wanted now. One question at a time: a caller may
+    // ask every second, and a dead source leaves each open.
+    this.#sourceRefresh ??= all(this.#onSource)
+      .catch(() => {})
+      .finally(() => {
+        this.#sourceRefresh = undefined;
+      });
     return all(this.#onTarget, options);
   }
 

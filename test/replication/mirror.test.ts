@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openMirror, type Mirror, type MirrorParts } from '../../src/replication/mirror.js';
 import { defaultPolicy, identityPolicy } from '../../src/replication/policy.js';
@@ -257,6 +258,15 @@ describe('offset syncs on the source', () => {
     await mirror.refresh();
     expect(mirror.state().isComplete).toBe(true);
     expect(mirror.translate('orders', 0, 1n)).toEqual({ kind: 'unavailable', reason: 'not-read' });
+  });
+
+  it('leave no listener on the signal of a caller that asks again and again', async () => {
+    const source = new FakeCluster('A');
+    source.mood = 'hangs';
+    const { mirror } = mirrorOf(clusterB(), { ...location, sourceAccess: source });
+    const { signal } = new AbortController();
+    for (let round = 0; round < 3; round += 1) await mirror.refresh({ signal });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 
