@@ -116,7 +116,7 @@ class TailedMirror implements Mirror {
   readonly #syncs = new OffsetSyncStore();
   readonly #checkpointsTailer: TopicTailer;
   readonly #canReadSyncs: boolean;
-  #sourceRefresh: Promise<void> | undefined;
+  #isAskingSource = false;
   readonly #onTarget: readonly TopicTailer[];
   readonly #onSource: readonly TopicTailer[];
   #heartbeat: { readonly sentAtWallMs: number; readonly arrivedAtMs: number } | undefined;
@@ -148,11 +148,14 @@ class TailedMirror implements Mirror {
   refresh(options?: WaitOptions): Promise<void> {
     // Nobody waits for a source that may be dead, but what it answers is wanted now. One question at a time: a caller may
     // ask every second, and a dead source leaves each open.
-    this.#sourceRefresh ??= all(this.#onSource)
-      .catch(() => {})
-      .finally(() => {
-        this.#sourceRefresh = undefined;
-      });
+    if (!this.#isAskingSource) {
+      this.#isAskingSource = true;
+      void all(this.#onSource)
+        .catch(() => {})
+        .finally(() => {
+          this.#isAskingSource = false;
+        });
+    }
     return all(this.#onTarget, options);
   }
 
