@@ -3,6 +3,7 @@ import type { ClusterAccess } from './cluster/access.js';
 import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
+import { openProbe, type ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
@@ -27,6 +28,15 @@ export interface ClusterOperationsParts {
   readonly events: EventSink;
   /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
   onWrongCluster(active: string, error: WrongClusterError): void;
+  /** What is told to whoever watches the clusters. */
+  readonly watch: {
+    start(): void;
+    stop(): void;
+    /** A new session is there: its traffic is evidence. */
+    sessionOpened(session: ClusterSession): void;
+    /** Something looks wrong with a socket of this cluster. */
+    suspect(alias: string): void;
+  };
 }
 
 /** Longest look at both clusters' topics before a planned switch, in milliseconds. */
@@ -119,8 +129,8 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   openSession(alias: string, switchEpoch: number): ClusterSession {
-    const { options, events } = this.#parts;
-    return openSession({
+    const { options, events, watch } = this.#parts;
+    const session = openSession({
       alias,
       switchEpoch,
       clusterOptions: this.#clusterOptions(alias),
@@ -128,7 +138,21 @@ export class ClusterOperations implements SwitchOperations {
       world: options.world,
       events,
       stalledAfterMs: options.socketStalledAfterMs,
+      onSuspicion: () => watch.suspect(alias),
     });
+    watch.sessionOpened(session);
+    return session;
+  }
+
+  openProbe(alias: string, onClosed: () => void): ClusterProbe {
+    const { kafka: kafkaConfig, world, health } = this.#parts.options;
+    const clusterOptions = this.#clusterOptions(alias);
+    const { timeoutMs } = health;
+    return openProbe({ alias, clusterOptions, kafkaConfig, world, timeoutMs, onClosed });
+  }
+
+  watch(): void {
+    this.#parts.watch.start();
   }
 
   async checkReadiness(
@@ -256,12 +280,14 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   release(): void {
+    this.#parts.watch.stop();
     void this.#disconnect();
   }
 
   /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#parts.watch.stop();
     await this.#disconnect();
   }
 

@@ -2,7 +2,9 @@ import { EventEmitter } from 'eventemitter3';
 import { asError } from './caught.js';
 import { FailoverOptionsError } from './errors.js';
 import { nearest } from './nearest.js';
+import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
+import type { StayReason } from './strategy/strategy.js';
 import type { SwitchReport } from './switch/report.js';
 
 /** @public When and in which activation something happened. Part of every event. */
@@ -68,6 +70,27 @@ export interface FailoverEvents {
     readonly cluster: string;
     readonly broker: string;
     readonly waitingMs: number;
+  };
+  /**
+   * A cluster's health changed, for producing (`of: 'produce'`) or for consumer groups. Only changes of the kind are told;
+   * `status()` has the rest.
+   */
+  'health.changed': FailoverEventBase & {
+    readonly cluster: string;
+    readonly of: 'produce' | 'consume';
+    readonly from: FacetHealth;
+    readonly to: FacetHealth;
+  };
+  /** A cluster does not let us in, or we do not trust it. It is not called unhealthy for that. */
+  'health.refused': FailoverEventBase & { readonly cluster: string; readonly because: string };
+  /**
+   * The strategy would have the service elsewhere and keeps it where it is. Told once, until the reason is another one.
+   */
+  'strategy.stayed': FailoverEventBase & {
+    readonly cluster: string;
+    readonly strategy: string;
+    readonly because: StayReason;
+    readonly detail: string;
   };
   /** The library stopped itself. `cluster` is the active one. */
   'failover.halted': FailoverEventBase & { readonly cluster: string; readonly error: Error };
@@ -140,6 +163,9 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'positions.planned': true,
   'cluster.fenced': true,
   'socket.stalled': true,
+  'health.changed': true,
+  'health.refused': true,
+  'strategy.stayed': true,
   'failover.halted': true,
   'producer.held': true,
   'producer.released': true,

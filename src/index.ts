@@ -40,6 +40,7 @@ export type {
   ClusterOptions,
   ConsumerFailoverOptions,
   FailoverKafkaConfig,
+  HealthOptions,
   MirrorOptions,
   ProducerFailoverOptions,
   SwitchOptions,
@@ -59,15 +60,20 @@ export type {
   OffsetOrigin,
   PhysicalSource,
 } from './consumer/types.js';
+export type { FacetHealth } from './health/facet.js';
+export type { ClusterHealth } from './health/health.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
+export { healthStrategy, type HealthStrategyOptions } from './strategy/health.js';
 export { manualStrategy, type ManualStrategyOptions } from './strategy/manual.js';
 export type {
   ClusterView,
+  DecidedBy,
   Decision,
   OperatorOrder,
+  PastSwitch,
   StartSources,
   StayReason,
   Strategy,

@@ -76,6 +76,19 @@ const manualShape = z.strictObject(
   "must be an object, for example manualStrategy({ initial: 'B' })",
 );
 
+const milliseconds = z.int().min(0);
+const healthShape = z.strictObject(
+  {
+    initial: z.string().optional(),
+    failoverOn: z.enum(['any', 'both', 'produce', 'consume']).optional(),
+    failback: z.enum(['manual', 'automatic']).optional(),
+    stableMs: milliseconds.optional(),
+    cooldownMs: milliseconds.optional(),
+    maxSwitchesPerHour: z.int().min(0).optional(),
+  },
+  "must be an object, for example healthStrategy({ failback: 'manual' })",
+);
+
 /**
  * What calls take beside the options of the constructor, checked as strictly: a misspelt `planned: false` would be a planned
  * switch, and wait for a dead cluster.
@@ -101,4 +114,9 @@ export function checkAdmin(options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkManualStrategy(options: unknown): void {
   checkOptions(manualShape, options, { at: ['strategy'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkHealthStrategy(options: unknown): void {
+  checkOptions(healthShape, options, { at: ['strategy'] });
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type {
   ConsumerLimits,
+  HealthOptions,
   MirrorOptions,
   ProducerFailoverOptions,
   ProducerLimits,
@@ -110,6 +111,17 @@ const shape = z.strictObject({
       openMs: timerMilliseconds.default(15_000),
     })
     .prefault({}),
+  health: z
+    .strictObject({
+      intervalMs: timerMilliseconds.min(1).default(500),
+      timeoutMs: timerMilliseconds.min(1).default(1_000),
+      silentMs: timerMilliseconds.min(1).default(2_000),
+      goneMs: timerMilliseconds.min(1).default(250),
+      produceSilentMs: timerMilliseconds.min(1).default(5_000),
+      recoveryMs: timerMilliseconds.min(1).default(10_000),
+      lagMs: timerMilliseconds.min(1).default(300),
+    })
+    .prefault({}),
   socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),
 });
@@ -120,6 +132,7 @@ export interface CheckedGroups {
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: ConsumerLimits;
   readonly switch: PhaseDeadlines;
+  readonly health: Required<HealthOptions>;
   readonly socketStalledAfterMs: number;
 }
 
@@ -131,7 +144,7 @@ export interface CheckedGroups {
  */
 export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
-  const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
+  const { mirror, producer, consumer, switch: deadlines, health, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
@@ -145,6 +158,7 @@ export function checkShape(config: unknown): CheckedGroups {
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer,
     switch: deadlines,
+    health,
     socketStalledAfterMs,
   };
 }

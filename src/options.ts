@@ -144,6 +144,34 @@ export interface SwitchOptions {
 }
 
 /**
+ * How the health of the clusters is judged, where the strategy asks for it. Milliseconds, from 1 to 2147483647.
+ *
+ * @public
+ */
+export interface HealthOptions {
+  /** Pause between two questions to a cluster that works. Default 500. One that does not is asked ten times a second at most. */
+  readonly intervalMs?: number;
+  /** Limit of each connection and each question. Default 1000. */
+  readonly timeoutMs?: number;
+  /**
+   * Nothing has worked for this long, at least two questions: unhealthy. Default 2000. Does not affect a cluster whose
+   * brokers all refuse connections.
+   */
+  readonly silentMs?: number;
+  /** Every broker has refused connections for this long, at least three questions: unhealthy. Default 250. */
+  readonly goneMs?: number;
+  /** A Produce request without an answer for this long counts as failed, although the cluster answers questions. Default 5000. */
+  readonly produceSilentMs?: number;
+  /** How long an unhealthy cluster must work without a failure before it is healthy. Default 10000. */
+  readonly recoveryMs?: number;
+  /**
+   * A timer of ours that is this late shows that the process was asleep (blocked, suspended, starved); what it saw before is
+   * then forgotten. Default 300.
+   */
+  readonly lagMs?: number;
+}
+
+/**
  * Options of {@link FailoverKafka}: kafkajs's `KafkaConfig`, with `clusters` in place of `brokers`.
  *
  * @public
@@ -163,6 +191,8 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly consumer?: ConsumerFailoverOptions;
   /** Deadlines of the phases of a switch. */
   readonly switch?: SwitchOptions;
+  /** How health is judged, where the strategy asks for it. */
+  readonly health?: HealthOptions;
   /**
    * A socket whose oldest request has had no answer for this long is reported as `socket.stalled`, in milliseconds.
    * Default 10000. At least 1, at most 2147483647; a long time switches it off. It is not closed, and nothing is switched:
@@ -200,6 +230,7 @@ export interface ResolvedOptions {
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
   readonly deadlines: PhaseDeadlines;
+  readonly health: Required<HealthOptions>;
   readonly socketStalledAfterMs: number;
   readonly world: World;
 }
@@ -226,6 +257,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
     consumer: checked.consumer,
     deadlines: checked.switch,
+    health: checked.health,
     socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
   });
@@ -246,6 +278,7 @@ const OWN_OPTIONS = [
   'producer',
   'consumer',
   'switch',
+  'health',
   'socketStalledAfterMs',
   'world',
 ] as const;

@@ -1,10 +1,12 @@
 import type { ClusterOperations } from './cluster-operations.js';
 import type { ConsumerStatus } from './consumer/failover-consumer.js';
 import type { SwitchPhase } from './events.js';
+import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { MirrorState } from './replication/mirror.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+import type { Watch } from './watch.js';
 
 /**
  * One cluster, as far as this process knows it.
@@ -18,6 +20,8 @@ export interface ClusterStatus {
   readonly isActive: boolean;
   /** The id that its brokers gave; undefined as long as they have not been asked, or have not answered. */
   readonly clusterId: string | undefined;
+  /** How well it works; unknown where the strategy does not watch it. */
+  readonly health: ClusterHealth;
 }
 
 /**
@@ -60,11 +64,13 @@ export function describeStatus({
   options,
   state,
   operations,
+  watch,
   clients,
 }: {
   options: ResolvedOptions;
   state: SwitchState;
   operations: ClusterOperations;
+  watch: Watch;
   clients: readonly StatusSource[];
 }): FailoverStatus {
   const active = activeOf(state);
@@ -81,6 +87,7 @@ export function describeStatus({
       alias,
       isActive: alias === active,
       clusterId: operations.clusterIds.get(alias),
+      health: watch.health(alias),
     })),
     mirrors: operations.mirrorStates(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),

@@ -1,3 +1,4 @@
+import type { ClusterHealth } from '../health/health.js';
 import type { World } from '../world.js';
 
 /**
@@ -10,7 +11,30 @@ export interface ClusterView {
   readonly alias: string;
   /** Place in the order in which the clusters were configured; 0 is the preferred one. */
   readonly rank: number;
+  /** Our own opinion of it; unknown in every respect where the strategy does not ask for it. */
+  readonly health: ClusterHealth;
 }
+
+/**
+ * A switch that was completed.
+ *
+ * @public
+ */
+export interface PastSwitch {
+  /** When it ended, in monotonic milliseconds of the world's clock. */
+  readonly atMs: number;
+  /** The activation that it led to. */
+  readonly switchEpoch: number;
+  /** Alias of the cluster that was left. */
+  readonly from: string;
+  /** Alias of the cluster that was gone to. */
+  readonly to: string;
+  /** Whose opinion it was. */
+  readonly by: DecidedBy;
+}
+
+/** @public Whose opinion moved the service: an operator's order, or our own health's. */
+export type DecidedBy = 'operator' | 'health';
 
 /**
  * An operator's order, as `switchTo` takes it: one of the opinions a strategy looks at.
@@ -42,14 +66,29 @@ export interface View {
   readonly clusters: readonly ClusterView[];
   /** The order that is waiting for a decision, if there is one. */
   readonly order: OperatorOrder | undefined;
+  /** The switches of this process, the oldest first; those of the last hour at least. */
+  readonly switches: readonly PastSwitch[];
 }
 
 /**
  * Why a strategy keeps the present state. A closed set, so that it logs and counts well.
  *
+ * - `no-order`: nothing asks for a switch. `already-active`: the order is carried out already.
+ * - `active-well`: the active cluster is not known to be unhealthy.
+ * - `no-proven-target`: the active cluster is unhealthy, and no other one is seen to work.
+ * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it.
+ * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
+ *
  * @public
  */
-export type StayReason = 'no-order' | 'already-active';
+export type StayReason =
+  | 'no-order'
+  | 'already-active'
+  | 'active-well'
+  | 'no-proven-target'
+  | 'not-let-in'
+  | 'cooling-down'
+  | 'budget-spent';
 
 /**
  * What a strategy makes of a view.
@@ -57,12 +96,21 @@ export type StayReason = 'no-order' | 'already-active';
  * @public
  */
 export type Decision =
-  | { readonly kind: 'stay'; readonly because: StayReason }
+  | {
+      readonly kind: 'stay';
+      readonly because: StayReason;
+      /** The same in words for people, with names and numbers. */
+      readonly detail?: string;
+      /** Something ought to be done and is not: it is told by the event `strategy.stayed`. Default false. */
+      readonly isAlarming?: boolean;
+    }
   | {
       readonly kind: 'switch';
       readonly to: string;
       readonly planned: boolean;
       readonly reason: string;
+      /** Default `operator`. */
+      readonly by?: DecidedBy;
     };
 
 /** @public Where a strategy may read its first opinion from. */
@@ -77,11 +125,16 @@ export type StartSources = Pick<World, 'environment' | 'readText'>;
 export interface Strategy {
   /** Names it in `status()`. */
   readonly name: string;
+  /** True: the clusters are watched while the service works, and the view holds their health. Default false. */
+  readonly watchesHealth?: boolean;
   /**
    * The cluster to start on; undefined: no opinion, the first configured cluster is taken. Rejects where an opinion is
    * given but cannot be understood: starting on the wrong cluster is worse than not starting.
    */
   startOn(sources: StartSources, aliases: readonly string[]): Promise<string | undefined>;
-  /** Pure: the same view gives the same decision. */
+  /**
+   * Pure: the same view gives the same decision. Asked for each order, and, where it watches anything, whenever what is
+   * known has changed, and once a second.
+   */
   decide(view: View): Decision;
 }

@@ -117,6 +117,7 @@ export class Coordinator implements ActiveCluster {
       participant.halt(closedError());
       return;
     }
+    this.#operations.watch();
     const state = this.#state;
     this.#participants.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
     if (state.kind === 'halted') this.#participants.haltOthers(haltedError(state.error));

@@ -16,7 +16,9 @@ export interface SwitchOperations {
    * Rejects where the opinion cannot be understood or the wrong cluster answers.
    */
   chooseFirst(): Promise<string>;
-  /** Closes every connection and timer; what is asked next opens them anew. */
+  /** Begins to watch the clusters, where the strategy wants that. Idempotent. */
+  watch(): void;
+  /** Closes every connection and timer, and ends the watch; what is asked next opens them anew. */
   release(): void;
   /** Opens a new session. Synchronous: connections are made by those who use it. */
   openSession(alias: string, switchEpoch: number): ClusterSession;
@@ -60,6 +62,7 @@ export function releasing(
 ): SwitchOperations {
   return {
     chooseFirst: () => operations.chooseFirst(),
+    watch: () => operations.watch(),
     release: () => operations.release(),
     openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),

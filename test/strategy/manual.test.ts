@@ -1,16 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { manualStrategy } from '../../src/strategy/manual.js';
-import type { View } from '../../src/strategy/strategy.js';
 import { manualWorld } from '../support/manual-world.js';
+import { viewOf } from './support.js';
 
 const aliases = ['A', 'B'];
-const view: View = {
-  nowMs: 0,
-  active: 'A',
-  switchEpoch: 1,
-  clusters: aliases.map((alias, rank) => ({ alias, rank })),
-  order: undefined,
-};
+const view = viewOf();
 
 describe('the manual strategy at start', () => {
   it('has no opinion where nothing is said', async () => {
@@ -78,6 +72,10 @@ describe('the manual strategy', () => {
 
   it('switches when it is told to', () => {
     const order = { to: 'B', planned: false, reason: 'A burns' };
-    expect(manualStrategy().decide({ ...view, order })).toEqual({ kind: 'switch', ...order });
+    expect(manualStrategy().decide({ ...view, order })).toEqual({
+      kind: 'switch',
+      ...order,
+      by: 'operator',
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Traffic } from '../../src/health/traffic.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FailoverOptionsError, type FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
@@ -41,6 +42,8 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
       throw new Error('no producers in these tests');
     },
     signal: controller.signal,
+    traffic: new Traffic(),
+    produceWaitingMs: () => 0,
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
       controller.abort(reason);
@@ -77,6 +80,7 @@ beforeEach(async () => {
   log = [];
   operations = {
     chooseFirst: () => Promise.resolve('A'),
+    watch: () => {},
     release: () => {
       log.push('release');
     },
