@@ -161,7 +161,7 @@ describe('a service that is decided by health', () => {
 
   it('moves once where a cluster comes and goes, and does not go home by itself', () =>
     service(async ({ memory, kafka, reports }) => {
-      for (let round = 0; round < 10; round += 1) {
+      for (let round = 0; round < 4; round += 1) {
         memory.cluster('A').down();
         await memory.clock.sleep(5_000);
         memory.cluster('A').up();

@@ -4,6 +4,8 @@ import type { World } from '../../src/world.js';
 export interface ManualWorld extends World {
   /** Moves time forward, firing what falls due, and lets promises settle in between. */
   advance(byMs: number): Promise<void>;
+  /** Moves time forward while nothing runs: what fell due meanwhile fires late, all at once. */
+  sleep(byMs: number): void;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
   readonly timerCount: number;
@@ -47,6 +49,12 @@ export function manualWorld(): ManualWorld {
     files,
     get timerCount() {
       return timers.length;
+    },
+    sleep(byMs) {
+      nowMs += byMs;
+      const due = timers.filter((timer) => timer.atMs <= nowMs).sort((a, b) => a.atMs - b.atMs);
+      timers = timers.filter((timer) => !due.includes(timer));
+      for (const { callback } of due) callback();
     },
     async advance(byMs) {
       const untilMs = nowMs + byMs;
