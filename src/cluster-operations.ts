@@ -3,7 +3,6 @@ import type { ClusterAccess } from './cluster/access.js';
 import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
-import { openProbe, type ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
@@ -21,6 +20,7 @@ import type { SwitchOperations } from './switch/operations.js';
 import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
 import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
+import type { Watching } from './watch.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -28,15 +28,8 @@ export interface ClusterOperationsParts {
   readonly events: EventSink;
   /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
   onWrongCluster(active: string, error: WrongClusterError): void;
-  /** What is told to whoever watches the clusters. */
-  readonly watch: {
-    start(): void;
-    stop(): void;
-    /** A new session is there: its traffic is evidence. */
-    sessionOpened(session: ClusterSession): void;
-    /** Something looks wrong with a socket of this cluster. */
-    suspect(alias: string): void;
-  };
+  /** Whoever watches the clusters; there from the first client on. */
+  watch(): Watching;
 }
 
 /** Longest look at both clusters' topics before a planned switch, in milliseconds. */
@@ -105,9 +98,9 @@ export class ClusterOperations implements SwitchOperations {
     }
   }
 
-  async chooseFirst(): Promise<string> {
-    const { strategy, world, aliases, deadlines } = this.#parts.options;
-    const active = (await strategy.startOn(world, aliases)) ?? aliases[0];
+  async chooseFirst(): Promise<{ active: string; switchEpoch: number }> {
+    const { world, aliases, deadlines } = this.#parts.options;
+    const { active, switchEpoch } = await this.#parts.watch().startOn();
     // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
     // later; one that is the active cluster itself is a mistake in the options.
     const standby = aliases.filter((alias) => alias !== active);
@@ -125,11 +118,12 @@ export class ClusterOperations implements SwitchOperations {
       throw error;
     });
     await untilDeadline(world, world.nowMs() + deadlines.prepareMs, identified);
-    return active;
+    return { active, switchEpoch };
   }
 
   openSession(alias: string, switchEpoch: number): ClusterSession {
-    const { options, events, watch } = this.#parts;
+    const { options, events } = this.#parts;
+    const watch = this.#parts.watch();
     const session = openSession({
       alias,
       switchEpoch,
@@ -144,15 +138,8 @@ export class ClusterOperations implements SwitchOperations {
     return session;
   }
 
-  openProbe(alias: string, onClosed: () => void): ClusterProbe {
-    const { kafka: kafkaConfig, world, health } = this.#parts.options;
-    const clusterOptions = this.#clusterOptions(alias);
-    const { timeoutMs } = health;
-    return openProbe({ alias, clusterOptions, kafkaConfig, world, timeoutMs, onClosed });
-  }
-
   watch(): void {
-    this.#parts.watch.start();
+    this.#parts.watch().start();
   }
 
   async checkReadiness(
@@ -280,14 +267,14 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   release(): void {
-    this.#parts.watch.stop();
+    this.#parts.watch().stop();
     void this.#disconnect();
   }
 
   /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#parts.watch.stop();
+    this.#parts.watch().stop();
     await this.#disconnect();
   }
 

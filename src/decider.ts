@@ -76,12 +76,12 @@ export class Decider {
   }
 
   /** A switch was completed, whoever wanted it. */
-  switched({ switchEpoch, from, to }: SwitchReport, by: DecidedBy): void {
+  switched({ switchEpoch, startedAtMs, from, to }: SwitchReport, by: DecidedBy): void {
     // Several orders may have been answered by one switch.
     if (this.#past.some((one) => one.switchEpoch === switchEpoch)) return;
     const atMs = this.#parts.world.nowMs();
     const recent = this.#past.filter((one) => atMs - one.atMs < REMEMBERED_MS);
-    this.#past = [...recent, { atMs, switchEpoch, from, to, by }];
+    this.#past = [...recent, { atMs, startedAtMs, switchEpoch, from, to, by }];
   }
 
   /** What is known has changed. */

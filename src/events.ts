@@ -4,6 +4,7 @@ import { FailoverOptionsError } from './errors.js';
 import { nearest } from './nearest.js';
 import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
+import type { Opinion } from './signals/signal-state.js';
 import type { StayReason } from './strategy/strategy.js';
 import type { SwitchReport } from './switch/report.js';
 
@@ -92,6 +93,16 @@ export interface FailoverEvents {
     readonly because: StayReason;
     readonly detail: string;
   };
+  /** An outside source says something else than before, or is heard again, or cannot be heard any more. */
+  'signal.changed': FailoverEventBase & {
+    readonly signal: string;
+    readonly from: Opinion;
+    readonly to: Opinion;
+  };
+  /** An outside source holds something that is not taken: garbage, an unknown alias, an older epoch. The last good value stays. */
+  'signal.refused': FailoverEventBase & { readonly signal: string; readonly because: string };
+  /** The state file could not be read or written. The library goes on without it. */
+  'state-file.failed': FailoverEventBase & { readonly path: string; readonly because: string };
   /** The library stopped itself. `cluster` is the active one. */
   'failover.halted': FailoverEventBase & { readonly cluster: string; readonly error: Error };
   /**
@@ -166,6 +177,9 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'health.changed': true,
   'health.refused': true,
   'strategy.stayed': true,
+  'signal.changed': true,
+  'signal.refused': true,
+  'state-file.failed': true,
   'failover.halted': true,
   'producer.held': true,
   'producer.released': true,

@@ -1,5 +1,6 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { Clients, clusterNamed } from './clients.js';
+import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { dryRun } from './dry-run.js';
@@ -71,12 +72,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       options,
       events: this.#events,
       onWrongCluster: (active, error) => this.#coordinator.halt(active, error),
-      watch: {
-        start: () => this.#watch.start(),
-        stop: () => this.#watch.stop(),
-        sessionOpened: (session) => this.#watch.sessionOpened(session),
-        suspect: (alias) => this.#watch.suspect(alias),
-      },
+      watch: () => this.#watch,
     });
     this.#coordinator = new Coordinator({
       world,
@@ -87,7 +83,15 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#watch = new Watch({
       options,
       events: this.#events,
-      openProbe: (alias, onClosed) => this.#operations.openProbe(alias, onClosed),
+      openProbe: (alias, onClosed) =>
+        openProbe({
+          alias,
+          clusterOptions: clusterNamed(options, alias, 'clusters'),
+          kafkaConfig: options.kafka,
+          world,
+          timeoutMs: options.health.timeoutMs,
+          onClosed,
+        }),
       state: () => this.#coordinator.state,
       groupIds: () => this.#coordinator.needs().map(({ groupId }) => groupId),
       order: (order) => this.#coordinator.order(order),

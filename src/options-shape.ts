@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type {
   ConsumerLimits,
-  HealthOptions,
   MirrorOptions,
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
+import type { HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
 import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
@@ -122,6 +122,7 @@ const shape = z.strictObject({
       lagMs: timerMilliseconds.min(1).default(300),
     })
     .prefault({}),
+  stateFile: z.string().min(1, 'must be the path of a file').optional(),
   socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),
 });

@@ -1,5 +1,6 @@
 import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import { FailoverOptionsError } from './errors.js';
+import type { HealthOptions } from './options-health.js';
 import { checkShape } from './options-shape.js';
 import type { MissingPosition } from './position/plan.js';
 import { manualStrategy } from './strategy/manual.js';
@@ -144,34 +145,6 @@ export interface SwitchOptions {
 }
 
 /**
- * How the health of the clusters is judged, where the strategy asks for it. Milliseconds, from 1 to 2147483647.
- *
- * @public
- */
-export interface HealthOptions {
-  /** Pause between two questions to a cluster that works. Default 500. One that does not is asked ten times a second at most. */
-  readonly intervalMs?: number;
-  /** Limit of each connection and each question. Default 1000. */
-  readonly timeoutMs?: number;
-  /**
-   * Nothing has worked for this long, at least two questions: unhealthy. Default 2000. Does not affect a cluster whose
-   * brokers all refuse connections.
-   */
-  readonly silentMs?: number;
-  /** Every broker has refused connections for this long, at least three questions: unhealthy. Default 250. */
-  readonly goneMs?: number;
-  /** A Produce request without an answer for this long counts as failed, although the cluster answers questions. Default 5000. */
-  readonly produceSilentMs?: number;
-  /** How long an unhealthy cluster must work without a failure before it is healthy. Default 10000. */
-  readonly recoveryMs?: number;
-  /**
-   * A timer of ours that is this late shows that the process was asleep (blocked, suspended, starved); what it saw before is
-   * then forgotten. Default 300.
-   */
-  readonly lagMs?: number;
-}
-
-/**
  * Options of {@link FailoverKafka}: kafkajs's `KafkaConfig`, with `clusters` in place of `brokers`.
  *
  * @public
@@ -193,6 +166,12 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly switch?: SwitchOptions;
   /** How health is judged, where the strategy asks for it. */
   readonly health?: HealthOptions;
+  /**
+   * Path of a small file in which this process keeps which cluster is active, so that a restart comes back on it, also where
+   * nobody else answers. One file for each process; its folder must exist. Default: none is kept. What the file says goes after an
+   * opinion that a strategy has at the start, and before `initial`.
+   */
+  readonly stateFile?: string;
   /**
    * A socket whose oldest request has had no answer for this long is reported as `socket.stalled`, in milliseconds.
    * Default 10000. At least 1, at most 2147483647; a long time switches it off. It is not closed, and nothing is switched:
@@ -231,6 +210,7 @@ export interface ResolvedOptions {
   readonly consumer: ConsumerLimits;
   readonly deadlines: PhaseDeadlines;
   readonly health: Required<HealthOptions>;
+  readonly stateFile: string | undefined;
   readonly socketStalledAfterMs: number;
   readonly world: World;
 }
@@ -258,6 +238,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     consumer: checked.consumer,
     deadlines: checked.switch,
     health: checked.health,
+    stateFile: config.stateFile,
     socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
   });
@@ -279,6 +260,7 @@ const OWN_OPTIONS = [
   'consumer',
   'switch',
   'health',
+  'stateFile',
   'socketStalledAfterMs',
   'world',
 ] as const;

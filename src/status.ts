@@ -5,6 +5,7 @@ import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { MirrorState } from './replication/mirror.js';
+import type { SignalState } from './signals/signal-state.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
 import type { Watch } from './watch.js';
 
@@ -46,6 +47,8 @@ export interface FailoverStatus {
   readonly strategy: string;
   /** Both clusters, the preferred one first. */
   readonly clusters: readonly ClusterStatus[];
+  /** What is known of the outside sources that the strategy follows. */
+  readonly signals: readonly SignalState[];
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
   /** Every producer that was made and not closed. */
@@ -89,6 +92,7 @@ export function describeStatus({
       clusterId: operations.clusterIds.get(alias),
       health: watch.health(alias),
     })),
+    signals: watch.signals(),
     mirrors: operations.mirrorStates(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),

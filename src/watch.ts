@@ -4,7 +4,11 @@ import { Decider } from './decider.js';
 import type { EventSink } from './events.js';
 import type { ClusterHealth } from './health/health.js';
 import { HealthMonitor } from './health/monitor.js';
-import type { HealthOptions, ResolvedOptions } from './options.js';
+import { Listening } from './signals/listening.js';
+import type { SignalState } from './signals/signal-state.js';
+import { StateFile } from './state-file.js';
+import type { ResolvedOptions } from './options.js';
+import type { HealthOptions } from './options-health.js';
 import type { DecidedBy, OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
@@ -19,6 +23,26 @@ export interface WatchParts {
   /** Carries an order out. */
   order(order: OperatorOrder): Promise<SwitchOutcome>;
 }
+
+/** @internal What whoever works with the clusters tells the watch, and asks it. */
+export interface Watching {
+  /** Begins. Idempotent, and nothing where the strategy watches nothing. */
+  start(): void;
+  /** Ends it: no timer and no connection is left. Idempotent. */
+  stop(): void;
+  /**
+   * The cluster to start on, by the strategy, and the activation to begin with: the one that was in force when the process
+   * last ran.
+   */
+  startOn(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
+  /** A new session is there: its traffic is evidence. */
+  sessionOpened(session: ClusterSession): void;
+  /** Something looks wrong with this cluster. */
+  suspect(alias: string): void;
+}
+
+/** How long a start waits for the first word of outside sources, in milliseconds. */
+const FIRST_READING_MS = 3_000;
 
 const ATTEMPTS = {
   minFailures: 2,
@@ -41,11 +65,14 @@ const STALE_INTERVALS = 6;
  *
  * @internal
  */
-export class Watch {
+export class Watch implements Watching {
   readonly #parts: WatchParts;
   readonly #monitor: HealthMonitor;
   readonly #decider: Decider;
+  readonly #listening: Listening;
+  readonly #stateFile: StateFile;
   #session: ClusterSession | undefined;
+  #kept = '';
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -59,6 +86,14 @@ export class Watch {
       isSteady: () => parts.state().kind === 'steady',
       order: (order, by) => this.order(order, by),
     });
+    this.#listening = new Listening({
+      world,
+      events,
+      aliases,
+      signals: strategy.signals ?? [],
+      onChange: () => this.#heard(),
+    });
+    this.#stateFile = new StateFile({ world, events, path: options.stateFile, aliases });
     this.#monitor = new HealthMonitor({
       world,
       events,
@@ -78,22 +113,73 @@ export class Watch {
     });
   }
 
-  /** Begins. Idempotent, and nothing where the strategy watches nothing. */
   start(): void {
-    if (this.#parts.options.strategy.watchesHealth !== true) return;
-    this.#monitor.start();
-    this.#decider.start();
+    const { watchesHealth = false, signals = [] } = this.#parts.options.strategy;
+    if (watchesHealth) this.#monitor.start();
+    this.#listening.start();
+    if (watchesHealth || signals.length > 0) this.#decider.start();
   }
 
-  /** Ends it: no timer and no connection is left. Idempotent. */
+  async startOn(): Promise<{ active: string; switchEpoch: number }> {
+    const { strategy, world, aliases } = this.#parts.options;
+    const last = await this.#stateFile.read();
+    if (last !== undefined) this.#listening.remember(last.signalEpochs);
+    const active =
+      (await strategy.startOn(
+        {
+          environment: (name) => world.environment(name),
+          readText: (path) => world.readText(path),
+          signals: () => this.#firstWords(),
+          lastApplied: () => Promise.resolve(last?.cluster),
+        },
+        aliases,
+      )) ?? aliases[0];
+    // Another cluster than before is another activation.
+    const epoch = last?.switchEpoch ?? 1;
+    const switchEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
+    this.#keep(active, switchEpoch);
+    return { active, switchEpoch };
+  }
+
   stop(): void {
     this.#decider.stop();
+    this.#listening.stop();
     this.#monitor.stop();
   }
 
-  /** Something looks wrong with this cluster. */
   suspect(alias: string): void {
     this.#monitor.wake(alias);
+  }
+
+  async #firstWords(): Promise<readonly SignalState[]> {
+    this.#listening.start();
+    await this.#listening.read(FIRST_READING_MS);
+    return this.#listening.states();
+  }
+
+  #heard(): void {
+    const { kind } = this.#parts.state();
+    if (kind === 'steady') this.#keepState();
+    this.#decider.look();
+  }
+
+  #keepState(): void {
+    const state = this.#parts.state();
+    const active = activeOf(state);
+    if (active !== undefined) this.#keep(active, epochOf(state));
+  }
+
+  /** Keeps what a restart needs; never waited for, and only written where it changed. */
+  #keep(cluster: string, switchEpoch: number): void {
+    const epochs = this.#listening
+      .states()
+      .filter(({ highestEpoch }) => highestEpoch > 0)
+      .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
+    const state = { cluster, switchEpoch, signalEpochs: Object.fromEntries(epochs) };
+    const text = JSON.stringify(state);
+    if (text === this.#kept) return;
+    this.#kept = text;
+    void this.#stateFile.write(state);
   }
 
   sessionOpened(session: ClusterSession): void {
@@ -103,15 +189,24 @@ export class Watch {
 
   /** Has an order carried out, and remembers the switch for later decisions. */
   async order(order: OperatorOrder, by: DecidedBy): Promise<SwitchOutcome> {
-    const outcome = await this.#parts.order(order);
-    if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
-    return outcome;
+    try {
+      const outcome = await this.#parts.order(order);
+      if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
+      return outcome;
+    } finally {
+      // Also after one that was rolled back: it led to an activation of its own.
+      this.#keepState();
+    }
   }
 
   health(alias: string): ClusterHealth {
     const known = this.#monitor.health().get(alias);
     if (known === undefined) throw new Error(`no cluster ${alias}`);
     return known;
+  }
+
+  signals(): readonly SignalState[] {
+    return this.#listening.states();
   }
 
   /** Everything that a strategy may look at, now. */
@@ -124,6 +219,7 @@ export class Watch {
       active: activeOf(state) ?? options.aliases[0],
       switchEpoch: epochOf(state),
       clusters: options.aliases.map((alias, rank) => ({ alias, rank, health: this.health(alias) })),
+      signals: this.#listening.states(),
       order,
       switches,
     });

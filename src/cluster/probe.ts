@@ -191,31 +191,18 @@ async function seedsOf(brokers: KafkaConfig['brokers']): Promise<readonly string
 
 function outcomeOf(failure: Failure): ProbeOutcome {
   const { because } = failure;
-  switch (failure.about) {
-    case 'cluster':
-      return failure.kind === 'no-connection'
-        ? { kind: 'gone', because }
-        : { kind: 'fails', because };
-    case 'auth':
-      return { kind: 'refused', because };
-    default:
-      return { kind: 'nothing', because };
-  }
+  if (failure.about === 'auth') return { kind: 'refused', because };
+  if (failure.about !== 'cluster') return { kind: 'nothing', because };
+  return failure.kind === 'no-connection' ? { kind: 'gone', because } : { kind: 'fails', because };
 }
 
 /** A coordinator that refuses a member that it does not know works. */
 function groupOutcomeOf(failure: Failure): ProbeOutcome {
   const { because } = failure;
-  switch (failure.about) {
-    case 'group':
-      return { kind: 'works', clusterId: null };
-    case 'coordinator':
-      return failure.kind === 'moved' ? { kind: 'nothing', because } : { kind: 'fails', because };
-    case 'cluster':
-      return { kind: 'fails', because };
-    default:
-      return { kind: 'nothing', because };
-  }
+  if (failure.about === 'group') return { kind: 'works', clusterId: null };
+  const isFault =
+    failure.about === 'cluster' || (failure.about === 'coordinator' && failure.kind !== 'moved');
+  return isFault ? { kind: 'fails', because } : { kind: 'nothing', because };
 }
 
 /** Of several brokers that do not work: one that lets us not in lives, one that is silent may. */

@@ -11,7 +11,10 @@ import type { ClusterView, Decision, PastSwitch, Strategy, View } from './strate
  * @public
  */
 export interface HealthStrategyOptions {
-  /** Alias of the cluster to start on. Default: the first configured one. Does not matter once the service runs. */
+  /**
+   * Alias of the cluster to start on where the state file names none. Default: the first configured one. Does not
+   * matter once the service runs.
+   */
   readonly initial?: string;
   /**
    * What must be unhealthy about the active cluster: taking records, serving groups, `'any'` of both or `'both'`. Default
@@ -74,7 +77,9 @@ export function healthStrategy(options: HealthStrategyOptions = {}): Strategy {
   return {
     name: 'health',
     watchesHealth: true,
-    async startOn(_sources, aliases) {
+    async startOn(sources, aliases) {
+      const last = await sources.lastApplied();
+      if (last !== undefined) return last;
       const { initial } = options;
       return initial === undefined ? undefined : knownAlias(initial, aliases, 'strategy.initial');
     },

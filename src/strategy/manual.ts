@@ -10,7 +10,7 @@ import type { Strategy } from './strategy.js';
  */
 export interface ManualStrategyOptions {
   /**
-   * Alias of the cluster to start on where neither `environment` nor `file` names one. Default: the first configured
+   * Alias of the cluster to start on where neither `environment` nor `file` nor the state file names one. Default: the first configured
    * cluster. Does not matter once the service runs.
    */
   readonly initial?: string;
@@ -52,6 +52,8 @@ export function manualStrategy(options: ManualStrategyOptions = {}): Strategy {
           return knownAlias(alias, aliases, `strategy.file (${file})`);
         }
       }
+      const last = await sources.lastApplied();
+      if (last !== undefined) return last;
       return initial === undefined ? undefined : knownAlias(initial, aliases, 'strategy.initial');
     },
     decide: ({ active, order }) =>

@@ -1,4 +1,6 @@
 import type { ClusterHealth } from '../health/health.js';
+import type { Signal } from '../signals/signal.js';
+import type { SignalState } from '../signals/signal-state.js';
 import type { World } from '../world.js';
 
 /**
@@ -23,6 +25,8 @@ export interface ClusterView {
 export interface PastSwitch {
   /** When it ended, in monotonic milliseconds of the world's clock. */
   readonly atMs: number;
+  /** When it began. What was heard later is newer than it. */
+  readonly startedAtMs: number;
   /** The activation that it led to. */
   readonly switchEpoch: number;
   /** Alias of the cluster that was left. */
@@ -33,8 +37,8 @@ export interface PastSwitch {
   readonly by: DecidedBy;
 }
 
-/** @public Whose opinion moved the service: an operator's order, or our own health's. */
-export type DecidedBy = 'operator' | 'health';
+/** @public Whose opinion moved the service: an operator's order, an outside source's, or our own of the clusters' health. */
+export type DecidedBy = 'operator' | 'signal' | 'health';
 
 /**
  * An operator's order, as `switchTo` takes it: one of the opinions a strategy looks at.
@@ -64,6 +68,8 @@ export interface View {
   readonly switchEpoch: number;
   /** Every configured cluster, the preferred one first. */
   readonly clusters: readonly ClusterView[];
+  /** What is known of the outside sources that the strategy watches. */
+  readonly signals: readonly SignalState[];
   /** The order that is waiting for a decision, if there is one. */
   readonly order: OperatorOrder | undefined;
   /** The switches of this process, the oldest first; those of the last hour at least. */
@@ -78,6 +84,8 @@ export interface View {
  * - `no-proven-target`: the active cluster is unhealthy, and no other one is seen to work.
  * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it.
  * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
+ * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
+ *   say was heard before the last switch. `pinned`: a source forbids automatic switches, and there is a reason for one.
  *
  * @public
  */
@@ -88,7 +96,11 @@ export type StayReason =
   | 'no-proven-target'
   | 'not-let-in'
   | 'cooling-down'
-  | 'budget-spent';
+  | 'budget-spent'
+  | 'no-opinion'
+  | 'signal-unknown'
+  | 'overtaken'
+  | 'pinned';
 
 /**
  * What a strategy makes of a view.
@@ -113,8 +125,13 @@ export type Decision =
       readonly by?: DecidedBy;
     };
 
-/** @public Where a strategy may read its first opinion from. */
-export type StartSources = Pick<World, 'environment' | 'readText'>;
+/** @public Where a strategy may take its first opinion from. */
+export interface StartSources extends Pick<World, 'environment' | 'readText'> {
+  /** What is known of the outside sources that the strategy watches, once each was read, or after three seconds. */
+  signals(): Promise<readonly SignalState[]>;
+  /** Alias of the cluster that was active when the process last ran, by the state file; undefined where that says nothing. */
+  lastApplied(): Promise<string | undefined>;
+}
 
 /**
  * Decides which cluster should be active. It has no I/O of its own but the reading at start, and it never acts: whoever
@@ -125,6 +142,8 @@ export type StartSources = Pick<World, 'environment' | 'readText'>;
 export interface Strategy {
   /** Names it in `status()`. */
   readonly name: string;
+  /** The outside sources that it follows; they are watched while the service works. Default: none. */
+  readonly signals?: readonly Signal[];
   /** True: the clusters are watched while the service works, and the view holds their health. Default false. */
   readonly watchesHealth?: boolean;
   /**

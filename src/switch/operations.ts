@@ -12,10 +12,10 @@ import type { SwitchTurn } from './participant.js';
  */
 export interface SwitchOperations {
   /**
-   * The cluster to start on, by the strategy's opinion, after a look at its identity.
+   * The cluster to start on, by the strategy's opinion, after a look at its identity; and the activation to begin with.
    * Rejects where the opinion cannot be understood or the wrong cluster answers.
    */
-  chooseFirst(): Promise<string>;
+  chooseFirst(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
   /** Begins to watch the clusters, where the strategy wants that. Idempotent. */
   watch(): void;
   /** Closes every connection and timer, and ends the watch; what is asked next opens them anew. */

@@ -1,24 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { PastSwitch } from '../../src/strategy/strategy.js';
-import { manualWorld } from '../support/manual-world.js';
-import { FAILING, HEALTHY, healthOf, UNHEALTHY, UNKNOWN, viewOf } from './support.js';
+import { FAILING, HEALTHY, healthOf, sourcesOf, UNHEALTHY, UNKNOWN, viewOf } from './support.js';
 
 const dead = healthOf(UNHEALTHY);
 const well = healthOf(HEALTHY);
 
 function automatic(atMs: number, by: PastSwitch['by'] = 'health'): PastSwitch {
-  return { atMs, switchEpoch: 2, from: 'A', to: 'B', by };
+  return { atMs, startedAtMs: atMs, switchEpoch: 2, from: 'A', to: 'B', by };
 }
 
 describe('the health strategy', () => {
   it('starts on the cluster that is asked for, and refuses one that there is not', async () => {
-    const world = manualWorld();
-    expect(await healthStrategy().startOn(world, ['A', 'B'])).toBeUndefined();
-    expect(await healthStrategy({ initial: 'B' }).startOn(world, ['A', 'B'])).toBe('B');
-    await expect(healthStrategy({ initial: 'C' }).startOn(world, ['A', 'B'])).rejects.toThrow(
+    const sources = sourcesOf();
+    expect(await healthStrategy().startOn(sources, ['A', 'B'])).toBeUndefined();
+    expect(await healthStrategy({ initial: 'B' }).startOn(sources, ['A', 'B'])).toBe('B');
+    await expect(healthStrategy({ initial: 'C' }).startOn(sources, ['A', 'B'])).rejects.toThrow(
       'strategy.initial must name one of the clusters A, B, got "C"',
     );
+  });
+
+  it('starts where it was when the process ended, before anything else', async () => {
+    const sources = sourcesOf({ lastApplied: 'B' });
+    expect(await healthStrategy({ initial: 'A' }).startOn(sources, ['A', 'B'])).toBe('B');
   });
 
   it('leaves a cluster that is unhealthy for one that is seen to work', () => {

@@ -1,6 +1,8 @@
 import type { FacetHealth } from '../../src/health/facet.js';
 import type { ClusterHealth } from '../../src/health/health.js';
-import type { View } from '../../src/strategy/strategy.js';
+import type { SignalState } from '../../src/signals/signal-state.js';
+import type { StartSources, View } from '../../src/strategy/strategy.js';
+import { manualWorld, type ManualWorld } from '../support/manual-world.js';
 
 export const HEALTHY: FacetHealth = { kind: 'healthy', sinceMs: 0, failingSinceMs: undefined };
 export const FAILING: FacetHealth = { kind: 'healthy', sinceMs: 0, failingSinceMs: 900_000 };
@@ -26,8 +28,27 @@ export function viewOf({
       { alias: 'A', rank: 0, health: A },
       { alias: 'B', rank: 1, health: B },
     ],
+    signals: [],
     order: undefined,
     switches: [],
     ...more,
+  };
+}
+
+/** What a strategy is given at its start: an empty world, no outside source, no state file, unless told otherwise. */
+export function sourcesOf({
+  world = manualWorld(),
+  signals = [],
+  lastApplied,
+}: {
+  world?: ManualWorld;
+  signals?: readonly SignalState[];
+  lastApplied?: string;
+} = {}): StartSources {
+  return {
+    environment: (name) => world.environment(name),
+    readText: (path) => world.readText(path),
+    signals: () => Promise.resolve(signals),
+    lastApplied: () => Promise.resolve(lastApplied),
   };
 }

@@ -45,6 +45,7 @@ export function manualWorld(): ManualWorld {
     },
     environment: (name) => environmentVariables.get(name),
     readText: (path) => Promise.resolve(files.get(path)),
+    writeText: (path, text) => Promise.resolve(void files.set(path, text)),
     environmentVariables,
     files,
     get timerCount() {

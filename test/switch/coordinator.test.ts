@@ -79,7 +79,7 @@ beforeEach(async () => {
   world = manualWorld();
   log = [];
   operations = {
-    chooseFirst: () => Promise.resolve('A'),
+    chooseFirst: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
     watch: () => {},
     release: () => {
       log.push('release');
@@ -331,7 +331,9 @@ describe('the coordinator', () => {
     let attempts = 0;
     operations.chooseFirst = () => {
       attempts += 1;
-      return attempts === 1 ? Promise.reject(new Error('unreadable')) : Promise.resolve('B');
+      return attempts === 1
+        ? Promise.reject(new Error('unreadable'))
+        : Promise.resolve({ active: 'B', switchEpoch: 1 });
     };
     const second = new Coordinator({ world, events, operations, deadlines: DEADLINES });
     await expect(second.started()).rejects.toThrow('unreadable');
