@@ -20,6 +20,7 @@ import type { SwitchOperations } from './switch/operations.js';
 import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
 import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
+import type { Watching } from './watch.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -27,6 +28,8 @@ export interface ClusterOperationsParts {
   readonly events: EventSink;
   /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
   onWrongCluster(active: string, error: WrongClusterError): void;
+  /** Whoever watches the clusters; there from the first client on. */
+  watch(): Watching;
 }
 
 /** Longest look at both clusters' topics before a planned switch, in milliseconds. */
@@ -95,9 +98,9 @@ export class ClusterOperations implements SwitchOperations {
     }
   }
 
-  async chooseFirst(): Promise<string> {
-    const { strategy, world, aliases, deadlines } = this.#parts.options;
-    const active = (await strategy.startOn(world, aliases)) ?? aliases[0];
+  async chooseFirst(): Promise<{ active: string; switchEpoch: number }> {
+    const { world, aliases, deadlines } = this.#parts.options;
+    const { active, switchEpoch } = await this.#parts.watch().startOn();
     // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
     // later; one that is the active cluster itself is a mistake in the options.
     const standby = aliases.filter((alias) => alias !== active);
@@ -115,12 +118,13 @@ export class ClusterOperations implements SwitchOperations {
       throw error;
     });
     await untilDeadline(world, world.nowMs() + deadlines.prepareMs, identified);
-    return active;
+    return { active, switchEpoch };
   }
 
   openSession(alias: string, switchEpoch: number): ClusterSession {
     const { options, events } = this.#parts;
-    return openSession({
+    const watch = this.#parts.watch();
+    const session = openSession({
       alias,
       switchEpoch,
       clusterOptions: this.#clusterOptions(alias),
@@ -128,7 +132,14 @@ export class ClusterOperations implements SwitchOperations {
       world: options.world,
       events,
       stalledAfterMs: options.socketStalledAfterMs,
+      onSuspicion: () => watch.suspect(alias),
     });
+    watch.sessionOpened(session);
+    return session;
+  }
+
+  watch(): void {
+    this.#parts.watch().start();
   }
 
   async checkReadiness(
@@ -256,12 +267,14 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   release(): void {
+    this.#parts.watch().stop();
     void this.#disconnect();
   }
 
   /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#parts.watch().stop();
     await this.#disconnect();
   }
 

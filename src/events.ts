@@ -2,7 +2,10 @@ import { EventEmitter } from 'eventemitter3';
 import { asError } from './caught.js';
 import { FailoverOptionsError } from './errors.js';
 import { nearest } from './nearest.js';
+import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
+import type { Opinion } from './signals/signal-state.js';
+import type { StayReason } from './strategy/strategy.js';
 import type { SwitchReport } from './switch/report.js';
 
 /** @public When and in which activation something happened. Part of every event. */
@@ -69,6 +72,37 @@ export interface FailoverEvents {
     readonly broker: string;
     readonly waitingMs: number;
   };
+  /**
+   * A cluster's health changed, for producing (`of: 'produce'`) or for consumer groups. Only changes of the kind are told;
+   * `status()` has the rest.
+   */
+  'health.changed': FailoverEventBase & {
+    readonly cluster: string;
+    readonly of: 'produce' | 'consume';
+    readonly from: FacetHealth;
+    readonly to: FacetHealth;
+  };
+  /** A cluster does not let us in, or we do not trust it. It is not called unhealthy for that. */
+  'health.refused': FailoverEventBase & { readonly cluster: string; readonly because: string };
+  /**
+   * The strategy would have the service elsewhere and keeps it where it is. Told once, until the reason is another one.
+   */
+  'strategy.stayed': FailoverEventBase & {
+    readonly cluster: string;
+    readonly strategy: string;
+    readonly because: StayReason;
+    readonly detail: string;
+  };
+  /** An outside source says something else than before, or is heard again, or cannot be heard any more. */
+  'signal.changed': FailoverEventBase & {
+    readonly signal: string;
+    readonly from: Opinion;
+    readonly to: Opinion;
+  };
+  /** An outside source holds something that is not taken: garbage, an unknown alias, an older epoch. The last good value stays. */
+  'signal.refused': FailoverEventBase & { readonly signal: string; readonly because: string };
+  /** The state file could not be read or written. The library goes on without it. */
+  'state-file.failed': FailoverEventBase & { readonly path: string; readonly because: string };
   /** The library stopped itself. `cluster` is the active one. */
   'failover.halted': FailoverEventBase & { readonly cluster: string; readonly error: Error };
   /**
@@ -140,6 +174,12 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'positions.planned': true,
   'cluster.fenced': true,
   'socket.stalled': true,
+  'health.changed': true,
+  'health.refused': true,
+  'strategy.stayed': true,
+  'signal.changed': true,
+  'signal.refused': true,
+  'state-file.failed': true,
   'failover.halted': true,
   'producer.held': true,
   'producer.released': true,

@@ -1,5 +1,6 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { Clients, clusterNamed } from './clients.js';
+import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { dryRun } from './dry-run.js';
@@ -20,12 +21,11 @@ import {
   type SwitchToOptions,
 } from './options-calls.js';
 import { describeStatus, type FailoverStatus } from './status.js';
-import type { OperatorOrder, View } from './strategy/strategy.js';
 import { supersededError } from './switch/answers.js';
 import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
 import type { SwitchPlan } from './switch/report.js';
-import { activeOf } from './switch/state.js';
 import { untilAborted } from './wait.js';
+import { Watch } from './watch.js';
 
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
@@ -51,6 +51,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   readonly #operations: ClusterOperations;
   readonly #coordinator: Coordinator;
   readonly #clients: Clients;
+  readonly #watch: Watch;
   /** Aborted by `close()`. */
   readonly #end = new AbortController();
   #closed: Promise<void> | undefined;
@@ -71,12 +72,29 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       options,
       events: this.#events,
       onWrongCluster: (active, error) => this.#coordinator.halt(active, error),
+      watch: () => this.#watch,
     });
     this.#coordinator = new Coordinator({
       world,
       events: this.#events,
       operations: this.#operations,
       deadlines,
+    });
+    this.#watch = new Watch({
+      options,
+      events: this.#events,
+      openProbe: (alias, onClosed) =>
+        openProbe({
+          alias,
+          clusterOptions: clusterNamed(options, alias, 'clusters'),
+          kafkaConfig: options.kafka,
+          world,
+          timeoutMs: options.health.timeoutMs,
+          onClosed,
+        }),
+      state: () => this.#coordinator.state,
+      groupIds: () => this.#coordinator.needs().map(({ groupId }) => groupId),
+      order: (order) => this.#coordinator.order(order),
     });
     this.#clients = new Clients({
       options,
@@ -199,9 +217,9 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     await this.#started(this.#until(signal));
     signal?.throwIfAborted();
     const order = { to, planned, reason };
-    const decision = this.#options.strategy.decide(this.#view(order));
+    const decision = this.#options.strategy.decide(this.#watch.view(order));
     if (decision.kind === 'switch' || decision.because === 'already-active') {
-      const ordered = this.#coordinator.order(decision.kind === 'switch' ? decision : order);
+      const ordered = this.#watch.order(decision.kind === 'switch' ? decision : order, 'operator');
       return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
     const { name } = this.#options.strategy;
@@ -226,7 +244,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     clusterNamed(this.#options, to, 'to');
     const signal = this.#until(options.signal);
     await this.#started(signal);
-    const from = this.#view(undefined).active;
+    const from = this.#watch.view(undefined).active;
     // Out of a halt the way may lead to the active cluster as well.
     if (to === from && this.#coordinator.state.kind !== 'halted') {
       const obstacles = [`${to} is the active cluster already`];
@@ -247,6 +265,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       options: this.#options,
       state: this.#coordinator.state,
       operations: this.#operations,
+      watch: this.#watch,
       clients: this.#clients.inUse(),
     });
   }
@@ -278,17 +297,6 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   /** Aborted when the caller does not want to wait any longer, or with the whole. */
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
-  }
-
-  #view(order: OperatorOrder | undefined): View {
-    const { state } = this.#coordinator;
-    return Object.freeze({
-      nowMs: this.#options.world.nowMs(),
-      active: activeOf(state) ?? this.#options.aliases[0],
-      switchEpoch: this.#coordinator.switchEpoch(),
-      clusters: this.#options.aliases.map((alias, rank) => ({ alias, rank })),
-      order,
-    });
   }
 
   #refuseWhenClosed(): void {

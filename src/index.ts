@@ -44,6 +44,7 @@ export type {
   ProducerFailoverOptions,
   SwitchOptions,
 } from './options.js';
+export type { HealthOptions } from './options-health.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
@@ -59,15 +60,25 @@ export type {
   OffsetOrigin,
   PhysicalSource,
 } from './consumer/types.js';
+export type { FacetHealth } from './health/facet.js';
+export type { ClusterHealth } from './health/health.js';
+export type { Desired } from './signals/desired.js';
+export type { Reading, Signal, SignalWatch } from './signals/signal.js';
+export type { Opinion, SignalState } from './signals/signal-state.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
+export { combine, type CombinedStrategies } from './strategy/combine.js';
+export { followStrategy, type FollowOptions } from './strategy/follow.js';
+export { healthStrategy, type HealthStrategyOptions } from './strategy/health.js';
 export { manualStrategy, type ManualStrategyOptions } from './strategy/manual.js';
 export type {
   ClusterView,
+  DecidedBy,
   Decision,
   OperatorOrder,
+  PastSwitch,
   StartSources,
   StayReason,
   Strategy,

@@ -76,6 +76,38 @@ const manualShape = z.strictObject(
   "must be an object, for example manualStrategy({ initial: 'B' })",
 );
 
+const aStrategy = z.custom<object>(
+  (value) => typeof value === 'object' && value !== null && 'decide' in value && 'startOn' in value,
+  'must be a strategy, for example healthStrategy()',
+);
+const anOutsideSource = z.custom<object>(
+  (value) => typeof value === 'object' && value !== null && 'watch' in value && 'name' in value,
+  'must be a signal: an object with a name and watch()',
+);
+const followShape = z.strictObject(
+  {
+    initial: z.string().optional(),
+    onUnknownAtStart: z.enum(['last-applied', 'fail']).optional(),
+  },
+  "must be an object, for example followStrategy(signal, { initial: 'A' })",
+);
+const combineShape = z.strictObject(
+  { follow: aStrategy, orElse: aStrategy },
+  'must name two strategies: combine({ follow: consulStrategy({ key }), orElse: healthStrategy() })',
+);
+const milliseconds = z.int().min(0);
+const healthShape = z.strictObject(
+  {
+    initial: z.string().optional(),
+    failoverOn: z.enum(['any', 'both', 'produce', 'consume']).optional(),
+    failback: z.enum(['manual', 'automatic']).optional(),
+    stableMs: milliseconds.optional(),
+    cooldownMs: milliseconds.optional(),
+    maxSwitchesPerHour: z.int().min(0).optional(),
+  },
+  "must be an object, for example healthStrategy({ failback: 'manual' })",
+);
+
 /**
  * What calls take beside the options of the constructor, checked as strictly: a misspelt `planned: false` would be a planned
  * switch, and wait for a dead cluster.
@@ -101,4 +133,21 @@ export function checkAdmin(options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkManualStrategy(options: unknown): void {
   checkOptions(manualShape, options, { at: ['strategy'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkHealthStrategy(options: unknown): void {
+  checkOptions(healthShape, options, { at: ['strategy'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkFollow(signals: unknown, options: unknown): void {
+  const shape = Array.isArray(signals) ? z.array(anOutsideSource).min(1) : anOutsideSource;
+  checkOptions(shape, signals, { at: ['strategy', 'signals'] });
+  checkOptions(followShape, options, { at: ['strategy'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkCombine(strategies: unknown): void {
+  checkOptions(combineShape, strategies, { at: ['combine'] });
 }

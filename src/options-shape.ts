@@ -6,6 +6,7 @@ import type {
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
+import type { HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
 import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
@@ -110,6 +111,18 @@ const shape = z.strictObject({
       openMs: timerMilliseconds.default(15_000),
     })
     .prefault({}),
+  health: z
+    .strictObject({
+      intervalMs: timerMilliseconds.min(1).default(500),
+      timeoutMs: timerMilliseconds.min(1).default(1_000),
+      silentMs: timerMilliseconds.min(1).default(2_000),
+      goneMs: timerMilliseconds.min(1).default(250),
+      produceSilentMs: timerMilliseconds.min(1).default(5_000),
+      recoveryMs: timerMilliseconds.min(1).default(10_000),
+      lagMs: timerMilliseconds.min(1).default(300),
+    })
+    .prefault({}),
+  stateFile: z.string().min(1, 'must be the path of a file').optional(),
   socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),
 });
@@ -120,6 +133,7 @@ export interface CheckedGroups {
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: ConsumerLimits;
   readonly switch: PhaseDeadlines;
+  readonly health: Required<HealthOptions>;
   readonly socketStalledAfterMs: number;
 }
 
@@ -131,7 +145,7 @@ export interface CheckedGroups {
  */
 export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
-  const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
+  const { mirror, producer, consumer, switch: deadlines, health, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
@@ -145,6 +159,7 @@ export function checkShape(config: unknown): CheckedGroups {
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer,
     switch: deadlines,
+    health,
     socketStalledAfterMs,
   };
 }

@@ -1,5 +1,6 @@
 import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import { FailoverOptionsError } from './errors.js';
+import type { HealthOptions } from './options-health.js';
 import { checkShape } from './options-shape.js';
 import type { MissingPosition } from './position/plan.js';
 import { manualStrategy } from './strategy/manual.js';
@@ -163,6 +164,14 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly consumer?: ConsumerFailoverOptions;
   /** Deadlines of the phases of a switch. */
   readonly switch?: SwitchOptions;
+  /** How health is judged, where the strategy asks for it. */
+  readonly health?: HealthOptions;
+  /**
+   * Path of a small file in which this process keeps which cluster is active, so that a restart comes back on it, also where
+   * nobody else answers. One file for each process; its folder must exist. Default: none is kept. What the file says goes after an
+   * opinion that a strategy has at the start, and before `initial`.
+   */
+  readonly stateFile?: string;
   /**
    * A socket whose oldest request has had no answer for this long is reported as `socket.stalled`, in milliseconds.
    * Default 10000. At least 1, at most 2147483647; a long time switches it off. It is not closed, and nothing is switched:
@@ -200,6 +209,8 @@ export interface ResolvedOptions {
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
   readonly deadlines: PhaseDeadlines;
+  readonly health: Required<HealthOptions>;
+  readonly stateFile: string | undefined;
   readonly socketStalledAfterMs: number;
   readonly world: World;
 }
@@ -226,6 +237,8 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
     consumer: checked.consumer,
     deadlines: checked.switch,
+    health: checked.health,
+    stateFile: config.stateFile,
     socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
   });
@@ -246,6 +259,8 @@ const OWN_OPTIONS = [
   'producer',
   'consumer',
   'switch',
+  'health',
+  'stateFile',
   'socketStalledAfterMs',
   'world',
 ] as const;

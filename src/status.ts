@@ -1,10 +1,13 @@
 import type { ClusterOperations } from './cluster-operations.js';
 import type { ConsumerStatus } from './consumer/failover-consumer.js';
 import type { SwitchPhase } from './events.js';
+import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { MirrorState } from './replication/mirror.js';
+import type { SignalState } from './signals/signal-state.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+import type { Watch } from './watch.js';
 
 /**
  * One cluster, as far as this process knows it.
@@ -18,6 +21,8 @@ export interface ClusterStatus {
   readonly isActive: boolean;
   /** The id that its brokers gave; undefined as long as they have not been asked, or have not answered. */
   readonly clusterId: string | undefined;
+  /** How well it works; unknown where the strategy does not watch it. */
+  readonly health: ClusterHealth;
 }
 
 /**
@@ -42,6 +47,8 @@ export interface FailoverStatus {
   readonly strategy: string;
   /** Both clusters, the preferred one first. */
   readonly clusters: readonly ClusterStatus[];
+  /** What is known of the outside sources that the strategy follows. */
+  readonly signals: readonly SignalState[];
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
   /** Every producer that was made and not closed. */
@@ -60,11 +67,13 @@ export function describeStatus({
   options,
   state,
   operations,
+  watch,
   clients,
 }: {
   options: ResolvedOptions;
   state: SwitchState;
   operations: ClusterOperations;
+  watch: Watch;
   clients: readonly StatusSource[];
 }): FailoverStatus {
   const active = activeOf(state);
@@ -81,7 +90,9 @@ export function describeStatus({
       alias,
       isActive: alias === active,
       clusterId: operations.clusterIds.get(alias),
+      health: watch.health(alias),
     })),
+    signals: watch.signals(),
     mirrors: operations.mirrorStates(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),

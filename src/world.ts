@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { connect as connectTcp, isIP } from 'node:net';
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import { connect as connectTls } from 'node:tls';
@@ -36,6 +36,8 @@ export interface World {
   environment(name: string): string | undefined;
   /** The text of a file, or undefined where it does not exist. Rejects for any other reason. */
   readText(path: string): Promise<string | undefined>;
+  /** Replaces a file at once and whole: whoever reads it finds the old text or the new one. Rejects where that fails. */
+  writeText(path: string, text: string): Promise<void>;
 }
 
 /** kafkajs's own keep-alive delay (kafkajs `src/network/socketFactory.js`). */
@@ -60,6 +62,24 @@ const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const layer = transport === undefined ? {} : { socket: transport };
   return Object.assign(connectTls({ ...options, ...layer }, onConnect), { [TRANSPORT]: transport });
 };
+
+/** The new text is on the disk before the name points to it. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const beside = `${path}.${process.pid}.new`;
+  try {
+    const file = await open(beside, 'w', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {});
+    throw error;
+  }
+}
 
 /**
  * The real world: the process's clock, timers, sockets and environment, and the installed kafkajs.
@@ -86,5 +106,6 @@ export function realWorld(): World {
         throw error;
       }
     },
+    writeText: replaceFile,
   };
 }

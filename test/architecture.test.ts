@@ -49,8 +49,8 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
-const pureMayLoad = /^(errors|options-calls|node:buffer)$/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/signal-state$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
+const pureMayLoad = /^(errors|options-calls|signals\/desired|node:buffer)$/;
 
 interface Rule {
   readonly name: string;
@@ -71,9 +71,9 @@ const rules: readonly Rule[] = [
     kind: 'value',
   },
   {
-    name: 'a strategy sees types, and loads only the errors that it throws and the check of its options',
+    name: 'a strategy sees types, and loads only the errors that it throws, the check of its options and the words of health',
     files: /^strategy\//,
-    only: /^(strategy\/|(errors|options-calls)$)/,
+    only: /^(strategy\/|health\/health$|(errors|options-calls)$)/,
     kind: 'value',
   },
   {
@@ -119,6 +119,12 @@ const rules: readonly Rule[] = [
     never: /^(switch\/(?!active$|participant$)|strategy\/|producer\/|admin\/)/,
   },
   {
+    name: 'a signal reads, and knows nothing of what follows',
+    files: /^signals\//,
+    never:
+      /^(switch|strategy|position|producer|consumer|admin|cluster|replication)\/|^failover-kafka$/,
+  },
+  {
     name: 'only the composition root and the entry points know FailoverKafka',
     files: /^(?!index$|testing\/)/,
     never: /^(failover-kafka|index)$/,
@@ -140,8 +146,8 @@ const rules: readonly Rule[] = [
     never: /^npm:p-retry$/,
   },
   {
-    name: 'options are validated in one place',
-    files: /^(?!(testing\/)?options)/,
+    name: 'what comes from outside is validated at its door',
+    files: /^(?!(testing\/)?options|signals\/desired$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },

@@ -155,6 +155,13 @@ describe('the way out of a halt to the cluster that it came from', () => {
         }),
         events: new EventLog(),
         onWrongCluster: () => {},
+        watch: () => ({
+          start() {},
+          stop() {},
+          startOn: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
+          sessionOpened() {},
+          suspect() {},
+        }),
       });
       write(memory, 'B', ['b1', 'b2', 'b3']);
       await memory.clock.sleep(3_000);

@@ -7,6 +7,13 @@ function makeWorld() {
   return { memory, failover: kafkaIn(memory) };
 }
 
+/** Of a strategy that does not ask for it. */
+const NOT_WATCHED = {
+  produce: { kind: 'unknown', sinceMs: 0, because: 'not asked yet' },
+  consume: { kind: 'unknown', sinceMs: 0, because: 'not asked yet' },
+  refusedBecause: undefined,
+};
+
 /** What changes from state to state. */
 const essence = ({ state, active, switchingTo, phase, switchEpoch, clusters }: FailoverStatus) => ({
   state,
@@ -32,8 +39,8 @@ describe('the status', () => {
       consumers: [],
     });
     expect(status.clusters).toEqual([
-      { alias: 'A', isActive: false, clusterId: undefined },
-      { alias: 'B', isActive: false, clusterId: undefined },
+      { alias: 'A', isActive: false, clusterId: undefined, health: NOT_WATCHED },
+      { alias: 'B', isActive: false, clusterId: undefined, health: NOT_WATCHED },
     ]);
   });
 
@@ -50,8 +57,18 @@ describe('the status', () => {
       await memory.clock.sleep(5_000);
       const { clusters, producers, consumers, mirrors } = failover.status();
       expect(clusters).toEqual([
-        { alias: 'A', isActive: true, clusterId: memory.cluster('A').clusterId },
-        { alias: 'B', isActive: false, clusterId: memory.cluster('B').clusterId },
+        {
+          alias: 'A',
+          isActive: true,
+          clusterId: memory.cluster('A').clusterId,
+          health: NOT_WATCHED,
+        },
+        {
+          alias: 'B',
+          isActive: false,
+          clusterId: memory.cluster('B').clusterId,
+          health: NOT_WATCHED,
+        },
       ]);
       expect(producers).toMatchObject([{ state: 'open', cluster: 'A', inFlightCount: 0 }]);
       expect(consumers).toMatchObject([

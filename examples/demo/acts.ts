@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../../stack/wait.js';
 import { createMirroredTopic } from '../topics.js';
 import { Cast } from './cast.js';
-import { nowMs, type ServiceSettings } from './messages.js';
+import { nowMs, type ServiceSettings, type StrategyName } from './messages.js';
 import type { Playground } from './playground.js';
 import { countRecords, readCommits, readRecords } from './reader.js';
 import { tally, type Tally } from './tally.js';
@@ -35,6 +35,7 @@ export interface Act {
 export interface Stage {
   readonly playground: Playground;
   readonly policy: 'default' | 'identity';
+  readonly strategy: StrategyName;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
 }
@@ -57,6 +58,7 @@ export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
       name,
       topic: act.topic,
       groupId: act.groupId,
+      strategy: stage.strategy,
       kafka: playground.kafka,
     };
     return playground.launch(settings);
@@ -124,7 +126,11 @@ async function flow(act: Act, { playground, ...stage }: Stage, cast: Cast): Prom
 }
 
 /** The moment of the act. Answers when it was. */
-async function takeAway(act: Act, { playground, timeline }: Stage, cast: Cast): Promise<number> {
+async function takeAway(
+  act: Act,
+  { playground, strategy, timeline }: Stage,
+  cast: Cast,
+): Promise<number> {
   const order = { kind: 'switch', to, planned: act.planned } as const;
   const atMs = nowMs();
   if (act.planned) {
@@ -134,6 +140,10 @@ async function takeAway(act: Act, { playground, timeline }: Stage, cast: Cast): 
   }
   await playground.kill(from);
   timeline.fact(from, 'KILLED (-9) in full flow');
+  if (strategy === 'health') {
+    await cast.allSwitched(to);
+    return atMs;
+  }
   timeline.fact('operator', `orders a switch to ${to}`);
   await cast.switchAll({ ...order, reason: `${from} was killed` });
   return atMs;

@@ -62,9 +62,15 @@ export class Cast {
     );
   }
 
+  /** Gives every service the same order. */
   async switchAll(order: Extract<Order, { kind: 'switch' }>): Promise<void> {
-    this.#newThere.set('producer', order.to);
     for (const service of this.#services) service.order(order);
+    await this.allSwitched(order.to);
+  }
+
+  /** Waits until every service has switched, whoever decided it. */
+  async allSwitched(to: string): Promise<void> {
+    this.#newThere.set('producer', to);
     await waitFor(
       'every service has switched',
       () => this.#services.filter(({ name }) => !this.#switched.has(name)).map(({ name }) => name),

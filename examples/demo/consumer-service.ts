@@ -1,16 +1,18 @@
 import { FailoverKafka, logLevel } from 'kafkajs-failover';
 import type { Control } from './control.js';
 import type { ServiceSettings } from './messages.js';
+import { strategyOf } from './strategies.js';
 
 /**
  * Handles orders, as one of several members of a group. It is written for kafkajs: without the lines that mention
- * `control` only the import and the option `clusters` are new.
+ * `control` only the import and the options `clusters` and `strategy` are new.
  */
 export async function consumerService(settings: ServiceSettings, control: Control): Promise<void> {
   const kafka = new FailoverKafka({
     clientId: 'order-handling',
     logLevel: logLevel.NOTHING,
     ...settings.kafka,
+    strategy: strategyOf(settings.strategy),
   });
   control.watch(kafka);
 

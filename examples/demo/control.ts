@@ -29,6 +29,13 @@ export class Control {
   /** Passes on what the library reports, and takes orders for it from now on. */
   watch(kafka: FailoverKafka): void {
     this.#kafka = kafka;
+    kafka.on('health.changed', ({ cluster, of, to }) => {
+      if (to.kind === 'unhealthy') this.#report(`${cluster} is unhealthy (${of}): ${to.because}`);
+    });
+    kafka.on('strategy.stayed', ({ detail }) => this.#report(`stays: ${detail}`));
+    kafka.on('switch.completed', ({ report: { durationMs, phases, warnings } }) => {
+      this.#line.tell({ kind: 'switched', durationMs, phases, warnings, atMs: nowMs() });
+    });
     kafka.on('switch.phase-overran', ({ phase, deadlineMs, detail }) => {
       this.#report(`phase ${phase} took longer than ${deadlineMs} ms: ${detail}`);
     });
@@ -79,8 +86,6 @@ export class Control {
       const outcome = await this.#kafka?.switchTo(to, { planned, reason });
       if (outcome?.kind !== 'switched')
         throw new Error(`not switched: ${outcome?.kind ?? 'no client'}`);
-      const { durationMs, phases, warnings } = outcome.report;
-      this.#line.tell({ kind: 'switched', durationMs, phases, warnings, atMs: nowMs() });
     } catch (error) {
       this.#line.tell({ kind: 'switch-failed', error: inWords(error), atMs: nowMs() });
     }

@@ -3,6 +3,7 @@
  * with a planned switch; and the count of every record.
  *
  *   npm run demo                          two real Kafka clusters with MirrorMaker 2 (needs Java and Maven)
+ *   npm run demo -- --strategy manual     the services are ordered to switch, instead of noticing by themselves
  *   npm run demo -- --policy identity     mirrored topics keep their names, A to B only
  *   npm run demo -- --memory              the same services, clusters in this process's memory
  *   npm run demo -- --json                the last line of the output is for machines
@@ -31,6 +32,7 @@ const HEADINGS: Readonly<Record<string, string>> = {
 };
 
 const HELP = `npm run demo [-- options]: a cluster is killed under load, then a planned switch; every record is counted
+  --strategy manual   the services are ordered to switch; by default (health) they notice by themselves
   --policy identity   mirrored topics keep their names, A to B only
   --memory            the same services on clusters in memory: needs no Java
   --json              the last line of the output is for machines`;
@@ -43,16 +45,25 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       policy: { type: 'string', default: 'default' },
+      strategy: { type: 'string', default: 'health' },
     },
   });
   if (values.policy !== 'default' && values.policy !== 'identity') {
     return misused('npm run demo', `--policy must be default or identity, got "${values.policy}".`);
   }
+  if (values.strategy !== 'health' && values.strategy !== 'manual') {
+    const given = JSON.stringify(values.strategy);
+    return misused('npm run demo', `--strategy must be health or manual, got ${given}.`);
+  }
   const write = (line: string): void => {
     (values.json ? process.stderr : process.stdout).write(`${line}\n`);
   };
   const timeline = new Timeline({ write, nowMs });
-  const options: PlaygroundOptions = { policy: values.policy, signal: endedByPerson() };
+  const options: PlaygroundOptions = {
+    policy: values.policy,
+    strategy: values.strategy,
+    signal: endedByPerson(),
+  };
   const open = values.memory ? memoryPlayground : realPlayground;
 
   const results: ActResult[] = [];

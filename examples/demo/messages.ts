@@ -1,11 +1,15 @@
 import type { FailoverKafkaConfig } from 'kafkajs-failover';
 
+/** Who decides: the library itself, by the health of the clusters, or the demo, by orders. */
+export type StrategyName = 'health' | 'manual';
+
 /** What a service is started with. Everything but `world` survives the way to another process. */
 export interface ServiceSettings {
   /** `producer`, `consumer-1`, ... */
   readonly name: string;
   readonly topic: string;
   readonly groupId: string;
+  readonly strategy: StrategyName;
   /** What both services share: where the clusters are. */
   readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror'> &
     Partial<Pick<FailoverKafkaConfig, 'world'>>;

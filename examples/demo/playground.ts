@@ -1,9 +1,10 @@
 import type { Kafka } from 'kafkajs-failover';
-import type { Service, ServiceSettings } from './messages.js';
+import type { Service, ServiceSettings, StrategyName } from './messages.js';
 
 /** What the demo's own options say. */
 export interface PlaygroundOptions {
   readonly policy: 'default' | 'identity';
+  readonly strategy: StrategyName;
   /** Aborted when a person wants the demo to end. */
   readonly signal: AbortSignal;
 }

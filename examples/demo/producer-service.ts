@@ -2,19 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FailoverKafka, logLevel } from 'kafkajs-failover';
 import type { Control } from './control.js';
 import type { ServiceSettings } from './messages.js';
+import { strategyOf } from './strategies.js';
 
 const ORDERS_PER_SEND = 5;
 const SEND_EVERY_MS = 15;
 
 /**
  * Takes orders and writes them to Kafka, about 300 a second, each with a number of its own. It is written for kafkajs:
- * without the lines that mention `control` only the import and the option `clusters` are new.
+ * without the lines that mention `control` only the import and the options `clusters` and `strategy` are new.
  */
 export async function producerService(settings: ServiceSettings, control: Control): Promise<void> {
   const kafka = new FailoverKafka({
     clientId: 'order-entry',
     logLevel: logLevel.NOTHING,
     ...settings.kafka,
+    strategy: strategyOf(settings.strategy),
   });
   control.watch(kafka);
 

@@ -25,6 +25,12 @@ const CLOSE_MS = 500;
 /** UNKNOWN_TOPIC_OR_PARTITION and INVALID_TOPIC_EXCEPTION: not there, or cannot be. */
 const NO_SUCH_TOPIC_CODES: readonly number[] = [3, 17];
 
+/** @internal What {@link KafkaLink.open} takes beside the config. */
+export interface LinkOptions {
+  /** A connection was closed, and not by the link itself. */
+  readonly onClosed?: (() => void) | undefined;
+}
+
 /**
  * One inner kafkajs client of a {@link KafkaAccess} and its connections. Thrown away whole after a failure: kafkajs reuses
  * a dead socket until the kernel gives it up, and finds a moved broker only in metadata that it does not renew on a time
@@ -47,8 +53,16 @@ export class KafkaLink {
   }
 
   /** Connects to the cluster and learns its brokers. Leaves nothing open where it rejects. */
-  static async open(world: World, config: KafkaConfig): Promise<KafkaLink> {
-    const gate = new SocketGate({ world, open: config.socketFactory ?? world.openSocket });
+  static async open(
+    world: World,
+    config: KafkaConfig,
+    { onClosed }: LinkOptions = {},
+  ): Promise<KafkaLink> {
+    const gate = new SocketGate({
+      world,
+      open: config.socketFactory ?? world.openSocket,
+      ...(onClosed === undefined ? {} : { onClosed }),
+    });
     const client = world.createKafka({ ...config, socketFactory: gate.factory });
     const cluster = clusterOf(client);
     adaptAnswers(cluster);
@@ -81,6 +95,12 @@ export class KafkaLink {
   /** Metadata for nobody in particular: the cluster's id and nothing that costs. */
   async clusterId(): Promise<string | null> {
     return (await this.metadata([NO_TOPIC])).clusterId;
+  }
+
+  /** As {@link clusterId}, with where the brokers say that they are. */
+  async brokers(): Promise<{ clusterId: string | null; addresses: readonly string[] }> {
+    const { clusterId, brokers } = await this.metadata([NO_TOPIC]);
+    return { clusterId, addresses: brokers.map(({ host, port }) => `${host}:${port}`) };
   }
 
   /** The broker that keeps this group. */

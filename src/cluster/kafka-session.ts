@@ -1,6 +1,7 @@
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import type { FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
+import { Traffic } from '../health/traffic.js';
 import type { ClusterOptions } from '../options.js';
 import type { World } from '../world.js';
 import { shareSentOffsets } from './kafkajs-cluster.js';
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly events: EventSink;
   /** How long a request may wait, with nothing received, before `socket.stalled` is reported, in milliseconds. */
   readonly stalledAfterMs: number;
+  /** A socket was closed by the other side, or stalls: the earliest signs of a death. */
+  readonly onSuspicion?: () => void;
 }
 
 /**
@@ -35,17 +38,20 @@ export function openSession(options: SessionOptions): ClusterSession {
     world,
     open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
     onWaiting: (line) => watchdog.wake(line),
+    onClosed: () => options.onSuspicion?.(),
   });
   const watchdog = new Watchdog({
     world,
     lines: () => gate.lines(),
     stalledAfterMs: options.stalledAfterMs,
-    report: (line) =>
+    report: (line) => {
+      options.onSuspicion?.();
       events.emit('socket.stalled', {
         cluster: alias,
         broker: line.broker,
         waitingMs: line.waitingMs(),
-      }),
+      });
+    },
   });
   const isFenced = (): boolean => controller.signal.aborted;
   const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isFenced));
@@ -63,6 +69,9 @@ export function openSession(options: SessionOptions): ClusterSession {
       return { kafka: client, wire };
     },
     signal: controller.signal,
+    traffic: new Traffic(),
+    produceWaitingMs: () =>
+      Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs())),
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;
       watchdog.stop();

@@ -62,6 +62,11 @@ export interface KafkaJsBroker {
       partitions: readonly { partition: number; offset: string; metadata: string | null }[];
     }[];
   }>;
+  heartbeat(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+  }): Promise<unknown>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   describeConfigs(request: {
     resources: readonly { type: number; name: string; configNames: readonly string[] }[];
@@ -75,6 +80,7 @@ export interface KafkaJsBroker {
 /** @internal An answer to a Metadata request. */
 export interface KafkaJsMetadata {
   readonly clusterId: string | null;
+  readonly brokers: readonly { readonly host: string; readonly port: number }[];
   readonly topicMetadata: readonly {
     readonly topicErrorCode: number;
     readonly topic: string;

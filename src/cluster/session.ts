@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import { FencedError } from '../errors.js';
+import type { Traffic } from '../health/traffic.js';
 
 /**
  * One cluster in one epoch: the inner kafkajs client of this activation and every socket it opens. Made new for every
@@ -17,6 +18,10 @@ export interface ClusterSession {
   countedClient(): CountedClient;
   /** Aborted by {@link ClusterSession.fence}, with the {@link FencedError} as its reason. */
   readonly signal: AbortSignal;
+  /** What the inner clients saw of the cluster: evidence of its health. */
+  readonly traffic: Traffic;
+  /** How long the oldest Produce request has waited for its answer, in milliseconds; 0 where none does. */
+  produceWaitingMs(): number;
   /**
    * Destroys every socket of the session with an Error and refuses new ones. Synchronous and idempotent: when it
    * returns, not one more byte of Produce or OffsetCommit can leave. Inner promises may settle much later (kafkajs's

@@ -13,6 +13,8 @@ export interface SocketGateOptions {
   readonly open: ISocketFactory;
   /** Called when a socket begins to wait for an answer. */
   readonly onWaiting?: (line: SocketLine) => void;
+  /** Called when a socket is closed, or could not be opened, before the fence. */
+  readonly onClosed?: () => void;
 }
 
 /**
@@ -64,7 +66,10 @@ export class SocketGate {
       this.#options.onWaiting ?? (() => {}),
     );
     this.#lines.set(socket, line);
-    socket.once('close', () => this.#lines.delete(socket));
+    socket.once('close', () => {
+      this.#lines.delete(socket);
+      if (this.#fenced === undefined) this.#options.onClosed?.();
+    });
     // kafkajs has its own listener; this one keeps an Error that comes before or after it from ending the process.
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => line.received(chunk));

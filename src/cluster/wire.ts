@@ -4,6 +4,7 @@ import { readWrittenChunk } from './request-frame.js';
 interface Unanswered {
   readonly writtenAtMs: number;
   readonly patienceMs: number;
+  readonly isProduce: boolean;
 }
 
 /** A Kafka answer begins with its length as int32. */
@@ -48,13 +49,13 @@ export class SocketLine {
     const written = readWrittenChunk(chunk, this.#rebalanceTimeoutMs);
     if (written.kind === 'bytes') {
       this.#framed = false;
-      this.#await(0);
+      this.#await(0, false);
       return false;
     }
     if (written.rebalanceTimeoutMs !== undefined) {
       this.#rebalanceTimeoutMs = written.rebalanceTimeoutMs;
     }
-    if (written.expectsAnswer) this.#await(written.patienceMs);
+    if (written.expectsAnswer) this.#await(written.patienceMs, written.produce);
     return written.produce;
   }
 
@@ -84,8 +85,14 @@ export class SocketLine {
     return oldest === undefined ? 0 : this.#nowMs() - oldest.writtenAtMs;
   }
 
-  #await(patienceMs: number): void {
-    this.#unanswered.push({ writtenAtMs: this.#nowMs(), patienceMs });
+  /** How long the oldest Produce request has waited, in milliseconds; 0 where none does. */
+  produceWaitingMs(): number {
+    const oldest = this.#unanswered.find(({ isProduce }) => isProduce);
+    return oldest === undefined ? 0 : this.#nowMs() - oldest.writtenAtMs;
+  }
+
+  #await(patienceMs: number, isProduce: boolean): void {
+    this.#unanswered.push({ writtenAtMs: this.#nowMs(), patienceMs, isProduce });
     if (this.#unanswered.length === 1) this.#onWaiting(this);
   }
 

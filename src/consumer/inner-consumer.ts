@@ -312,6 +312,7 @@ export class InnerConsumer {
     }
     this.#late.joined(this.#member.assignment);
     this.#joined.resolve();
+    this.session.traffic.worked('consume');
     this.#parts.host.onJoined(this);
   }
 
@@ -327,6 +328,7 @@ export class InnerConsumer {
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
     // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
+    this.session.traffic.failed('consume', error);
     this.#member.crashed();
     this.#late.restarted();
     this.#mustApplyPauses = true;

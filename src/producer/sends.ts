@@ -108,6 +108,7 @@ export class Sends {
     callInner(send, inner).then(
       (metadata) => {
         inner.sendEnded();
+        inner.session.traffic.worked('produce');
         // An answer of an older epoch: the switch has settled or taken back this send already.
         if (send.inner !== inner) return;
         this.inFlight.remove(send);
@@ -116,6 +117,7 @@ export class Sends {
       },
       (error: unknown) => {
         inner.sendEnded();
+        inner.session.traffic.failed('produce', error);
         if (send.inner === inner) this.#failed(send, inner, error);
       },
     );

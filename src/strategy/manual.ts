@@ -1,5 +1,6 @@
-import { FailoverOptionsError } from '../errors.js';
 import { checkManualStrategy } from '../options-calls.js';
+import { knownAlias } from './known-alias.js';
+import { obey } from './obey.js';
 import type { Strategy } from './strategy.js';
 
 /**
@@ -9,7 +10,7 @@ import type { Strategy } from './strategy.js';
  */
 export interface ManualStrategyOptions {
   /**
-   * Alias of the cluster to start on where neither `environment` nor `file` names one. Default: the first configured
+   * Alias of the cluster to start on where neither `environment` nor `file` nor the state file names one. Default: the first configured
    * cluster. Does not matter once the service runs.
    */
   readonly initial?: string;
@@ -42,35 +43,20 @@ export function manualStrategy(options: ManualStrategyOptions = {}): Strategy {
       if (environment !== undefined) {
         const alias = sources.environment(environment)?.trim();
         if (alias !== undefined && alias !== '') {
-          return known(alias, aliases, `strategy.environment (variable ${environment})`);
+          return knownAlias(alias, aliases, `strategy.environment (variable ${environment})`);
         }
       }
       if (file !== undefined) {
         const alias = (await sources.readText(file))?.trim();
         if (alias !== undefined && alias !== '') {
-          return known(alias, aliases, `strategy.file (${file})`);
+          return knownAlias(alias, aliases, `strategy.file (${file})`);
         }
       }
-      return initial === undefined ? undefined : known(initial, aliases, 'strategy.initial');
+      const last = await sources.lastApplied();
+      if (last !== undefined) return last;
+      return initial === undefined ? undefined : knownAlias(initial, aliases, 'strategy.initial');
     },
-    decide({ active, order }) {
-      if (order === undefined) return { kind: 'stay', because: 'no-order' };
-      if (order.to === active) return { kind: 'stay', because: 'already-active' };
-      return { kind: 'switch', to: order.to, planned: order.planned, reason: order.reason };
-    },
+    decide: ({ active, order }) =>
+      order === undefined ? { kind: 'stay', because: 'no-order' } : obey(order, active),
   };
-}
-
-/** A file may hold anything: what goes into an error message is cut to a readable length. */
-const SHOWN_CHARACTERS = 60;
-
-function known(alias: string, aliases: readonly string[], option: string): string {
-  if (aliases.includes(alias)) return alias;
-  const shown = alias.length > SHOWN_CHARACTERS ? `${alias.slice(0, SHOWN_CHARACTERS)}...` : alias;
-  throw new FailoverOptionsError(
-    option,
-    alias,
-    `${option} must name one of the clusters ${aliases.join(', ')}, got ${JSON.stringify(shown)}. ` +
-      'Correct it, or leave it empty to start on the first configured cluster.',
-  );
 }

@@ -1,3 +1,6 @@
+import type { ClusterHealth } from '../health/health.js';
+import type { Signal } from '../signals/signal.js';
+import type { SignalState } from '../signals/signal-state.js';
 import type { World } from '../world.js';
 
 /**
@@ -10,7 +13,32 @@ export interface ClusterView {
   readonly alias: string;
   /** Place in the order in which the clusters were configured; 0 is the preferred one. */
   readonly rank: number;
+  /** Our own opinion of it; unknown in every respect where the strategy does not ask for it. */
+  readonly health: ClusterHealth;
 }
+
+/**
+ * A switch that was completed.
+ *
+ * @public
+ */
+export interface PastSwitch {
+  /** When it ended, in monotonic milliseconds of the world's clock. */
+  readonly atMs: number;
+  /** When it began. What was heard later is newer than it. */
+  readonly startedAtMs: number;
+  /** The activation that it led to. */
+  readonly switchEpoch: number;
+  /** Alias of the cluster that was left. */
+  readonly from: string;
+  /** Alias of the cluster that was gone to. */
+  readonly to: string;
+  /** Whose opinion it was. */
+  readonly by: DecidedBy;
+}
+
+/** @public Whose opinion moved the service: an operator's order, an outside source's, or our own of the clusters' health. */
+export type DecidedBy = 'operator' | 'signal' | 'health';
 
 /**
  * An operator's order, as `switchTo` takes it: one of the opinions a strategy looks at.
@@ -40,16 +68,39 @@ export interface View {
   readonly switchEpoch: number;
   /** Every configured cluster, the preferred one first. */
   readonly clusters: readonly ClusterView[];
+  /** What is known of the outside sources that the strategy watches. */
+  readonly signals: readonly SignalState[];
   /** The order that is waiting for a decision, if there is one. */
   readonly order: OperatorOrder | undefined;
+  /** The switches of this process, the oldest first; those of the last hour at least. */
+  readonly switches: readonly PastSwitch[];
 }
 
 /**
  * Why a strategy keeps the present state. A closed set, so that it logs and counts well.
  *
+ * - `no-order`: nothing asks for a switch. `already-active`: the order is carried out already.
+ * - `active-well`: the active cluster is not known to be unhealthy.
+ * - `no-proven-target`: the active cluster is unhealthy, and no other one is seen to work.
+ * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it.
+ * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
+ * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
+ *   say was heard before the last switch. `pinned`: a source forbids automatic switches, and there is a reason for one.
+ *
  * @public
  */
-export type StayReason = 'no-order' | 'already-active';
+export type StayReason =
+  | 'no-order'
+  | 'already-active'
+  | 'active-well'
+  | 'no-proven-target'
+  | 'not-let-in'
+  | 'cooling-down'
+  | 'budget-spent'
+  | 'no-opinion'
+  | 'signal-unknown'
+  | 'overtaken'
+  | 'pinned';
 
 /**
  * What a strategy makes of a view.
@@ -57,16 +108,30 @@ export type StayReason = 'no-order' | 'already-active';
  * @public
  */
 export type Decision =
-  | { readonly kind: 'stay'; readonly because: StayReason }
+  | {
+      readonly kind: 'stay';
+      readonly because: StayReason;
+      /** The same in words for people, with names and numbers. */
+      readonly detail?: string;
+      /** Something ought to be done and is not: it is told by the event `strategy.stayed`. Default false. */
+      readonly isAlarming?: boolean;
+    }
   | {
       readonly kind: 'switch';
       readonly to: string;
       readonly planned: boolean;
       readonly reason: string;
+      /** Default `operator`. */
+      readonly by?: DecidedBy;
     };
 
-/** @public Where a strategy may read its first opinion from. */
-export type StartSources = Pick<World, 'environment' | 'readText'>;
+/** @public Where a strategy may take its first opinion from. */
+export interface StartSources extends Pick<World, 'environment' | 'readText'> {
+  /** What is known of the outside sources that the strategy watches, once each was read, or after three seconds. */
+  signals(): Promise<readonly SignalState[]>;
+  /** Alias of the cluster that was active when the process last ran, by the state file; undefined where that says nothing. */
+  lastApplied(): Promise<string | undefined>;
+}
 
 /**
  * Decides which cluster should be active. It has no I/O of its own but the reading at start, and it never acts: whoever
@@ -77,11 +142,18 @@ export type StartSources = Pick<World, 'environment' | 'readText'>;
 export interface Strategy {
   /** Names it in `status()`. */
   readonly name: string;
+  /** The outside sources that it follows; they are watched while the service works. Default: none. */
+  readonly signals?: readonly Signal[];
+  /** True: the clusters are watched while the service works, and the view holds their health. Default false. */
+  readonly watchesHealth?: boolean;
   /**
    * The cluster to start on; undefined: no opinion, the first configured cluster is taken. Rejects where an opinion is
    * given but cannot be understood: starting on the wrong cluster is worse than not starting.
    */
   startOn(sources: StartSources, aliases: readonly string[]): Promise<string | undefined>;
-  /** Pure: the same view gives the same decision. */
+  /**
+   * Pure: the same view gives the same decision. Asked for each order, and, where it watches anything, whenever what is
+   * known has changed, and once a second.
+   */
   decide(view: View): Decision;
 }

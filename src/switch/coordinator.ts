@@ -99,10 +99,10 @@ export class Coordinator implements ActiveCluster {
   async #start(): Promise<void> {
     // An order may have ended a halt at start: then there is nothing left to choose.
     if (!this.#mustStart()) return;
-    const active = await this.#parts.operations.chooseFirst();
+    const { active, switchEpoch } = await this.#parts.operations.chooseFirst();
     if (!this.#mustStart()) return;
-    this.#session = this.#parts.operations.openSession(active, 1);
-    this.#feed({ kind: 'started', active });
+    this.#session = this.#parts.operations.openSession(active, switchEpoch);
+    this.#feed({ kind: 'started', active, switchEpoch });
   }
 
   #mustStart(): boolean {
@@ -117,6 +117,7 @@ export class Coordinator implements ActiveCluster {
       participant.halt(closedError());
       return;
     }
+    this.#operations.watch();
     const state = this.#state;
     this.#participants.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
     if (state.kind === 'halted') this.#participants.haltOthers(haltedError(state.error));

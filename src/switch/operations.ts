@@ -12,11 +12,13 @@ import type { SwitchTurn } from './participant.js';
  */
 export interface SwitchOperations {
   /**
-   * The cluster to start on, by the strategy's opinion, after a look at its identity.
+   * The cluster to start on, by the strategy's opinion, after a look at its identity; and the activation to begin with.
    * Rejects where the opinion cannot be understood or the wrong cluster answers.
    */
-  chooseFirst(): Promise<string>;
-  /** Closes every connection and timer; what is asked next opens them anew. */
+  chooseFirst(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
+  /** Begins to watch the clusters, where the strategy wants that. Idempotent. */
+  watch(): void;
+  /** Closes every connection and timer, and ends the watch; what is asked next opens them anew. */
   release(): void;
   /** Opens a new session. Synchronous: connections are made by those who use it. */
   openSession(alias: string, switchEpoch: number): ClusterSession;
@@ -60,6 +62,7 @@ export function releasing(
 ): SwitchOperations {
   return {
     chooseFirst: () => operations.chooseFirst(),
+    watch: () => operations.watch(),
     release: () => operations.release(),
     openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),

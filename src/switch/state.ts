@@ -86,7 +86,7 @@ export type PhaseOutcome =
 
 /** @internal What happens to the machine. */
 export type SwitchInput =
-  | { readonly kind: 'started'; readonly active: string }
+  | { readonly kind: 'started'; readonly active: string; readonly switchEpoch: number }
   | { readonly kind: 'ordered'; readonly order: SwitchOrder; readonly atMs: number }
   | {
       readonly kind: 'phase-ended';

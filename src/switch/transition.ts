@@ -24,7 +24,7 @@ export function transition(state: SwitchState, input: SwitchInput): Transition {
   switch (input.kind) {
     case 'started':
       return state.kind === 'starting'
-        ? stay({ kind: 'steady', active: input.active, switchEpoch: 1 })
+        ? stay({ kind: 'steady', active: input.active, switchEpoch: input.switchEpoch })
         : stay(state);
     case 'ordered':
       return onOrder(state, input.order, input.atMs);

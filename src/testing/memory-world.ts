@@ -172,6 +172,10 @@ function memoryWorld({
     openSocket,
     environment: (name) => options.environment?.get(name),
     readText: (path) => Promise.resolve(options.files?.get(path)),
+    writeText: (path, text) =>
+      options.files === undefined
+        ? Promise.reject(new Error(`there are no files in this world (${path})`))
+        : Promise.resolve(void options.files.set(path, text)),
   };
 }
 

@@ -9,6 +9,7 @@ import type {
   Kafka,
   KafkaMessage,
 } from 'kafkajs';
+import { Traffic } from '../../src/health/traffic.js';
 import { EventEmitter } from 'node:events';
 import type { ClusterAccess, Commit } from '../../src/cluster/access.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
@@ -272,6 +273,8 @@ export class FakeCluster {
         throw new Error('no producers in these tests');
       },
       signal: controller.signal,
+      traffic: new Traffic(),
+      produceWaitingMs: () => 0,
       fence: (reason) => controller.abort(reason),
     };
   }

@@ -8,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks, readDocuments, root } from './markdown.js';
 
 /** Names that a reader takes from the text around a block. A block that makes its own is not disturbed by them. */
-const PRELUDE = `import type { FailoverKafka, FailoverKafkaConsumer, Producer, ProducerRecord } from 'kafkajs-failover';
+const PRELUDE = `import type { FailoverKafka, FailoverKafkaConfig, FailoverKafkaConsumer, Producer, ProducerRecord } from 'kafkajs-failover';
 declare global {
+  const clusters: FailoverKafkaConfig['clusters'];
+  const configService: { onChange(key: string, listener: (text: string) => void): () => void };
   const kafka: FailoverKafka;
   const producer: Producer;
   const consumer: FailoverKafkaConsumer;

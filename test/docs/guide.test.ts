@@ -32,11 +32,16 @@ const groups = {
   producer: 'ProducerFailoverOptions',
   consumer: 'ConsumerFailoverOptions',
   switch: 'SwitchOptions',
+  health: 'HealthOptions',
 } as const;
+
+const optionFiles: Readonly<Record<string, string>> = {
+  HealthOptions: 'src/options-health.ts',
+};
 
 function optionNames(): readonly string[] {
   const grouped = Object.entries(groups).flatMap(([group, name]) =>
-    membersOf('src/options.ts', name).map((member) => `${group}.${member}`),
+    membersOf(optionFiles[name] ?? 'src/options.ts', name).map((member) => `${group}.${member}`),
   );
   const known = new Set(['clusters', ...Object.keys(groups)]);
   const single = membersOf('src/options.ts', 'FailoverKafkaConfig').filter(
@@ -58,7 +63,11 @@ describe('the guide', () => {
   });
 
   it('describes no option that does not exist', () => {
-    const strategy = membersOf('src/strategy/manual.ts', 'ManualStrategyOptions');
+    const strategy = [
+      ...membersOf('src/strategy/manual.ts', 'ManualStrategyOptions'),
+      ...membersOf('src/strategy/health.ts', 'HealthStrategyOptions'),
+      ...membersOf('src/strategy/follow.ts', 'FollowOptions'),
+    ];
     const switchTo = membersOf('src/options-calls.ts', 'SwitchToOptions');
     const known = new Set([
       ...optionNames(),
@@ -79,6 +88,7 @@ describe('the guide', () => {
       ...under('producer', resolved.producer),
       ...under('consumer', resolved.consumer),
       ...under('switch', resolved.deadlines),
+      ...under('health', resolved.health),
       socketStalledAfterMs: resolved.socketStalledAfterMs,
     };
     const given = tableRows(section(guide, 'Options')).flatMap(([name = '', value = '']) => {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { Traffic } from '../../src/health/traffic.js';
 import type {
   Kafka,
   Producer,
@@ -124,6 +125,7 @@ export class FakeSession implements ClusterSession {
   readonly alias: string;
   readonly switchEpoch: number;
   readonly wire = { produceRequestCount: 0 };
+  readonly traffic = new Traffic();
   readonly inners: FakeInner[] = [];
   /** For the inner producers that are made from now on. */
   automatic = true;
@@ -131,6 +133,10 @@ export class FakeSession implements ClusterSession {
   writesAtOnce = false;
   readonly #abort = new AbortController();
   readonly kafka: Kafka;
+  produceWaitingMs(): number {
+    return 0;
+  }
+
   countedClient(): CountedClient {
     return { kafka: this.kafka, wire: this.wire };
   }

@@ -16,6 +16,13 @@ export class EventLog implements EventSink {
     this.events.push({ name, facts });
   }
 
+  /** The facts of one kind of event. */
+  of<Name extends FailoverEventName>(
+    name: Name,
+  ): readonly Omit<FailoverEvents[Name], keyof FailoverEventBase>[] {
+    return this.named(name) as Omit<FailoverEvents[Name], keyof FailoverEventBase>[];
+  }
+
   named(name: FailoverEventName): readonly unknown[] {
     return this.events.filter((event) => event.name === name).map(({ facts }) => facts);
   }

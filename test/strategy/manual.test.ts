@@ -1,30 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { manualStrategy } from '../../src/strategy/manual.js';
-import type { View } from '../../src/strategy/strategy.js';
 import { manualWorld } from '../support/manual-world.js';
+import { sourcesOf, viewOf } from './support.js';
 
 const aliases = ['A', 'B'];
-const view: View = {
-  nowMs: 0,
-  active: 'A',
-  switchEpoch: 1,
-  clusters: aliases.map((alias, rank) => ({ alias, rank })),
-  order: undefined,
-};
+const view = viewOf();
 
 describe('the manual strategy at start', () => {
   it('has no opinion where nothing is said', async () => {
-    expect(await manualStrategy().startOn(manualWorld(), aliases)).toBeUndefined();
+    expect(await manualStrategy().startOn(sourcesOf(), aliases)).toBeUndefined();
   });
 
   it('prefers the environment to the file, and the file to the initial cluster', async () => {
     const strategy = manualStrategy({ environment: 'ACTIVE', file: '/flag', initial: 'A' });
     const world = manualWorld();
-    expect(await strategy.startOn(world, aliases)).toBe('A');
+    expect(await strategy.startOn(sourcesOf({ world }), aliases)).toBe('A');
     world.files.set('/flag', ' B\n');
-    expect(await strategy.startOn(world, aliases)).toBe('B');
+    expect(await strategy.startOn(sourcesOf({ world }), aliases)).toBe('B');
     world.environmentVariables.set('ACTIVE', 'A');
-    expect(await strategy.startOn(world, aliases)).toBe('A');
+    expect(await strategy.startOn(sourcesOf({ world }), aliases)).toBe('A');
   });
 
   it('takes an empty variable or file as no opinion', async () => {
@@ -32,7 +26,7 @@ describe('the manual strategy at start', () => {
     const world = manualWorld();
     world.environmentVariables.set('ACTIVE', '');
     world.files.set('/flag', '\n');
-    expect(await strategy.startOn(world, aliases)).toBe('B');
+    expect(await strategy.startOn(sourcesOf({ world }), aliases)).toBe('B');
   });
 
   it.each([
@@ -48,7 +42,7 @@ describe('the manual strategy at start', () => {
       file: '/flag',
       initial: source === 'initial' ? 'C' : 'A',
     });
-    await expect(strategy.startOn(world, aliases)).rejects.toMatchObject({
+    await expect(strategy.startOn(sourcesOf({ world }), aliases)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_OPTIONS',
       option,
       value: 'C',
@@ -58,7 +52,7 @@ describe('the manual strategy at start', () => {
   it('shows only the start of a value that is no alias at all', async () => {
     const world = manualWorld();
     world.files.set('/flag', 'x'.repeat(100_000));
-    const failed = manualStrategy({ file: '/flag' }).startOn(world, aliases);
+    const failed = manualStrategy({ file: '/flag' }).startOn(sourcesOf({ world }), aliases);
     await expect(failed).rejects.toThrow(/must name one of the clusters A, B, got "x{60}\.\.\."/);
   });
 });
@@ -78,6 +72,10 @@ describe('the manual strategy', () => {
 
   it('switches when it is told to', () => {
     const order = { to: 'B', planned: false, reason: 'A burns' };
-    expect(manualStrategy().decide({ ...view, order })).toEqual({ kind: 'switch', ...order });
+    expect(manualStrategy().decide({ ...view, order })).toEqual({
+      kind: 'switch',
+      ...order,
+      by: 'operator',
+    });
   });
 });

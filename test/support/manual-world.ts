@@ -4,6 +4,8 @@ import type { World } from '../../src/world.js';
 export interface ManualWorld extends World {
   /** Moves time forward, firing what falls due, and lets promises settle in between. */
   advance(byMs: number): Promise<void>;
+  /** Moves time forward while nothing runs: what fell due meanwhile fires late, all at once. */
+  sleep(byMs: number): void;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
   readonly timerCount: number;
@@ -43,10 +45,17 @@ export function manualWorld(): ManualWorld {
     },
     environment: (name) => environmentVariables.get(name),
     readText: (path) => Promise.resolve(files.get(path)),
+    writeText: (path, text) => Promise.resolve(void files.set(path, text)),
     environmentVariables,
     files,
     get timerCount() {
       return timers.length;
+    },
+    sleep(byMs) {
+      nowMs += byMs;
+      const due = timers.filter((timer) => timer.atMs <= nowMs).sort((a, b) => a.atMs - b.atMs);
+      timers = timers.filter((timer) => !due.includes(timer));
+      for (const { callback } of due) callback();
     },
     async advance(byMs) {
       const untilMs = nowMs + byMs;

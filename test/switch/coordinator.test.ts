@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Traffic } from '../../src/health/traffic.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FailoverOptionsError, type FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
@@ -41,6 +42,8 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
       throw new Error('no producers in these tests');
     },
     signal: controller.signal,
+    traffic: new Traffic(),
+    produceWaitingMs: () => 0,
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
       controller.abort(reason);
@@ -76,7 +79,8 @@ beforeEach(async () => {
   world = manualWorld();
   log = [];
   operations = {
-    chooseFirst: () => Promise.resolve('A'),
+    chooseFirst: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
+    watch: () => {},
     release: () => {
       log.push('release');
     },
@@ -327,7 +331,9 @@ describe('the coordinator', () => {
     let attempts = 0;
     operations.chooseFirst = () => {
       attempts += 1;
-      return attempts === 1 ? Promise.reject(new Error('unreadable')) : Promise.resolve('B');
+      return attempts === 1
+        ? Promise.reject(new Error('unreadable'))
+        : Promise.resolve({ active: 'B', switchEpoch: 1 });
     };
     const second = new Coordinator({ world, events, operations, deadlines: DEADLINES });
     await expect(second.started()).rejects.toThrow('unreadable');

@@ -1,0 +1,218 @@
+import type { KafkaConfig } from 'kafkajs';
+import { judge, type Failure } from '../health/failure.js';
+import type { World } from '../world.js';
+import { accessConfig } from './access-requests.js';
+import type { AccessOptions } from './kafka-access.js';
+import { KafkaLink } from './kafka-link.js';
+
+/** @internal How a question to a cluster ended. */
+export type ProbeOutcome =
+  | { readonly kind: 'works'; readonly clusterId: string | null }
+  /** Nobody answered in time. */
+  | { readonly kind: 'fails'; readonly because: string }
+  /** Every broker refused the connection at once. */
+  | { readonly kind: 'gone'; readonly because: string }
+  /** A broker answered that it does not let us in, or we do not trust it: no word on its health. */
+  | { readonly kind: 'refused'; readonly because: string }
+  /** The question itself failed, for a reason that is not the cluster's. */
+  | { readonly kind: 'nothing'; readonly because: string };
+
+/** @internal Asks one cluster whether it works, with short limits and without retries. */
+export interface ClusterProbe {
+  /** Does any broker answer? All that are known are asked, unless one answers at once. */
+  reach(): Promise<ProbeOutcome>;
+  /** Does the broker answer that keeps this group? To be asked after {@link reach} has worked. */
+  group(groupId: string): Promise<ProbeOutcome>;
+  /** Drops every connection. What is asked next connects anew. */
+  close(): void;
+}
+
+/** @internal What {@link openProbe} needs. */
+export interface ProbeOptions extends AccessOptions {
+  /** Limit of each connection and each request, in milliseconds. */
+  readonly timeoutMs: number;
+  /** A connection of the probe was closed by the other side: the earliest sign of a death. */
+  readonly onClosed: () => void;
+}
+
+/** The share of the limit after which the other brokers are asked as well, although one has not failed yet. */
+const HEDGE_SHARE = 0.3;
+
+/** The smallest question to a coordinator: the heartbeat of a member that the group does not have, and which it refuses. */
+const NO_MEMBER = 'kafkajs-failover-probe';
+
+/** A refusal is an answer of the other machine's kernel, and comes at once. */
+const REFUSED_AT_ONCE_SHARE = 0.5;
+
+/**
+ * Makes the probe of a cluster. It has a client of its own: kafkajs's ordinary limits take 16 to 247 seconds to notice a death
+ * (measured), and its requests would stand behind the service's own. One connection is kept while it works.
+ *
+ * @internal
+ */
+export function openProbe(options: ProbeOptions): ClusterProbe {
+  return new KafkaProbe(options);
+}
+
+class KafkaProbe implements ClusterProbe {
+  readonly #options: ProbeOptions;
+  readonly #world: World;
+  readonly #config: KafkaConfig;
+  readonly #learned = new Set<string>();
+  #link: KafkaLink | undefined;
+  #closeCount = 0;
+
+  constructor(options: ProbeOptions) {
+    this.#options = options;
+    this.#world = options.world;
+    const { timeoutMs } = options;
+    this.#config = {
+      ...accessConfig(options.alias, options.clusterOptions, options.kafkaConfig),
+      connectionTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      enforceRequestTimeout: true,
+      retry: { retries: 0 },
+    };
+  }
+
+  async reach(): Promise<ProbeOutcome> {
+    const link = this.#link;
+    if (link !== undefined) {
+      const first = await this.#raceHedge(this.#ask(link));
+      if (first !== undefined && first.kind !== 'fails') return first;
+      this.#drop(link);
+    }
+    return this.#askEveryBroker();
+  }
+
+  async group(groupId: string): Promise<ProbeOutcome> {
+    const link = this.#link;
+    if (link === undefined) return { kind: 'nothing', because: 'there is no connection' };
+    try {
+      const coordinator = await link.coordinator(groupId);
+      await coordinator.heartbeat({ groupId, groupGenerationId: -1, memberId: NO_MEMBER });
+      return { kind: 'works', clusterId: null };
+    } catch (error) {
+      return groupOutcomeOf(judge(error));
+    }
+  }
+
+  close(): void {
+    this.#closeCount += 1;
+    const link = this.#link;
+    if (link !== undefined) this.#drop(link);
+  }
+
+  async #ask(link: KafkaLink): Promise<ProbeOutcome> {
+    try {
+      const { clusterId, addresses } = await link.brokers();
+      for (const address of addresses) this.#learned.add(address);
+      return { kind: 'works', clusterId };
+    } catch (error) {
+      return outcomeOf(judge(error));
+    }
+  }
+
+  /** The answer, or undefined where it does not come at once: then the others are asked, too. */
+  async #raceHedge(asking: Promise<ProbeOutcome>): Promise<ProbeOutcome | undefined> {
+    let cancel = (): void => {};
+    const hedge = new Promise<undefined>((resolve) => {
+      cancel = this.#world.after(this.#options.timeoutMs * HEDGE_SHARE, () => resolve(undefined));
+    });
+    const outcome = await Promise.race([asking, hedge]);
+    cancel();
+    return outcome;
+  }
+
+  /** A cluster lives as long as one of its brokers answers. */
+  async #askEveryBroker(): Promise<ProbeOutcome> {
+    const closeCount = this.#closeCount;
+    let seeds: readonly string[];
+    try {
+      seeds = await seedsOf(this.#config.brokers);
+    } catch (error) {
+      return { kind: 'nothing', because: judge(error).because };
+    }
+    const addresses = [...new Set([...seeds, ...this.#learned])];
+    const outcomes: ProbeOutcome[] = [];
+    const attempts = addresses.map(async (address) => {
+      const outcome = await this.#askBroker(address, closeCount);
+      if (outcome.kind === 'works') return outcome;
+      outcomes.push(outcome);
+      throw new Error(`no answer of ${address}`);
+    });
+    try {
+      return await Promise.any(attempts);
+    } catch {
+      return worstOf(outcomes);
+    }
+  }
+
+  async #askBroker(address: string, closeCount: number): Promise<ProbeOutcome> {
+    const startedAtMs = this.#world.nowMs();
+    let link: KafkaLink | undefined;
+    try {
+      link = await KafkaLink.open(
+        this.#world,
+        { ...this.#config, brokers: [address] },
+        { onClosed: () => this.#onClosed(link) },
+      );
+      if (this.#link !== undefined || this.#closeCount !== closeCount) {
+        void link.close();
+        return { kind: 'works', clusterId: null };
+      }
+      this.#link = link;
+      return await this.#ask(link);
+    } catch (error) {
+      const outcome = outcomeOf(judge(error));
+      const tookMs = this.#world.nowMs() - startedAtMs;
+      const isAtOnce = tookMs < this.#options.timeoutMs * REFUSED_AT_ONCE_SHARE;
+      return outcome.kind === 'gone' && !isAtOnce
+        ? { kind: 'fails', because: outcome.because }
+        : outcome;
+    }
+  }
+
+  #onClosed(link: KafkaLink | undefined): void {
+    if (link === undefined || this.#link !== link) return;
+    this.#drop(link);
+    this.#options.onClosed();
+  }
+
+  #drop(link: KafkaLink): void {
+    if (this.#link === link) this.#link = undefined;
+    void link.close();
+  }
+}
+
+async function seedsOf(brokers: KafkaConfig['brokers']): Promise<readonly string[]> {
+  return typeof brokers === 'function' ? await brokers() : brokers;
+}
+
+function outcomeOf(failure: Failure): ProbeOutcome {
+  const { because } = failure;
+  if (failure.about === 'auth') return { kind: 'refused', because };
+  if (failure.about !== 'cluster') return { kind: 'nothing', because };
+  return failure.kind === 'no-connection' ? { kind: 'gone', because } : { kind: 'fails', because };
+}
+
+/** A coordinator that refuses a member that it does not know works. */
+function groupOutcomeOf(failure: Failure): ProbeOutcome {
+  const { because } = failure;
+  if (failure.about === 'group') return { kind: 'works', clusterId: null };
+  const isFault =
+    failure.about === 'cluster' || (failure.about === 'coordinator' && failure.kind !== 'moved');
+  return isFault ? { kind: 'fails', because } : { kind: 'nothing', because };
+}
+
+/** Of several brokers that do not work: one that lets us not in lives, one that is silent may. */
+function worstOf(outcomes: readonly ProbeOutcome[]): ProbeOutcome {
+  const find = (kind: ProbeOutcome['kind']): ProbeOutcome | undefined =>
+    outcomes.find((one) => one.kind === kind);
+  return (
+    find('refused') ??
+    find('fails') ??
+    find('gone') ??
+    find('nothing') ?? { kind: 'nothing', because: 'the options name no broker' }
+  );
+}

@@ -1,0 +1,145 @@
+import {
+  reduceFacet,
+  unknownFacet,
+  type FacetHealth,
+  type FacetInput,
+  type FacetState,
+  type HealthLimits,
+} from './facet.js';
+
+/**
+ * Our own opinion of one cluster. A cluster that answers questions and takes no records is unhealthy for producers only.
+ *
+ * @public
+ */
+export interface ClusterHealth {
+  /** Does it take records? */
+  readonly produce: FacetHealth;
+  /** Does it serve consumer groups? */
+  readonly consume: FacetHealth;
+  /** Why we are not let in, where that is so. It says nothing about the cluster's health: see `healthStrategy`. */
+  readonly refusedBecause: string | undefined;
+}
+
+/**
+ * What is looked at separately. `reach` (does any broker answer?) counts for both others.
+ *
+ * @internal
+ */
+export type Facet = 'reach' | 'produce' | 'consume';
+
+/** @internal What is known of one cluster. */
+export interface HealthState {
+  readonly facets: Readonly<Record<Facet, FacetState>>;
+  readonly refusedBecause: string | undefined;
+}
+
+/** @internal What happens to the health of one cluster. */
+export type HealthInput =
+  | { readonly kind: 'facet'; readonly facet: Facet; readonly input: FacetInput }
+  /** To all facets. */
+  | { readonly kind: 'all'; readonly input: FacetInput }
+  /** Credentials, permissions or certificates: undefined once we are let in again. */
+  | { readonly kind: 'refused'; readonly because: string | undefined };
+
+/** @internal Nothing is known. */
+export function unknownHealth(atMs: number): HealthState {
+  const unknown = unknownFacet(atMs);
+  return {
+    facets: { reach: unknown, produce: unknown, consume: unknown },
+    refusedBecause: undefined,
+  };
+}
+
+/** @internal Pure. */
+export function reduceHealth(
+  state: HealthState,
+  input: HealthInput,
+  limits: HealthLimits,
+): HealthState {
+  switch (input.kind) {
+    case 'facet':
+      return withFacet(state, input.facet, input.input, limits);
+    case 'all':
+      return (['reach', 'produce', 'consume'] as const).reduce(
+        (next, facet) => withFacet(next, facet, input.input, limits),
+        state,
+      );
+    case 'refused':
+      return { ...state, refusedBecause: input.because };
+    default:
+      return state;
+  }
+}
+
+function withFacet(
+  state: HealthState,
+  facet: Facet,
+  input: FacetInput,
+  limits: HealthLimits,
+): HealthState {
+  // Being reached is asked all the time. Of the others nothing may be heard for hours, and what was wrong with them stays
+  // wrong until it was seen to work.
+  const own = facet === 'reach' ? limits : { ...limits, staleMs: Number.POSITIVE_INFINITY };
+  const next = reduceFacet(state.facets[facet], input, own);
+  return { ...state, facets: { ...state.facets, [facet]: next } };
+}
+
+/** @internal What is said of the cluster. */
+export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth {
+  const reach = facets.reach.health;
+  return {
+    produce: worse(reach, facets.produce.health),
+    consume: worse(reach, facets.consume.health),
+    refusedBecause,
+  };
+}
+
+/** A cluster that cannot be reached serves nothing; what has not been tried is taken for as good as the way to it. */
+function worse(reach: FacetHealth, own: FacetHealth): FacetHealth {
+  if (reach.kind !== 'healthy' || own.kind === 'unknown') return reach;
+  if (own.kind === 'unhealthy' || own.failingSinceMs !== undefined) return own;
+  return reach;
+}
+
+/**
+ * Both clusters as they are decided by. Where neither can be reached, or the other one is failing as well, our own network is
+ * the likelier cause: then nothing is known of either.
+ *
+ * @internal
+ */
+export function withMutualDoubt(
+  healths: ReadonlyMap<string, ClusterHealth>,
+): ReadonlyMap<string, ClusterHealth> {
+  const all = [...healths.values()];
+  const allFail =
+    all.length > 1 && all.every((one) => isFailing(one.produce) && isFailing(one.consume));
+  if (!allFail) return healths;
+  const unknown: FacetHealth = {
+    kind: 'unknown',
+    sinceMs: Math.max(
+      ...all.flatMap(({ produce, consume }) => [failingSince(produce), failingSince(consume)]),
+    ),
+    because: 'no cluster can be reached: our own network is the likelier cause',
+  };
+  return new Map(
+    [...healths].map(([alias, one]) => [alias, { ...one, produce: unknown, consume: unknown }]),
+  );
+}
+
+function failingSince(health: FacetHealth): number {
+  return health.kind === 'healthy' ? (health.failingSinceMs ?? health.sinceMs) : health.sinceMs;
+}
+
+/** @internal Does it fail at the moment, for however short a time? */
+export function isFailing(health: FacetHealth): boolean {
+  return (
+    health.kind === 'unhealthy' ||
+    (health.kind === 'healthy' && health.failingSinceMs !== undefined)
+  );
+}
+
+/** @internal Is it seen to work at the moment? Only such a cluster may be switched to without being asked. */
+export function isProven(health: FacetHealth): boolean {
+  return health.kind === 'healthy' && health.failingSinceMs === undefined;
+}

@@ -1,0 +1,257 @@
+import type { ClusterProbe, ProbeOutcome } from '../cluster/probe.js';
+import type { EventSink } from '../events.js';
+import type { CancelTimer, World } from '../world.js';
+import type { HealthLimits, Sample } from './facet.js';
+import {
+  healthOf,
+  reduceHealth,
+  unknownHealth,
+  withMutualDoubt,
+  type ClusterHealth,
+  type Facet,
+  type HealthInput,
+  type HealthState,
+} from './health.js';
+import { Rounds, type RoundsPace } from './rounds.js';
+import type { Traffic } from './traffic.js';
+
+/** @internal How often is looked, in milliseconds. */
+export interface HealthPace extends RoundsPace {
+  /** A timer that fires this late shows that our own process was asleep. */
+  readonly lagMs: number;
+  /** A Produce request without an answer for this long counts as failed. */
+  readonly produceSilentMs: number;
+}
+
+/** @internal What the service does with the active cluster. */
+export interface WatchedTraffic {
+  readonly alias: string;
+  readonly traffic: Traffic;
+  /** Since when the oldest Produce request waits, in milliseconds; 0 where none does. */
+  produceWaitingMs(): number;
+}
+
+/** @internal What a monitor is made of. */
+export interface HealthMonitorParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly limits: HealthLimits;
+  readonly pace: HealthPace;
+  readonly aliases: readonly string[];
+  /** Makes the probe of a cluster; `onClosed` tells that its connection was closed. */
+  openProbe(alias: string, onClosed: () => void): ClusterProbe;
+  /** The session in force, if there is one. */
+  traffic(): WatchedTraffic | undefined;
+  /** The groups whose coordinators are asked for. */
+  groupIds(): readonly string[];
+  /** What is known has changed. */
+  onChange(): void;
+  /** The id that a cluster gave at a look. */
+  onClusterId(alias: string, clusterId: string): void;
+}
+
+/** How often the traffic and our own clock are looked at, in milliseconds. */
+const LOOK_MS = 100;
+
+/**
+ * Watches both clusters: asks each with a probe of its own, and looks at what the service's traffic shows. It has no opinion:
+ * what it sees goes through the pure `health.ts:reduceHealth`.
+ *
+ * @internal
+ */
+export class HealthMonitor {
+  readonly #parts: HealthMonitorParts;
+  readonly #states = new Map<string, HealthState>();
+  readonly #rounds = new Map<string, Rounds>();
+  #told: ReadonlyMap<string, ClusterHealth>;
+  #cancelLook: CancelTimer | undefined;
+  /** When our own process was last seen to be asleep: what was asked before that proves nothing. */
+  #awakeSinceMs: number;
+
+  constructor(parts: HealthMonitorParts) {
+    this.#parts = parts;
+    const nowMs = parts.world.nowMs();
+    this.#awakeSinceMs = nowMs;
+    for (const alias of parts.aliases) this.#states.set(alias, unknownHealth(nowMs));
+    this.#told = this.#healths();
+  }
+
+  /** Begins to watch. Idempotent. */
+  start(): void {
+    if (this.#cancelLook !== undefined) return;
+    const { world, aliases } = this.#parts;
+    this.#awakeSinceMs = world.nowMs();
+    for (const alias of aliases) this.#rounds.set(alias, this.#startRounds(alias));
+    this.#lookLater();
+  }
+
+  /** Ends it: no timer and no connection is left, and what is known is forgotten. Idempotent. */
+  stop(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    for (const rounds of this.#rounds.values()) rounds.stop();
+    this.#rounds.clear();
+    this.#forget('not asked any more');
+    this.#told = this.#healths();
+  }
+
+  /** Something looks wrong: asks at once, if the last question is not too recent. */
+  wake(alias: string): void {
+    this.#rounds.get(alias)?.wake();
+  }
+
+  /** A new session on this cluster begins: what earlier traffic showed of it counts no more. */
+  sessionOpened(alias: string): void {
+    const atMs = this.#parts.world.nowMs();
+    for (const facet of ['produce', 'consume'] as const) {
+      const because = 'not tried yet';
+      this.#feed(alias, { kind: 'facet', facet, input: { kind: 'forget', atMs, because } });
+    }
+    this.#tell();
+  }
+
+  health(): ReadonlyMap<string, ClusterHealth> {
+    return this.#told;
+  }
+
+  #startRounds(alias: string): Rounds {
+    const { world, pace } = this.#parts;
+    const rounds: Rounds = new Rounds({
+      world,
+      pace,
+      probe: this.#parts.openProbe(alias, () => rounds.wake()),
+      groupIds: () => this.#parts.groupIds(),
+      onOutcome: (facet, startedAtMs, outcome) => {
+        this.#onOutcome(alias, { facet, startedAtMs, outcome });
+      },
+    });
+    rounds.start();
+    return rounds;
+  }
+
+  #onOutcome(
+    alias: string,
+    { facet, startedAtMs, outcome }: { facet: Facet; startedAtMs: number; outcome: ProbeOutcome },
+  ): void {
+    const atMs = this.#parts.world.nowMs();
+    switch (outcome.kind) {
+      case 'nothing':
+        return;
+      case 'refused':
+        this.#feed(alias, { kind: 'refused', because: outcome.because });
+        break;
+      case 'works':
+        if (facet === 'reach') this.#feed(alias, { kind: 'refused', because: undefined });
+        this.#sample(alias, facet, { startedAtMs, atMs, says: 'works', because: '' });
+        break;
+      case 'fails':
+      case 'gone':
+        // Our own sleep is no evidence: the answer may lie unread in the kernel.
+        if (startedAtMs < this.#awakeSinceMs) return;
+        this.#sample(alias, facet, {
+          startedAtMs,
+          atMs,
+          says: outcome.kind,
+          because: outcome.because,
+        });
+        break;
+      default:
+        return;
+    }
+    this.#tell();
+    if (outcome.kind === 'works' && outcome.clusterId !== null) {
+      this.#parts.onClusterId(alias, outcome.clusterId);
+    }
+  }
+
+  #lookLater(): void {
+    const { world, pace } = this.#parts;
+    const expectedAtMs = world.nowMs() + LOOK_MS;
+    this.#cancelLook = world.after(LOOK_MS, () => {
+      const lateMs = world.nowMs() - expectedAtMs;
+      if (lateMs > pace.lagMs) {
+        this.#awakeSinceMs = world.nowMs();
+        this.#forget(`our own process was asleep for ${Math.round(lateMs)} ms`);
+      } else {
+        this.#lookAtTraffic();
+      }
+      this.#feedAll({ kind: 'all', input: { kind: 'look', atMs: world.nowMs() } });
+      this.#tell();
+      // A listener may have ended the watch.
+      if (this.#cancelLook !== undefined) this.#lookLater();
+    });
+  }
+
+  #lookAtTraffic(): void {
+    const watched = this.#parts.traffic();
+    if (watched === undefined) return;
+    const { alias, traffic } = watched;
+    const atMs = this.#parts.world.nowMs();
+    for (const facet of ['produce', 'consume'] as const) {
+      const { worked, failures } = traffic.take(facet);
+      for (const because of failures) {
+        this.#sample(alias, facet, { startedAtMs: atMs, atMs, says: 'fails', because });
+      }
+      if (failures.length > 0) this.wake(alias);
+      if (!worked) continue;
+      const sample: Sample = { startedAtMs: atMs, atMs, says: 'works', because: '' };
+      this.#sample(alias, facet, sample);
+      // Whoever acknowledges a record is reached.
+      this.#sample(alias, 'reach', sample);
+    }
+    const waitingMs = watched.produceWaitingMs();
+    if (waitingMs < this.#parts.pace.produceSilentMs) return;
+    const startedAtMs = Math.max(atMs - waitingMs, this.#awakeSinceMs);
+    const because = 'a Produce request has no answer';
+    this.#sample(alias, 'produce', { startedAtMs, atMs, says: 'fails', because });
+  }
+
+  #sample(alias: string, facet: Facet, sample: Sample): void {
+    this.#feed(alias, { kind: 'facet', facet, input: { kind: 'sample', sample } });
+  }
+
+  #forget(because: string): void {
+    const atMs = this.#parts.world.nowMs();
+    this.#feedAll({ kind: 'all', input: { kind: 'forget', atMs, because } });
+  }
+
+  #feedAll(input: HealthInput): void {
+    for (const alias of this.#parts.aliases) this.#feed(alias, input);
+  }
+
+  #feed(alias: string, input: HealthInput): void {
+    const state = this.#states.get(alias);
+    if (state === undefined) return;
+    this.#states.set(alias, reduceHealth(state, input, this.#parts.limits));
+  }
+
+  #healths(): ReadonlyMap<string, ClusterHealth> {
+    const healths = new Map([...this.#states].map(([alias, state]) => [alias, healthOf(state)]));
+    return withMutualDoubt(healths);
+  }
+
+  /** Tells what changed: in kind by event, and in any way to whoever decides. */
+  #tell(): void {
+    const before = this.#told;
+    this.#told = this.#healths();
+    let changed = false;
+    for (const [alias, health] of this.#told) {
+      const old = before.get(alias);
+      for (const kind of ['produce', 'consume'] as const) {
+        const was = old?.[kind];
+        const is = health[kind];
+        changed ||= was !== is;
+        if (was === undefined || was.kind === is.kind) continue;
+        this.#parts.events.emit('health.changed', { cluster: alias, of: kind, from: was, to: is });
+      }
+      if (old?.refusedBecause === health.refusedBecause) continue;
+      changed = true;
+      if (health.refusedBecause === undefined) continue;
+      this.#parts.events.emit('health.refused', {
+        cluster: alias,
+        because: health.refusedBecause,
+      });
+    }
+    if (changed) this.#parts.onChange();
+  }
+}

@@ -1,0 +1,89 @@
+import * as z from 'zod';
+
+/**
+ * What a source wants.
+ *
+ * @public
+ */
+export interface Desired {
+  /** Alias of the cluster that should be active. */
+  readonly cluster: string;
+  /** The number of the decision; a lower one than was seen before is refused. Undefined: a plain alias, which has none. */
+  readonly epoch: number | undefined;
+  /**
+   * `planned`: the source is drained first. `unplanned`: it is fenced at once. `pinned`: as planned, and no automatic switch
+   * leads away from it. Undefined: planned, unless the source is known to be unhealthy.
+   */
+  readonly mode: 'planned' | 'unplanned' | 'pinned' | undefined;
+  /** Why, in the words of whoever wrote it. */
+  readonly reason: string | undefined;
+}
+
+/** @internal A text, understood or refused. */
+export type ReadDesired =
+  | { readonly kind: 'desired'; readonly desired: Desired }
+  | { readonly kind: 'refused'; readonly because: string };
+
+/** Longest text that is looked at, in characters: an alias and a sentence fit many times. */
+export const MAX_TEXT_LENGTH = 4_096;
+
+/** How much of a foreign text goes into a message. */
+const SHOWN_CHARACTERS = 60;
+
+const MAX_REASON_LENGTH = 1_000;
+
+const shape = z.strictObject({
+  cluster: z.string(),
+  epoch: z.int().min(1).optional(),
+  mode: z.enum(['planned', 'unplanned', 'pinned']).optional(),
+  reason: z.string().max(MAX_REASON_LENGTH).optional(),
+});
+
+/**
+ * Understands the text of a source: a plain alias (white space around it is ignored), or a JSON object. Pure and total:
+ * what cannot be understood is refused, with the reason.
+ *
+ * @internal
+ */
+export function readDesired(text: string, aliases: readonly string[]): ReadDesired {
+  if (text.length > MAX_TEXT_LENGTH) {
+    return refused(`it holds ${text.length} characters, more than ${MAX_TEXT_LENGTH}`);
+  }
+  const trimmed = text.trim();
+  if (trimmed === '') return refused('it is empty');
+  if (!trimmed.startsWith('{')) {
+    const plain = { cluster: trimmed, epoch: undefined, mode: undefined, reason: undefined };
+    return known(plain, aliases);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(trimmed);
+  } catch {
+    return refused(`it is no JSON: ${shown(trimmed)}`);
+  }
+  const checked = shape.safeParse(value);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    const path = issue?.path.join('.') ?? '';
+    return refused(`${path === '' ? '' : `${path}: `}${issue?.message ?? 'it is not understood'}`);
+  }
+  const { cluster, epoch, mode, reason } = checked.data;
+  return known({ cluster, epoch, mode, reason }, aliases);
+}
+
+function known(desired: Desired, aliases: readonly string[]): ReadDesired {
+  if (aliases.includes(desired.cluster)) return { kind: 'desired', desired };
+  return refused(
+    `it names ${shown(desired.cluster)}, which is none of the clusters ${aliases.join(', ')}`,
+  );
+}
+
+function refused(because: string): ReadDesired {
+  return { kind: 'refused', because };
+}
+
+function shown(text: string): string {
+  return JSON.stringify(
+    text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text,
+  );
+}

@@ -1,0 +1,119 @@
+import { messageOf } from '../caught.js';
+import type { EventSink } from '../events.js';
+import type { World } from '../world.js';
+import { reduceSignal, unreadSignal, type SignalState } from './signal-state.js';
+import type { Reading, Signal, SignalWatch } from './signal.js';
+
+/** @internal What listening is made of. */
+export interface ListeningParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly aliases: readonly string[];
+  readonly signals: readonly Signal[];
+  /** What is known has changed. */
+  onChange(): void;
+}
+
+/**
+ * Watches outside sources and keeps what is known of each. It has no opinion: what they say goes through the pure
+ * `signal-state.ts:reduceSignal`.
+ *
+ * @internal
+ */
+export class Listening {
+  readonly #parts: ListeningParts;
+  readonly #states = new Map<Signal, SignalState>();
+  readonly #watches = new Map<Signal, SignalWatch>();
+  #firstReadings = new Set<() => void>();
+
+  constructor(parts: ListeningParts) {
+    this.#parts = parts;
+    for (const signal of parts.signals) this.#states.set(signal, unreadSignal(signal.name));
+  }
+
+  /** Epochs that were seen in an earlier life of the process: older values are refused. */
+  remember(epochs: Readonly<Record<string, number>>): void {
+    for (const [signal, state] of this.#states) {
+      const highestEpoch = Math.max(state.highestEpoch, epochs[signal.name] ?? 0);
+      this.#states.set(signal, { ...state, highestEpoch });
+    }
+  }
+
+  /** Begins to watch. Idempotent. */
+  start(): void {
+    const { world, signals } = this.#parts;
+    for (const signal of signals) {
+      if (this.#watches.has(signal)) continue;
+      const watch = signal.watch(world, (reading) => {
+        if (this.#watches.get(signal) === watch) this.#heard(signal, reading);
+      });
+      this.#watches.set(signal, watch);
+    }
+  }
+
+  /** Ends it; what is known is kept. Idempotent. */
+  stop(): void {
+    const watches = [...this.#watches.values()];
+    this.#watches.clear();
+    for (const watch of watches) watch.close();
+  }
+
+  states(): readonly SignalState[] {
+    return [...this.#states.values()];
+  }
+
+  /** Resolves when every source was read once, or after `maxWaitMs`. */
+  read(maxWaitMs: number): Promise<void> {
+    if (this.#areRead()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#firstReadings.delete(look);
+        resolve();
+      };
+      const look = (): void => {
+        if (this.#areRead()) end();
+      };
+      const cancel = this.#parts.world.after(maxWaitMs, end);
+      this.#firstReadings.add(look);
+    });
+  }
+
+  #areRead(): boolean {
+    return this.states().every(
+      ({ opinion, failedCount, refusedCount }) =>
+        opinion.kind !== 'unknown' || failedCount + refusedCount > 0,
+    );
+  }
+
+  #heard(signal: Signal, reading: Reading): void {
+    const before = this.#states.get(signal);
+    if (before === undefined) return;
+    const { world, aliases, events } = this.#parts;
+    let after: SignalState;
+    try {
+      after = reduceSignal(before, reading, { atMs: world.nowMs(), aliases });
+    } catch (error) {
+      // A signal of the service's own may tell anything.
+      const because = `it told something that is no reading: ${messageOf(error)}`;
+      after = reduceSignal(before, { kind: 'failed', because }, { atMs: world.nowMs(), aliases });
+    }
+    this.#states.set(signal, after);
+    const { name } = signal;
+    if (after.refusedCount > before.refusedCount && after.opinion.kind === 'unknown') {
+      events.emit('signal.refused', { signal: name, because: after.opinion.because });
+    } else if (!isSameOpinion(before, after)) {
+      events.emit('signal.changed', { signal: name, from: before.opinion, to: after.opinion });
+    }
+    for (const look of this.#firstReadings) look();
+    this.#parts.onChange();
+  }
+}
+
+function isSameOpinion(a: SignalState, b: SignalState): boolean {
+  const { opinion: before } = a;
+  const { opinion: after } = b;
+  if (before.kind === 'unknown' && after.kind === 'unknown')
+    return before.because === after.because;
+  return before.kind === after.kind && a.lastGood?.sinceMs === b.lastGood?.sinceMs;
+}

@@ -1,0 +1,127 @@
+import { readDesired, type Desired } from './desired.js';
+import type { Reading } from './signal.js';
+
+/**
+ * What one source says at the moment.
+ *
+ * @public
+ */
+export type Opinion =
+  /** It wants this cluster. */
+  | { readonly kind: 'desired'; readonly desired: Desired }
+  /** It answers, and holds nothing. */
+  | { readonly kind: 'none' }
+  /** It was not read yet, cannot be read, or holds something that was refused. Unknown moves nothing. */
+  | { readonly kind: 'unknown'; readonly because: string };
+
+/**
+ * What is known of one source.
+ *
+ * @public
+ */
+export interface SignalState {
+  /** The source's name. */
+  readonly name: string;
+  /** What it says now. */
+  readonly opinion: Opinion;
+  /** The last value that was understood and taken; it outlives the source's failures. */
+  readonly lastGood:
+    | {
+        /** What it wanted. */
+        readonly desired: Desired;
+        /** Since when it wants that, in monotonic milliseconds. */
+        readonly sinceMs: number;
+        /** When it was last heard to want it. */
+        readonly heardAtMs: number;
+      }
+    | undefined;
+  /** The highest epoch that was seen; 0 where none was. */
+  readonly highestEpoch: number;
+  /** Values that were refused: garbage, unknown aliases, older epochs. */
+  readonly refusedCount: number;
+  /** Failed readings. */
+  readonly failedCount: number;
+}
+
+/** @internal A source that was not read yet. */
+export function unreadSignal(name: string, highestEpoch = 0): SignalState {
+  return {
+    name,
+    opinion: { kind: 'unknown', because: 'it was not read yet' },
+    lastGood: undefined,
+    highestEpoch,
+    refusedCount: 0,
+    failedCount: 0,
+  };
+}
+
+/**
+ * Pure. Only a value that is understood, and whose epoch does not go back, becomes an opinion; everything else leaves the last
+ * good one where it was.
+ *
+ * @internal
+ */
+export function reduceSignal(
+  state: SignalState,
+  reading: Reading,
+  { atMs, aliases }: { atMs: number; aliases: readonly string[] },
+): SignalState {
+  switch (reading.kind) {
+    case 'absent':
+      return { ...state, opinion: { kind: 'none' } };
+    case 'failed':
+      return {
+        ...state,
+        opinion: { kind: 'unknown', because: reading.because },
+        failedCount: state.failedCount + 1,
+      };
+    case 'value': {
+      const read = readDesired(reading.text, aliases);
+      const because = read.kind === 'refused' ? read.because : whyRefused(state, read.desired);
+      return read.kind === 'refused' || because !== undefined
+        ? refused(state, because ?? '')
+        : taken(state, read.desired, atMs);
+    }
+    default:
+      return state;
+  }
+}
+
+function refused(state: SignalState, because: string): SignalState {
+  return {
+    ...state,
+    opinion: { kind: 'unknown', because },
+    refusedCount: state.refusedCount + 1,
+  };
+}
+
+function taken(state: SignalState, desired: Desired, atMs: number): SignalState {
+  const { lastGood } = state;
+  const isSame = lastGood !== undefined && isSameWish(lastGood.desired, desired);
+  return {
+    ...state,
+    opinion: { kind: 'desired', desired },
+    lastGood: { desired, sinceMs: isSame ? lastGood.sinceMs : atMs, heardAtMs: atMs },
+    highestEpoch: desired.epoch ?? state.highestEpoch,
+  };
+}
+
+/** A backup that was restored, or a server that is behind, shows an old value as if it were in order. */
+function whyRefused(
+  { highestEpoch, lastGood }: SignalState,
+  { cluster, epoch }: Desired,
+): string | undefined {
+  if (epoch === undefined) {
+    return highestEpoch === 0
+      ? undefined
+      : `it has no epoch, and an earlier value had ${highestEpoch}`;
+  }
+  if (epoch < highestEpoch) return `its epoch ${epoch} is older than ${highestEpoch}`;
+  const before = lastGood?.desired;
+  if (before?.epoch !== epoch || before.cluster === cluster) return undefined;
+  return `epoch ${epoch} named ${before.cluster} before, and names ${cluster} now`;
+}
+
+function isSameWish(a: Desired, b: Desired): boolean {
+  return a.cluster === b.cluster && a.epoch === b.epoch;
+}

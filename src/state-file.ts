@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import { messageOf } from './caught.js';
+import type { EventSink } from './events.js';
+import type { World } from './world.js';
+
+/**
+ * What a process keeps on its own disk, so that a restart while nobody answers comes back on the right cluster.
+ *
+ * @internal
+ */
+export interface AppliedState {
+  /** Alias of the cluster that was active. */
+  readonly cluster: string;
+  /** The activation that led to it. */
+  readonly switchEpoch: number;
+  /** The highest epoch that each outside source has shown. */
+  readonly signalEpochs: Readonly<Record<string, number>>;
+}
+
+/** @internal What {@link StateFile} is made of. */
+export interface StateFileParts {
+  readonly world: Pick<World, 'readText' | 'writeText'>;
+  readonly events: EventSink;
+  /** Undefined: nothing is kept. */
+  readonly path: string | undefined;
+  readonly aliases: readonly string[];
+}
+
+const shape = z.strictObject({
+  version: z.literal(1),
+  cluster: z.string(),
+  switchEpoch: z.int().min(1),
+  signalEpochs: z.record(z.string(), z.int().min(0)),
+});
+
+/**
+ * The state file. It is an aid and never stands in the way: what cannot be read counts as not there, what cannot be written is
+ * reported, and both are said by event.
+ *
+ * @internal
+ */
+export class StateFile {
+  readonly #parts: StateFileParts;
+  #writing: Promise<void> = Promise.resolve();
+  #isFailing = false;
+
+  constructor(parts: StateFileParts) {
+    this.#parts = parts;
+  }
+
+  /** What was kept; undefined where there is nothing, or nothing that can be trusted. */
+  async read(): Promise<AppliedState | undefined> {
+    const { world, path, aliases } = this.#parts;
+    if (path === undefined) return undefined;
+    let text: string | undefined;
+    try {
+      text = await world.readText(path);
+    } catch (error) {
+      return this.#unreadable(messageOf(error));
+    }
+    if (text === undefined) return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return this.#unreadable('it is no JSON');
+    }
+    const checked = shape.safeParse(value);
+    if (!checked.success) {
+      const [issue] = checked.error.issues;
+      return this.#unreadable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+    }
+    const { cluster, switchEpoch, signalEpochs } = checked.data;
+    if (!aliases.includes(cluster)) {
+      return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
+    }
+    return { cluster, switchEpoch, signalEpochs };
+  }
+
+  /** Keeps a state; one write at a time, in order. Never rejects. */
+  write(state: AppliedState): Promise<void> {
+    const { world, path } = this.#parts;
+    if (path === undefined) return Promise.resolve();
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await world.writeText(path, `${JSON.stringify({ version: 1, ...state })}\n`);
+        this.#isFailing = false;
+      } catch (error) {
+        if (this.#isFailing) return;
+        this.#isFailing = true;
+        this.#parts.events.emit('state-file.failed', {
+          path,
+          because: `it could not be written: ${messageOf(error)}`,
+        });
+      }
+    });
+    return this.#writing;
+  }
+
+  #unreadable(because: string): undefined {
+    const path = this.#parts.path ?? '';
+    this.#parts.events.emit('state-file.failed', { path, because: `it is not used: ${because}` });
+    return undefined;
+  }
+}

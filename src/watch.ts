@@ -1,0 +1,237 @@
+import type { ClusterProbe } from './cluster/probe.js';
+import type { ClusterSession } from './cluster/session.js';
+import { Decider } from './decider.js';
+import type { EventSink } from './events.js';
+import type { ClusterHealth } from './health/health.js';
+import { HealthMonitor } from './health/monitor.js';
+import { Listening } from './signals/listening.js';
+import type { SignalState } from './signals/signal-state.js';
+import { StateFile } from './state-file.js';
+import type { ResolvedOptions } from './options.js';
+import type { HealthOptions } from './options-health.js';
+import type { DecidedBy, OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
+import type { SwitchOutcome } from './switch/coordinator.js';
+import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+
+/** @internal What the watch is made of. */
+export interface WatchParts {
+  readonly options: ResolvedOptions;
+  readonly events: EventSink;
+  openProbe(alias: string, onClosed: () => void): ClusterProbe;
+  state(): SwitchState;
+  groupIds(): readonly string[];
+  /** Carries an order out. */
+  order(order: OperatorOrder): Promise<SwitchOutcome>;
+}
+
+/** @internal What whoever works with the clusters tells the watch, and asks it. */
+export interface Watching {
+  /** Begins. Idempotent, and nothing where the strategy watches nothing. */
+  start(): void;
+  /** Ends it: no timer and no connection is left. Idempotent. */
+  stop(): void;
+  /**
+   * The cluster to start on, by the strategy, and the activation to begin with: the one that was in force when the process
+   * last ran.
+   */
+  startOn(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
+  /** A new session is there: its traffic is evidence. */
+  sessionOpened(session: ClusterSession): void;
+  /** Something looks wrong with this cluster. */
+  suspect(alias: string): void;
+}
+
+/** How long a start waits for the first word of outside sources, in milliseconds. */
+const FIRST_READING_MS = 3_000;
+
+const ATTEMPTS = {
+  minFailures: 2,
+  minRefusals: 3,
+  windowMs: 30_000,
+  failureRatio: 0.8,
+  minSamples: 10,
+  minSuccesses: 2,
+} as const;
+
+/** Pause between two questions to a cluster that does not work, in milliseconds. */
+const RETRY_MS = 100;
+
+/** A cluster that was not heard of for so many intervals, and the time of one question, is unknown. */
+const STALE_INTERVALS = 6;
+
+/**
+ * Knowing and deciding, put together: what is known of the clusters goes into a view, and the strategy sees the view. It runs
+ * while a client is in use, and only where the strategy watches anything.
+ *
+ * @internal
+ */
+export class Watch implements Watching {
+  readonly #parts: WatchParts;
+  readonly #monitor: HealthMonitor;
+  readonly #decider: Decider;
+  readonly #listening: Listening;
+  readonly #stateFile: StateFile;
+  #session: ClusterSession | undefined;
+  #kept = '';
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+    const { options, events } = parts;
+    const { world, health, aliases, strategy } = options;
+    this.#decider = new Decider({
+      world,
+      events,
+      strategy,
+      view: () => this.view(undefined),
+      isSteady: () => parts.state().kind === 'steady',
+      order: (order, by) => this.order(order, by),
+    });
+    this.#listening = new Listening({
+      world,
+      events,
+      aliases,
+      signals: strategy.signals ?? [],
+      onChange: () => this.#heard(),
+    });
+    this.#stateFile = new StateFile({ world, events, path: options.stateFile, aliases });
+    this.#monitor = new HealthMonitor({
+      world,
+      events,
+      aliases,
+      limits: { ...ATTEMPTS, ...limitsOf(health) },
+      pace: {
+        intervalMs: health.intervalMs,
+        retryMs: RETRY_MS,
+        lagMs: health.lagMs,
+        produceSilentMs: health.produceSilentMs,
+      },
+      openProbe: (alias, onClosed) => parts.openProbe(alias, onClosed),
+      traffic: () => this.#traffic(),
+      groupIds: () => parts.groupIds(),
+      onChange: () => this.#decider.look(),
+      onClusterId: () => {},
+    });
+  }
+
+  start(): void {
+    const { watchesHealth = false, signals = [] } = this.#parts.options.strategy;
+    if (watchesHealth) this.#monitor.start();
+    this.#listening.start();
+    if (watchesHealth || signals.length > 0) this.#decider.start();
+  }
+
+  async startOn(): Promise<{ active: string; switchEpoch: number }> {
+    const { strategy, world, aliases } = this.#parts.options;
+    const last = await this.#stateFile.read();
+    if (last !== undefined) this.#listening.remember(last.signalEpochs);
+    const active =
+      (await strategy.startOn(
+        {
+          environment: (name) => world.environment(name),
+          readText: (path) => world.readText(path),
+          signals: () => this.#firstWords(),
+          lastApplied: () => Promise.resolve(last?.cluster),
+        },
+        aliases,
+      )) ?? aliases[0];
+    // Another cluster than before is another activation.
+    const epoch = last?.switchEpoch ?? 1;
+    const switchEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
+    this.#keep(active, switchEpoch);
+    return { active, switchEpoch };
+  }
+
+  stop(): void {
+    this.#decider.stop();
+    this.#listening.stop();
+    this.#monitor.stop();
+  }
+
+  suspect(alias: string): void {
+    this.#monitor.wake(alias);
+  }
+
+  async #firstWords(): Promise<readonly SignalState[]> {
+    this.#listening.start();
+    await this.#listening.read(FIRST_READING_MS);
+    return this.#listening.states();
+  }
+
+  #heard(): void {
+    const { kind } = this.#parts.state();
+    if (kind === 'steady') this.#keepState();
+    this.#decider.look();
+  }
+
+  #keepState(): void {
+    const state = this.#parts.state();
+    const active = activeOf(state);
+    if (active !== undefined) this.#keep(active, epochOf(state));
+  }
+
+  /** Keeps what a restart needs; never waited for, and only written where it changed. */
+  #keep(cluster: string, switchEpoch: number): void {
+    const epochs = this.#listening
+      .states()
+      .filter(({ highestEpoch }) => highestEpoch > 0)
+      .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
+    const state = { cluster, switchEpoch, signalEpochs: Object.fromEntries(epochs) };
+    const text = JSON.stringify(state);
+    if (text === this.#kept) return;
+    this.#kept = text;
+    void this.#stateFile.write(state);
+  }
+
+  sessionOpened(session: ClusterSession): void {
+    this.#session = session;
+    this.#monitor.sessionOpened(session.alias);
+  }
+
+  /** Has an order carried out, and remembers the switch for later decisions. */
+  async order(order: OperatorOrder, by: DecidedBy): Promise<SwitchOutcome> {
+    try {
+      const outcome = await this.#parts.order(order);
+      if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
+      return outcome;
+    } finally {
+      // Also after one that was rolled back: it led to an activation of its own.
+      this.#keepState();
+    }
+  }
+
+  health(alias: string): ClusterHealth {
+    const known = this.#monitor.health().get(alias);
+    if (known === undefined) throw new Error(`no cluster ${alias}`);
+    return known;
+  }
+
+  signals(): readonly SignalState[] {
+    return this.#listening.states();
+  }
+
+  /** Everything that a strategy may look at, now. */
+  view(order: OperatorOrder | undefined): View {
+    const { options } = this.#parts;
+    const state = this.#parts.state();
+    const switches: readonly PastSwitch[] = this.#decider.past;
+    return Object.freeze({
+      nowMs: options.world.nowMs(),
+      active: activeOf(state) ?? options.aliases[0],
+      switchEpoch: epochOf(state),
+      clusters: options.aliases.map((alias, rank) => ({ alias, rank, health: this.health(alias) })),
+      signals: this.#listening.states(),
+      order,
+      switches,
+    });
+  }
+
+  #traffic() {
+    const session = this.#session;
+    return session === undefined || session.signal.aborted ? undefined : session;
+  }
+}
+
+function limitsOf(health: Required<HealthOptions>) {
+  const { silentMs, goneMs, recoveryMs, intervalMs, timeoutMs } = health;
+  return { silentMs, goneMs, recoveryMs, staleMs: STALE_INTERVALS * intervalMs + 2 * timeoutMs };
+}

@@ -1,0 +1,261 @@
+import { describe, expect, it } from 'vitest';
+import type { FailoverEvents } from '../../src/events.js';
+import type { FailoverKafka } from '../../src/failover-kafka.js';
+import type { Reading, Signal } from '../../src/signals/signal.js';
+import { combine } from '../../src/strategy/combine.js';
+import { followStrategy } from '../../src/strategy/follow.js';
+import { healthStrategy } from '../../src/strategy/health.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+
+const STATE = '/var/lib/service/kafka.json';
+
+/** A source that says what the test says. */
+class Said implements Signal {
+  readonly name = 'key';
+  watchCount = 0;
+  #tell: ((reading: Reading) => void) | undefined;
+  #last: Reading | undefined;
+
+  constructor(first?: Reading) {
+    this.#last = first;
+  }
+
+  watch(_world: unknown, tell: (reading: Reading) => void): { close(): void } {
+    this.watchCount += 1;
+    this.#tell = tell;
+    if (this.#last !== undefined) {
+      const first = this.#last;
+      queueMicrotask(() => tell(first));
+    }
+    return {
+      close: () => {
+        this.watchCount -= 1;
+      },
+    };
+  }
+
+  say(text: string): void {
+    this.tell({ kind: 'value', text });
+  }
+
+  tell(reading: Reading): void {
+    this.#last = reading;
+    this.#tell?.(reading);
+  }
+}
+
+async function inWorld(
+  main: (memory: MemoryWorld, files: Map<string, string>) => Promise<void>,
+): Promise<void> {
+  const files = new Map<string, string>();
+  const memory = ordersWorld({ files });
+  await memory.run(() => main(memory, files));
+}
+
+async function start(
+  memory: MemoryWorld,
+  said: Said,
+  { withHealth = false }: { withHealth?: boolean } = {},
+): Promise<FailoverKafka> {
+  const follow = followStrategy(said);
+  const kafka = kafkaIn(memory, {
+    stateFile: STATE,
+    strategy: withHealth ? combine({ follow, orElse: healthStrategy() }) : follow,
+  });
+  await kafka.producer().connect();
+  return kafka;
+}
+
+const isOn = (kafka: FailoverKafka, cluster: string) => (): boolean => {
+  const { state, active } = kafka.status();
+  return state === 'steady' && active === cluster;
+};
+
+describe('a service that follows a source', () => {
+  it('goes where the source says, and comes back when it says so', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: 'A' });
+      const kafka = await start(memory, said);
+      const changes: FailoverEvents['signal.changed'][] = [];
+      kafka.on('signal.changed', (event) => changes.push(event));
+      said.say('{"cluster":"B","epoch":2,"reason":"maintenance"}');
+      await until(memory, 'it is on B', isOn(kafka, 'B'));
+      said.say('{"cluster":"A","epoch":3}');
+      await until(memory, 'it is home', isOn(kafka, 'A'));
+      expect(changes.map(({ to }) => to)).toMatchObject([
+        { kind: 'desired', desired: { cluster: 'B', epoch: 2 } },
+        { kind: 'desired', desired: { cluster: 'A', epoch: 3 } },
+      ]);
+      await kafka.close();
+      expect(said.watchCount).toBe(0);
+    }));
+
+  it('starts where the source says', () =>
+    inWorld(async (memory) => {
+      const kafka = await start(memory, new Said({ kind: 'value', text: 'B' }));
+      expect(kafka.status()).toMatchObject({ active: 'B', switchEpoch: 1 });
+      await kafka.close();
+    }));
+
+  it.each<[string, Reading]>([
+    ['garbage', { kind: 'value', text: '{"cluster":' }],
+    ['an unknown alias', { kind: 'value', text: 'C' }],
+    ['an older epoch', { kind: 'value', text: '{"cluster":"B","epoch":4}' }],
+    ['no epoch any more', { kind: 'value', text: 'B' }],
+    ['a novel', { kind: 'value', text: 'B'.repeat(5_000) }],
+    ['nothing any more', { kind: 'absent' }],
+    ['that it cannot be read', { kind: 'failed', because: 'ECONNREFUSED' }],
+    ['what is no reading', { kind: 'value', text: 5 } as never],
+    ['nothing at all', undefined as never],
+  ])('stays where the source says %s', (_what, reading) =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
+      const kafka = await start(memory, said);
+      said.tell(reading);
+      await memory.clock.sleep(60_000);
+      const { active, switchEpoch, signals } = kafka.status();
+      expect({ active, switchEpoch }).toEqual({ active: 'A', switchEpoch: 1 });
+      expect(signals[0]?.lastGood?.desired).toMatchObject({ cluster: 'A', epoch: 5 });
+      expect(signals[0]?.opinion.kind).not.toBe('desired');
+      await kafka.close();
+    }),
+  );
+
+  it('is not taken back by the same old value after an operator has moved it', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: 'A' });
+      const kafka = await start(memory, said);
+      await kafka.switchTo('B');
+      said.say('A');
+      await memory.clock.sleep(60_000);
+      expect(kafka.status()).toMatchObject({ active: 'B', switchEpoch: 2 });
+      said.say('B');
+      said.say('A');
+      await until(memory, 'news is followed', isOn(kafka, 'A'));
+      await kafka.close();
+    }));
+
+  it('carries out what it hears during a switch after that switch', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+      const kafka = await start(memory, said);
+      kafka.on('switch.started', ({ to }) => {
+        if (to === 'B') said.say('{"cluster":"A","epoch":3}');
+      });
+      said.say('{"cluster":"B","epoch":2}');
+      await until(memory, 'it went to B', () => kafka.status().switchEpoch > 1);
+      await until(memory, 'it came back', isOn(kafka, 'A'));
+      expect(kafka.status().switchEpoch).toBe(3);
+      await kafka.close();
+    }));
+
+  it('tries again where the switch is refused, ever more rarely', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: 'A' });
+      const kafka = await start(memory, said);
+      let refusals = 0;
+      kafka.on('switch.refused', () => {
+        refusals += 1;
+      });
+      memory.cluster('B').down();
+      said.say('B');
+      await memory.clock.sleep(120_000);
+      expect(refusals).toBeGreaterThan(3);
+      expect(refusals).toBeLessThan(12);
+      memory.cluster('B').up();
+      await until(memory, 'it is on B', isOn(kafka, 'B'), 60_000);
+      await kafka.close();
+    }));
+
+  it('leaves a dead cluster by health where the source is dead as well', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+      const kafka = await start(memory, said, { withHealth: true });
+      await memory.clock.sleep(3_000);
+      said.tell({ kind: 'failed', because: 'ECONNREFUSED' });
+      memory.cluster('A').down();
+      await until(memory, 'it is on B', isOn(kafka, 'B'));
+      await kafka.close();
+    }));
+
+  it('stays with a dead cluster where the source has pinned it', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","mode":"pinned"}' });
+      const kafka = await start(memory, said, { withHealth: true });
+      const stayed: string[] = [];
+      kafka.on('strategy.stayed', ({ because }) => stayed.push(because));
+      await memory.clock.sleep(3_000);
+      memory.cluster('A').down();
+      await memory.clock.sleep(30_000);
+      expect(stayed).toEqual(['pinned']);
+      expect(kafka.status().active).toBe('A');
+      said.say('{"cluster":"A","reason":"automatic switches are allowed again"}');
+      await until(memory, 'it is on B', isOn(kafka, 'B'));
+      await kafka.close();
+    }));
+});
+
+describe('a process that restarts', () => {
+  it('comes back on the cluster that was active, in the same epoch, with the source dead', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":7}' });
+      const before = await start(memory, said);
+      said.say('{"cluster":"B","epoch":8}');
+      await until(memory, 'it is on B', isOn(before, 'B'));
+      await before.close();
+      const silent = new Said();
+      const after = await start(memory, silent);
+      expect(after.status()).toMatchObject({ active: 'B', switchEpoch: 2 });
+      // The source is back, with a value from before.
+      silent.say('{"cluster":"A","epoch":7}');
+      await memory.clock.sleep(10_000);
+      expect(after.status()).toMatchObject({ active: 'B', signals: [{ refusedCount: 1 }] });
+      silent.say('{"cluster":"A","epoch":9}');
+      await until(memory, 'it follows news', isOn(after, 'A'));
+      await after.close();
+    }));
+
+  it.each([
+    ['is missing', undefined, false],
+    ['is empty', '', true],
+    ['is half a file', '{"version":1,"cluster":"B","swi', true],
+    ['is of another version', '{"version":2,"cluster":"B"}', true],
+    [
+      'names another cluster',
+      '{"version":1,"cluster":"C","switchEpoch":3,"signalEpochs":{}}',
+      true,
+    ],
+  ])('starts on the first cluster where its state file %s', (_what, text, isLoud) =>
+    inWorld(async (memory, files) => {
+      if (text !== undefined) files.set(STATE, text);
+      const failed: string[] = [];
+      const kafka = kafkaIn(memory, { stateFile: STATE, strategy: healthStrategy() });
+      kafka.on('state-file.failed', ({ because }) => failed.push(because));
+      await kafka.producer().connect();
+      expect(kafka.status()).toMatchObject({ active: 'A', switchEpoch: 1 });
+      expect(failed.length).toBe(isLoud ? 1 : 0);
+      await kafka.close();
+      expect(JSON.parse(files.get(STATE) ?? '')).toEqual({
+        version: 1,
+        cluster: 'A',
+        switchEpoch: 1,
+        signalEpochs: {},
+      });
+    }),
+  );
+
+  it('works on where its state file cannot be written, and says so once', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { stateFile: STATE });
+      const failed: string[] = [];
+      kafka.on('state-file.failed', ({ because }) => failed.push(because));
+      await kafka.producer().connect();
+      await kafka.switchTo('B');
+      await kafka.switchTo('A');
+      expect(failed).toHaveLength(1);
+      await kafka.close();
+    });
+  });
+});
