@@ -1,11 +1,11 @@
 import { messageOf } from './caught.js';
 import type { ClusterAccess } from './cluster/access.js';
-import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
 import type { ClusterSession } from './cluster/session.js';
-import { FailoverClosedError, isFailoverError, type WrongClusterError } from './errors.js';
+import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
+import { Identities, isWrongCluster } from './identities.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
@@ -26,8 +26,10 @@ import type { Watching } from './watch.js';
 export interface ClusterOperationsParts {
   readonly options: ResolvedOptions;
   readonly events: EventSink;
-  /** At start: the cluster to start on is not the expected one, or both aliases lead to it. */
+  /** The active cluster, or the one to start on, is not the expected one, or both aliases lead to it. */
   onWrongCluster(active: string, error: WrongClusterError): void;
+  /** Alias of the cluster that is worked with, if there is one. */
+  active(): string | undefined;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
 }
@@ -46,16 +48,18 @@ export class ClusterOperations implements SwitchOperations {
   readonly #parts: ClusterOperationsParts;
   readonly #accesses = new Map<string, ClusterAccess>();
   readonly #mirrors = new Map<string, Mirror>();
-  readonly #clusterIds = new Map<string, string>();
+  readonly #identities: Identities;
   #isClosed = false;
 
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
     this.policy = replicationPolicy(parts.options.mirror);
+    this.#identities = new Identities(parts);
   }
 
-  get clusterIds(): ReadonlyMap<string, string> {
-    return this.#clusterIds;
+  /** Who stands behind the names. */
+  get identities(): Identities {
+    return this.#identities;
   }
 
   mirrorStates(): readonly MirrorState[] {
@@ -103,16 +107,15 @@ export class ClusterOperations implements SwitchOperations {
     const { active, switchEpoch } = await this.#parts.watch().startOn();
     // The standby may be down, so nobody waits for it. One that is another cluster than expected refuses switches to it
     // later; one that is the active cluster itself is a mistake in the options.
-    const standby = aliases.filter((alias) => alias !== active);
-    for (const alias of standby) {
-      this.#identify(alias).catch((error: unknown) => {
-        if (isWrongCluster(error) && this.#clusterIds.get(active) === error.actualClusterId) {
+    for (const alias of aliases.filter((each) => each !== active)) {
+      this.#identities.identify(alias).catch((error: unknown) => {
+        if (isWrongCluster(error) && this.#identities.isKnownAs(active, error.actualClusterId)) {
           this.#parts.onWrongCluster(active, error);
         }
       });
     }
     // A cluster that does not answer is reported by the client that connects to it, in kafkajs's own words.
-    const identified = this.#identify(active).catch((error: unknown) => {
+    const identified = this.#identities.identify(active).catch((error: unknown) => {
       if (!isWrongCluster(error)) return;
       this.#parts.onWrongCluster(active, error);
       throw error;
@@ -133,6 +136,7 @@ export class ClusterOperations implements SwitchOperations {
       events,
       stalledAfterMs: options.socketStalledAfterMs,
       onSuspicion: () => watch.suspect(alias),
+      verify: (isAgain) => this.#identities.verify(alias, { isUrgent: isAgain }),
     });
     watch.sessionOpened(session);
     return session;
@@ -151,7 +155,7 @@ export class ClusterOperations implements SwitchOperations {
     const { world, deadlines } = this.#parts.options;
     const deadlineAtMs = world.nowMs() + deadlines.prepareMs;
     try {
-      await untilAborted(signal, this.#identify(target));
+      await untilAborted(signal, this.#identities.identify(target));
     } catch (error) {
       signal.throwIfAborted();
       const because = messageOf(error);
@@ -312,22 +316,6 @@ export class ClusterOperations implements SwitchOperations {
     return plan;
   }
 
-  /** Learns which cluster answers under an alias; the wrong one stops the library before harm is done. */
-  async #identify(alias: string): Promise<void> {
-    const access = this.access(alias);
-    const clusterId = await access.clusterId();
-    const configured = new Map(
-      [...this.#parts.options.clusters].map(([name, one]) => [name, one.clusterId] as const),
-    );
-    const verdict = checkIdentity(this.#clusterIds, alias, clusterId, configured);
-    if (verdict.kind !== 'ok') {
-      // Somebody will correct the name; connections that were made before would go on to the wrong cluster.
-      access.renew();
-      throw verdict.error;
-    }
-    this.#clusterIds.set(alias, clusterId);
-  }
-
   #mirror(target: string): Mirror {
     this.watchMirrors();
     const mirror = this.#mirrors.get(target);
@@ -340,8 +328,4 @@ export class ClusterOperations implements SwitchOperations {
     if (options === undefined) throw new Error(`no cluster ${alias}`);
     return options;
   }
-}
-
-function isWrongCluster(error: unknown): error is WrongClusterError {
-  return isFailoverError(error) && error.code === 'ERR_FAILOVER_WRONG_CLUSTER';
 }

@@ -60,6 +60,8 @@ export interface FailoverEvents {
   'switch.rolled-back': FailoverEventBase & { readonly to: string; readonly error: Error };
   /** The resume positions of a group were fixed: in a switch, or where it starts on the cluster it was switched to. */
   'positions.planned': FailoverEventBase & { readonly plan: GroupPlan };
+  /** Behind the name of the standby stands another cluster than expected. Nothing is sent there, and no switch leads to it. */
+  'cluster.mismatched': FailoverEventBase & { readonly cluster: string; readonly error: Error };
   /** A cluster's sockets were destroyed and new ones are refused, for this epoch. */
   'cluster.fenced': FailoverEventBase & {
     readonly cluster: string;
@@ -172,6 +174,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'switch.refused': true,
   'switch.rolled-back': true,
   'positions.planned': true,
+  'cluster.mismatched': true,
   'cluster.fenced': true,
   'socket.stalled': true,
   'health.changed': true,

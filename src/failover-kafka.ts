@@ -4,7 +4,7 @@ import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { dryRun } from './dry-run.js';
-import { FailoverClosedError } from './errors.js';
+import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import {
   FailoverEmitter,
   type FailoverEventName,
@@ -21,6 +21,7 @@ import {
   type SwitchToOptions,
 } from './options-calls.js';
 import { describeStatus, type FailoverStatus } from './status.js';
+import { activeOf } from './switch/state.js';
 import { supersededError } from './switch/answers.js';
 import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
 import type { SwitchPlan } from './switch/report.js';
@@ -71,7 +72,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#operations = new ClusterOperations({
       options,
       events: this.#events,
-      onWrongCluster: (active, error) => this.#coordinator.halt(active, error),
+      active: () => activeOf(this.#coordinator.state),
+      onWrongCluster: (active, error) => this.#onWrongCluster(active, error),
       watch: () => this.#watch,
     });
     this.#coordinator = new Coordinator({
@@ -94,6 +96,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
         }),
       state: () => this.#coordinator.state,
       groupIds: () => this.#coordinator.needs().map(({ groupId }) => groupId),
+      identities: () => this.#operations.identities,
       order: (order) => this.#coordinator.order(order),
     });
     this.#clients = new Clients({
@@ -297,6 +300,19 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   /** Aborted when the caller does not want to wait any longer, or with the whole. */
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
+  }
+
+  /** Fences first. What then: the option says. */
+  #onWrongCluster(active: string, error: WrongClusterError): void {
+    this.#coordinator.halt(active, error);
+    const { aliases, onWrongCluster } = this.#options;
+    if (onWrongCluster === 'halt') return;
+    const { identities } = this.#operations;
+    const real = aliases.find((one) => identities.isKnownAs(one, error.actualClusterId));
+    if (real === undefined || real === active) return;
+    const reason = `behind the name ${active} stands ${real}`;
+    // How it ends comes by the events of the switch.
+    this.#watch.order({ to: real, planned: false, reason }, 'identity').catch(() => {});
   }
 
   #refuseWhenClosed(): void {

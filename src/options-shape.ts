@@ -122,6 +122,7 @@ const shape = z.strictObject({
       lagMs: timerMilliseconds.min(1).default(300),
     })
     .prefault({}),
+  onWrongCluster: z.enum(['halt', 'follow']).optional(),
   stateFile: z.string().min(1, 'must be the path of a file').optional(),
   socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
   world: anObject.optional(),

@@ -167,6 +167,12 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   /** How health is judged, where the strategy asks for it. */
   readonly health?: HealthOptions;
   /**
+   * Another cluster answers behind the name of the active one (DNS or a load balancer was turned round). It is fenced in any case,
+   * before anything is sent there. `'halt'`: the library stops itself until an order. `'follow'`: it goes on as after a switch to
+   * the cluster that it really is, under that one's own name, if it is the other configured one; otherwise it halts. Default `'halt'`.
+   */
+  readonly onWrongCluster?: 'halt' | 'follow';
+  /**
    * Path of a small file in which this process keeps which cluster is active, so that a restart comes back on it, also where
    * nobody else answers. One file for each process; its folder must exist. Default: none is kept. What the file says goes after an
    * opinion that a strategy has at the start, and before `initial`.
@@ -210,6 +216,7 @@ export interface ResolvedOptions {
   readonly consumer: ConsumerLimits;
   readonly deadlines: PhaseDeadlines;
   readonly health: Required<HealthOptions>;
+  readonly onWrongCluster: 'halt' | 'follow';
   readonly stateFile: string | undefined;
   readonly socketStalledAfterMs: number;
   readonly world: World;
@@ -238,6 +245,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     consumer: checked.consumer,
     deadlines: checked.switch,
     health: checked.health,
+    onWrongCluster: config.onWrongCluster ?? 'halt',
     stateFile: config.stateFile,
     socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
@@ -260,6 +268,7 @@ const OWN_OPTIONS = [
   'consumer',
   'switch',
   'health',
+  'onWrongCluster',
   'stateFile',
   'socketStalledAfterMs',
   'world',

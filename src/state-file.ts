@@ -13,6 +13,8 @@ export interface AppliedState {
   readonly cluster: string;
   /** The activation that led to it. */
   readonly switchEpoch: number;
+  /** The id that each cluster gave, by alias. */
+  readonly clusterIds: Readonly<Record<string, string>>;
   /** The highest epoch that each outside source has shown. */
   readonly signalEpochs: Readonly<Record<string, number>>;
 }
@@ -30,6 +32,7 @@ const shape = z.strictObject({
   version: z.literal(1),
   cluster: z.string(),
   switchEpoch: z.int().min(1),
+  clusterIds: z.record(z.string(), z.string()),
   signalEpochs: z.record(z.string(), z.int().min(0)),
 });
 
@@ -70,11 +73,11 @@ export class StateFile {
       const [issue] = checked.error.issues;
       return this.#unreadable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
     }
-    const { cluster, switchEpoch, signalEpochs } = checked.data;
+    const { cluster, switchEpoch, clusterIds, signalEpochs } = checked.data;
     if (!aliases.includes(cluster)) {
       return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
     }
-    return { cluster, switchEpoch, signalEpochs };
+    return { cluster, switchEpoch, clusterIds, signalEpochs };
   }
 
   /** Keeps a state; one write at a time, in order. Never rejects. */

@@ -89,7 +89,7 @@ export function describeStatus({
     clusters: options.aliases.map((alias) => ({
       alias,
       isActive: alias === active,
-      clusterId: operations.clusterIds.get(alias),
+      clusterId: operations.identities.ids.get(alias),
       health: watch.health(alias),
     })),
     signals: watch.signals(),

@@ -2,6 +2,7 @@ import type { ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { Decider } from './decider.js';
 import type { EventSink } from './events.js';
+import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
@@ -12,6 +13,7 @@ import type { HealthOptions } from './options-health.js';
 import type { DecidedBy, OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+import type { CancelTimer } from './world.js';
 
 /** @internal What the watch is made of. */
 export interface WatchParts {
@@ -20,6 +22,8 @@ export interface WatchParts {
   openProbe(alias: string, onClosed: () => void): ClusterProbe;
   state(): SwitchState;
   groupIds(): readonly string[];
+  /** Who stands behind the names. */
+  identities(): Identities;
   /** Carries an order out. */
   order(order: OperatorOrder): Promise<SwitchOutcome>;
 }
@@ -40,6 +44,9 @@ export interface Watching {
   /** Something looks wrong with this cluster. */
   suspect(alias: string): void;
 }
+
+/** How often both names are looked behind, in milliseconds. */
+const IDENTITY_LOOK_MS = 30_000;
 
 /** How long a start waits for the first word of outside sources, in milliseconds. */
 const FIRST_READING_MS = 3_000;
@@ -73,6 +80,7 @@ export class Watch implements Watching {
   readonly #stateFile: StateFile;
   #session: ClusterSession | undefined;
   #kept = '';
+  #cancelIdentityLook: CancelTimer | undefined;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -109,7 +117,7 @@ export class Watch implements Watching {
       traffic: () => this.#traffic(),
       groupIds: () => parts.groupIds(),
       onChange: () => this.#decider.look(),
-      onClusterId: () => {},
+      onClusterId: (alias, clusterId) => this.#seen(alias, clusterId),
     });
   }
 
@@ -118,12 +126,16 @@ export class Watch implements Watching {
     if (watchesHealth) this.#monitor.start();
     this.#listening.start();
     if (watchesHealth || signals.length > 0) this.#decider.start();
+    if (this.#cancelIdentityLook === undefined) this.#lookBehindNames();
   }
 
   async startOn(): Promise<{ active: string; switchEpoch: number }> {
     const { strategy, world, aliases } = this.#parts.options;
     const last = await this.#stateFile.read();
-    if (last !== undefined) this.#listening.remember(last.signalEpochs);
+    if (last !== undefined) {
+      this.#listening.remember(last.signalEpochs);
+      this.#parts.identities().remember(last.clusterIds);
+    }
     const active =
       (await strategy.startOn(
         {
@@ -142,6 +154,8 @@ export class Watch implements Watching {
   }
 
   stop(): void {
+    this.#cancelIdentityLook?.();
+    this.#cancelIdentityLook = undefined;
     this.#decider.stop();
     this.#listening.stop();
     this.#monitor.stop();
@@ -155,6 +169,27 @@ export class Watch implements Watching {
     this.#listening.start();
     await this.#listening.read(FIRST_READING_MS);
     return this.#listening.states();
+  }
+
+  /** A probe has seen who answers. */
+  #seen(alias: string, clusterId: string): void {
+    const identities = this.#parts.identities();
+    try {
+      identities.seen(alias, clusterId);
+    } catch (error) {
+      identities.judge(alias, error);
+    }
+  }
+
+  /** Looks behind both names, and keeps what was learned. */
+  #lookBehindNames(): void {
+    const { world, aliases } = this.#parts.options;
+    this.#cancelIdentityLook = world.after(IDENTITY_LOOK_MS, () => {
+      for (const alias of aliases) void this.#parts.identities().verify(alias);
+      if (this.#parts.state().kind === 'steady') this.#keepState();
+      // A listener may have ended it.
+      if (this.#cancelIdentityLook !== undefined) this.#lookBehindNames();
+    });
   }
 
   #heard(): void {
@@ -175,7 +210,8 @@ export class Watch implements Watching {
       .states()
       .filter(({ highestEpoch }) => highestEpoch > 0)
       .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
-    const state = { cluster, switchEpoch, signalEpochs: Object.fromEntries(epochs) };
+    const clusterIds = Object.fromEntries(this.#parts.identities().ids);
+    const state = { cluster, switchEpoch, clusterIds, signalEpochs: Object.fromEntries(epochs) };
     const text = JSON.stringify(state);
     if (text === this.#kept) return;
     this.#kept = text;

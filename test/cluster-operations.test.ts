@@ -154,6 +154,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
           world: memory.world,
         }),
         events: new EventLog(),
+        active: () => 'A',
         onWrongCluster: () => {},
         watch: () => ({
           start() {},

@@ -7,7 +7,7 @@ import type { World } from '../world.js';
 import { shareSentOffsets } from './kafkajs-cluster.js';
 import { logCreatorFor, oneForEachLevel } from './log-creator.js';
 import type { ClusterSession } from './session.js';
-import { SocketGate } from './socket-gate.js';
+import { SocketGate, type SocketGateOptions } from './socket-gate.js';
 import { Watchdog } from './watchdog.js';
 
 /** @internal What {@link openSession} needs. */
@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly events: EventSink;
   /** How long a request may wait, with nothing received, before `socket.stalled` is reported, in milliseconds. */
   readonly stalledAfterMs: number;
+  /** As {@link SocketGateOptions.verify}. */
+  readonly verify?: SocketGateOptions['verify'];
   /** A socket was closed by the other side, or stalls: the earliest signs of a death. */
   readonly onSuspicion?: () => void;
 }
@@ -39,6 +41,7 @@ export function openSession(options: SessionOptions): ClusterSession {
     open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
     onWaiting: (line) => watchdog.wake(line),
     onClosed: () => options.onSuspicion?.(),
+    verify: (isAgain) => options.verify?.(isAgain),
   });
   const watchdog = new Watchdog({
     world,

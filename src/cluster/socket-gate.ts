@@ -13,6 +13,13 @@ export interface SocketGateOptions {
   readonly open: ISocketFactory;
   /** Called when a socket begins to wait for an answer. */
   readonly onWaiting?: (line: SocketLine) => void;
+  /**
+   * Asked for each socket before kafkajs may use it: is the cluster behind the name still the right one? Undefined: yes.
+   * Never rejects; where the answer is no, the fence comes first.
+   *
+   * @param isAgain - there was a connection to this broker before: it may have been broken because the name was turned round.
+   */
+  readonly verify?: (isAgain: boolean) => Promise<void> | undefined;
   /** Called when a socket is closed, or could not be opened, before the fence. */
   readonly onClosed?: () => void;
 }
@@ -28,6 +35,8 @@ export interface SocketGateOptions {
 export class SocketGate {
   readonly #options: SocketGateOptions;
   readonly #lines = new Map<Socket, SocketLine>();
+  /** The brokers that were connected to in this session. */
+  readonly #connected = new Set<string>();
   #fenced: FencedError | undefined;
 
   constructor(options: SocketGateOptions) {
@@ -59,7 +68,7 @@ export class SocketGate {
   #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) throw finalRefusal(fenced);
-    const socket = this.#options.open(args);
+    const socket = this.#options.open({ ...args, onConnect: () => this.#onConnect(args) });
     const line = new SocketLine(
       `${args.host}:${args.port}`,
       () => this.#options.world.nowMs(),
@@ -75,6 +84,16 @@ export class SocketGate {
     socket.on('data', (chunk: Buffer) => line.received(chunk));
     this.#guardWrites(socket, line, onProduce);
     return socket;
+  }
+
+  /** kafkajs writes nothing before it hears of the connection. */
+  #onConnect({ host, port, onConnect }: Parameters<ISocketFactory>[0]): void {
+    const broker = `${host}:${port}`;
+    const isAgain = this.#connected.has(broker);
+    this.#connected.add(broker);
+    const verifying = this.#options.verify?.(isAgain);
+    if (verifying === undefined) onConnect();
+    else void verifying.then(() => this.#fenced ?? onConnect());
   }
 
   /**

@@ -37,8 +37,13 @@ export interface PastSwitch {
   readonly by: DecidedBy;
 }
 
-/** @public Whose opinion moved the service: an operator's order, an outside source's, or our own of the clusters' health. */
-export type DecidedBy = 'operator' | 'signal' | 'health';
+/**
+ * Whose opinion moved the service: an operator's order, an outside source's, our own of the clusters' health, or the cluster id
+ * that another cluster showed behind the name of the active one (`onWrongCluster: 'follow'`).
+ *
+ * @public
+ */
+export type DecidedBy = 'operator' | 'signal' | 'health' | 'identity';
 
 /**
  * An operator's order, as `switchTo` takes it: one of the opinions a strategy looks at.

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { SocketGate } from '../../src/cluster/socket-gate.js';
 import { FencedError } from '../../src/errors.js';
 import { thrownBy } from '../support/failures.js';
+import { settle } from '../support/manual-world.js';
 import { HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
 
 /** A user's own kind of socket: no net.Socket, and in no hurry to be destroyed. */
@@ -55,8 +56,47 @@ describe('SocketGate', () => {
     const socket = new SlowSocket();
     const { gate, opened } = gateOver(socket);
     expect(gate.factory(args)).toBe(socket);
-    expect(opened).toEqual([args]);
+    expect(opened).toEqual([{ ...args, onConnect: expect.any(Function) }]);
     expect([...gate.lines()]).toMatchObject([{ broker: 'broker:9092' }]);
+  });
+
+  it('lets kafkajs use a socket when the name was looked behind, and not after the fence', async () => {
+    const asked: boolean[] = [];
+    let release = (): void => {};
+    let connects = 0;
+    const opened: Parameters<ISocketFactory>[0][] = [];
+    const gate = new SocketGate({
+      world: { nowMs: () => 0 },
+      open: (given) => {
+        opened.push(given);
+        return new SlowSocket() as unknown as Socket;
+      },
+      verify: (isAgain) => {
+        asked.push(isAgain);
+        if (asked.length === 1) return undefined;
+        return new Promise((resolve) => {
+          release = resolve;
+        });
+      },
+    });
+    const count = { ...args, onConnect: () => (connects += 1) };
+    const connected = (): void => opened.at(-1)?.onConnect();
+    gate.factory(count);
+    connected();
+    expect(connects).toBe(1);
+    gate.factory(count);
+    connected();
+    expect(connects).toBe(1);
+    release();
+    await settle();
+    expect(connects).toBe(2);
+    gate.factory(count);
+    connected();
+    gate.fence(reason);
+    release();
+    await settle();
+    expect(connects).toBe(2);
+    expect(asked).toEqual([false, true, true]);
   });
 
   it('forgets a socket that closes', async () => {

@@ -223,7 +223,7 @@ describe('a process that restarts', () => {
     ['is of another version', '{"version":2,"cluster":"B"}', true],
     [
       'names another cluster',
-      '{"version":1,"cluster":"C","switchEpoch":3,"signalEpochs":{}}',
+      '{"version":1,"cluster":"C","switchEpoch":3,"clusterIds":{},"signalEpochs":{}}',
       true,
     ],
   ])('starts on the first cluster where its state file %s', (_what, text, isLoud) =>
@@ -240,6 +240,7 @@ describe('a process that restarts', () => {
         version: 1,
         cluster: 'A',
         switchEpoch: 1,
+        clusterIds: {},
         signalEpochs: {},
       });
     }),

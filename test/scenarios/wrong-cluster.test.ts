@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import type { FailoverKafka } from '../../src/failover-kafka.js';
+import type { FailoverKafkaConfig } from '../../src/options.js';
+import { healthStrategy } from '../../src/strategy/health.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import {
+  clustersOf,
+  consumeOrders,
+  kafkaIn,
+  ordersWorld,
+  until,
+} from '../support/memory-service.js';
+
+const FILES = new Map<string, string>();
+
+interface Turned {
+  readonly memory: MemoryWorld;
+  /** Turns the name of A (a load balancer, a DNS name) round: new connections lead to B. */
+  turn(isTurned: boolean): void;
+  make(config?: Partial<FailoverKafkaConfig>): FailoverKafka;
+  /** Requests that would mix up the two clusters, seen on B under the name of A. */
+  readonly harm: string[];
+}
+
+function turnedWorld(): Turned {
+  const memory = ordersWorld({ files: FILES });
+  const [address = ''] = memory.cluster('B').brokers;
+  const [host = '', port = ''] = address.split(':');
+  const harm: string[] = [];
+  let isTurned = false;
+  return {
+    memory,
+    harm,
+    turn(turned) {
+      isTurned = turned;
+    },
+    make: (config = {}) =>
+      kafkaIn(memory, {
+        clusters: clustersOf(memory, {
+          A: {
+            socketFactory: (args) =>
+              memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
+          },
+        }),
+        ...config,
+      }),
+  };
+}
+
+/** Breaks every connection to A, as a load balancer does that kills its sessions. */
+async function breakConnections({ memory }: Turned): Promise<void> {
+  memory.cluster('A').down();
+  await memory.clock.sleep(1);
+  memory.cluster('A').up();
+}
+
+function watchHarm({ memory, harm }: Turned, isHarm: () => boolean): void {
+  memory.cluster('B').onRequest(({ apiName, topics }) => {
+    const mixes = ['Produce', 'OffsetCommit', 'JoinGroup'].includes(apiName);
+    const reads = apiName === 'Fetch' && topics.includes('orders');
+    if ((mixes || reads) && isHarm()) {
+      harm.push(`${apiName} ${topics.join(',')}`);
+    }
+  });
+}
+
+describe('a name that is turned round to the other cluster', () => {
+  it.each([
+    ['in use', {}],
+    ['watched by health', { strategy: healthStrategy() }],
+  ])(
+    'while connections are kept changes nothing, and stops the library at the next connection: %s',
+    async (_what, config) => {
+      const turned = turnedWorld();
+      const { memory } = turned;
+      await memory.run(async () => {
+        const kafka = turned.make(config);
+        const handled = await consumeOrders(kafka);
+        const producer = kafka.producer();
+        await producer.connect();
+        const send = (value: string): Promise<unknown> =>
+          producer.send({ topic: 'orders', messages: [{ value }] });
+        await send('one');
+        await until(memory, 'it is handled', () => handled.includes('one'));
+        watchHarm(turned, () => kafka.status().active === 'A');
+        turned.turn(true);
+        await send('two');
+        await until(memory, 'the connections that were made go on', () => handled.includes('two'));
+        await breakConnections(turned);
+        const failed = send('three').catch((error: unknown) => error);
+        await until(memory, 'it has stopped itself', () => kafka.status().state === 'halted');
+        expect(kafka.status().haltedBecause).toMatchObject({ code: 'ERR_FAILOVER_WRONG_CLUSTER' });
+        await expect(failed).resolves.toMatchObject({ code: 'ERR_FAILOVER_HALTED' });
+        await memory.clock.sleep(30_000);
+        expect(turned.harm).toEqual([]);
+        expect(memory.cluster('B').records('orders', 0)).toEqual([]);
+        turned.turn(false);
+        await kafka.switchTo('A');
+        await send('four');
+        await until(memory, 'it is handled', () => handled.includes('four'));
+        await kafka.close();
+      });
+    },
+  );
+
+  it('is followed, where the option says so, as a switch to the cluster that it really is', async () => {
+    const turned = turnedWorld();
+    const { memory } = turned;
+    await memory.run(async () => {
+      const kafka = turned.make({ onWrongCluster: 'follow' });
+      const handled = await consumeOrders(kafka);
+      const producer = kafka.producer();
+      await producer.connect();
+      const send = (value: string): Promise<unknown> =>
+        producer.send({ topic: 'orders', messages: [{ value }] });
+      await send('one');
+      await until(memory, 'it is handled', () => handled.includes('one'));
+      await memory.clock.sleep(2_000);
+      watchHarm(turned, () => kafka.status().state === 'steady' && kafka.status().active === 'A');
+      turned.turn(true);
+      await breakConnections(turned);
+      await until(memory, 'it is on B', () => kafka.status().active === 'B');
+      await send('two');
+      await until(memory, 'it is handled', () => handled.includes('two'));
+      expect(turned.harm).toEqual([]);
+      await kafka.close();
+    });
+  });
+
+  it('is noticed at the start by the id that was kept', async () => {
+    const turned = turnedWorld();
+    const { memory } = turned;
+    await memory.run(async () => {
+      const stateFile = '/var/lib/service/ids.json';
+      const first = turned.make({ stateFile });
+      await first.producer().connect();
+      await first.switchTo('B');
+      await first.switchTo('A');
+      await first.close();
+      turned.turn(true);
+      const second = turned.make({ stateFile });
+      await expect(second.producer().connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_WRONG_CLUSTER',
+      });
+      expect(second.status().haltedBecause?.message).toMatch(
+        /Behind the name A stands the cluster known as B/,
+      );
+      await second.close();
+    });
+  });
+
+  it('is reported where it is the standby’s, and no switch leads there', async () => {
+    const turned = turnedWorld();
+    const { memory } = turned;
+    await memory.run(async () => {
+      const kafka = turned.make();
+      const mismatches: string[] = [];
+      kafka.on('cluster.mismatched', ({ cluster }) => mismatches.push(cluster));
+      await kafka.producer().connect();
+      await kafka.switchTo('B');
+      turned.turn(true);
+      await memory.clock.sleep(31_000);
+      expect(mismatches).toEqual(['A']);
+      await expect(kafka.switchTo('A', { planned: false })).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      });
+      expect(kafka.status().active).toBe('B');
+      await kafka.close();
+    });
+  });
+});
