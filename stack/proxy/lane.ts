@@ -88,11 +88,6 @@ export class Lane {
     this.#ends = ends;
   }
 
-  /** True when nothing waits here. */
-  get isEmpty(): boolean {
-    return this.#queue.length === 0;
-  }
-
   /** @param head - of the request, or of the request that this answer belongs to. */
   frame(bytes: Buffer, head: RequestHead | undefined): void {
     const info = {
