@@ -1,7 +1,7 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Broker } from './broker.js';
 import type { ServerContext } from './broker.js';
+import { Cluster } from './cluster.js';
 import { messageOf } from './errors.js';
 import type { KafkaInstall } from './jars.js';
 import type { Archive } from './jvm.js';
@@ -74,10 +74,18 @@ async function train(directory: string, options: EnsureArchivesOptions): Promise
   const draft = join(run.directory, 'archives');
   const context: ServerContext = { run, install, java, env };
   const make = (name: string): Archive => ({ kind: 'make', file: join(draft, `${name}.jsa`) });
-  const broker = (alias: string, nodeId: number, archive: Archive): Broker =>
-    new Broker(context, { alias, nodeId, port: undefined, overrides: {}, archive });
-  const source = broker('A', 1, make('broker'));
-  const target = broker('B', 2, noArchives.broker);
+  const cluster = (alias: string, index: number, archive: Archive): Cluster =>
+    new Cluster(context, {
+      alias,
+      index,
+      brokerCount: 1,
+      port: undefined,
+      isProxied: false,
+      overrides: {},
+      archive,
+    });
+  const source = cluster('A', 0, make('broker'));
+  const target = cluster('B', 1, noArchives.broker);
   const flow = new MirrorFlow(context, {
     source,
     target,

@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
 import { withAdmin } from './admin.js';
 import { StackError, explainDisk } from './errors.js';
+import type { FaultProxy } from './fault-proxy.js';
 import { classpathEnv, jvmFlags } from './jvm.js';
 import type { Archive } from './jvm.js';
 import type { KafkaInstall } from './jars.js';
-import { freePorts, isFree, loopback } from './ports.js';
+import { isFree, loopback } from './ports.js';
 import { afterKillProperties, brokerProperties, formatProperties } from './properties.js';
-import type { Properties } from './properties.js';
+import type { NodeAddress, Properties } from './properties.js';
 import type { Java } from './preflight.js';
 import { ManagedProcess, readLog } from './process.js';
 import type { ProcessState, StopOptions } from './process.js';
 import { explainEnd } from './server-log.js';
-import { noteChild } from './runs.js';
+import { noteChild, removeDirectory } from './runs.js';
 import type { Run } from './runs.js';
 import { waitFor } from './wait.js';
 
@@ -26,12 +27,19 @@ export interface ServerContext {
   env: NodeJS.ProcessEnv;
 }
 
-/** @internal Options of one single-node cluster. */
+/** @internal Where a node listens, and the proxy in front of its second listener. */
+export interface NodePlace extends NodeAddress {
+  proxy: FaultProxy | undefined;
+}
+
+/** @internal Options of one node. */
 export interface BrokerOptions {
-  alias: string;
+  /** `A`, and `A.2` in a cluster of several. */
+  name: string;
+  clusterId: string;
   nodeId: number;
-  /** Undefined: a free one is chosen. */
-  port: number | undefined;
+  /** Where all nodes of the cluster listen, by node id; empty before its first start. They keep it through every stop. */
+  places: () => ReadonlyMap<number, NodePlace>;
   overrides: Properties;
   archive: Archive;
 }
@@ -43,6 +51,11 @@ export interface StartOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** @internal At its first start a node could not have a port: its cluster tries others. */
+export class PortTakenError extends StackError {
+  override readonly name: string = 'PortTakenError';
+}
+
 /** How a broker is, and for one that is not running, how that came: a killed one has a registration to outwait. */
 type Life =
   | { kind: 'never' }
@@ -51,31 +64,44 @@ type Life =
   | { kind: 'killed' };
 
 /**
- * One Kafka cluster of a single KRaft node on loopback. It keeps its port and its data through every stop, kill and
- * restart.
+ * One node of a cluster: a KRaft broker and controller on loopback. It keeps its ports and its data through every stop,
+ * kill and restart.
  *
  * @internal
  */
 export class Broker {
-  readonly alias: string;
+  readonly name: string;
   /** As kafkajs's admin reports it. */
-  readonly clusterId: string = randomBytes(16).toString('base64url');
+  readonly nodeId: number;
   readonly #options: BrokerOptions;
   readonly #context: ServerContext;
   readonly #directory: string;
-  #ports: { port: number; controllerPort: number } | undefined;
   #life: Life = { kind: 'never' };
 
   constructor(context: ServerContext, options: BrokerOptions) {
-    this.alias = options.alias;
+    this.name = options.name;
+    this.nodeId = options.nodeId;
     this.#options = options;
     this.#context = context;
-    this.#directory = join(context.run.directory, options.alias);
+    this.#directory = join(context.run.directory, options.name);
   }
 
-  /** Bootstrap addresses, `host:port`. Empty before the first start. */
+  /** Its own address, `host:port`, as a bootstrap list. Empty before the first start. */
   get brokers(): string[] {
-    return this.#ports === undefined ? [] : [`${loopback}:${this.#ports.port}`];
+    return this.#place === undefined ? [] : [`${loopback}:${this.#place.port}`];
+  }
+
+  /**
+   * The proxy in front of this node.
+   *
+   * @throws StackError - the stack was started without.
+   */
+  get proxy(): FaultProxy {
+    const proxy = this.#place?.proxy;
+    if (proxy !== undefined) return proxy;
+    throw new StackError(
+      `Broker ${this.name} has no proxy: start the stack with \`proxied: true\`, or name its cluster there.`,
+    );
   }
 
   get state(): ProcessState | { kind: 'not started' } {
@@ -94,13 +120,14 @@ export class Broker {
 
   /** Where everything the broker has said since its first start is kept. */
   get logFile(): string {
-    return join(this.#context.run.logs, `${this.alias}.log`);
+    return join(this.#context.run.logs, `${this.name}.log`);
   }
 
   /**
    * Starts the broker and resolves when it answers and every partition has a leader. About 1 s; about 4 s after
    * {@link kill}, see {@link afterKillProperties}. Does nothing to one that runs.
    *
+   * @throws PortTakenError - at the first start, another process had one of its ports.
    * @throws StackError - it ended, or did not answer in time.
    */
   async start({ timeoutMs = 90_000, signal }: StartOptions = {}): Promise<void> {
@@ -109,14 +136,22 @@ export class Broker {
     const isFirst = this.#life.kind === 'never';
     const deadlineAtMs = performance.now() + timeoutMs;
     for (;;) {
-      const ports = await this.#choosePorts(isFirst, deadlineAtMs);
-      await this.#write(ports, { isFirst, wasKilled });
+      if (!isFirst) await this.#awaitPorts(deadlineAtMs);
+      await this.#write({ isFirst, wasKilled });
       const outcome = await this.#launch(deadlineAtMs - performance.now(), signal);
       if (outcome.kind === 'up') return;
-      // Somebody took a port between the look and the bind: with others, or the same ones again when they must be kept.
-      if (outcome.kind === 'port taken' && performance.now() < deadlineAtMs) continue;
-      throw new StackError(outcome.sentence);
+      if (outcome.kind === 'failed') throw new StackError(outcome.sentence);
+      if (isFirst) throw new PortTakenError(outcome.sentence);
+      // Somebody took a port between the look and the bind, and it must be kept: the same ones again.
+      if (performance.now() >= deadlineAtMs) throw new StackError(outcome.sentence);
     }
+  }
+
+  /** Ends it and removes its data: the next start is its first. */
+  async forget(): Promise<void> {
+    await this.kill();
+    await removeDirectory(this.#directory);
+    this.#life = { kind: 'never' };
   }
 
   /** kill -9. */
@@ -159,18 +194,18 @@ export class Broker {
     const logged = (await this.logs()).length;
     signal?.throwIfAborted();
     const process = await ManagedProcess.start({
-      name: `Broker ${this.alias}`,
+      name: `Broker ${this.name}`,
       command: java.command,
       args: [...jvmFlags(run.directory, this.#options.archive), 'kafka.Kafka', this.#configFile],
       env: { ...env, ...classpathEnv(install.jars) },
       cwd: this.#directory,
       logFile: this.logFile,
     });
-    await noteChild(run, this.alias, process.pid);
+    await noteChild(run, this.name, process.pid);
     this.#life = { kind: 'up', process };
     const settled = new AbortController();
     const cut = AbortSignal.any([settled.signal, ...(signal === undefined ? [] : [signal])]);
-    const ready = waitFor(`broker ${this.alias} to answer`, () => this.#answers(), {
+    const ready = waitFor(`broker ${this.name} to answer`, () => this.#answers(), {
       timeoutMs,
       signal: cut,
     });
@@ -178,13 +213,13 @@ export class Broker {
     try {
       return await Promise.race([
         ready.then((): Launch => ({ kind: 'up' })),
-        process.ended.then(async ({ how }) => toFailedLaunch(this.alias, how, await said())),
+        process.ended.then(async ({ how }) => toFailedLaunch(this.name, how, await said())),
       ]);
     } catch (error) {
       await process.kill();
       signal?.throwIfAborted();
       throw new StackError(
-        `Broker ${this.alias} did not answer within ${Math.round(timeoutMs / 1000)} s: the machine or its disk may be too busy, or its settings wrong; its log has more.`,
+        `Broker ${this.name} did not answer within ${Math.round(timeoutMs / 1000)} s: the machine or its disk may be too busy, or its settings wrong; its log has more.`,
         { cause: error },
       );
     } finally {
@@ -201,44 +236,40 @@ export class Broker {
     });
   }
 
-  async #choosePorts(isFirst: boolean, deadlineAtMs: number): Promise<Ports> {
-    const kept = this.#ports;
-    if (!isFirst && kept !== undefined) {
-      await waitFor(
-        `port ${kept.port} of broker ${this.alias} to be free again`,
-        async () => (await isFree(kept.port)) && (await isFree(kept.controllerPort)),
-        { timeoutMs: Math.min(20_000, deadlineAtMs - performance.now()) },
-      ).catch((error: unknown) => {
-        throw new StackError(
-          `Broker ${this.alias} cannot have port ${kept.port} back: another process listens there now.`,
-          { cause: error },
-        );
-      });
-      return kept;
-    }
-    const [controllerPort = 0, free = 0] = await freePorts(2);
-    const port = this.#options.port ?? free;
-    if (this.#options.port !== undefined && !(await isFree(port))) {
+  get #place(): NodePlace | undefined {
+    return this.#options.places().get(this.nodeId);
+  }
+
+  /** Waits until its ports can be had back. */
+  async #awaitPorts(deadlineAtMs: number): Promise<void> {
+    const place = this.#place;
+    if (place === undefined) return;
+    const { port, controllerPort, proxied } = place;
+    const ports = [port, controllerPort, ...(proxied === undefined ? [] : [proxied.port])];
+    await waitFor(
+      `ports ${ports.join(', ')} of broker ${this.name} to be free again`,
+      async () => (await Promise.all(ports.map(isFree))).every(Boolean),
+      { timeoutMs: Math.min(20_000, deadlineAtMs - performance.now()) },
+    ).catch((error: unknown) => {
       throw new StackError(
-        `Port ${port}, asked for by cluster ${this.alias}, is taken: choose another, or stop what listens there.`,
+        `Broker ${this.name} cannot have its ports back (${ports.join(', ')}): another process listens there now.`,
+        { cause: error },
       );
-    }
-    return (this.#ports = { port, controllerPort });
+    });
   }
 
   get #configFile(): string {
     return join(this.#directory, 'server.properties');
   }
 
-  async #write(
-    ports: Ports,
-    { isFirst, wasKilled }: { isFirst: boolean; wasKilled: boolean },
-  ): Promise<void> {
-    const { nodeId, overrides } = this.#options;
+  async #write({ isFirst, wasKilled }: { isFirst: boolean; wasKilled: boolean }): Promise<void> {
+    const node = this.#place;
+    if (node === undefined) throw new StackError(`Broker ${this.name} has been given no ports.`);
+    const nodes = [...this.#options.places().values()];
     const dataDirectory = join(this.#directory, 'data');
     const properties = brokerProperties(
-      { nodeId, ...ports, dataDirectory },
-      { ...(wasKilled ? afterKillProperties : {}), ...overrides },
+      { node, nodes, dataDirectory },
+      { ...(wasKilled ? afterKillProperties : {}), ...this.#options.overrides },
     );
     try {
       if (isFirst) await this.#format(dataDirectory);
@@ -254,8 +285,8 @@ export class Broker {
     await mkdir(this.#directory, { recursive: true });
     await cp(this.#context.install.formatted, dataDirectory, { recursive: true });
     const text = (await readFile(meta, 'utf8'))
-      .replace(/^cluster\.id=.*$/m, `cluster.id=${this.clusterId}`)
-      .replace(/^node\.id=.*$/m, `node.id=${this.#options.nodeId}`)
+      .replace(/^cluster\.id=.*$/m, `cluster.id=${this.#options.clusterId}`)
+      .replace(/^node\.id=.*$/m, `node.id=${this.nodeId}`)
       .replace(/^directory\.id=.*$/m, `directory.id=${randomBytes(16).toString('base64url')}`);
     await writeFile(meta, text);
   }
@@ -263,7 +294,7 @@ export class Broker {
   #running(done: string): ManagedProcess {
     const life = this.#life;
     if (life.kind === 'up' && life.process.state.kind !== 'ended') return life.process;
-    throw new StackError(`Broker ${this.alias} is not running, so it cannot be ${done}.`);
+    throw new StackError(`Broker ${this.name} is not running, so it cannot be ${done}.`);
   }
 
   async #end(
@@ -279,15 +310,10 @@ export class Broker {
   }
 }
 
-interface Ports {
-  port: number;
-  controllerPort: number;
-}
-
 type Launch =
   { kind: 'up' } | { kind: 'port taken'; sentence: string } | { kind: 'failed'; sentence: string };
 
-function toFailedLaunch(alias: string, how: string, log: string): Launch {
-  const { sentence, isPortTaken } = explainEnd(`Broker ${alias}`, how, log);
+function toFailedLaunch(name: string, how: string, log: string): Launch {
+  const { sentence, isPortTaken } = explainEnd(`Broker ${name}`, how, log);
   return { kind: isPortTaken ? 'port taken' : 'failed', sentence };
 }

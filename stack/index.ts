@@ -1,12 +1,20 @@
 /** The stack: real Kafka clusters and MirrorMaker 2 on loopback, for tests, the demo and benchmarks. */
 export { Broker } from './broker.js';
 export type { StartOptions } from './broker.js';
+export { Cluster } from './cluster.js';
+export type { BrokerCount } from './cluster.js';
 export { StackError } from './errors.js';
+export { FaultProxy } from './fault-proxy.js';
+export type { FaultProxyOptions, FrameScope } from './fault-proxy.js';
 export { Mirror, MirrorFlow } from './mirror.js';
 export type { MirrorStartOptions } from './mirror.js';
 export type { FlowName, StackOptions } from './plan.js';
 export { defaultKafkaVersion } from './preflight.js';
 export type { PolicyName, Properties } from './properties.js';
+export type { ApiName } from './proxy/apis.js';
+export type { Address } from './proxy/connection.js';
+export type { EventFilter, Mark, ProxyEvent } from './proxy/event-log.js';
+export type { Fault } from './proxy/faults.js';
 export { startStack } from './stack.js';
 export type { Stack } from './stack.js';
 export { WaitTimeoutError, waitFor } from './wait.js';

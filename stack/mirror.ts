@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Broker, ServerContext, StartOptions } from './broker.js';
+import type { ServerContext, StartOptions } from './broker.js';
+import type { Cluster } from './cluster.js';
 import { StackError, messageOf } from './errors.js';
 import { classpathEnv, jvmFlags } from './jvm.js';
 import type { Archive } from './jvm.js';
@@ -15,8 +16,8 @@ import { waitFor } from './wait.js';
 
 /** @internal Options of one direction. */
 export interface MirrorFlowOptions {
-  source: Broker;
-  target: Broker;
+  source: Cluster;
+  target: Cluster;
   policy: PolicyName;
   separator: string | undefined;
   overrides: Properties;

@@ -1,3 +1,4 @@
+import type { BrokerCount } from './cluster.js';
 import { StackError } from './errors.js';
 import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
@@ -9,8 +10,12 @@ export type FlowName<Alias extends string> = `${Alias}->${Alias}`;
 
 /** @internal Options of `startStack`. Everything has a default. */
 export interface StackOptions<Alias extends string = 'A' | 'B'> {
-  /** One single-node cluster each. Default `['A', 'B']`. */
+  /** One cluster each. Default `['A', 'B']`. */
   clusters?: readonly Alias[];
+  /** Brokers of every cluster, or of those that are named; 1 for the others. Three are three JVMs. Default 1. */
+  brokers?: BrokerCount | Partial<Record<NoInfer<Alias>, BrokerCount>>;
+  /** Puts a fault proxy in front of each broker of every cluster, or of those that are named. Default: of none. */
+  proxied?: boolean | readonly NoInfer<Alias>[];
   /** MM2's replication policy. Default `default`. */
   policy?: PolicyName;
   /** Default: every direction; with Identity only the first cluster's into the second (both would mirror in a circle). */
@@ -25,7 +30,7 @@ export interface StackOptions<Alias extends string = 'A' | 'B'> {
   brokerOverrides?: Properties;
   /** More or other lines for MM2's file; an alias or a flow in front narrows them, as in Kafka. */
   mirrorOverrides?: Properties;
-  /** Fixed ports. Default: free ones. */
+  /** Fixed ports of clusters with a single broker. Default: free ones. */
   ports?: Partial<Record<NoInfer<Alias>, number>>;
   /** Default: `STACK_CACHE` of the environment, else `.cache` in the repo's root. */
   cacheDirectory?: string;
@@ -49,6 +54,10 @@ export interface StackPlan {
   kafkaVersion: string;
   brokerOverrides: Properties;
   mirrorOverrides: Properties;
+  /** By alias. */
+  brokerCounts: Readonly<Record<string, BrokerCount>>;
+  /** Aliases. */
+  proxied: readonly string[];
   ports: Readonly<Record<string, number | undefined>>;
   layout: CacheLayout;
   env: NodeJS.ProcessEnv;
@@ -72,6 +81,8 @@ export function planStack<Alias extends string>(options: StackOptions<Alias>): S
     parseFlow(name, clusters),
   );
   checkFlows(flows, policy);
+  const ports: StackPlan['ports'] = { ...options.ports };
+  const brokerCounts = planBrokers(options.brokers ?? 1, clusters, ports);
   const { separator } = options;
   if (separator !== undefined && !/^[A-Za-z0-9._-]+$/.test(separator)) {
     throw new StackError(
@@ -87,7 +98,9 @@ export function planStack<Alias extends string>(options: StackOptions<Alias>): S
     kafkaVersion: kafkaVersionFrom(options.kafkaVersion, env),
     brokerOverrides: options.brokerOverrides ?? {},
     mirrorOverrides: options.mirrorOverrides ?? {},
-    ports: { ...options.ports },
+    brokerCounts,
+    proxied: planProxies(options.proxied ?? false, clusters),
+    ports,
     layout: cacheLayout(options.cacheDirectory ?? cacheDirectoryFrom(env)),
     env,
     name: options.name ?? 'stack',
@@ -107,6 +120,44 @@ function checkAliases(clusters: readonly string[]): void {
   if (wrong !== undefined) {
     throw new StackError(`A cluster alias consists of letters, digits, _ and -, got "${wrong}".`);
   }
+}
+
+function planBrokers(
+  asked: number | Readonly<Record<string, number | undefined>>,
+  clusters: readonly string[],
+  ports: StackPlan['ports'],
+): Record<string, BrokerCount> {
+  if (typeof asked === 'object') checkKnown('brokers', Object.keys(asked), clusters);
+  const counts = clusters.map((alias) => {
+    const count = typeof asked === 'object' ? (asked[alias] ?? 1) : asked;
+    if (count !== 1 && count !== 3) {
+      throw new StackError(`brokers must be 1 or 3 for cluster ${alias}, got ${count}.`);
+    }
+    if (count > 1 && ports[alias] !== undefined) {
+      throw new StackError(
+        `ports has one port for cluster ${alias}, which has ${count} brokers: leave it out.`,
+      );
+    }
+    return [alias, count] as const;
+  });
+  return Object.fromEntries(counts);
+}
+
+function planProxies(
+  asked: boolean | readonly string[],
+  clusters: readonly string[],
+): readonly string[] {
+  if (typeof asked === 'boolean') return asked ? clusters : [];
+  checkKnown('proxied', asked, clusters);
+  return asked;
+}
+
+function checkKnown(option: string, named: readonly string[], clusters: readonly string[]): void {
+  const unknown = named.find((alias) => !clusters.includes(alias));
+  if (unknown === undefined) return;
+  throw new StackError(
+    `${option} names cluster "${unknown}", which is none of ${clusters.join(', ')}.`,
+  );
 }
 
 function checkFlows(flows: StackPlan['flows'], policy: PolicyName): void {

@@ -3,11 +3,20 @@ import { loopback } from './ports.js';
 /** @internal Keys and values of a Java properties file. */
 export type Properties = Readonly<Record<string, string>>;
 
-/** @internal What tells one single-node cluster from another. */
-export interface BrokerSettings {
+/** @internal Where one node of a cluster listens. */
+export interface NodeAddress {
   nodeId: number;
   port: number;
   controllerPort: number;
+  /** A second listener for clients, behind a proxy: it advertises the proxy's port, so that clients come back to it. */
+  proxied: { port: number; advertisedPort: number } | undefined;
+}
+
+/** @internal What tells one node from another. */
+export interface BrokerSettings {
+  node: NodeAddress;
+  /** All nodes of the cluster, this one included. */
+  nodes: readonly NodeAddress[];
   dataDirectory: string;
 }
 
@@ -24,31 +33,42 @@ export interface MirrorSettings {
 }
 
 /**
- * A KRaft node that is broker and controller at once. Every count that Kafka sets for three nodes is 1.
+ * A KRaft node that is broker and controller at once. Whatever is replicated has a copy on each of up to three nodes; a
+ * cluster of several notices a dead one after 3 s, see {@link afterKillProperties}.
  *
  * @internal
  */
 export function brokerProperties(
-  { nodeId, port, controllerPort, dataDirectory }: BrokerSettings,
+  { node, nodes, dataDirectory }: BrokerSettings,
   overrides: Properties,
 ): Properties {
+  const { nodeId, port, controllerPort, proxied } = node;
+  const voters = nodes.map((each) => `${each.nodeId}@${loopback}:${each.controllerPort}`);
+  const listeners = [`PLAINTEXT://${loopback}:${port}`];
+  const advertised = [...listeners];
+  if (proxied !== undefined) {
+    listeners.push(`PROXIED://${loopback}:${proxied.port}`);
+    advertised.push(`PROXIED://${loopback}:${proxied.advertisedPort}`);
+  }
+  const copies = copiesOn(nodes.length);
   return {
     'process.roles': 'broker,controller',
     'node.id': String(nodeId),
-    'controller.quorum.voters': `${nodeId}@${loopback}:${controllerPort}`,
-    listeners: `PLAINTEXT://${loopback}:${port},CONTROLLER://${loopback}:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${loopback}:${port}`,
+    'controller.quorum.voters': voters.join(','),
+    listeners: [...listeners, `CONTROLLER://${loopback}:${controllerPort}`].join(','),
+    'advertised.listeners': advertised.join(','),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT',
     'log.dirs': dataDirectory,
     'num.partitions': '1',
-    'default.replication.factor': '1',
-    'offsets.topic.replication.factor': '1',
+    'default.replication.factor': copies,
+    'offsets.topic.replication.factor': copies,
     'offsets.topic.num.partitions': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': nodes.length > 2 ? '2' : '1',
     'transaction.state.log.num.partitions': '1',
+    ...(nodes.length > 1 ? afterKillProperties : {}),
     // With Kafka's default of 3000 every first join of a group takes 3 s.
     'group.initial.rebalance.delay.ms': '0',
     'auto.create.topics.enable': 'false',
@@ -79,6 +99,7 @@ export const afterKillProperties: Properties = {
  */
 export function mirrorProperties(settings: MirrorSettings, overrides: Properties): Properties {
   const { source, target, policy, separator } = settings;
+  const copies = copiesOn(Math.min(source.brokers.length, target.brokers.length));
   const perWorker = [source.alias, target.alias].flatMap((alias) => [
     [`${alias}.offset.flush.interval.ms`, '1000'],
     // Kafka's 300000 makes an MM2 that was killed idle for 5 minutes when it comes back.
@@ -93,13 +114,13 @@ export function mirrorProperties(settings: MirrorSettings, overrides: Properties
     topics: '.*',
     groups: '.*',
     'tasks.max': '1',
-    'replication.factor': '1',
-    'checkpoints.topic.replication.factor': '1',
-    'heartbeats.topic.replication.factor': '1',
-    'offset-syncs.topic.replication.factor': '1',
-    'config.storage.replication.factor': '1',
-    'offset.storage.replication.factor': '1',
-    'status.storage.replication.factor': '1',
+    'replication.factor': copies,
+    'checkpoints.topic.replication.factor': copies,
+    'heartbeats.topic.replication.factor': copies,
+    'offset-syncs.topic.replication.factor': copies,
+    'config.storage.replication.factor': copies,
+    'offset.storage.replication.factor': copies,
+    'status.storage.replication.factor': copies,
     'offset.storage.partitions': '1',
     'status.storage.partitions': '1',
     'refresh.topics.interval.seconds': '1',
@@ -121,6 +142,11 @@ export function mirrorProperties(settings: MirrorSettings, overrides: Properties
     ...(separator === undefined ? {} : { 'replication.policy.separator': separator }),
     ...overrides,
   };
+}
+
+/** How many copies there are of what is replicated. */
+function copiesOn(nodeCount: number): string {
+  return String(Math.min(3, nodeCount));
 }
 
 /** @internal Names of topics on a flow's target that show that MM2 is at work there. */

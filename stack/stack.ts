@@ -2,8 +2,8 @@ import { cp, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureArchives } from './archive.js';
 import type { Archives } from './archive.js';
-import { Broker } from './broker.js';
 import type { ServerContext } from './broker.js';
+import { Cluster } from './cluster.js';
 import { StackError } from './errors.js';
 import { ensureKafka } from './jars.js';
 import { Mirror, MirrorFlow } from './mirror.js';
@@ -21,7 +21,7 @@ export interface Stack<Alias extends string = 'A' | 'B'> {
   readonly directory: string;
   /** One log per process. */
   readonly logs: string;
-  readonly clusters: Readonly<Record<Alias, Broker>>;
+  readonly clusters: Readonly<Record<Alias, Cluster>>;
   readonly mirror: Mirror;
   /**
    * Ends every process and removes the run directory. With `keepData` the processes are stopped in order, and the
@@ -47,10 +47,10 @@ export async function startStack<const Alias extends string = 'A' | 'B'>(
 ): Promise<Stack<Alias>> {
   const plan = planStack(options);
   const { context, archives } = await prepare(plan);
-  const { brokers, mirror } = build(plan, context, archives);
-  const stop = stopper(plan.layout, context, brokers, mirror);
+  const { clusters, mirror } = build(plan, context, archives);
+  const stop = stopper(plan.layout, context, clusters, mirror);
   try {
-    await start(plan, brokers, mirror);
+    await start(plan, clusters, mirror);
   } catch (error) {
     const wasTold = plan.signal?.aborted === true;
     if (!wasTold) await keepLogs(context, plan.layout);
@@ -65,10 +65,10 @@ export async function startStack<const Alias extends string = 'A' | 'B'>(
     kafkaVersion: plan.kafkaVersion,
     directory: context.run.directory,
     logs: context.run.logs,
-    // Proven: `build` makes one broker for each alias.
-    clusters: Object.fromEntries(brokers.map((broker) => [broker.alias, broker])) as Record<
+    // Proven: `build` makes one cluster for each alias.
+    clusters: Object.fromEntries(clusters.map((cluster) => [cluster.alias, cluster])) as Record<
       Alias,
-      Broker
+      Cluster
     >,
     mirror,
     stop,
@@ -112,22 +112,24 @@ function build(
   plan: StackPlan,
   context: ServerContext,
   archives: Archives,
-): { brokers: Broker[]; mirror: Mirror } {
-  const brokers = plan.clusters.map(
+): { clusters: Cluster[]; mirror: Mirror } {
+  const clusters = plan.clusters.map(
     (alias, index) =>
-      new Broker(context, {
+      new Cluster(context, {
         alias,
-        nodeId: index + 1,
+        index,
+        brokerCount: plan.brokerCounts[alias] ?? 1,
         port: plan.ports[alias],
+        isProxied: plan.proxied.includes(alias),
         overrides: plan.brokerOverrides,
         archive: archives.broker,
       }),
   );
-  const brokerOf = new Map(brokers.map((broker) => [broker.alias, broker]));
+  const clusterOf = new Map(clusters.map((cluster) => [cluster.alias, cluster]));
   const flows: MirrorFlow[] = [];
   for (const each of plan.flows) {
-    const source = brokerOf.get(each.source);
-    const target = brokerOf.get(each.target);
+    const source = clusterOf.get(each.source);
+    const target = clusterOf.get(each.target);
     if (source === undefined || target === undefined)
       throw new StackError('A flow names no cluster of the stack.');
     flows.push(
@@ -143,14 +145,14 @@ function build(
       }),
     );
   }
-  return { brokers, mirror: new Mirror(flows) };
+  return { clusters, mirror: new Mirror(flows) };
 }
 
-async function start(plan: StackPlan, brokers: readonly Broker[], mirror: Mirror): Promise<void> {
+async function start(plan: StackPlan, clusters: readonly Cluster[], mirror: Mirror): Promise<void> {
   const { signal, onProgress } = plan;
   onProgress(`starting Kafka ${plan.kafkaVersion}: ${plan.clusters.join(', ')}`);
   await startAll(
-    brokers.map((broker) => (cut) => broker.start({ signal: cut })),
+    clusters.map((cluster) => (cut) => cluster.start({ signal: cut })),
     signal,
   );
   if (!plan.startMirror || mirror.flows.length === 0) return;
@@ -162,21 +164,22 @@ async function start(plan: StackPlan, brokers: readonly Broker[], mirror: Mirror
 function stopper(
   layout: CacheLayout,
   context: ServerContext,
-  brokers: readonly Broker[],
+  clusters: readonly Cluster[],
   mirror: Mirror,
 ): Stack['stop'] {
   let stopping: Promise<string | undefined> | undefined;
   const stopOnce = async (keepData: boolean): Promise<string | undefined> => {
     const { directory, id } = context.run;
+    await settleAll(clusters.map((cluster) => cluster.closeProxies()));
     if (keepData) {
       await mirror.stop();
-      await settleAll(brokers.map((broker) => broker.stop()));
+      await settleAll(clusters.map((cluster) => cluster.stop()));
       await mkdir(layout.kept, { recursive: true });
       await rename(directory, join(layout.kept, id));
       return join(layout.kept, id);
     }
     // Nobody reads the data again, so nothing is closed in order: kill -9 is the fastest end.
-    await settleAll([mirror.kill(), ...brokers.map((broker) => broker.kill())]);
+    await settleAll([mirror.kill(), ...clusters.map((cluster) => cluster.kill())]);
     await removeDirectory(directory);
     return undefined;
   };

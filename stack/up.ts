@@ -99,10 +99,9 @@ function print(summary: Summary, json: boolean, hint: string): void {
 function reportEnded(stack: Stack<string>): () => void {
   const reported = new Set<string>();
   const servers = [
-    ...Object.values(stack.clusters).map((broker) => ({
-      name: `Broker ${broker.alias}`,
-      server: broker,
-    })),
+    ...Object.values(stack.clusters)
+      .flatMap(({ nodes }) => nodes)
+      .map((broker) => ({ name: `Broker ${broker.name}`, server: broker })),
     ...stack.mirror.flows.map((flow) => ({ name: `MM2 ${flow.name}`, server: flow })),
   ];
   return () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ITopicConfig, KafkaMessage } from 'kafkajs';
 import { ensureKafka } from '../../stack/jars.js';
 import { waitFor } from '../../stack/index.js';
-import type { Broker } from '../../stack/index.js';
+import type { Broker, Cluster } from '../../stack/index.js';
 import { cacheDirectoryFrom } from '../../stack/paths.js';
 import { findJava, kafkaVersionFrom } from '../../stack/preflight.js';
 import { kafka } from '../../src/kafkajs.js';
@@ -12,7 +12,10 @@ import { makeSandbox } from '../stack/sandbox.js';
 /** The repository's root. */
 export const root = join(import.meta.dirname, '../..');
 
-function client(broker: Broker) {
+/** A cluster, or one of its nodes. */
+type Servers = Pick<Broker | Cluster, 'brokers' | 'withAdmin'>;
+
+function client(broker: Servers) {
   return new kafka.Kafka({
     clientId: 'stack-test',
     brokers: broker.brokers,
@@ -23,7 +26,7 @@ function client(broker: Broker) {
 
 /** Creates a topic, of one partition unless told otherwise: a broker does not know at once what its controller has made. */
 export async function createTopic(
-  broker: Broker,
+  broker: Servers,
   topic: string,
   config: Omit<ITopicConfig, 'topic'> = {},
 ): Promise<void> {
@@ -43,7 +46,7 @@ export async function createTopic(
   );
 }
 
-export async function produce(broker: Broker, topic: string, ...values: string[]): Promise<void> {
+export async function produce(broker: Servers, topic: string, ...values: string[]): Promise<void> {
   const producer = client(broker).producer();
   await producer.connect();
   try {
@@ -54,7 +57,7 @@ export async function produce(broker: Broker, topic: string, ...values: string[]
 }
 
 /** How many records a topic of one partition holds; -1 where there is no such topic. */
-export function count(broker: Broker, topic: string): Promise<number> {
+export function count(broker: Servers, topic: string): Promise<number> {
   return broker.withAdmin(async (admin) => {
     if (!(await admin.listTopics()).includes(topic)) return -1;
     const [partition] = await admin.fetchTopicOffsets(topic);
@@ -64,7 +67,7 @@ export function count(broker: Broker, topic: string): Promise<number> {
 
 /** The values of the topic from its start on, as many as asked for. */
 export async function read(
-  broker: Broker,
+  broker: Servers,
   topic: string,
   expectedCount: number,
 ): Promise<string[]> {
@@ -78,7 +81,7 @@ export async function read(
 
 /** The records of a topic that exists, from its start on: as many as asked for, or a few more. */
 async function readFirst(
-  broker: Broker,
+  broker: Servers,
   topic: string,
   expectedCount: number,
 ): Promise<readonly KafkaMessage[]> {
@@ -105,7 +108,7 @@ async function readFirst(
 }
 
 export async function commit(
-  broker: Broker,
+  broker: Servers,
   groupId: string,
   topic: string,
   offset: string,
@@ -117,7 +120,7 @@ export async function commit(
 
 /** True when some checkpoint of the topic on this broker carries the group's name. */
 export async function hasCheckpoint(
-  broker: Broker,
+  broker: Servers,
   topic: string,
   groupId: string,
 ): Promise<boolean> {

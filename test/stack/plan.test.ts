@@ -21,6 +21,18 @@ describe('planStack', () => {
     expect(planStack({ env, clusters: ['A'] }).flows).toEqual([]);
   });
 
+  it('gives every cluster, or those that are named, brokers and proxies', () => {
+    expect(planStack({ env })).toMatchObject({ brokerCounts: { A: 1, B: 1 }, proxied: [] });
+    expect(planStack({ env, brokers: 3, proxied: true })).toMatchObject({
+      brokerCounts: { A: 3, B: 3 },
+      proxied: ['A', 'B'],
+    });
+    expect(planStack({ env, brokers: { B: 3 }, proxied: ['B'] })).toMatchObject({
+      brokerCounts: { A: 1, B: 3 },
+      proxied: ['B'],
+    });
+  });
+
   it.each([
     [{ policy: 'identity', flows: ['A->B', 'B->A'] }, 'would mirror every record in a circle'],
     [{ flows: ['A->C'] }, 'A flow is written SOURCE->TARGET with two of A, B, got "A->C".'],
@@ -30,13 +42,18 @@ describe('planStack', () => {
     [{ clusters: ['../x'] }, 'A cluster alias consists of'],
     [{ separator: ' ' }, 'separator must consist of characters that topic names may have'],
     [{ kafkaVersion: '4' }, 'A Kafka version looks like'],
+    [{ brokers: 2 }, 'brokers must be 1 or 3 for cluster A, got 2.'],
+    [{ brokers: { C: 3 } }, 'brokers names cluster "C", which is none of A, B.'],
+    [{ proxied: ['C'] }, 'proxied names cluster "C", which is none of A, B.'],
+    [{ brokers: { B: 3 }, ports: { B: 1 } }, 'ports has one port for cluster B, which has 3'],
   ])('refuses %j', (options, words) => {
     expect(() => planStack({ env, ...(options as object) })).toThrow(words);
   });
 });
 
 describe('properties', () => {
-  const settings = { nodeId: 1, port: 1001, controllerPort: 1002, dataDirectory: '/data' };
+  const node = { nodeId: 1, port: 1001, controllerPort: 1002, proxied: undefined };
+  const settings = { node, nodes: [node], dataDirectory: '/data' };
   const source = { alias: 'A', brokers: ['127.0.0.1:1001'] };
   const target = { alias: 'B', brokers: ['127.0.0.1:2001'] };
   const flow = { source, target, policy: 'default', separator: undefined } as const;
@@ -50,8 +67,33 @@ describe('properties', () => {
     expect(mirrorProperties(flow, { 'offset.lag.max': '100' })['offset.lag.max']).toBe('100');
   });
 
+  it('advertises a proxy in the place of the listener behind it', () => {
+    const proxied = { ...node, proxied: { port: 1003, advertisedPort: 1004 } };
+    const broker = brokerProperties({ ...settings, node: proxied, nodes: [proxied] }, {});
+    expect(broker['listeners']).toContain('PROXIED://127.0.0.1:1003');
+    expect(broker['advertised.listeners']).toBe(
+      'PLAINTEXT://127.0.0.1:1001,PROXIED://127.0.0.1:1004',
+    );
+    expect(broker['inter.broker.listener.name']).toBe('PLAINTEXT');
+  });
+
+  it('lets every node of three vote, and keeps three copies', () => {
+    const nodes = [1, 2, 3].map((nodeId) => ({ ...node, nodeId, controllerPort: 2000 + nodeId }));
+    const broker = brokerProperties({ ...settings, node: nodes[1] ?? node, nodes }, {});
+    expect(broker['node.id']).toBe('2');
+    expect(broker['controller.quorum.voters']).toBe(
+      '1@127.0.0.1:2001,2@127.0.0.1:2002,3@127.0.0.1:2003',
+    );
+    expect(broker['offsets.topic.replication.factor']).toBe('3');
+    const three = { alias: 'A', brokers: ['a:1', 'a:2', 'a:3'] };
+    const both = { ...flow, source: three, target: { ...three, alias: 'B' } };
+    expect(mirrorProperties(both, {})['replication.factor']).toBe('3');
+    expect(mirrorProperties({ ...flow, source: three }, {})['replication.factor']).toBe('1');
+  });
+
   it('listens on loopback only', () => {
-    const broker = brokerProperties(settings, {});
+    const proxied = { ...node, proxied: { port: 1003, advertisedPort: 1004 } };
+    const broker = brokerProperties({ ...settings, node: proxied, nodes: [proxied] }, {});
     const addresses =
       Object.values(broker)
         .join(' ')
