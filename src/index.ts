@@ -63,7 +63,6 @@ export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
-export type { Desired } from './signals/desired.js';
 export { dnsSignal, type DnsSignalOptions } from './signals/dns.js';
 export { eurekaSignal, type EurekaSignalOptions } from './signals/eureka.js';
 export { fileSignal, type FileSignalOptions } from './signals/file.js';

@@ -1,8 +1,8 @@
 import type { World } from '../world.js';
 
 /**
- * What a source answered at one instant. Its text is not understood yet: {@link readDesired} does that, in one place for
- * every kind of source.
+ * What a source answered at one instant. Its text is not understood yet: that is done in one place, for every kind of
+ * source (`signals/desired.ts`).
  *
  * @public
  */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileSignal } from '../../src/signals/file.js';
 import type { World } from '../../src/world.js';
+import { findOnPath } from '../../stack/preflight.js';
 import { makeSandbox } from '../stack/sandbox.js';
 import { controlled } from '../support/controlled.js';
 import { type FileHarness, fileContract } from './file-contract.js';
@@ -149,7 +150,8 @@ describe('a file signal on real files', () => {
     ['a directory', (path: string) => mkdir(path), 'is no regular file'],
     [
       'a pipe that nobody writes to',
-      async (path: string) => void execFileSync('mkfifo', [path]),
+      async (path: string) =>
+        void execFileSync((await findOnPath('mkfifo', process.env)) ?? '', [path]),
       'is no regular file',
     ],
     ['a link to itself', (path: string) => symlink('active', path), 'ELOOP'],
