@@ -69,6 +69,10 @@ export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
+export { dnsSignal, type DnsSignalOptions } from './signals/dns.js';
+export { eurekaSignal, type EurekaSignalOptions } from './signals/eureka.js';
+export { fileSignal, type FileSignalOptions } from './signals/file.js';
+export { httpSignal, type HttpSignalOptions } from './signals/http.js';
 export { combine, type CombinedStrategies } from './strategy/combine.js';
 export { followStrategy, type FollowOptions } from './strategy/follow.js';
 export { healthStrategy, type HealthStrategyOptions } from './strategy/health.js';
@@ -86,4 +90,15 @@ export type {
 } from './strategy/strategy.js';
 export type { SwitchOutcome } from './switch/coordinator.js';
 export type { PhaseReport, SwitchPlan, SwitchReport } from './switch/report.js';
-export type { CancelTimer, World } from './world.js';
+export type {
+  CancelTimer,
+  DnsAnswer,
+  DnsRecordType,
+  DnsResolver,
+  DnsResolverOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpTls,
+  ReadTextOptions,
+  World,
+} from './world.js';

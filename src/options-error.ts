@@ -118,10 +118,15 @@ function withArticle(noun: string): string {
   return `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun === 'int' ? 'integer' : noun}`;
 }
 
-/** What is in `sasl` and `ssl` is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
+/** Options that may hold a password, a key or a token. */
+const SECRET_OPTIONS = new Set(['sasl', 'ssl', 'url', 'headers', 'tls']);
+
+/** What is in these is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
 function holdsSecrets(path: readonly string[]): boolean {
-  if (path.some((part) => part === 'sasl' || part === 'ssl')) return true;
-  return path.length === 0 || (path[0] === 'clusters' && path.length <= 2);
+  if (path.some((part) => SECRET_OPTIONS.has(part))) return true;
+  const [first] = path;
+  if (first === 'clusters') return path.length <= 2;
+  return path.length === 0 || (path.length === 1 && first?.endsWith('Signal') === true);
 }
 
 /** Values are shown short, and as what they are: JSON has no word for NaN, undefined and bigint, and none for a circle. */

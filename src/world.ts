@@ -1,8 +1,10 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
 import { connect as connectTcp, isIP } from 'node:net';
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import { connect as connectTls } from 'node:tls';
 import { kafka } from './kafkajs.js';
+import { realDnsResolver } from './real-dns.js';
+import { readTextFile, replaceTextFile } from './real-files.js';
+import { realRequest } from './real-http.js';
 import { TRANSPORT } from './transport.js';
 
 /**
@@ -12,8 +14,90 @@ import { TRANSPORT } from './transport.js';
  */
 export type CancelTimer = () => void;
 
+/** @public TLS settings of one request; the texts are PEM. Without them Node's defaults hold. */
+export interface HttpTls {
+  /** Certificates of the authorities that are trusted instead of Node's own. */
+  readonly ca?: string;
+  /** The client's certificate. */
+  readonly cert?: string;
+  /** The key of the client's certificate. */
+  readonly key?: string;
+  /** The name that the server's certificate must carry. Default: the URL's host. */
+  readonly servername?: string;
+  /** False takes any certificate. Default true. */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** @public What {@link World.request} is asked. */
+export interface HttpRequest {
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string;
+  /** Default GET. */
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** Header fields. Default: none of its own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: none. */
+  readonly body?: string;
+  /** For `https:` only. */
+  readonly tls?: HttpTls;
+  /** Path of a Unix socket to connect to instead of the URL's host. */
+  readonly socketPath?: string;
+  /** How long the whole answer may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Longest body that is taken; a longer one rejects. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** Ends the request, which then rejects. */
+  readonly signal?: AbortSignal;
+}
+
+/** @public An answer over HTTP, whatever its status. */
+export interface HttpResponse {
+  /** The status code. */
+  readonly status: number;
+  /** Header fields by their lower-case names; one that came more than once is joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, decoded as UTF-8. */
+  readonly body: string;
+}
+
+/** @public Kinds of DNS records that can be asked for. */
+export type DnsRecordType = 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'SRV';
+
+/** @public What a name server answered. */
+export interface DnsAnswer {
+  /** One text for each record, in the order of the answer. The parts of a TXT record are joined; SRV is `host:port`. */
+  readonly records: readonly string[];
+  /** How long the answer may be kept, in seconds: the lowest TTL of the records. Undefined where it is not known. */
+  readonly ttlSeconds: number | undefined;
+}
+
+/** @public How {@link World.dnsResolver} asks. */
+export interface DnsResolverOptions {
+  /** Name servers, `address` or `address:port`. Default: those of the system. */
+  readonly servers?: readonly string[];
+  /** How long one name server may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** @public Asks name servers, past the system's hosts file and caches. */
+export interface DnsResolver {
+  /**
+   * Asks each server once until one answers. Rejects where there is no answer with such records; `code` of the error is
+   * Node's, for example ENOTFOUND (no such name), ENODATA (no such record), ESERVFAIL, EREFUSED, ETIMEOUT.
+   */
+  resolve(name: string, type: DnsRecordType): Promise<DnsAnswer>;
+  /** Ends what is under way, which then rejects with ECANCELLED. */
+  cancel(): void;
+}
+
+/** @public How {@link World.readText} reads. */
+export interface ReadTextOptions {
+  /** Rejects a longer file, and whatever is no regular file, without reading on. Default: any length, and any kind. */
+  readonly maxBytes?: number;
+}
+
 /**
- * Everything that the library takes from outside itself: time, randomness, sockets, kafkajs, the process's
+ * Everything that the library takes from outside itself: time, randomness, sockets, HTTP, DNS, kafkajs, the process's
  * environment and files. The core reads none of them from globals, so a whole fleet with two clusters runs in one
  * process on a simulated clock, from a seed (`kafkajs-failover/testing`).
  *
@@ -34,10 +118,17 @@ export interface World {
   readonly openSocket: ISocketFactory;
   /** An environment variable, or undefined. */
   environment(name: string): string | undefined;
-  /** The text of a file, or undefined where it does not exist. Rejects for any other reason. */
-  readText(path: string): Promise<string | undefined>;
+  /** The text of a file, or undefined where it does not exist. Rejects for any other reason. Bytes that are not UTF-8 become U+FFFD. */
+  readText(path: string, options?: ReadTextOptions): Promise<string | undefined>;
   /** Replaces a file at once and whole: whoever reads it finds the old text or the new one. Rejects where that fails. */
   writeText(path: string, text: string): Promise<void>;
+  /**
+   * Asks over HTTP, on a connection of its own. Follows no redirect. Rejects where there is no whole answer in time, or it is
+   * too long; no message holds a header field or the user info of the URL.
+   */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** Makes a resolver, which asks name servers and keeps nothing. Throws where a server is no address. */
+  dnsResolver(options: DnsResolverOptions): DnsResolver;
 }
 
 /** kafkajs's own keep-alive delay (kafkajs `src/network/socketFactory.js`). */
@@ -63,26 +154,8 @@ const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   return Object.assign(connectTls({ ...options, ...layer }, onConnect), { [TRANSPORT]: transport });
 };
 
-/** The new text is on the disk before the name points to it. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const beside = `${path}.${process.pid}.new`;
-  try {
-    const file = await open(beside, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
-    throw error;
-  }
-}
-
 /**
- * The real world: the process's clock, timers, sockets and environment, and the installed kafkajs.
+ * The real world: the process's clock, timers, sockets, environment and files, and the installed kafkajs.
  *
  * @public
  */
@@ -98,14 +171,9 @@ export function realWorld(): World {
     createKafka: (config) => new kafka.Kafka(config),
     openSocket,
     environment: (name) => process.env[name],
-    async readText(path) {
-      try {
-        return await readFile(path, 'utf8');
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
-    writeText: replaceFile,
+    readText: readTextFile,
+    request: realRequest,
+    dnsResolver: realDnsResolver,
+    writeText: replaceTextFile,
   };
 }

@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import { findDnsmasq } from './dnsmasq.js';
 import { messageOf } from './errors.js';
+import { findEureka } from './eureka.js';
 import { isAlive } from './identity.js';
 import { findKafka } from './jars.js';
 import type { CacheLayout } from './paths.js';
@@ -64,6 +66,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
       async () => `ports on ${loopback} can be had (${(await freePorts(2)).length} of 2)`,
     ),
     await crashes(layout),
+    ...(await signalServers(env, layout)),
   ];
 }
 
@@ -95,7 +98,7 @@ async function maven(
   env: NodeJS.ProcessEnv,
   isCached: boolean,
 ): Promise<Finding> {
-  const found = await finding('maven', () => findMaven(kafkaVersion, env));
+  const found = await finding('maven', () => findMaven(`Kafka ${kafkaVersion}`, env));
   if (found.verdict === 'ok' || !isCached) return found;
   return {
     ...found,
@@ -136,6 +139,28 @@ async function crashes(layout: CacheLayout): Promise<Finding> {
         verdict: 'note',
         says: `${crashed.length} crashed run(s) have left data; the next start removes it.`,
       };
+}
+
+/** What only the tests of signals need. */
+async function signalServers(env: NodeJS.ProcessEnv, layout: CacheLayout): Promise<Finding[]> {
+  const eureka = await findEureka(layout.root);
+  const dnsmasq = await findDnsmasq(env);
+  return [
+    eureka === undefined
+      ? {
+          name: 'eureka',
+          verdict: 'note',
+          says: 'not cached; its tests fetch and compile it with Maven (60 MB).',
+        }
+      : { name: 'eureka', verdict: 'ok', says: 'cached' },
+    dnsmasq === undefined
+      ? {
+          name: 'dnsmasq',
+          verdict: 'note',
+          says: 'not found; the tests of DNS install it where they may (root, apt-get): else install it (on Debian: dnsmasq-base).',
+        }
+      : { name: 'dnsmasq', verdict: 'ok', says: dnsmasq },
+  ];
 }
 
 async function cachedVersions(root: string): Promise<string[]> {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { StackError, explainDisk, hasCode } from './errors.js';
 import { withLock } from './lock.js';
 import { explainMaven } from './maven-errors.js';
+import type { WantedArtifact } from './maven-errors.js';
 import { stackDirectory } from './paths.js';
 import { findMaven } from './preflight.js';
 import type { Java } from './preflight.js';
-import { ManagedProcess, readLog } from './process.js';
 import { classpathEnv } from './jvm.js';
+import { ToolFailure, mavenArgs, runTool } from './tool.js';
 
 /** @internal Kafka on this disk: the jars, and a formatted data directory to copy. */
 export interface KafkaInstall {
@@ -31,8 +32,6 @@ export interface EnsureKafkaOptions {
   onProgress?: ((message: string) => void) | undefined;
 }
 
-const fetchTimeoutMs = 10 * 60_000;
-
 /**
  * Kafka's jars from the cache, else fetched by Maven into it. With a filled cache neither Maven nor a network is
  * needed. Several processes may call this at once: one fetches, the others wait for it.
@@ -44,7 +43,7 @@ export async function ensureKafka(options: EnsureKafkaOptions): Promise<KafkaIns
   const { version, cacheDirectory, signal, onProgress } = options;
   const cached = await findKafka(version, cacheDirectory);
   if (cached !== undefined) return cached;
-  await findMaven(version, options.env); // Before the wait for a lock: a missing Maven is told at once.
+  await findMaven(`Kafka ${version}`, options.env); // Before the wait for a lock: a missing Maven is told at once.
   try {
     await mkdir(cacheDirectory, { recursive: true });
     return await withLock(
@@ -111,24 +110,34 @@ async function fetchKafka(options: EnsureKafkaOptions): Promise<KafkaInstall> {
 
 async function runMaven(draft: string, options: EnsureKafkaOptions): Promise<void> {
   const { version, env, signal } = options;
-  await run('Maven', await findMaven(version, env), draft, { env, signal }, [
-    '--batch-mode',
-    '--no-transfer-progress',
-    '--file',
-    join(stackDirectory, 'pom.xml'),
-    `-Dkafka.version=${version}`,
-    `-DoutputDirectory=${join(draft, 'lib')}`,
-    '-DincludeScope=runtime',
-    // A repository that swallows packets: Maven 3.8's and 3.9's ways of setting a limit.
-    '-Dmaven.wagon.rto=60000',
-    '-Dmaven.wagon.http.connectionTimeout=15000',
-    '-Daether.connector.connectTimeout=15000',
-    '-Daether.connector.requestTimeout=60000',
-    // In full: the short prefix would be looked up in the repository each time.
-    'org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies',
-  ]).catch((error: unknown) => {
-    throw error instanceof ToolFailure ? explainMaven(error.log, version) : error;
+  await runTool({
+    name: 'Maven',
+    command: await findMaven(`Kafka ${version}`, env),
+    directory: draft,
+    env,
+    signal,
+    args: [
+      ...mavenArgs,
+      '--file',
+      join(stackDirectory, 'pom.xml'),
+      `-Dkafka.version=${version}`,
+      `-DoutputDirectory=${join(draft, 'lib')}`,
+      '-DincludeScope=runtime',
+      // In full: the short prefix would be looked up in the repository each time.
+      'org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies',
+    ],
+  }).catch((error: unknown) => {
+    throw error instanceof ToolFailure ? explainMaven(error.log, kafka(version)) : error;
   });
+}
+
+/** Kafka, as Maven's complaints are to name it. */
+function kafka(version: string): WantedArtifact {
+  return {
+    name: `Kafka ${version}`,
+    artifact: `org.apache.kafka:kafka_2.13:jar:${version}`,
+    remedy: 'set KAFKA_VERSION to a released version',
+  };
 }
 
 /** Formats one data directory to copy at every start: `StorageTool` takes a second that no start then waits for. */
@@ -150,12 +159,13 @@ async function format(
       `log.dirs=${join(draft, 'formatted')}`,
     ].join('\n'),
   );
-  await run(
-    'StorageTool',
-    java.command,
-    draft,
-    { env: { ...env, ...classpathEnv(jars) }, signal },
-    [
+  await runTool({
+    name: 'StorageTool',
+    command: java.command,
+    directory: draft,
+    env: { ...env, ...classpathEnv(jars) },
+    signal,
+    args: [
       'kafka.tools.StorageTool',
       'format',
       '--cluster-id',
@@ -163,46 +173,11 @@ async function format(
       '--config',
       properties,
     ],
-  ).catch((error: unknown) => {
+  }).catch((error: unknown) => {
     if (!(error instanceof ToolFailure)) throw error;
     throw new StackError(`Kafka ${version} could not format a data directory: ${error.lastLine}`);
   });
   await rm(properties);
-}
-
-/** A tool that ended with another exit code than 0. */
-class ToolFailure extends Error {
-  readonly log: string;
-  readonly lastLine: string;
-
-  constructor(name: string, log: string) {
-    const lastLine = log.trim().split('\n').at(-1) ?? '';
-    super(`${name} failed: ${lastLine}`);
-    this.log = log;
-    this.lastLine = lastLine;
-  }
-}
-
-async function run(
-  name: string,
-  command: string,
-  directory: string,
-  { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal | undefined },
-  args: readonly string[],
-): Promise<void> {
-  signal?.throwIfAborted();
-  const logFile = join(directory, `${name}.log`);
-  const tool = await ManagedProcess.start({ name, command, args, env, cwd: directory, logFile });
-  const kill = (): void => void tool.kill();
-  const limit = setTimeout(kill, fetchTimeoutMs);
-  signal?.addEventListener('abort', kill, { once: true });
-  const { exitCode } = await tool.ended.finally(() => {
-    clearTimeout(limit);
-    signal?.removeEventListener('abort', kill);
-  });
-  signal?.throwIfAborted();
-  if (exitCode !== 0) throw new ToolFailure(name, await readLog(logFile));
-  await rm(logFile, { force: true });
 }
 
 /** Only the holder of the lock makes such directories: others of this version belong to fetches that were killed. */

@@ -3,29 +3,37 @@ import { StackError } from './errors.js';
 const unreachable =
   /UnknownHost|unknown host|Name or service not known|Temporary failure in name resolution|No route to host|Network is unreachable|Connection refused|Connection timed out|connect timed out|Connect to .* failed|timed out|PKIX path|SSLHandshake|Connection reset|status code: (?:403|407|5\d\d)|in offline mode/i;
 
+/** @internal What Maven was to fetch. */
+export interface WantedArtifact {
+  /** For people: "Kafka 4.3.1". */
+  name: string;
+  /** As Maven writes it: group, artifact, type and version. */
+  artifact: string;
+  /** What to do where the repository does not have it. */
+  remedy: string;
+}
+
 /**
  * One sentence for what Maven printed before it gave up.
  *
  * @internal
  */
-export function explainMaven(log: string, kafkaVersion: string): StackError {
-  return new StackError(sentence(log, kafkaVersion));
+export function explainMaven(log: string, wanted: WantedArtifact): StackError {
+  return new StackError(sentence(log, wanted));
 }
 
-function sentence(log: string, version: string): string {
+function sentence(log: string, { name, artifact, remedy }: WantedArtifact): string {
   if (/No space left on device|Disk quota exceeded/i.test(log)) {
-    return `The disk became full while Maven fetched Kafka ${version}: free some space and try again.`;
+    return `The disk became full while Maven fetched ${name}: free some space and try again.`;
   }
   if (/Read-only file system|AccessDenied|Permission denied/i.test(log)) {
-    return `Maven could not write while it fetched Kafka ${version} (${firstError(log)}): check the owner of its local repository (~/.m2).`;
+    return `Maven could not write while it fetched ${name} (${firstError(log)}): check the owner of its local repository (~/.m2).`;
   }
   if (unreachable.test(log)) {
-    return `Maven could not reach its repository to fetch Kafka ${version} (${reason(log)}): check the network, or the mirror and proxy in Maven's settings.xml.`;
+    return `Maven could not reach its repository to fetch ${name} (${reason(log)}): check the network, or the mirror and proxy in Maven's settings.xml.`;
   }
-  if (log.includes(`org.apache.kafka:kafka_2.13:jar:${version}`)) {
-    return `The Maven repository has no Kafka ${version}: set KAFKA_VERSION to a released version.`;
-  }
-  return `Maven could not fetch Kafka ${version}: ${firstError(log)}`;
+  if (log.includes(artifact)) return `The Maven repository has no ${name}: ${remedy}.`;
+  return `Maven could not fetch ${name}: ${firstError(log)}`;
 }
 
 function reason(log: string): string {

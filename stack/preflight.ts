@@ -78,14 +78,15 @@ export async function findJava(kafkaVersion: string, env: NodeJS.ProcessEnv): Pr
 /**
  * Absolute path of Maven's command.
  *
+ * @param wanted - what it is to fetch, for the message: "Kafka 4.3.1".
  * @throws StackError - it is not on the PATH.
  * @internal
  */
-export async function findMaven(kafkaVersion: string, env: NodeJS.ProcessEnv): Promise<string> {
+export async function findMaven(wanted: string, env: NodeJS.ProcessEnv): Promise<string> {
   const command = await findOnPath('mvn', env);
   if (command === undefined) {
     throw new StackError(
-      `Kafka ${kafkaVersion} is fetched by Maven, once, and there is no \`mvn\` on the PATH: install Maven 3.6 or newer (on Debian: maven).`,
+      `${wanted} is fetched by Maven, once, and there is no \`mvn\` on the PATH: install Maven 3.6 or newer (on Debian: maven).`,
     );
   }
   return command;

@@ -11,7 +11,7 @@ export interface EndExplained {
  * @internal
  */
 export function explainEnd(name: string, how: string, log: string): EndExplained {
-  const isPortTaken = /Address already in use|BindException/.test(log);
+  const isPortTaken = /Address already in use|BindException|was already in use/.test(log);
   if (isPortTaken) {
     return {
       isPortTaken,

@@ -88,6 +88,22 @@ const rules: readonly Rule[] = [
     kind: 'value',
   },
   {
+    name: 'a signal reads its source, and knows nothing of who asks and what follows',
+    files: /^signals\//,
+    only: /^(signals\/|(options-signals|caught|unreachable|wait|world)$|npm:zod$)/,
+  },
+  {
+    name: 'what a source says is understood without asking it again',
+    files: /^signals\/(desired|dns-answer|dns-names|eureka-app|http-answer|json-pointer|reading)$/,
+    only: /^(signals\/(desired|dns-answer|dns-names|eureka-app|http-answer|json-pointer|reading)$|unreachable$|npm:zod$)/,
+    kind: 'value',
+  },
+  {
+    name: 'the real world is known to the world alone',
+    files: /^(?!world$)/,
+    never: /^(real-dns|real-files|real-http)$/,
+  },
+  {
     name: 'the replication knows MirrorMaker and nothing of failover',
     files: /^replication\//,
     never:
@@ -147,13 +163,13 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'what comes from outside is validated at its door',
-    files: /^(?!(testing\/)?options|signals\/desired$|state-file$)/,
+    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },
   {
     name: 'I/O comes through the world',
-    files: /^(?!world$|testing\/)/,
+    files: /^(?!world$|real-dns$|real-files$|real-http$|testing\/)/,
     never: /^node:(?!buffer$|async_hooks$)/,
     kind: 'value',
   },
@@ -227,6 +243,10 @@ describe('who may import whom', () => {
     ['cluster/kafka-session', "import {\n  Kafka,\n  logLevel,\n} from 'kafkajs';"],
     ['health/failure', "import pRetry from 'p-retry';"],
     ['events', "import 'node:net';"],
+    ['signals/file', "import { readFile } from 'node:fs/promises';"],
+    ['signals/dns', "import type { Strategy } from '../strategy/strategy.js';"],
+    ['signals/dns-answer', "import { sleep } from '../wait.js';"],
+    ['switch/phases', "import { readTextFile } from '../real-files.js';"],
   ])('sees what is wrong with %s: %s', (path, text) => {
     expect(violations([parse(path, text)])).not.toEqual([]);
   });

@@ -1,6 +1,6 @@
 import type { Kafka, KafkaConfig } from 'kafkajs';
 import { type Flow, replicationPolicy } from '../replication/policy.js';
-import type { World } from '../world.js';
+import type { DnsAnswer, DnsRecordType, HttpRequest, HttpResponse, World } from '../world.js';
 import { ClusterFace } from './broker/cluster-face.js';
 import { buildCluster, type ClusterParts } from './broker/cluster-parts.js';
 import { Network } from './broker/network.js';
@@ -8,6 +8,7 @@ import { kafkajsOn } from './client/memory-kafka.js';
 import { type Clock, SimulatedClock } from './clock.js';
 import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
 import type { MemoryMirror, MemoryMirrorOptions } from './memory-mirror.js';
+import { memoryDns, memoryHttp, readMemoryFile } from './memory-sources.js';
 import { flowSettings } from './mirror/flow-context.js';
 import { MirrorFlow } from './mirror/mirror-flow.js';
 import { checkMemoryWorld } from './options.js';
@@ -32,6 +33,16 @@ export interface MemoryWorldOptions {
   readonly environment?: Map<string, string>;
   /** Files that the library sees, by path. Default: none. May be changed at any time. */
   readonly files?: Map<string, string>;
+  /**
+   * Answers the library's HTTP requests; where it rejects, the server could not be reached. A request that is not answered
+   * ends at its own limit, on the world's clock. Default: no server can be reached.
+   */
+  readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
+  /**
+   * Answers the library's questions to name servers. To fail as a name server does, reject with an Error that has Node's
+   * `code`, for example ENOTFOUND. Default: no name server can be reached.
+   */
+  readonly dns?: (name: string, type: DnsRecordType) => Promise<DnsAnswer>;
 }
 
 /**
@@ -171,7 +182,9 @@ function memoryWorld({
     createKafka: (config) => new MemoryKafka(config),
     openSocket,
     environment: (name) => options.environment?.get(name),
-    readText: (path) => Promise.resolve(options.files?.get(path)),
+    readText: (path, limits) => readMemoryFile(options.files, path, limits),
+    request: memoryHttp(clock, options.http),
+    dnsResolver: () => memoryDns(options.dns),
     writeText: (path, text) =>
       options.files === undefined
         ? Promise.reject(new Error(`there are no files in this world (${path})`))

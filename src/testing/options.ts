@@ -21,6 +21,9 @@ const withMethod = (method: string, message: string) =>
       message,
     )
     .optional();
+const aFunction = z
+  .custom<never>((value) => typeof value === 'function', 'must be a function')
+  .optional();
 const aMap = withMethod('get', 'must be a Map');
 const aRegExp = withMethod('test', 'must be a regular expression');
 
@@ -80,6 +83,8 @@ const worldShape = {
   clock: z.enum(['simulated', 'real']).optional(),
   environment: aMap,
   files: aMap,
+  http: aFunction,
+  dns: aFunction,
 } satisfies Shape<MemoryWorldOptions>;
 
 const shape = z.strictObject(worldShape);

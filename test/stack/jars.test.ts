@@ -141,7 +141,11 @@ describe('explainMaven', () => {
     ['[ERROR] /root/.m2/repository/x.jar (Permission denied)', 'Maven could not write'],
     ['[INFO] hello\n[ERROR] The goal is wrong -> [Help 1]\n[ERROR] more', 'The goal is wrong'],
   ])('tells %s', (log, words) => {
-    const { message } = explainMaven(log, '4.3.1');
+    const { message } = explainMaven(log, {
+      name: 'Kafka 4.3.1',
+      artifact: 'org.apache.kafka:kafka_2.13:jar:4.3.1',
+      remedy: 'set KAFKA_VERSION to a released version',
+    });
     expect(message).toContain(words);
     expect(message).not.toContain('\n');
   });

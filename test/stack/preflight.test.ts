@@ -56,7 +56,7 @@ describe('preflight', () => {
 
   it('names the remedy when there is no Maven', async () => {
     const { env } = await makeSandbox();
-    expect(await sentenceOf(findMaven('4.3.1', env))).toBe(
+    expect(await sentenceOf(findMaven('Kafka 4.3.1', env))).toBe(
       'Kafka 4.3.1 is fetched by Maven, once, and there is no `mvn` on the PATH: install Maven 3.6 or newer (on Debian: maven).',
     );
   });

@@ -1,3 +1,10 @@
+import {
+  type MemoryDns,
+  type MemoryHttp,
+  memoryDns,
+  memoryHttp,
+  readMemoryFile,
+} from '../../src/testing/memory-sources.js';
 import type { World } from '../../src/world.js';
 
 /** A world whose time moves only when a test says so. Timers fire in the order of their due times. */
@@ -8,6 +15,10 @@ export interface ManualWorld extends World {
   sleep(byMs: number): void;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
+  /** Answers HTTP requests. Undefined: no server can be reached. */
+  http: MemoryHttp | undefined;
+  /** Answers questions to name servers. Undefined: no name server can be reached. */
+  dns: MemoryDns | undefined;
   readonly timerCount: number;
   /** What `random()` answers. 0.5 unless set. */
   randomValue: number;
@@ -44,7 +55,11 @@ export function manualWorld(): ManualWorld {
       throw new Error('no sockets in this test');
     },
     environment: (name) => environmentVariables.get(name),
-    readText: (path) => Promise.resolve(files.get(path)),
+    readText: (path, limits) => readMemoryFile(files, path, limits),
+    http: undefined,
+    dns: undefined,
+    request: (request) => memoryHttp(world, world.http)(request),
+    dnsResolver: () => memoryDns(world.dns),
     writeText: (path, text) => Promise.resolve(void files.set(path, text)),
     environmentVariables,
     files,

@@ -33,6 +33,8 @@ describe('the options of a memory world', () => {
     [{ clock: 'fake' }, 'clock', 'must be "simulated" or "real"'],
     [{ environment: { ACTIVE: 'B' } }, 'environment', 'must be a Map'],
     [{ seed: {} }, 'seed', 'must be a number or a string'],
+    [{ http: 'http://x/' }, 'http', 'must be a function'],
+    [{ dns: {} }, 'dns', 'must be a function'],
   ])('are refused with the option named: %j', (options, option, words) => {
     expect(() => make(options)).toThrow(refusal(option, words));
   });

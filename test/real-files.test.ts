@@ -1,0 +1,53 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readTextFile } from '../src/real-files.js';
+import { makeSandbox } from './stack/sandbox.js';
+
+async function fileWith(content: string | Buffer): Promise<string> {
+  const { directory } = await makeSandbox();
+  const path = join(directory, 'file');
+  await writeFile(path, content);
+  return path;
+}
+
+describe('reading a file', () => {
+  it.each([[{}], [{ maxBytes: 1_000 }]])('gives its text: %j', async (options) => {
+    expect(await readTextFile(await fileWith('Grüße\n'), options)).toBe('Grüße\n');
+    expect(await readTextFile(await fileWith(''), options)).toBe('');
+  });
+
+  it.each([[{}], [{ maxBytes: 1_000 }]])(
+    'gives undefined where it is missing, also behind a link: %j',
+    async (options) => {
+      const { directory } = await makeSandbox();
+      await symlink('nowhere', join(directory, 'link'));
+      expect(await readTextFile(join(directory, 'link'), options)).toBeUndefined();
+      expect(await readTextFile(join(directory, 'no', 'file'), options)).toBeUndefined();
+    },
+  );
+
+  it('takes exactly as many bytes as are allowed, and not one more', async () => {
+    const path = await fileWith('ü'.repeat(50));
+    expect(await readTextFile(path, { maxBytes: 100 })).toHaveLength(50);
+    await expect(readTextFile(path, { maxBytes: 99 })).rejects.toThrow('holds more than 99 bytes');
+  });
+
+  it('does not read on in an endless file', async () => {
+    await expect(readTextFile('/dev/zero', { maxBytes: 10 })).rejects.toThrow('no regular file');
+  });
+
+  it('marks what is not UTF-8', async () => {
+    const path = await fileWith(Buffer.from([0x41, 0xff]));
+    expect(await readTextFile(path, { maxBytes: 10 })).toBe('A\uFFFD');
+  });
+
+  it('rejects a directory', async () => {
+    const { directory } = await makeSandbox();
+    await mkdir(join(directory, 'folder'));
+    await expect(readTextFile(join(directory, 'folder'), { maxBytes: 10 })).rejects.toThrow(
+      'is no regular file',
+    );
+    await expect(readTextFile(join(directory, 'folder'))).rejects.toThrow('EISDIR');
+  });
+});
