@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP } from 'node:net';
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import { connect as connectTls } from 'node:tls';
+import type { HttpRequest, HttpResponse } from './http.js';
 import { kafka } from './kafkajs.js';
+import { realRequest } from './real-http.js';
 import { TRANSPORT } from './transport.js';
 
 /**
@@ -14,7 +16,7 @@ export type CancelTimer = () => void;
 
 /**
  * Everything that the library takes from outside itself: time, randomness, sockets, kafkajs, the process's
- * environment and files. The core reads none of them from globals, so a whole fleet with two clusters runs in one
+ * environment, files and HTTP servers. The core reads none of them from globals, so a whole fleet with two clusters runs in one
  * process on a simulated clock, from a seed (`kafkajs-failover/testing`).
  *
  * @public
@@ -36,6 +38,11 @@ export interface World {
   environment(name: string): string | undefined;
   /** The text of a file, or undefined where it does not exist. Rejects for any other reason. */
   readText(path: string): Promise<string | undefined>;
+  /**
+   * An HTTP request, to a control plane for example. Resolves with the whole answer, whatever its status. Rejects where
+   * there is none: nobody listens, TLS fails, a limit of the request is reached, or its signal is aborted.
+   */
+  request(request: HttpRequest): Promise<HttpResponse>;
 }
 
 /** kafkajs's own keep-alive delay (kafkajs `src/network/socketFactory.js`). */
@@ -86,5 +93,6 @@ export function realWorld(): World {
         throw error;
       }
     },
+    request: realRequest,
   };
 }

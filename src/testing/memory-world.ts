@@ -1,4 +1,5 @@
 import type { Kafka, KafkaConfig } from 'kafkajs';
+import type { HttpRequest, HttpResponse } from '../http.js';
 import { type Flow, replicationPolicy } from '../replication/policy.js';
 import type { World } from '../world.js';
 import { ClusterFace } from './broker/cluster-face.js';
@@ -7,6 +8,7 @@ import { Network } from './broker/network.js';
 import { kafkajsOn } from './client/memory-kafka.js';
 import { type Clock, SimulatedClock } from './clock.js';
 import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
+import { answerRequest } from './memory-http.js';
 import type { MemoryMirror, MemoryMirrorOptions } from './memory-mirror.js';
 import { flowSettings } from './mirror/flow-context.js';
 import { MirrorFlow } from './mirror/mirror-flow.js';
@@ -32,6 +34,11 @@ export interface MemoryWorldOptions {
   readonly environment?: Map<string, string>;
   /** Files that the library sees, by path. Default: none. May be changed at any time. */
   readonly files?: Map<string, string>;
+  /**
+   * Answers every HTTP request of the library, those to control planes for example: a server of the test's own. The request's
+   * limits are kept on the world's clock; its signal is aborted when nobody waits any more. Default: nobody listens.
+   */
+  readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
 }
 
 /**
@@ -163,7 +170,7 @@ function memoryWorld({
   const { openSocket } = network;
   const MemoryKafka = kafkajsOn({ clock, random: random.fork('kafkajs'), mailroom, openSocket });
   const chance = random.fork('world');
-  return {
+  const world: World = {
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),
     after: (delayMs, callback) => clock.after(delayMs, callback, { keepAlive: true }),
@@ -172,7 +179,9 @@ function memoryWorld({
     openSocket,
     environment: (name) => options.environment?.get(name),
     readText: (path) => Promise.resolve(options.files?.get(path)),
+    request: (request) => answerRequest(world, request, options.http),
   };
+  return world;
 }
 
 /** The flows that copy, and those whose only work is to emit heartbeats (MirrorMaker runs one for each direction). */

@@ -80,6 +80,7 @@ const worldShape = {
   clock: z.enum(['simulated', 'real']).optional(),
   environment: aMap,
   files: aMap,
+  http: z.custom<never>((value) => typeof value === 'function', 'must be a function').optional(),
 } satisfies Shape<MemoryWorldOptions>;
 
 const shape = z.strictObject(worldShape);

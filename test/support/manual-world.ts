@@ -1,3 +1,4 @@
+import { answerRequest, type HttpHandler } from '../../src/testing/memory-http.js';
 import type { World } from '../../src/world.js';
 
 /** A world whose time moves only when a test says so. Timers fire in the order of their due times. */
@@ -6,6 +7,8 @@ export interface ManualWorld extends World {
   advance(byMs: number): Promise<void>;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
+  /** Answers HTTP requests. Undefined, as it is at first: nobody listens. */
+  http: HttpHandler;
   readonly timerCount: number;
   /** What `random()` answers. 0.5 unless set. */
   randomValue: number;
@@ -43,6 +46,8 @@ export function manualWorld(): ManualWorld {
     },
     environment: (name) => environmentVariables.get(name),
     readText: (path) => Promise.resolve(files.get(path)),
+    request: (request) => answerRequest(world, request, world.http),
+    http: undefined,
     environmentVariables,
     files,
     get timerCount() {
