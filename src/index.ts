@@ -44,6 +44,7 @@ export type {
   ProducerFailoverOptions,
   SwitchOptions,
 } from './options.js';
+export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
@@ -59,9 +60,12 @@ export type {
   OffsetOrigin,
   PhysicalSource,
 } from './consumer/types.js';
+export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
+export { consulSignal } from './signals/consul.js';
+export type { Reading, Signal, SignalWatch } from './signals/signal.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
 export { manualStrategy, type ManualStrategyOptions } from './strategy/manual.js';
 export type {

@@ -39,7 +39,8 @@ function optionsError(error: z.ZodError, checked: Checked): FailoverOptionsError
   if (issue.code === 'unrecognized_keys') return unknownOption(issue, checked, error);
   const path = [...checked.at, ...issue.path].map(String);
   const given = valueAt(checked.value, issue.path);
-  const isSecret = holdsSecrets(path) && given !== undefined && given !== null;
+  const isSecret =
+    (holdsSecrets(path) || holdsPassword(given)) && given !== undefined && given !== null;
   const value = isSecret ? undefined : given;
   const option = path.length === 0 ? 'options' : path.join('.');
   return new FailoverOptionsError(
@@ -118,10 +119,15 @@ function withArticle(noun: string): string {
   return `${/^[aeio]/.test(noun) ? 'an' : 'a'} ${noun === 'int' ? 'integer' : noun}`;
 }
 
-/** What is in `sasl` and `ssl` is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
+/** What is in `sasl`, `ssl` and `token` is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
 function holdsSecrets(path: readonly string[]): boolean {
-  if (path.some((part) => part === 'sasl' || part === 'ssl')) return true;
+  if (path.some((part) => part === 'sasl' || part === 'ssl' || part === 'token')) return true;
   return path.length === 0 || (path[0] === 'clusters' && path.length <= 2);
+}
+
+/** An address such as `https://user:password@host`, with its scheme or without. */
+function holdsPassword(value: unknown): boolean {
+  return typeof value === 'string' && /[:/][^\s/@]*@/.test(value);
 }
 
 /** Values are shown short, and as what they are: JSON has no word for NaN, undefined and bigint, and none for a circle. */

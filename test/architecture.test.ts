@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|signals\/(consul-address|consul-query|consul-settings)$|(nearest|unreachable|caught)$)/;
 const pureMayLoad = /^(errors|options-calls|node:buffer)$/;
 
 interface Rule {
@@ -109,6 +109,12 @@ const rules: readonly Rule[] = [
     never: /^(switch|strategy|position|producer|consumer|admin)\/|^failover-kafka$/,
   },
   {
+    name: 'a signal reads, and knows nothing of what its text leads to',
+    files: /^signals\//,
+    never:
+      /^(switch|strategy|position|health|producer|consumer|admin|cluster|replication)\/|^(options|failover-kafka|index)$/,
+  },
+  {
     name: 'the producer takes part in switches, and knows neither who runs them nor the consumer',
     files: /^producer\//,
     never: /^(switch\/(?!active$|participant$)|strategy\/|consumer\/|admin\/|replication\/)/,
@@ -141,15 +147,20 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'options are validated in one place',
-    files: /^(?!(testing\/)?options)/,
+    files: /^(?!(testing\/)?options|signals\/desired$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },
   {
     name: 'I/O comes through the world',
-    files: /^(?!world$|testing\/)/,
+    files: /^(?!(world|real-http)$|testing\/)/,
     never: /^node:(?!buffer$|async_hooks$)/,
     kind: 'value',
+  },
+  {
+    name: 'what is real is loaded by the world alone',
+    files: /^(?!world$)/,
+    never: /^real-http$/,
   },
 ];
 
@@ -221,6 +232,8 @@ describe('who may import whom', () => {
     ['cluster/kafka-session', "import {\n  Kafka,\n  logLevel,\n} from 'kafkajs';"],
     ['health/failure', "import pRetry from 'p-retry';"],
     ['events', "import 'node:net';"],
+    ['signals/consul', "import { realRequest } from '../real-http.js';"],
+    ['signals/consul', "import type { View } from '../strategy/strategy.js';"],
   ])('sees what is wrong with %s: %s', (path, text) => {
     expect(violations([parse(path, text)])).not.toEqual([]);
   });
