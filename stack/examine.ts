@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { findConsul } from './consul-binary.js';
 import { messageOf } from './errors.js';
 import { isAlive } from './identity.js';
 import { findKafka } from './jars.js';
@@ -6,6 +7,8 @@ import type { CacheLayout } from './paths.js';
 import { freePorts, loopback } from './ports.js';
 import {
   checkDisk,
+  consulVersion,
+  findGo,
   findJava,
   findMaven,
   freeDiskBytes,
@@ -54,6 +57,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     }),
     await maven(kafkaVersion, env, install !== undefined),
     jars(kafkaVersion, await cachedVersions(layout.root), install !== undefined),
+    await go(env, (await findConsul(layout.root)) !== undefined),
     await finding('disk', async () => {
       await checkDisk(layout.root, neededDiskBytes);
       return `${mebibytes(await freeDiskBytes(layout.root))} MiB free`;
@@ -102,6 +106,17 @@ async function maven(
     verdict: 'note',
     says: `not on the PATH, and not needed: Kafka ${kafkaVersion} is cached.`,
   };
+}
+
+/** Never missing: clusters and mirrors start without it. */
+async function go(env: NodeJS.ProcessEnv, isCached: boolean): Promise<Finding> {
+  if (isCached) return { name: 'consul', verdict: 'ok', says: `cached: ${consulVersion}` };
+  const found = await finding('consul', () => findGo(env));
+  const says =
+    found.verdict === 'ok'
+      ? `nothing cached; its first start builds ${consulVersion} with Go (some minutes).`
+      : `${found.says} Needed by the tests on a real Consul only.`;
+  return { name: 'consul', verdict: 'note', says };
 }
 
 function jars(kafkaVersion: string, cached: readonly string[], isCached: boolean): Finding {

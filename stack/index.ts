@@ -1,6 +1,9 @@
-/** The stack: real Kafka clusters and MirrorMaker 2 on loopback, for tests, the demo and benchmarks. */
+/** The stack: real Kafka clusters, MirrorMaker 2 and Consul on loopback, for tests, the demo and benchmarks. */
 export { Broker } from './broker.js';
 export type { StartOptions } from './broker.js';
+export { Consul, startConsul } from './consul.js';
+export type { ConsulOptions, ConsulToken } from './consul.js';
+export { ConsulAgent } from './consul-agent.js';
 export { StackError } from './errors.js';
 export { Mirror, MirrorFlow } from './mirror.js';
 export type { MirrorStartOptions } from './mirror.js';

@@ -7,8 +7,8 @@ import { explainMaven } from './maven-errors.js';
 import { stackDirectory } from './paths.js';
 import { findMaven } from './preflight.js';
 import type { Java } from './preflight.js';
-import { ManagedProcess, readLog } from './process.js';
 import { classpathEnv } from './jvm.js';
+import { ToolFailure, runTool } from './tool.js';
 
 /** @internal Kafka on this disk: the jars, and a formatted data directory to copy. */
 export interface KafkaInstall {
@@ -111,7 +111,7 @@ async function fetchKafka(options: EnsureKafkaOptions): Promise<KafkaInstall> {
 
 async function runMaven(draft: string, options: EnsureKafkaOptions): Promise<void> {
   const { version, env, signal } = options;
-  await run('Maven', await findMaven(version, env), draft, { env, signal }, [
+  const args = [
     '--batch-mode',
     '--no-transfer-progress',
     '--file',
@@ -126,7 +126,16 @@ async function runMaven(draft: string, options: EnsureKafkaOptions): Promise<voi
     '-Daether.connector.requestTimeout=60000',
     // In full: the short prefix would be looked up in the repository each time.
     'org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies',
-  ]).catch((error: unknown) => {
+  ];
+  await runTool({
+    name: 'Maven',
+    command: await findMaven(version, env),
+    args,
+    directory: draft,
+    env,
+    signal,
+    timeoutMs: fetchTimeoutMs,
+  }).catch((error: unknown) => {
     throw error instanceof ToolFailure ? explainMaven(error.log, version) : error;
   });
 }
@@ -150,12 +159,10 @@ async function format(
       `log.dirs=${join(draft, 'formatted')}`,
     ].join('\n'),
   );
-  await run(
-    'StorageTool',
-    java.command,
-    draft,
-    { env: { ...env, ...classpathEnv(jars) }, signal },
-    [
+  await runTool({
+    name: 'StorageTool',
+    command: java.command,
+    args: [
       'kafka.tools.StorageTool',
       'format',
       '--cluster-id',
@@ -163,46 +170,15 @@ async function format(
       '--config',
       properties,
     ],
-  ).catch((error: unknown) => {
+    directory: draft,
+    env: { ...env, ...classpathEnv(jars) },
+    signal,
+    timeoutMs: fetchTimeoutMs,
+  }).catch((error: unknown) => {
     if (!(error instanceof ToolFailure)) throw error;
     throw new StackError(`Kafka ${version} could not format a data directory: ${error.lastLine}`);
   });
   await rm(properties);
-}
-
-/** A tool that ended with another exit code than 0. */
-class ToolFailure extends Error {
-  readonly log: string;
-  readonly lastLine: string;
-
-  constructor(name: string, log: string) {
-    const lastLine = log.trim().split('\n').at(-1) ?? '';
-    super(`${name} failed: ${lastLine}`);
-    this.log = log;
-    this.lastLine = lastLine;
-  }
-}
-
-async function run(
-  name: string,
-  command: string,
-  directory: string,
-  { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal | undefined },
-  args: readonly string[],
-): Promise<void> {
-  signal?.throwIfAborted();
-  const logFile = join(directory, `${name}.log`);
-  const tool = await ManagedProcess.start({ name, command, args, env, cwd: directory, logFile });
-  const kill = (): void => void tool.kill();
-  const limit = setTimeout(kill, fetchTimeoutMs);
-  signal?.addEventListener('abort', kill, { once: true });
-  const { exitCode } = await tool.ended.finally(() => {
-    clearTimeout(limit);
-    signal?.removeEventListener('abort', kill);
-  });
-  signal?.throwIfAborted();
-  if (exitCode !== 0) throw new ToolFailure(name, await readLog(logFile));
-  await rm(logFile, { force: true });
 }
 
 /** Only the holder of the lock makes such directories: others of this version belong to fetches that were killed. */

@@ -26,7 +26,7 @@ async function listen(server: Server, at: string | number = 0): Promise<string> 
     server.closeAllConnections();
   });
   const address = server.address();
-  return typeof address === 'object' ? `127.0.0.1:${address?.port}` : String(address);
+  return typeof address === 'object' ? `127.0.0.1:${address?.port}` : (address ?? '');
 }
 
 /** The address of a server that answers with `listener`. */

@@ -195,7 +195,7 @@ class ConsulWatch implements SignalWatch {
       throw new Error(answer.because);
     } catch (error) {
       const message = `${address.shown}: ${messageOf(error)}`;
-      // An agent, or a proxy before it, may repeat what it was sent. For the same reason there is no `cause`.
+      // oxlint-disable-next-line preserve-caught-error -- an agent, or a proxy before it, may repeat the token that it was sent
       throw new Error(token === undefined ? message : message.replaceAll(token, '***'));
     }
   }
