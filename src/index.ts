@@ -45,6 +45,7 @@ export type {
   SwitchOptions,
 } from './options.js';
 export type { HealthOptions } from './options-health.js';
+export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
@@ -65,14 +66,24 @@ export type { ClusterHealth } from './health/health.js';
 export type { Desired } from './signals/desired.js';
 export type { Reading, Signal, SignalWatch } from './signals/signal.js';
 export type { Opinion, SignalState } from './signals/signal-state.js';
+export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
+export { consulSignal } from './signals/consul.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
 export { dnsSignal, type DnsSignalOptions } from './signals/dns.js';
 export { eurekaSignal, type EurekaSignalOptions } from './signals/eureka.js';
 export { fileSignal, type FileSignalOptions } from './signals/file.js';
 export { httpSignal, type HttpSignalOptions } from './signals/http.js';
+export {
+  consulStrategy,
+  dnsStrategy,
+  eurekaStrategy,
+  fileStrategy,
+  httpStrategy,
+  type ConsulStrategyOptions,
+} from './strategies.js';
 export { combine, type CombinedStrategies } from './strategy/combine.js';
 export { followStrategy, type FollowOptions } from './strategy/follow.js';
 export { healthStrategy, type HealthStrategyOptions } from './strategy/health.js';
@@ -96,9 +107,6 @@ export type {
   DnsRecordType,
   DnsResolver,
   DnsResolverOptions,
-  HttpRequest,
-  HttpResponse,
-  HttpTls,
   ReadTextOptions,
   World,
 } from './world.js';

@@ -39,7 +39,8 @@ function optionsError(error: z.ZodError, checked: Checked): FailoverOptionsError
   if (issue.code === 'unrecognized_keys') return unknownOption(issue, checked, error);
   const path = [...checked.at, ...issue.path].map(String);
   const given = valueAt(checked.value, issue.path);
-  const isSecret = holdsSecrets(path) && given !== undefined && given !== null;
+  const isSecret =
+    (holdsSecrets(path) || holdsPassword(given)) && given !== undefined && given !== null;
   const value = isSecret ? undefined : given;
   const option = path.length === 0 ? 'options' : path.join('.');
   return new FailoverOptionsError(
@@ -119,7 +120,7 @@ function withArticle(noun: string): string {
 }
 
 /** Options that may hold a password, a key or a token. */
-const SECRET_OPTIONS = new Set(['sasl', 'ssl', 'url', 'headers', 'tls']);
+const SECRET_OPTIONS = new Set(['sasl', 'ssl', 'url', 'headers', 'tls', 'token']);
 
 /** What is in these is never shown, nor what they may be in: a whole cluster, all clusters, all options. */
 function holdsSecrets(path: readonly string[]): boolean {
@@ -127,6 +128,11 @@ function holdsSecrets(path: readonly string[]): boolean {
   const [first] = path;
   if (first === 'clusters') return path.length <= 2;
   return path.length === 0 || (path.length === 1 && first?.endsWith('Signal') === true);
+}
+
+/** An address such as `https://user:password@host`, with its scheme or without. */
+function holdsPassword(value: unknown): boolean {
+  return typeof value === 'string' && /[:/][^\s/@]*@/.test(value);
 }
 
 /** Values are shown short, and as what they are: JSON has no word for NaN, undefined and bigint, and none for a circle. */

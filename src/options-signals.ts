@@ -7,7 +7,8 @@ import type { EurekaSignalOptions } from './signals/eureka.js';
 import type { FileSignalOptions } from './signals/file.js';
 import type { HttpSignalOptions } from './signals/http.js';
 import { parsePointer } from './signals/json-pointer.js';
-import type { DnsRecordType, HttpTls } from './world.js';
+import type { HttpTls } from './http.js';
+import type { DnsRecordType } from './world.js';
 
 /** One entry for each option, so that the compiler sees none missing. */
 type Shape<Options> = Readonly<Record<keyof Options, z.ZodType>>;

@@ -99,13 +99,18 @@ export async function withinDeadline<T>(
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<Bounded<T>> {
   const limit = new AbortController();
-  const working =
-    signal === undefined
-      ? work(limit.signal)
-      : untilAborted(signal, work(AbortSignal.any([limit.signal, signal])));
-  const result = await untilDeadline(world, deadlineAtMs, working);
-  if (result.kind === 'overrun') limit.abort(new Error('it took too long'));
-  return result;
+  // By hand: each `AbortSignal.any` leaves a trace on its sources, and `signal` may live as long as the process.
+  const onAbort = (): void => limit.abort(signal?.reason);
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const working = untilAborted(limit.signal, work(limit.signal));
+    const result = await untilDeadline(world, deadlineAtMs, working);
+    if (result.kind === 'overrun') limit.abort(new Error('it took too long'));
+    return result;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 /** @internal Shape of {@link retry}. */

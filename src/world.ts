@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import type { ISocketFactory, Kafka, KafkaConfig } from 'kafkajs';
 import { connect as connectTls } from 'node:tls';
+import type { HttpRequest, HttpResponse } from './http.js';
 import { kafka } from './kafkajs.js';
 import { realDnsResolver } from './real-dns.js';
 import { readTextFile, replaceTextFile } from './real-files.js';
@@ -13,52 +14,6 @@ import { TRANSPORT } from './transport.js';
  * @public
  */
 export type CancelTimer = () => void;
-
-/** @public TLS settings of one request; the texts are PEM. Without them Node's defaults hold. */
-export interface HttpTls {
-  /** Certificates of the authorities that are trusted instead of Node's own. */
-  readonly ca?: string;
-  /** The client's certificate. */
-  readonly cert?: string;
-  /** The key of the client's certificate. */
-  readonly key?: string;
-  /** The name that the server's certificate must carry. Default: the URL's host. */
-  readonly servername?: string;
-  /** False takes any certificate. Default true. */
-  readonly rejectUnauthorized?: boolean;
-}
-
-/** @public What {@link World.request} is asked. */
-export interface HttpRequest {
-  /** Absolute, `http:` or `https:`. */
-  readonly url: string;
-  /** Default GET. */
-  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
-  /** Header fields. Default: none of its own. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Default: none. */
-  readonly body?: string;
-  /** For `https:` only. */
-  readonly tls?: HttpTls;
-  /** Path of a Unix socket to connect to instead of the URL's host. */
-  readonly socketPath?: string;
-  /** How long the whole answer may take, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Longest body that is taken; a longer one rejects. Default 1 MiB. */
-  readonly maxBytes?: number;
-  /** Ends the request, which then rejects. */
-  readonly signal?: AbortSignal;
-}
-
-/** @public An answer over HTTP, whatever its status. */
-export interface HttpResponse {
-  /** The status code. */
-  readonly status: number;
-  /** Header fields by their lower-case names; one that came more than once is joined by `, `. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The body, decoded as UTF-8. */
-  readonly body: string;
-}
 
 /** @public Kinds of DNS records that can be asked for. */
 export type DnsRecordType = 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'SRV';
@@ -123,8 +78,8 @@ export interface World {
   /** Replaces a file at once and whole: whoever reads it finds the old text or the new one. Rejects where that fails. */
   writeText(path: string, text: string): Promise<void>;
   /**
-   * Asks over HTTP, on a connection of its own. Follows no redirect. Rejects where there is no whole answer in time, or it is
-   * too long; no message holds a header field or the user info of the URL.
+   * An HTTP request, to a control plane for example. Resolves with the whole answer, whatever its status. Rejects where
+   * there is none: nobody listens, TLS fails, a limit of the request is reached, or its signal is aborted.
    */
   request(request: HttpRequest): Promise<HttpResponse>;
   /** Makes a resolver, which asks name servers and keeps nothing. Throws where a server is no address. */

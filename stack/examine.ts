@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { findDnsmasq } from './dnsmasq.js';
+import { findConsul } from './consul-binary.js';
 import { messageOf } from './errors.js';
 import { findEureka } from './eureka.js';
 import { isAlive } from './identity.js';
@@ -8,6 +9,8 @@ import type { CacheLayout } from './paths.js';
 import { freePorts, loopback } from './ports.js';
 import {
   checkDisk,
+  consulVersion,
+  findGo,
   findJava,
   findMaven,
   freeDiskBytes,
@@ -56,6 +59,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     }),
     await maven(kafkaVersion, env, install !== undefined),
     jars(kafkaVersion, await cachedVersions(layout.root), install !== undefined),
+    await go(env, (await findConsul(layout.root)) !== undefined),
     await finding('disk', async () => {
       await checkDisk(layout.root, neededDiskBytes);
       return `${mebibytes(await freeDiskBytes(layout.root))} MiB free`;
@@ -105,6 +109,17 @@ async function maven(
     verdict: 'note',
     says: `not on the PATH, and not needed: Kafka ${kafkaVersion} is cached.`,
   };
+}
+
+/** Never missing: clusters and mirrors start without it. */
+async function go(env: NodeJS.ProcessEnv, isCached: boolean): Promise<Finding> {
+  if (isCached) return { name: 'consul', verdict: 'ok', says: `cached: ${consulVersion}` };
+  const found = await finding('consul', () => findGo(env));
+  const says =
+    found.verdict === 'ok'
+      ? `nothing cached; its first start builds ${consulVersion} with Go (some minutes).`
+      : `${found.says} Needed by the tests on a real Consul only.`;
+  return { name: 'consul', verdict: 'note', says };
 }
 
 function jars(kafkaVersion: string, cached: readonly string[], isCached: boolean): Finding {

@@ -1,8 +1,11 @@
-/** The stack: real Kafka clusters and MirrorMaker 2 on loopback, for tests, the demo and benchmarks. */
+/** The stack: real Kafka clusters, MirrorMaker 2 and Consul on loopback, for tests, the demo and benchmarks. */
 export { Broker } from './broker.js';
 export type { StartOptions } from './broker.js';
 export { Cluster } from './cluster.js';
 export type { BrokerCount } from './cluster.js';
+export { Consul, startConsul } from './consul.js';
+export type { ConsulOptions, ConsulToken } from './consul.js';
+export { ConsulAgent } from './consul-agent.js';
 export { StackError } from './errors.js';
 export { FaultProxy } from './fault-proxy.js';
 export type { FaultProxyOptions, FrameScope } from './fault-proxy.js';

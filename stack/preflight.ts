@@ -7,6 +7,9 @@ import { StackError, explainDisk } from './errors.js';
 /** @internal Kafka that the stack starts when nobody says otherwise. */
 export const defaultKafkaVersion = '4.3.1';
 
+/** @internal Consul that the stack starts. Not every version can be built from its Go module: 1.21.4 and 1.21.5 cannot. */
+export const consulVersion = '1.21.0';
+
 /** @internal What two brokers and two mirrors write and hold at rest, with room for a test's records. */
 export const neededDiskBytes: number = 1024 ** 3;
 
@@ -87,6 +90,22 @@ export async function findMaven(wanted: string, env: NodeJS.ProcessEnv): Promise
   if (command === undefined) {
     throw new StackError(
       `${wanted} is fetched by Maven, once, and there is no \`mvn\` on the PATH: install Maven 3.6 or newer (on Debian: maven).`,
+    );
+  }
+  return command;
+}
+
+/**
+ * Absolute path of Go's command.
+ *
+ * @throws StackError - it is not on the PATH.
+ * @internal
+ */
+export async function findGo(env: NodeJS.ProcessEnv): Promise<string> {
+  const command = await findOnPath('go', env);
+  if (command === undefined) {
+    throw new StackError(
+      `Consul ${consulVersion} is built from its Go module, once, and there is no \`go\` on the PATH: install Go 1.23.8 or newer (https://go.dev/dl/).`,
     );
   }
   return command;

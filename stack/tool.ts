@@ -27,23 +27,23 @@ export interface ToolOptions {
   directory: string;
   env: NodeJS.ProcessEnv;
   signal?: AbortSignal | undefined;
+  /** Longest run, in milliseconds; then it is killed, and counts as failed. Default ten minutes. */
+  timeoutMs?: number;
 }
 
-const limitMs = 10 * 60_000;
-
 /**
- * Runs a tool to its end, for ten minutes at most.
+ * Runs a tool to its end. It does not outlive this process.
  *
  * @throws ToolFailure - it ended with another exit code than 0; has what it said.
  * @internal
  */
 export async function runTool(options: ToolOptions): Promise<void> {
-  const { name, command, args, directory, env, signal } = options;
+  const { name, command, args, directory, env, signal, timeoutMs = 600_000 } = options;
   signal?.throwIfAborted();
   const logFile = join(directory, `${name}.log`);
   const tool = await ManagedProcess.start({ name, command, args, env, cwd: directory, logFile });
   const kill = (): void => void tool.kill();
-  const limit = setTimeout(kill, limitMs);
+  const limit = setTimeout(kill, timeoutMs);
   signal?.addEventListener('abort', kill, { once: true });
   const { exitCode } = await tool.ended.finally(() => {
     clearTimeout(limit);

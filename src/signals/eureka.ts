@@ -1,6 +1,7 @@
 import { checkEurekaSignal } from '../options-signals.js';
 import { unreachable } from '../unreachable.js';
-import type { HttpTls, World } from '../world.js';
+import type { HttpTls } from '../http.js';
+import type { World } from '../world.js';
 import { type EurekaOpinion, readApplication } from './eureka-app.js';
 import { judgeAnswer } from './http-answer.js';
 import { HttpSource } from './http-source.js';

@@ -1,4 +1,4 @@
-import type { HttpResponse } from '../world.js';
+import type { HttpResponse } from '../http.js';
 
 /** @internal What an answer over HTTP means to whoever polls. */
 export type HttpAnswer =

@@ -1,6 +1,7 @@
 import { messageOf } from '../caught.js';
 import { untilAborted } from '../wait.js';
-import type { HttpResponse, HttpTls, World } from '../world.js';
+import type { HttpResponse, HttpTls } from '../http.js';
+import type { World } from '../world.js';
 
 /** @internal Where is asked over HTTP, and how. */
 export interface HttpSourceOptions {

@@ -1,6 +1,7 @@
 import { checkHttpSignal } from '../options-signals.js';
 import { unreachable } from '../unreachable.js';
-import type { HttpTls, World } from '../world.js';
+import type { HttpTls } from '../http.js';
+import type { World } from '../world.js';
 import { judgeAnswer } from './http-answer.js';
 import { HttpSource } from './http-source.js';
 import { parsePointer, valueAtPointer } from './json-pointer.js';

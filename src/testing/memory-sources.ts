@@ -1,17 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type {
-  CancelTimer,
-  DnsAnswer,
-  DnsRecordType,
-  DnsResolver,
-  HttpRequest,
-  HttpResponse,
-  ReadTextOptions,
-  World,
-} from '../world.js';
-
-/** @internal Answers HTTP requests in a test. */
-export type MemoryHttp = (request: HttpRequest) => Promise<HttpResponse>;
+import type { DnsAnswer, DnsRecordType, DnsResolver, ReadTextOptions } from '../world.js';
 
 /** @internal Answers questions to name servers in a test. */
 export type MemoryDns = (name: string, type: DnsRecordType) => Promise<DnsAnswer>;
@@ -29,40 +17,6 @@ export async function readMemoryFile(
   return text;
 }
 
-/** Timers, as a world or a clock has them. */
-interface Timers {
-  after(delayMs: number, callback: () => void): CancelTimer;
-}
-
-/** @internal As `World.request`, answered by a function. */
-export function memoryHttp(timers: Timers, http: MemoryHttp | undefined): World['request'] {
-  return (request) => {
-    if (http === undefined) return Promise.reject(unreachableServer('connect'));
-    const { timeoutMs, signal } = request;
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        cancel();
-        signal?.removeEventListener('abort', onAbort);
-        reject(error);
-      };
-      const onAbort = (): void => fail(signal?.reason);
-      const cancel = timers.after(timeoutMs, () =>
-        fail(new Error(`no answer within ${timeoutMs} ms`)),
-      );
-      if (signal?.aborted === true) {
-        onAbort();
-        return;
-      }
-      signal?.addEventListener('abort', onAbort, { once: true });
-      http(request).then((response) => {
-        cancel();
-        signal?.removeEventListener('abort', onAbort);
-        resolve(response);
-      }, fail);
-    });
-  };
-}
-
 /** @internal As `World.dnsResolver` makes it, answered by a function. */
 export function memoryDns(dns: MemoryDns | undefined): DnsResolver {
   let cancelled = (): void => {};
@@ -72,15 +26,12 @@ export function memoryDns(dns: MemoryDns | undefined): DnsResolver {
   cancelling.catch(() => {});
   return {
     async resolve(name, type) {
-      if (dns === undefined) throw unreachableServer('query');
+      if (dns === undefined)
+        throw withCode('ECONNREFUSED', 'query ECONNREFUSED: this memory world has no such server');
       return Promise.race([dns(name, type), cancelling]);
     },
     cancel: () => cancelled(),
   };
-}
-
-function unreachableServer(what: string): Error {
-  return withCode('ECONNREFUSED', `${what} ECONNREFUSED: this memory world has no such server`);
 }
 
 function withCode(code: string, message: string): Error {

@@ -1,14 +1,16 @@
 import type { Kafka, KafkaConfig } from 'kafkajs';
 import { type Flow, replicationPolicy } from '../replication/policy.js';
-import type { DnsAnswer, DnsRecordType, HttpRequest, HttpResponse, World } from '../world.js';
+import type { HttpRequest, HttpResponse } from '../http.js';
+import type { DnsAnswer, DnsRecordType, World } from '../world.js';
 import { ClusterFace } from './broker/cluster-face.js';
 import { buildCluster, type ClusterParts } from './broker/cluster-parts.js';
 import { Network } from './broker/network.js';
 import { kafkajsOn } from './client/memory-kafka.js';
 import { type Clock, SimulatedClock } from './clock.js';
 import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
+import { answerRequest } from './memory-http.js';
 import type { MemoryMirror, MemoryMirrorOptions } from './memory-mirror.js';
-import { memoryDns, memoryHttp, readMemoryFile } from './memory-sources.js';
+import { memoryDns, readMemoryFile } from './memory-sources.js';
 import { flowSettings } from './mirror/flow-context.js';
 import { MirrorFlow } from './mirror/mirror-flow.js';
 import { checkMemoryWorld } from './options.js';
@@ -34,8 +36,8 @@ export interface MemoryWorldOptions {
   /** Files that the library sees, by path. Default: none. May be changed at any time. */
   readonly files?: Map<string, string>;
   /**
-   * Answers the library's HTTP requests; where it rejects, the server could not be reached. A request that is not answered
-   * ends at its own limit, on the world's clock. Default: no server can be reached.
+   * Answers every HTTP request of the library, those to control planes for example: a server of the test's own. The request's
+   * limits are kept on the world's clock; its signal is aborted when nobody waits any more. Default: nobody listens.
    */
   readonly http?: (request: HttpRequest) => Promise<HttpResponse>;
   /**
@@ -174,7 +176,7 @@ function memoryWorld({
   const { openSocket } = network;
   const MemoryKafka = kafkajsOn({ clock, random: random.fork('kafkajs'), mailroom, openSocket });
   const chance = random.fork('world');
-  return {
+  const world: World = {
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),
     after: (delayMs, callback) => clock.after(delayMs, callback, { keepAlive: true }),
@@ -183,13 +185,14 @@ function memoryWorld({
     openSocket,
     environment: (name) => options.environment?.get(name),
     readText: (path, limits) => readMemoryFile(options.files, path, limits),
-    request: memoryHttp(clock, options.http),
+    request: (request) => answerRequest(world, request, options.http),
     dnsResolver: () => memoryDns(options.dns),
     writeText: (path, text) =>
       options.files === undefined
         ? Promise.reject(new Error(`there are no files in this world (${path})`))
         : Promise.resolve(void options.files.set(path, text)),
   };
+  return world;
 }
 
 /** The flows that copy, and those whose only work is to emit heartbeats (MirrorMaker runs one for each direction). */

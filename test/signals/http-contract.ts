@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type HttpSignalOptions, httpSignal } from '../../src/signals/http.js';
-import type { HttpResponse } from '../../src/world.js';
+import type { HttpResponse } from '../../src/http.js';
 import { type Stage, type Watched, absent, value, watch } from './stage.js';
 
 /** What the server does with a question: it answers, hangs, or hangs up. */

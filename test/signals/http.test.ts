@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { httpSignal } from '../../src/signals/http.js';
-import type { HttpRequest, HttpResponse } from '../../src/world.js';
+import type { HttpRequest, HttpResponse } from '../../src/http.js';
 import {
   type HttpHarness,
   type SeenQuestion,

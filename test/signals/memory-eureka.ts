@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse } from '../../src/world.js';
+import type { HttpRequest, HttpResponse } from '../../src/http.js';
 import type { EurekaHarness, EurekaInstance } from './eureka-contract.js';
 import { manualStage } from './stage.js';
 

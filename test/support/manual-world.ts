@@ -1,10 +1,5 @@
-import {
-  type MemoryDns,
-  type MemoryHttp,
-  memoryDns,
-  memoryHttp,
-  readMemoryFile,
-} from '../../src/testing/memory-sources.js';
+import { type MemoryDns, memoryDns, readMemoryFile } from '../../src/testing/memory-sources.js';
+import { answerRequest, type HttpHandler } from '../../src/testing/memory-http.js';
 import type { World } from '../../src/world.js';
 
 /** A world whose time moves only when a test says so. Timers fire in the order of their due times. */
@@ -15,8 +10,8 @@ export interface ManualWorld extends World {
   sleep(byMs: number): void;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
-  /** Answers HTTP requests. Undefined: no server can be reached. */
-  http: MemoryHttp | undefined;
+  /** Answers HTTP requests. Undefined, as it is at first: nobody listens. */
+  http: HttpHandler;
   /** Answers questions to name servers. Undefined: no name server can be reached. */
   dns: MemoryDns | undefined;
   readonly timerCount: number;
@@ -58,7 +53,7 @@ export function manualWorld(): ManualWorld {
     readText: (path, limits) => readMemoryFile(files, path, limits),
     http: undefined,
     dns: undefined,
-    request: (request) => memoryHttp(world, world.http)(request),
+    request: (request) => answerRequest(world, request, world.http),
     dnsResolver: () => memoryDns(world.dns),
     writeText: (path, text) => Promise.resolve(void files.set(path, text)),
     environmentVariables,

@@ -32,6 +32,7 @@ describe('the options of a memory world', () => {
     [{ clusters: { A: { topics: { orders: 0 } } } }, 'clusters.A.topics.orders', 'got 0'],
     [{ clock: 'fake' }, 'clock', 'must be "simulated" or "real"'],
     [{ environment: { ACTIVE: 'B' } }, 'environment', 'must be a Map'],
+    [{ http: 'http://agent' }, 'http', 'must be a function'],
     [{ seed: {} }, 'seed', 'must be a number or a string'],
     [{ http: 'http://x/' }, 'http', 'must be a function'],
     [{ dns: {} }, 'dns', 'must be a function'],
