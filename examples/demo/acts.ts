@@ -5,6 +5,7 @@ import { Cast } from './cast.js';
 import { nowMs, type ServiceSettings, type StrategyName } from './messages.js';
 import type { Playground } from './playground.js';
 import { countRecords, readCommits, readRecords } from './reader.js';
+import type { Source } from './sources.js';
 import { tally, type Tally } from './tally.js';
 import type { Timeline } from './timeline.js';
 
@@ -36,6 +37,8 @@ export interface Stage {
   readonly playground: Playground;
   readonly policy: 'default' | 'identity';
   readonly strategy: StrategyName;
+  /** What the services follow, if they follow anything. */
+  readonly source: Source | undefined;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
 }
@@ -59,6 +62,7 @@ export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
       topic: act.topic,
       groupId: act.groupId,
       strategy: stage.strategy,
+      ...(stage.source === undefined ? {} : { source: stage.source.address }),
       kafka: playground.kafka,
     };
     return playground.launch(settings);
@@ -128,11 +132,17 @@ async function flow(act: Act, { playground, ...stage }: Stage, cast: Cast): Prom
 /** The moment of the act. Answers when it was. */
 async function takeAway(
   act: Act,
-  { playground, strategy, timeline }: Stage,
+  { playground, source, strategy, timeline }: Stage,
   cast: Cast,
 ): Promise<number> {
   const order = { kind: 'switch', to, planned: act.planned } as const;
   const atMs = nowMs();
+  if (act.planned && source !== undefined) {
+    timeline.fact('operator', `writes ${to} to the source: ${from} is alive`);
+    await source.write(JSON.stringify({ cluster: to, epoch: 2, reason: `maintenance of ${from}` }));
+    await cast.allSwitched(to);
+    return atMs;
+  }
   if (act.planned) {
     timeline.fact('operator', `orders a planned switch to ${to}: ${from} is alive`);
     await cast.switchAll({ ...order, reason: `maintenance of ${from}` });
@@ -140,7 +150,7 @@ async function takeAway(
   }
   await playground.kill(from);
   timeline.fact(from, 'KILLED (-9) in full flow');
-  if (strategy === 'health') {
+  if (strategy !== 'manual') {
     await cast.allSwitched(to);
     return atMs;
   }

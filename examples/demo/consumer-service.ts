@@ -12,7 +12,7 @@ export async function consumerService(settings: ServiceSettings, control: Contro
     clientId: 'order-handling',
     logLevel: logLevel.NOTHING,
     ...settings.kafka,
-    strategy: strategyOf(settings.strategy),
+    strategy: strategyOf(settings),
   });
   control.watch(kafka);
 

@@ -3,6 +3,8 @@
  * with a planned switch; and the count of every record.
  *
  *   npm run demo                          two real Kafka clusters with MirrorMaker 2 (needs Java and Maven)
+ *   npm run demo -- --strategy consul     a key of a real Consul is followed; health decides where it says nothing
+ *   npm run demo -- --strategy file       the same with a file
  *   npm run demo -- --strategy manual     the services are ordered to switch, instead of noticing by themselves
  *   npm run demo -- --policy identity     mirrored topics keep their names, A to B only
  *   npm run demo -- --memory              the same services, clusters in this process's memory
@@ -17,6 +19,8 @@ import type { PlaygroundOptions } from './playground.js';
 import { realPlayground } from './real-playground.js';
 import { actTable, jsonLine } from './report.js';
 import { passes } from './tally.js';
+import type { StrategyName } from './messages.js';
+import { openSource } from './sources.js';
 import { Timeline } from './timeline.js';
 
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
@@ -31,8 +35,15 @@ const HEADINGS: Readonly<Record<string, string>> = {
   planned: 'Act 2: a planned switch from A to B, fresh clusters',
 };
 
+const STRATEGIES: readonly StrategyName[] = ['health', 'consul', 'file', 'manual'];
+
+function isStrategyName(name: string): name is StrategyName {
+  return STRATEGIES.some((one) => one === name);
+}
+
 const HELP = `npm run demo [-- options]: a cluster is killed under load, then a planned switch; every record is counted
-  --strategy manual   the services are ordered to switch; by default (health) they notice by themselves
+  --strategy NAME     health (default): the services notice by themselves; consul, file: beside that they follow a key of
+                      Consul (needs Go the first time), or a file; manual: they are ordered to switch
   --policy identity   mirrored topics keep their names, A to B only
   --memory            the same services on clusters in memory: needs no Java
   --json              the last line of the output is for machines`;
@@ -51,9 +62,13 @@ async function main(): Promise<void> {
   if (values.policy !== 'default' && values.policy !== 'identity') {
     return misused('npm run demo', `--policy must be default or identity, got "${values.policy}".`);
   }
-  if (values.strategy !== 'health' && values.strategy !== 'manual') {
-    const given = JSON.stringify(values.strategy);
-    return misused('npm run demo', `--strategy must be health or manual, got ${given}.`);
+  const { strategy } = values;
+  if (!isStrategyName(strategy)) {
+    const given = JSON.stringify(strategy);
+    return misused(
+      'npm run demo',
+      `--strategy must be one of ${STRATEGIES.join(', ')}, got ${given}.`,
+    );
   }
   const write = (line: string): void => {
     (values.json ? process.stderr : process.stdout).write(`${line}\n`);
@@ -61,7 +76,7 @@ async function main(): Promise<void> {
   const timeline = new Timeline({ write, nowMs });
   const options: PlaygroundOptions = {
     policy: values.policy,
-    strategy: values.strategy,
+    strategy,
     signal: endedByPerson(),
   };
   const open = values.memory ? memoryPlayground : realPlayground;
@@ -103,12 +118,21 @@ async function onFreshClusters(
   open: typeof realPlayground,
 ): Promise<ActResult> {
   timeline.fact('demo', 'starting clusters A and B with MirrorMaker between them');
-  const playground = await open(options);
+  const source = await openSource(options.strategy, options.signal);
   try {
-    timeline.fact('demo', playground.description);
-    return await playAct(act, { playground, timeline, ...options });
+    if (source !== undefined) {
+      timeline.fact('demo', source.description);
+      await source.write(JSON.stringify({ cluster: 'A', epoch: 1 }));
+    }
+    const playground = await open(options);
+    try {
+      timeline.fact('demo', playground.description);
+      return await playAct(act, { playground, timeline, source, ...options });
+    } finally {
+      await playground.close();
+    }
   } finally {
-    await playground.close();
+    await source?.close();
   }
 }
 

@@ -1,7 +1,15 @@
 import type { FailoverKafkaConfig } from 'kafkajs-failover';
 
-/** Who decides: the library itself, by the health of the clusters, or the demo, by orders. */
-export type StrategyName = 'health' | 'manual';
+/**
+ * Who decides: the library itself, by the health of the clusters; the demo, by orders; or what is written to an outside source,
+ * and health where that says nothing.
+ */
+export type StrategyName = 'health' | 'manual' | 'consul' | 'file';
+
+/** Where services find the outside source that they follow. */
+export type SourceAddress =
+  | { readonly kind: 'consul'; readonly address: string; readonly key: string }
+  | { readonly kind: 'file'; readonly path: string };
 
 /** What a service is started with. Everything but `world` survives the way to another process. */
 export interface ServiceSettings {
@@ -10,6 +18,7 @@ export interface ServiceSettings {
   readonly topic: string;
   readonly groupId: string;
   readonly strategy: StrategyName;
+  readonly source?: SourceAddress;
   /** What both services share: where the clusters are. */
   readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror'> &
     Partial<Pick<FailoverKafkaConfig, 'world'>>;

@@ -16,7 +16,7 @@ export async function producerService(settings: ServiceSettings, control: Contro
     clientId: 'order-entry',
     logLevel: logLevel.NOTHING,
     ...settings.kafka,
-    strategy: strategyOf(settings.strategy),
+    strategy: strategyOf(settings),
   });
   control.watch(kafka);
 
