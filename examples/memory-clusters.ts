@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { logLevel, type FailoverKafkaConfig, type Kafka } from 'kafkajs-failover';
 import { createMemoryWorld } from 'kafkajs-failover/testing';
 
@@ -27,11 +28,25 @@ export function startMemoryClusters({
         B: { brokers: [...memory.cluster('B').brokers] },
       },
       mirror: { policy },
-      world: memory.world,
+      // Clusters and network are in memory; files are the machine's own.
+      world: {
+        ...memory.world,
+        readText: readRealText,
+        writeText: (path, text) => writeFile(path, text),
+      },
     },
     plainKafka: (alias) =>
       memory.createKafka(alias, { clientId: 'examples', logLevel: logLevel.NOTHING }),
     kill: (alias) => memory.cluster(alias).down(),
     close: () => memory.close(),
   };
+}
+
+async function readRealText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

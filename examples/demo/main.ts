@@ -70,6 +70,9 @@ async function main(): Promise<void> {
       `--strategy must be one of ${STRATEGIES.join(', ')}, got ${given}.`,
     );
   }
+  if (values.memory && strategy === 'consul') {
+    return misused('npm run demo', '--strategy consul needs real servers: leave out --memory.');
+  }
   const write = (line: string): void => {
     (values.json ? process.stderr : process.stdout).write(`${line}\n`);
   };

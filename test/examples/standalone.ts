@@ -16,4 +16,12 @@ export function standaloneExamples(example: (name: string) => Child): void {
     expect(service.stdout()).toContain('switched from A to B');
     expect(service.stdout()).toMatch(/handled 150 on B/);
   });
+
+  it('a service follows a file, and not a restored backup of it', async () => {
+    const service = example('follow-a-file');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toContain('switched from A to B: maintenance of A');
+    expect(service.stdout()).toMatch(/refused: its epoch 1 is older than 2/);
+    expect(service.stdout()).toContain('still on B');
+  });
 }

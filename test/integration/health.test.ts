@@ -130,7 +130,7 @@ describe('a cluster that is half dead, on real brokers', () => {
     try {
       await goesToB(one);
     } finally {
-      await A.resume();
+      A.resume();
     }
   });
 
