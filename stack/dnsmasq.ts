@@ -202,8 +202,13 @@ export function findDnsmasq(env: NodeJS.ProcessEnv): Promise<string | undefined>
   return findOnPath('dnsmasq', { PATH: path });
 }
 
-/** Installs dnsmasq from Debian's packages where it is missing, and this user may do so. */
-async function ensureDnsmasq(
+/**
+ * The path of dnsmasq, installed from Debian's packages where it is missing, and this user may do so.
+ *
+ * @throws StackError - there is none, and it cannot be installed.
+ * @internal
+ */
+export async function ensureDnsmasq(
   cacheDirectory: string,
   { env = process.env, onProgress }: DnsmasqOptions,
 ): Promise<string> {

@@ -2,7 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { misused, readCommandLine } from '../scripts/command-line.js';
 import { nearest } from '../src/nearest.js';
 import { describe, findCliRuns, probe, stopCliRun } from './cli-runs.js';
+import { ensureConsul } from './consul-binary.js';
+import { ensureDnsmasq } from './dnsmasq.js';
 import { StackError } from './errors.js';
+import { ensureEureka } from './eureka.js';
 import { ensureKafka } from './jars.js';
 import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
@@ -26,6 +29,7 @@ const usage = `Real Kafka clusters with MirrorMaker 2 between them, on this mach
   npm run stack -- status    what is up, and whether it answers; exit code 1 if nothing is
   npm run stack -- down      stop it and remove its data
   npm run stack -- fetch     only fetch Kafka into the cache
+    --all                    and what tests need beside it: Consul (built by Go, some minutes), Eureka, dnsmasq
     --json                   up, status: one line of JSON instead of text`;
 
 const optionTypes = {
@@ -36,6 +40,7 @@ const optionTypes = {
   kafka: { type: 'string' },
   ports: { type: 'string' },
   keep: { type: 'boolean', default: false },
+  all: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
 } as const;
 
@@ -46,7 +51,7 @@ const commands: Readonly<Record<string, readonly OptionName[]>> = {
   up: ['detach', 'policy', 'flows', 'separator', 'kafka', 'ports', 'keep', 'json'],
   status: ['json'],
   down: [],
-  fetch: ['kafka'],
+  fetch: ['kafka', 'all'],
 };
 
 function parse() {
@@ -84,7 +89,7 @@ async function main(): Promise<number> {
     case 'down':
       return down(layout);
     default:
-      return fetchOnly(layout, values.kafka);
+      return fetchOnly(layout, values);
   }
 }
 
@@ -149,8 +154,11 @@ async function down(layout: CacheLayout): Promise<number> {
   return say(runs.length === 0 ? 'No stack is up.' : 'Stopped.', 0);
 }
 
-async function fetchOnly(layout: CacheLayout, version: string | undefined): Promise<number> {
-  const kafkaVersion = kafkaVersionFrom(version, process.env);
+async function fetchOnly(
+  layout: CacheLayout,
+  { kafka, all }: Pick<Values, 'kafka' | 'all'>,
+): Promise<number> {
+  const kafkaVersion = kafkaVersionFrom(kafka, process.env);
   const java = await findJava(kafkaVersion, process.env);
   await checkDisk(layout.root, neededDiskBytes);
   const { home } = await ensureKafka({
@@ -160,7 +168,20 @@ async function fetchOnly(layout: CacheLayout, version: string | undefined): Prom
     env: process.env,
     onProgress: (message) => console.error(message),
   });
+  if (all) await fetchOthers(layout.root);
   return say(`Kafka ${kafkaVersion} is in ${home}.`, 0);
+}
+
+/** One after the other: each takes all cores that there are. */
+async function fetchOthers(cacheDirectory: string): Promise<void> {
+  const options = {
+    cacheDirectory,
+    env: process.env,
+    onProgress: (message: string) => console.error(message),
+  };
+  await ensureConsul(options);
+  await ensureEureka(options);
+  await ensureDnsmasq(cacheDirectory, options);
 }
 
 function say(text: string, exitCode: number): number {
