@@ -1,72 +1,19 @@
+import type { Kafka } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { Admin, Kafka, Producer } from 'kafkajs';
-import { kafka } from '../../src/kafkajs.js';
 import { startStack, waitFor } from '../../stack/index.js';
-import type { Cluster, EventFilter, FaultProxy, Stack } from '../../stack/index.js';
+import type { EventFilter, FaultProxy, Stack } from '../../stack/index.js';
 import { rejectionOf } from '../support/failures.js';
-import { commit, count, createTopic, produce, read } from './stack-support.js';
-
-/** A client that gives up soon and does not try again: what it meets is what the proxy has done. */
-function impatient(brokers: readonly string[]): Kafka {
-  return new kafka.Kafka({
-    clientId: 'fault-proxy-test',
-    brokers: [...brokers],
-    logLevel: kafka.logLevel.NOTHING,
-    connectionTimeout: 2000,
-    requestTimeout: 2000,
-    retry: { retries: 0 },
-  });
-}
-
-async function openProducer(client: Kafka): Promise<Producer> {
-  const producer = client.producer();
-  await producer.connect();
-  onTestFinished(() => producer.disconnect());
-  return producer;
-}
-
-async function openAdmin(client: Kafka): Promise<Admin> {
-  const admin = client.admin();
-  await admin.connect();
-  onTestFinished(() => admin.disconnect());
-  return admin;
-}
-
-const send = (producer: Producer, topic: string, ...values: string[]) =>
-  producer.send({ topic, messages: values.map((value) => ({ value })) });
-
-/** The name of the protocol's error that kafkajs has wrapped. */
-function typeOf(failure: unknown): unknown {
-  const cause = failure instanceof Error ? failure.cause : undefined;
-  return cause instanceof Error && 'type' in cause ? cause.type : undefined;
-}
-
-const clusterIdOf = async (admin: Admin): Promise<string> =>
-  (await admin.describeCluster()).clusterId;
-
-let topicCount = 0;
-
-async function newTopic(cluster: Cluster, options: Parameters<typeof createTopic>[2] = {}) {
-  topicCount += 1;
-  const topic = `topic-${topicCount}`;
-  await createTopic(cluster, topic, options);
-  return topic;
-}
-
-/** The broker makes the topic of groups when it is first asked for one, and has no coordinator until then. */
-async function makeGroups(cluster: Cluster): Promise<void> {
-  const topic = await newTopic(cluster);
-  await waitFor('the first commit', () => commit(cluster, 'first', topic, '0').then(() => true));
-}
-
-/** Where a group goes on in partition 0. */
-function committed(cluster: Cluster, groupId: string, topic: string): Promise<string | undefined> {
-  return cluster.withAdmin(async (admin) => {
-    await admin.fetchTopicMetadata({ topics: [topic] }); // kafkajs looks for coordinators among the brokers that it knows.
-    const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
-    return found?.partitions[0]?.offset;
-  });
-}
+import {
+  clusterIdOf,
+  committed,
+  impatient,
+  makeGroups,
+  newTopic,
+  openAdmin,
+  openProducer,
+  send,
+} from './proxy-support.js';
+import { count, produce, read } from './stack-support.js';
 
 async function untilSeen(proxy: FaultProxy, filter: EventFilter): Promise<void> {
   await waitFor(`${JSON.stringify(filter)} at the proxy`, () => proxy.log.events(filter), {
@@ -254,81 +201,5 @@ describe('a cluster behind a fault proxy', () => {
     expect(A.proxy.port).toBe(port);
     await waitFor('the producer to be back', () => send(producer, topic, 'after'));
     expect(await read(A, topic, 2)).toEqual(['before', 'after']);
-  });
-});
-
-describe('a cluster of three brokers', () => {
-  let stack: Stack<'A'>;
-  let client: Kafka;
-
-  beforeAll(async () => {
-    stack = await startStack({
-      name: 'three-brokers',
-      clusters: ['A'],
-      brokers: 3,
-      proxied: true,
-      // Groups live on one broker, and nowhere when that is gone.
-      brokerOverrides: { 'offsets.topic.replication.factor': '1' },
-    });
-    client = impatient(stack.clusters.A.proxiedBrokers);
-    await makeGroups(stack.clusters.A);
-  });
-  afterAll(() => stack?.stop());
-
-  it('has a proxy in front of each, to which its metadata leads', async () => {
-    const { A } = stack.clusters;
-    const admin = await openAdmin(client);
-    const { brokers, clusterId } = await admin.describeCluster();
-    expect(clusterId).toBe(A.clusterId);
-    expect(brokers.map(({ host, port }) => `${host}:${port}`).toSorted()).toEqual(
-      A.proxiedBrokers.toSorted(),
-    );
-    expect(() => A.proxy).toThrow('Cluster A has 3 brokers');
-  });
-
-  it('takes no write where too few replicas are left, while its metadata answers', async () => {
-    const { A } = stack.clusters;
-    const topic = await newTopic(A, {
-      replicationFactor: 3,
-      configEntries: [{ name: 'min.insync.replicas', value: '3' }],
-    });
-    const other = await newTopic(A, { replicationFactor: 3 });
-    await produce(A, topic, 'before');
-    const [, , last] = A.nodes;
-    await last?.kill();
-    expect(A.state.kind).toBe('running');
-    await waitFor(
-      'writes to be refused',
-      async () => {
-        const producer = client.producer();
-        await producer.connect();
-        const failure = await send(producer, topic, 'refused').catch((error: unknown) => error);
-        await producer.disconnect();
-        return failure;
-      },
-      { until: (failure) => typeOf(failure) === 'NOT_ENOUGH_REPLICAS' },
-    );
-    await produce(A, other, 'accepted');
-    await last?.start();
-    await produce(A, topic, 'after');
-    const values = await read(A, topic, 2);
-    expect([values[0], values.at(-1)]).toEqual(['before', 'after']);
-  });
-
-  it('serves no group while the one coordinator is gone, and takes writes', async () => {
-    const { A } = stack.clusters;
-    const topic = await newTopic(A, { replicationFactor: 3 });
-    const { topics } = await A.withAdmin((admin) =>
-      admin.fetchTopicMetadata({ topics: ['__consumer_offsets'] }),
-    );
-    const leader = topics[0]?.partitions[0]?.leader;
-    const coordinator = A.nodes.find(({ nodeId }) => nodeId === leader);
-    await coordinator?.pause();
-    onTestFinished(() => coordinator?.resume());
-    await produce(A, topic, 'one');
-    await expect(committed(A, 'first', topic)).rejects.toThrow();
-    // kafkajs cannot list topics while one of them, that of groups, has no leader.
-    const [log] = await A.withAdmin((admin) => admin.fetchTopicOffsets(topic));
-    expect(log?.high).toBe('1');
   });
 });
