@@ -7,7 +7,7 @@ import type { ClusterHealth } from './health/health.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
 import type { SignalState } from './signals/signal-state.js';
-import { StateFile } from './state-file.js';
+import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { HealthOptions } from './options-health.js';
 import type { DecidedBy, OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
@@ -79,6 +79,8 @@ export class Watch implements Watching {
   readonly #listening: Listening;
   readonly #stateFile: StateFile;
   #session: ClusterSession | undefined;
+  /** What a restart has to come back to. */
+  #applied: Pick<AppliedState, 'cluster' | 'switchEpoch'> | undefined;
   #kept = '';
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -149,7 +151,7 @@ export class Watch implements Watching {
     // Another cluster than before is another activation.
     const epoch = last?.switchEpoch ?? 1;
     const switchEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
-    this.#keep(active, switchEpoch);
+    this.#apply(active, switchEpoch);
     return { active, switchEpoch };
   }
 
@@ -186,32 +188,31 @@ export class Watch implements Watching {
     const { world, aliases } = this.#parts.options;
     this.#cancelIdentityLook = world.after(IDENTITY_LOOK_MS, () => {
       for (const alias of aliases) void this.#parts.identities().verify(alias);
-      if (this.#parts.state().kind === 'steady') this.#keepState();
+      this.#keep();
       // A listener may have ended it.
       if (this.#cancelIdentityLook !== undefined) this.#lookBehindNames();
     });
   }
 
   #heard(): void {
-    const { kind } = this.#parts.state();
-    if (kind === 'steady') this.#keepState();
+    this.#keep();
     this.#decider.look();
   }
 
-  #keepState(): void {
-    const state = this.#parts.state();
-    const active = activeOf(state);
-    if (active !== undefined) this.#keep(active, epochOf(state));
+  #apply(cluster: string, switchEpoch: number): void {
+    this.#applied = { cluster, switchEpoch };
+    this.#keep();
   }
 
   /** Keeps what a restart needs; never waited for, and only written where it changed. */
-  #keep(cluster: string, switchEpoch: number): void {
+  #keep(): void {
+    if (this.#applied === undefined) return;
     const epochs = this.#listening
       .states()
       .filter(({ highestEpoch }) => highestEpoch > 0)
       .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
-    const state = { cluster, switchEpoch, clusterIds, signalEpochs: Object.fromEntries(epochs) };
+    const state = { ...this.#applied, clusterIds, signalEpochs: Object.fromEntries(epochs) };
     const text = JSON.stringify(state);
     if (text === this.#kept) return;
     this.#kept = text;
@@ -220,19 +221,16 @@ export class Watch implements Watching {
 
   sessionOpened(session: ClusterSession): void {
     this.#session = session;
+    // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
+    this.#apply(session.alias, session.switchEpoch);
     this.#monitor.sessionOpened(session.alias);
   }
 
   /** Has an order carried out, and remembers the switch for later decisions. */
   async order(order: OperatorOrder, by: DecidedBy): Promise<SwitchOutcome> {
-    try {
-      const outcome = await this.#parts.order(order);
-      if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
-      return outcome;
-    } finally {
-      // Also after one that was rolled back: it led to an activation of its own.
-      this.#keepState();
-    }
+    const outcome = await this.#parts.order(order);
+    if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
+    return outcome;
   }
 
   health(alias: string): ClusterHealth {

@@ -39,6 +39,8 @@ export type HealthInput =
   | { readonly kind: 'facet'; readonly facet: Facet; readonly input: FacetInput }
   /** To all facets. */
   | { readonly kind: 'all'; readonly input: FacetInput }
+  /** Nobody works with the cluster at the moment. */
+  | { readonly kind: 'idle'; readonly atMs: number }
   /** Credentials, permissions or certificates: undefined once we are let in again. */
   | { readonly kind: 'refused'; readonly because: string | undefined };
 
@@ -65,6 +67,8 @@ export function reduceHealth(
         (next, facet) => withFacet(next, facet, input.input, limits),
         state,
       );
+    case 'idle':
+      return withoutOldFaults(state, input.atMs, limits);
     case 'refused':
       return { ...state, refusedBecause: input.because };
     default:
@@ -85,6 +89,29 @@ function withFacet(
   return { ...state, facets: { ...state.facets, [facet]: next } };
 }
 
+/**
+ * What was wrong with a cluster when it was left can never be seen to be right while nobody works with it: whoever waited for
+ * that would never come back. So it is forgotten, once nothing was seen of it for long.
+ */
+function withoutOldFaults(
+  state: HealthState,
+  atMs: number,
+  { windowMs }: HealthLimits,
+): HealthState {
+  const isOld = ({ health, samples }: FacetState): boolean =>
+    health.kind === 'unhealthy' && !samples.some((sample) => atMs - sample.atMs <= windowMs);
+  const { reach, produce, consume } = state.facets;
+  const forgotten = unknownFacet(atMs, `nothing was tried for more than ${windowMs} ms`);
+  return {
+    ...state,
+    facets: {
+      reach,
+      produce: isOld(produce) ? forgotten : produce,
+      consume: isOld(consume) ? forgotten : consume,
+    },
+  };
+}
+
 /** @internal What is said of the cluster. */
 export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth {
   const reach = facets.reach.health;
@@ -95,9 +122,15 @@ export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth
   };
 }
 
-/** A cluster that cannot be reached serves nothing; what has not been tried is taken for as good as the way to it. */
+/**
+ * A cluster that cannot be reached serves nothing; what has not been tried is taken for as good as the way to it, though not for
+ * longer than nothing is held against it.
+ */
 function worse(reach: FacetHealth, own: FacetHealth): FacetHealth {
-  if (reach.kind !== 'healthy' || own.kind === 'unknown') return reach;
+  if (reach.kind !== 'healthy') return reach;
+  if (own.kind === 'unknown') {
+    return own.sinceMs > reach.sinceMs ? { ...reach, sinceMs: own.sinceMs } : reach;
+  }
   if (own.kind === 'unhealthy' || own.failingSinceMs !== undefined) return own;
   return reach;
 }

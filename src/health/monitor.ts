@@ -176,6 +176,7 @@ export class HealthMonitor {
         this.#lookAtTraffic();
       }
       this.#feedAll({ kind: 'all', input: { kind: 'look', atMs: world.nowMs() } });
+      this.#lookAtIdle();
       this.#tell();
       // A listener may have ended the watch.
       if (this.#cancelLook !== undefined) this.#lookLater();
@@ -204,6 +205,14 @@ export class HealthMonitor {
     const startedAtMs = Math.max(atMs - waitingMs, this.#awakeSinceMs);
     const because = 'a Produce request has no answer';
     this.#sample(alias, 'produce', { startedAtMs, atMs, says: 'fails', because });
+  }
+
+  /** The clusters that no session works with. During a switch nobody knows which those are. */
+  #lookAtIdle(): void {
+    const watched = this.#parts.traffic();
+    if (watched === undefined) return;
+    const idle = this.#parts.aliases.filter((alias) => alias !== watched.alias);
+    for (const alias of idle) this.#feed(alias, { kind: 'idle', atMs: this.#parts.world.nowMs() });
   }
 
   #sample(alias: string, facet: Facet, sample: Sample): void {

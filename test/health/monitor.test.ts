@@ -185,6 +185,20 @@ describe('the health monitor', () => {
     expect(kinds()).toBe('healthy healthy');
   });
 
+  it('forgets after a while what was wrong with a cluster that was left: nobody could see it put right', async () => {
+    await world.advance(5_000);
+    traffic.waitingMs = 6_000;
+    await world.advance(300);
+    expect(kinds()).toBe('unhealthy healthy');
+    traffic = { ...traffic, alias: 'B', waitingMs: 0 };
+    await world.advance(29_000);
+    expect(kinds()).toBe('unhealthy healthy');
+    await world.advance(2_000);
+    expect(kinds()).toBe('healthy healthy');
+    // And it was not well all the time.
+    expect(world.nowMs() - (monitor.health().get('A')?.produce.sinceMs ?? 0)).toBeLessThan(2_000);
+  });
+
   it('tells of refused credentials once, and calls no cluster unhealthy for them', async () => {
     probe('B').outcome = { kind: 'refused', because: 'SASL authentication failed' };
     await world.advance(60_000);

@@ -87,6 +87,24 @@ describe('a service that is decided by health', () => {
       });
     }));
 
+  it('comes back to a cluster that took no records, when the one that it went to dies later', () =>
+    service(
+      async ({ memory, kafka, send }) => {
+        const heal = memory
+          .cluster('A')
+          .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+        const sent = send('held up');
+        await until(memory, 'it is on B', () => kafka.status().active === 'B');
+        await sent;
+        heal();
+        await memory.clock.sleep(60_000);
+        memory.cluster('B').down();
+        await until(memory, 'it is on A', () => kafka.status().active === 'A');
+        await send('at home');
+      },
+      { cooldownMs: 10_000 },
+    ));
+
   it('leaves a cluster that refuses records for want of replicas', () =>
     service(async ({ memory, kafka, send }) => {
       memory

@@ -6,7 +6,7 @@ import { combine } from '../../src/strategy/combine.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 const STATE = '/var/lib/service/kafka.json';
 
@@ -214,6 +214,23 @@ describe('a process that restarts', () => {
       silent.say('{"cluster":"A","epoch":9}');
       await until(memory, 'it follows news', isOn(after, 'A'));
       await after.close();
+    }));
+
+  it('comes back to the cluster that it had begun to work with when it died in the middle of a switch', () =>
+    inWorld(async (memory, files) => {
+      const kafka = kafkaIn(memory, { stateFile: STATE });
+      await consumeOrders(kafka);
+      // The switch ends late: its consumer cannot join.
+      memory
+        .cluster('B')
+        .intercept(({ apiName }) => (apiName === 'JoinGroup' ? { kind: 'hang' } : undefined));
+      const switched = kafka.switchTo('B', { planned: false });
+      await until(memory, 'it opens B', () => kafka.status().phase === 'open');
+      await until(memory, 'it is kept', () => (files.get(STATE) ?? '').includes('"cluster":"B"'));
+      expect(kafka.status()).toMatchObject({ state: 'switching', switchEpoch: 2 });
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({ cluster: 'B', switchEpoch: 2 });
+      await switched;
+      await kafka.close();
     }));
 
   it.each([
