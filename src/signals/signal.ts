@@ -1,7 +1,7 @@
 import type { World } from '../world.js';
 
 /**
- * What a source answered at one instant. Its text is not understood yet: {@link readDesired} does that, in one place for
+ * What a source answered at one instant. Its text is not understood yet: `readDesired` does that, in one place for
  * every kind of source.
  *
  * @public
