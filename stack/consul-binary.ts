@@ -20,8 +20,8 @@ export interface EnsureConsulOptions {
 
 const name = `Consul ${consulVersion}`;
 
-/** Four minutes on two idle cores, and many times that on busy ones. */
-const buildTimeoutMs = 30 * 60_000;
+/** Some five minutes on two idle cores; half an hour was seen on busy ones. */
+const buildTimeoutMs = 60 * 60_000;
 
 /**
  * The path of Consul's executable, from the cache, else built by Go into it. With a filled cache neither Go nor a network

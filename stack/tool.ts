@@ -44,7 +44,9 @@ export async function runTool(options: ToolOptions): Promise<void> {
   const tool = await ManagedProcess.start({ name, command, args, env, cwd: directory, logFile });
   const kill = (): void => void tool.kill();
   const limit = setTimeout(kill, timeoutMs);
-  signal?.addEventListener('abort', kill, { once: true });
+  // It may have been told to end while it was being started.
+  if (signal?.aborted === true) kill();
+  else signal?.addEventListener('abort', kill, { once: true });
   const { exitCode } = await tool.ended.finally(() => {
     clearTimeout(limit);
     signal?.removeEventListener('abort', kill);

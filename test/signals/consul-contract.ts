@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { ConsulSignalOptions } from '../../src/options-consul.js';
 import { consulSignal } from '../../src/signals/consul.js';
+import { readDesired } from '../../src/signals/desired.js';
 import type { Reading } from '../../src/signals/signal.js';
 import { realWorld, type World } from '../../src/world.js';
 import { waitFor } from '../../stack/index.js';
@@ -106,6 +107,17 @@ export function consulContract(name: string, start: () => Promise<ConsulHarness>
         await hearsValue(text);
       }
       expect(readings).toEqual(['A', ...texts].map((text) => ({ kind: 'value', text })));
+    });
+
+    it('tells what can be understood as a cluster, an epoch and a mode', async () => {
+      const key = newKey();
+      const desired = { cluster: 'B', epoch: 7, mode: 'unplanned', reason: 'A ist müde' } as const;
+      await consul.put(key, JSON.stringify(desired, undefined, 2));
+      const { readings, hears } = watch(key);
+      await hears('a value', ({ kind }) => kind === 'value');
+      const [reading] = readings;
+      const text = reading?.kind === 'value' ? reading.text : '';
+      expect(readDesired(text, ['A', 'B'])).toEqual({ kind: 'desired', desired });
     });
 
     it('tells that there is no key, that there is one, and that there is none any more', async () => {

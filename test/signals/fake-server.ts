@@ -1,21 +1,36 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { HttpRequest, HttpResponse } from '../../src/http.js';
 
-/** A real HTTP server on loopback, in front of a function. It keeps its port through a restart. */
+/** Where a server listens, and how. Default: HTTP on loopback, on a port that it keeps through restarts. */
+export interface FakeServerOptions {
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Path of a Unix socket instead. */
+  readonly socketPath?: string;
+}
+
+/** A real HTTP server in front of a function. */
 export class FakeServer {
   readonly #handle: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly #options: FakeServerOptions;
   #server: Server | undefined;
   #port = 0;
   #connectionCount = 0;
 
-  constructor(handle: (request: HttpRequest) => Promise<HttpResponse>) {
+  constructor(
+    handle: (request: HttpRequest) => Promise<HttpResponse>,
+    options: FakeServerOptions = {},
+  ) {
     this.#handle = handle;
+    this.#options = options;
   }
 
   get address(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    const { tls, socketPath } = this.#options;
+    if (socketPath !== undefined) return `unix://${socketPath}`;
+    return `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
   /** Connections that are open now. */
@@ -24,7 +39,9 @@ export class FakeServer {
   }
 
   async start(): Promise<void> {
-    const server = createServer((request, response) => {
+    const { tls, socketPath } = this.#options;
+    const server = tls === undefined ? createServer() : createTlsServer(tls);
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       void this.#answer(request, response);
     });
     server.on('connection', (socket) => {
@@ -33,7 +50,8 @@ export class FakeServer {
         this.#connectionCount -= 1;
       });
     });
-    server.listen(this.#port, '127.0.0.1');
+    if (socketPath === undefined) server.listen(this.#port, '127.0.0.1');
+    else server.listen(socketPath);
     await once(server, 'listening');
     const address = server.address();
     if (typeof address === 'object' && address !== null) this.#port = address.port;
@@ -65,7 +83,7 @@ export class FakeServer {
         headers: sent,
         body,
       } = await this.#handle({
-        url: `${this.address}${request.url ?? ''}`,
+        url: `http://127.0.0.1${request.url ?? ''}`,
         headers,
         body: Buffer.concat(chunks).toString('utf8'),
         timeoutMs: Infinity,
