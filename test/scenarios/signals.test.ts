@@ -257,7 +257,7 @@ describe('a process that restarts', () => {
         version: 1,
         cluster: 'A',
         switchEpoch: 1,
-        clusterIds: {},
+        clusterIds: expect.objectContaining({ A: memory.cluster('A').clusterId }),
         signalEpochs: {},
       });
     }),
