@@ -99,6 +99,31 @@ describe('SocketGate', () => {
     expect(asked).toEqual([false, true, true]);
   });
 
+  it('does not call a socket connected that kafkajs has given up while the name was looked behind', async () => {
+    let release = (): void => {};
+    let connects = 0;
+    const socket = new SlowSocket();
+    const opened: Parameters<ISocketFactory>[0][] = [];
+    const gate = new SocketGate({
+      world: { nowMs: () => 0 },
+      open: (given) => {
+        opened.push(given);
+        return socket as unknown as Socket;
+      },
+      verify: () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    });
+    gate.factory({ ...args, onConnect: () => (connects += 1) });
+    opened.at(-1)?.onConnect();
+    socket.destroy();
+    await closed(socket);
+    release();
+    await settle();
+    expect(connects).toBe(0);
+  });
+
   it('forgets a socket that closes', async () => {
     const socket = new SlowSocket();
     const { gate } = gateOver(socket);
