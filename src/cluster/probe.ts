@@ -1,5 +1,6 @@
 import type { KafkaConfig } from 'kafkajs';
 import { judge, type Failure } from '../health/failure.js';
+import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { accessConfig } from './access-requests.js';
 import type { AccessOptions } from './kafka-access.js';
@@ -129,9 +130,14 @@ class KafkaProbe implements ClusterProbe {
     const closeCount = this.#closeCount;
     let seeds: readonly string[];
     try {
-      seeds = await seedsOf(this.#config.brokers);
+      const { timeoutMs } = this.#options;
+      const deadlineAtMs = this.#world.nowMs() + timeoutMs;
+      const asked = await untilDeadline(this.#world, deadlineAtMs, seedsOf(this.#config.brokers));
+      // A function of the user's that hangs must not blind us: where the brokers are was learned before.
+      seeds = asked.kind === 'settled' ? asked.value : [];
     } catch (error) {
-      return { kind: 'nothing', because: judge(error).because };
+      if (this.#learned.size === 0) return { kind: 'nothing', because: judge(error).because };
+      seeds = [];
     }
     const addresses = [...new Set([...seeds, ...this.#learned])];
     const outcomes: ProbeOutcome[] = [];

@@ -62,6 +62,8 @@ export interface FacetState {
   readonly health: FacetHealth;
   /** What was seen within the window, the oldest first. */
   readonly samples: readonly Sample[];
+  /** It is unhealthy and works again, not yet for long enough: no reason to leave it, none to go to it. */
+  readonly worksAgain?: boolean;
 }
 
 /** @internal What happens to a facet. */
@@ -121,7 +123,11 @@ function judged(
   if (because !== undefined) {
     const health: FacetHealth =
       before.kind === 'unhealthy' ? before : { kind: 'unhealthy', sinceMs: atMs, because };
-    return { health, samples };
+    return {
+      health,
+      samples,
+      worksAgain: successesInARow(samples, failing) >= limits.minSuccesses,
+    };
   }
   if (atMs - newest.atMs > limits.staleMs && before.kind !== 'unhealthy') {
     const stale = `nothing was heard for more than ${limits.staleMs} ms`;
@@ -129,7 +135,10 @@ function judged(
       before.kind === 'unknown' ? before : { kind: 'unknown', sinceMs: atMs, because: stale };
     return { health, samples };
   }
-  return { health: withoutFault(before, samples, failing, atMs, limits), samples };
+  const health = withoutFault(before, samples, failing, atMs, limits);
+  const worksAgain =
+    health.kind === 'unhealthy' && successesInARow(samples, failing) >= limits.minSuccesses;
+  return { health, samples, worksAgain };
 }
 
 /** What is said where no fault is shown at the moment. */

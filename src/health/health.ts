@@ -87,17 +87,38 @@ function withFacet(
 
 /** @internal What is said of the cluster. */
 export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth {
-  const reach = facets.reach.health;
+  const reach = shown(facets.reach);
   return {
-    produce: worse(reach, facets.produce.health),
-    consume: worse(reach, facets.consume.health),
+    produce: worse(reach, facets.produce),
+    consume: worse(reach, facets.consume),
     refusedBecause,
   };
 }
 
+/**
+ * What works again after it did not is neither left nor gone to before it is healthy: after an outage of our own network both
+ * clusters come back at nearly the same time, and the one that does so first is no reason to leave the other.
+ */
+function shown({ health, worksAgain = false }: FacetState): FacetHealth {
+  if (health.kind !== 'unhealthy' || !worksAgain) return health;
+  const because = `it works again, not yet for long; before: ${health.because}`;
+  return { kind: 'unknown', sinceMs: health.sinceMs, because };
+}
+
+/** @internal Does no cluster answer at the moment? Then what our traffic shows proves nothing. */
+export function isNoneReached(states: Iterable<HealthState>): boolean {
+  const all = [...states];
+  return (
+    all.length > 1 &&
+    all.every(({ facets }) => isFailing(facets.reach.health) && facets.reach.worksAgain !== true)
+  );
+}
+
 /** A cluster that cannot be reached serves nothing; what has not been tried is taken for as good as the way to it. */
-function worse(reach: FacetHealth, own: FacetHealth): FacetHealth {
-  if (reach.kind !== 'healthy' || own.kind === 'unknown') return reach;
+function worse(reach: FacetHealth, facet: FacetState): FacetHealth {
+  if (reach.kind !== 'healthy' || facet.health.kind === 'unknown') return reach;
+  const own = shown(facet);
+  if (own.kind === 'unknown') return own;
   if (own.kind === 'unhealthy' || own.failingSinceMs !== undefined) return own;
   return reach;
 }

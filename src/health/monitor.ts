@@ -4,6 +4,7 @@ import type { CancelTimer, World } from '../world.js';
 import type { HealthLimits, Sample } from './facet.js';
 import {
   healthOf,
+  isNoneReached,
   reduceHealth,
   unknownHealth,
   withMutualDoubt,
@@ -27,8 +28,8 @@ export interface HealthPace extends RoundsPace {
 export interface WatchedTraffic {
   readonly alias: string;
   readonly traffic: Traffic;
-  /** Since when the oldest Produce request waits, in milliseconds; 0 where none does. */
-  produceWaitingMs(): number;
+  /** How long the oldest Produce request waits that was written after this, in milliseconds; 0 where none does. */
+  produceWaitingMs(sinceMs?: number): number;
 }
 
 /** @internal What a monitor is made of. */
@@ -53,6 +54,9 @@ export interface HealthMonitorParts {
 /** How often the traffic and our own clock are looked at, in milliseconds. */
 const LOOK_MS = 100;
 
+/** After so long what was wrong with a cluster that nobody uses is forgotten: nothing else could show that it was repaired. */
+const UNTRIED_MS = 600_000;
+
 /**
  * Watches both clusters: asks each with a probe of its own, and looks at what the service's traffic shows. It has no opinion:
  * what it sees goes through the pure `health.ts:reduceHealth`.
@@ -67,6 +71,8 @@ export class HealthMonitor {
   #cancelLook: CancelTimer | undefined;
   /** When our own process was last seen to be asleep: what was asked before that proves nothing. */
   #awakeSinceMs: number;
+  /** When no cluster could be reached last: requests that were written before that prove nothing. */
+  #cutOffAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: HealthMonitorParts) {
     this.#parts = parts;
@@ -174,6 +180,7 @@ export class HealthMonitor {
         this.#forget(`our own process was asleep for ${Math.round(lateMs)} ms`);
       } else {
         this.#lookAtTraffic();
+        this.#forgetUntried();
       }
       this.#feedAll({ kind: 'all', input: { kind: 'look', atMs: world.nowMs() } });
       this.#tell();
@@ -182,14 +189,44 @@ export class HealthMonitor {
     });
   }
 
+  /** Traffic is no evidence while our own network is the likelier cause. */
+  #isCutOff(): boolean {
+    if (!isNoneReached(this.#states.values())) return false;
+    const atMs = this.#parts.world.nowMs();
+    this.#cutOffAtMs = atMs;
+    const because = 'no cluster could be reached';
+    const input = { kind: 'forget', atMs, because } as const;
+    for (const facet of ['produce', 'consume'] as const) {
+      this.#feedAll({ kind: 'facet', facet, input });
+    }
+    return true;
+  }
+
+  /** Nobody sends to a cluster that is not worked with, so nobody would see that it takes records again. */
+  #forgetUntried(): void {
+    const atMs = this.#parts.world.nowMs();
+    const inUse = this.#parts.traffic()?.alias;
+    for (const [alias, { facets }] of this.#states) {
+      if (alias === inUse) continue;
+      for (const facet of ['produce', 'consume'] as const) {
+        const { health, samples } = facets[facet];
+        if (health.kind !== 'unhealthy' || samples.length > 0) continue;
+        if (atMs - health.sinceMs < UNTRIED_MS) continue;
+        const because = 'not tried for long';
+        this.#feed(alias, { kind: 'facet', facet, input: { kind: 'forget', atMs, because } });
+      }
+    }
+  }
+
   #lookAtTraffic(): void {
+    const isCutOff = this.#isCutOff();
     const watched = this.#parts.traffic();
     if (watched === undefined) return;
     const { alias, traffic } = watched;
     const atMs = this.#parts.world.nowMs();
     for (const facet of ['produce', 'consume'] as const) {
       const { worked, failures } = traffic.take(facet);
-      for (const because of failures) {
+      for (const because of isCutOff ? [] : failures) {
         this.#sample(alias, facet, { startedAtMs: atMs, atMs, says: 'fails', because });
       }
       if (failures.length > 0) this.wake(alias);
@@ -199,8 +236,8 @@ export class HealthMonitor {
       // Whoever acknowledges a record is reached.
       this.#sample(alias, 'reach', sample);
     }
-    const waitingMs = watched.produceWaitingMs();
-    if (waitingMs < this.#parts.pace.produceSilentMs) return;
+    const waitingMs = watched.produceWaitingMs(this.#cutOffAtMs);
+    if (isCutOff || waitingMs < this.#parts.pace.produceSilentMs) return;
     const startedAtMs = Math.max(atMs - waitingMs, this.#awakeSinceMs);
     const because = 'a Produce request has no answer';
     this.#sample(alias, 'produce', { startedAtMs, atMs, says: 'fails', because });
