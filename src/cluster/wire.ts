@@ -86,7 +86,7 @@ export class SocketLine {
   }
 
   /** How long the oldest Produce request has waited that was written after `sinceMs`, in milliseconds; 0 where none does. */
-  produceWaitingMs(sinceMs = Number.NEGATIVE_INFINITY): number {
+  produceWaitingMs(sinceMs: number = Number.NEGATIVE_INFINITY): number {
     const oldest = this.#unanswered.find(
       ({ isProduce, writtenAtMs }) => isProduce && writtenAtMs > sinceMs,
     );
