@@ -90,7 +90,13 @@ export class Decider {
     if (!this.#isWatching || this.#isOrdering || !this.#parts.isSteady()) return;
     if (world.nowMs() < this.#notBeforeMs) return;
     const view = this.#parts.view();
-    const decision = strategy.decide(view);
+    let decision: Decision;
+    try {
+      decision = strategy.decide(view);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
     switch (decision.kind) {
       case 'stay':
         this.#stay(decision, view);
@@ -119,6 +125,16 @@ export class Decider {
     });
   }
 
+  /** Told once, until it fails otherwise: it is asked again all the time. */
+  #failed(thrown: unknown): void {
+    const { strategy, events } = this.#parts;
+    const error = asError(thrown);
+    const alarm = `failed: ${error.message}`;
+    if (alarm === this.#alarm) return;
+    this.#alarm = alarm;
+    events.emit('strategy.failed', { strategy: strategy.name, error });
+  }
+
   async #carryOut(decision: Extract<Decision, { kind: 'switch' }>): Promise<void> {
     const { world } = this.#parts;
     const { to, planned, reason, by = 'operator' } = decision;
@@ -128,7 +144,7 @@ export class Decider {
       this.#refusedCount = 0;
     } catch (error) {
       // Told by the switch's own events. What stood in its way may go away.
-      if (!isFailoverError(asError(error))) throw error;
+      if (!isFailoverError(asError(error))) this.#failed(error);
       const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#refusedCount);
       this.#refusedCount += 1;
       this.#notBeforeMs = world.nowMs() + pauseMs;

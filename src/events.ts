@@ -95,6 +95,8 @@ export interface FailoverEvents {
     readonly because: StayReason;
     readonly detail: string;
   };
+  /** A strategy threw instead of deciding, or its decision could not be carried out for a reason of ours; the state is kept. */
+  'strategy.failed': FailoverEventBase & { readonly strategy: string; readonly error: Error };
   /** An outside source says something else than before, or is heard again, or cannot be heard any more. */
   'signal.changed': FailoverEventBase & {
     readonly signal: string;
@@ -180,6 +182,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'health.changed': true,
   'health.refused': true,
   'strategy.stayed': true,
+  'strategy.failed': true,
   'signal.changed': true,
   'signal.refused': true,
   'state-file.failed': true,

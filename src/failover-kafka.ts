@@ -72,7 +72,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     this.#operations = new ClusterOperations({
       options,
       events: this.#events,
-      active: () => activeOf(this.#coordinator.state),
+      // While a switch opens the target it is the session's: that one's sockets are to be fenced.
+      active: () => this.#coordinator.session()?.alias ?? activeOf(this.#coordinator.state),
       onWrongCluster: (active, error) => this.#onWrongCluster(active, error),
       watch: () => this.#watch,
     });

@@ -68,8 +68,11 @@ export class Identities {
     if (clusterOptions === undefined) throw new Error(`no cluster ${alias}`);
     const { kafka: kafkaConfig, world } = options;
     const access = openAccess({ alias, clusterOptions, kafkaConfig, world });
+    const startedAtMs = world.nowMs();
     try {
       this.seen(alias, await access.clusterId());
+      // Only this counts as a look behind the name: a connection that is kept knows nothing of a name that was turned since.
+      this.#verifiedAtMs.set(alias, startedAtMs);
     } finally {
       void access.close();
     }
@@ -88,7 +91,6 @@ export class Identities {
     const verdict = checkIdentity(this.#ids, alias, clusterId, configured);
     if (verdict.kind !== 'ok') throw verdict.error;
     this.#ids.set(alias, clusterId);
-    this.#verifiedAtMs.set(alias, options.world.nowMs());
   }
 
   /**
@@ -122,13 +124,11 @@ export class Identities {
 
   #begin(alias: string): Promise<void> {
     const { world } = this.#parts.options;
-    const identified = untilDeadline(world, world.nowMs() + VERIFY_MS, this.identify(alias));
-    const verifying = identified
-      .then(
-        () => {},
-        (error: unknown) => this.judge(alias, error),
-      )
-      .finally(() => this.#verifying.delete(alias));
+    // An answer that comes after the limit is judged all the same: a slow cluster may be the wrong one, too.
+    const judged = this.identify(alias).catch((error: unknown) => this.judge(alias, error));
+    const verifying = untilDeadline(world, world.nowMs() + VERIFY_MS, judged).then(() => {
+      this.#verifying.delete(alias);
+    });
     this.#verifying.set(alias, verifying);
     return verifying;
   }

@@ -15,8 +15,13 @@ export interface HealthOptions {
   readonly silentMs?: number;
   /** Every broker has refused connections for this long, at least three questions: unhealthy. Default 250. */
   readonly goneMs?: number;
-  /** A Produce request without an answer for this long counts as failed, although the cluster answers questions. Default 5000. */
-  readonly produceSilentMs?: number;
+  /**
+   * The cluster answers, and for this long took no records (a Produce request has no answer, or sends are rejected for want of
+   * replicas or a leader) or served no group: unhealthy. Default 15000: a broker that is restarted or dies in a cluster of several
+   * takes its partitions and groups away for some ten seconds, until others have taken them over (KRaft's
+   * `broker.session.timeout.ms` is 9000).
+   */
+  readonly partialMs?: number;
   /** How long an unhealthy cluster must work without a failure before it is healthy. Default 10000. */
   readonly recoveryMs?: number;
   /**

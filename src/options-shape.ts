@@ -117,7 +117,7 @@ const shape = z.strictObject({
       timeoutMs: timerMilliseconds.min(1).default(1_000),
       silentMs: timerMilliseconds.min(1).default(2_000),
       goneMs: timerMilliseconds.min(1).default(250),
-      produceSilentMs: timerMilliseconds.min(1).default(5_000),
+      partialMs: timerMilliseconds.min(1).default(15_000),
       recoveryMs: timerMilliseconds.min(1).default(10_000),
       lagMs: timerMilliseconds.min(1).default(300),
     })

@@ -113,7 +113,6 @@ export class Watch implements Watching {
         intervalMs: health.intervalMs,
         retryMs: RETRY_MS,
         lagMs: health.lagMs,
-        produceSilentMs: health.produceSilentMs,
       },
       openProbe: (alias, onClosed) => parts.openProbe(alias, onClosed),
       traffic: () => this.#traffic(),
@@ -266,6 +265,12 @@ export class Watch implements Watching {
 }
 
 function limitsOf(health: Required<HealthOptions>) {
-  const { silentMs, goneMs, recoveryMs, intervalMs, timeoutMs } = health;
-  return { silentMs, goneMs, recoveryMs, staleMs: STALE_INTERVALS * intervalMs + 2 * timeoutMs };
+  const { silentMs, goneMs, partialMs, recoveryMs, intervalMs, timeoutMs } = health;
+  return {
+    silentMs,
+    goneMs,
+    partialMs,
+    recoveryMs,
+    staleMs: STALE_INTERVALS * intervalMs + 2 * timeoutMs,
+  };
 }

@@ -73,8 +73,8 @@ export function openSession(options: SessionOptions): ClusterSession {
     },
     signal: controller.signal,
     traffic: new Traffic(),
-    produceWaitingMs: () =>
-      Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs())),
+    produceWaitingMs: (sinceMs) =>
+      Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs(sinceMs))),
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;
       watchdog.stop();

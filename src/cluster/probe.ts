@@ -1,5 +1,6 @@
 import type { KafkaConfig } from 'kafkajs';
 import { judge, type Failure } from '../health/failure.js';
+import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { accessConfig } from './access-requests.js';
 import type { AccessOptions } from './kafka-access.js';
@@ -61,6 +62,8 @@ class KafkaProbe implements ClusterProbe {
   readonly #learned = new Set<string>();
   #link: KafkaLink | undefined;
   #closeCount = 0;
+  /** A group could not be asked over this link: the next round makes another one. */
+  #isDoubtful = false;
 
   constructor(options: ProbeOptions) {
     this.#options = options;
@@ -76,6 +79,8 @@ class KafkaProbe implements ClusterProbe {
   }
 
   async reach(): Promise<ProbeOutcome> {
+    if (this.#isDoubtful && this.#link !== undefined) this.#drop(this.#link);
+    this.#isDoubtful = false;
     const link = this.#link;
     if (link !== undefined) {
       const first = await this.#raceHedge(this.#ask(link));
@@ -93,7 +98,10 @@ class KafkaProbe implements ClusterProbe {
       await coordinator.heartbeat({ groupId, groupGenerationId: -1, memberId: NO_MEMBER });
       return { kind: 'works', clusterId: null };
     } catch (error) {
-      return groupOutcomeOf(judge(error));
+      const outcome = groupOutcomeOf(judge(error));
+      // kafkajs keeps a dead socket after a time limit, and asks over it again and again.
+      if (outcome.kind === 'fails') this.#isDoubtful = true;
+      return outcome;
     }
   }
 
@@ -129,9 +137,14 @@ class KafkaProbe implements ClusterProbe {
     const closeCount = this.#closeCount;
     let seeds: readonly string[];
     try {
-      seeds = await seedsOf(this.#config.brokers);
+      const { timeoutMs } = this.#options;
+      const deadlineAtMs = this.#world.nowMs() + timeoutMs;
+      const asked = await untilDeadline(this.#world, deadlineAtMs, seedsOf(this.#config.brokers));
+      // A function of the user's that hangs must not blind us: where the brokers are was learned before.
+      seeds = asked.kind === 'settled' ? asked.value : [];
     } catch (error) {
-      return { kind: 'nothing', because: judge(error).because };
+      if (this.#learned.size === 0) return { kind: 'nothing', because: judge(error).because };
+      seeds = [];
     }
     const addresses = [...new Set([...seeds, ...this.#learned])];
     const outcomes: ProbeOutcome[] = [];

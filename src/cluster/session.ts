@@ -21,7 +21,7 @@ export interface ClusterSession {
   /** What the inner clients saw of the cluster: evidence of its health. */
   readonly traffic: Traffic;
   /** How long the oldest Produce request has waited for its answer, in milliseconds; 0 where none does. */
-  produceWaitingMs(): number;
+  produceWaitingMs(sinceMs?: number): number;
   /**
    * Destroys every socket of the session with an Error and refuses new ones. Synchronous and idempotent: when it
    * returns, not one more byte of Produce or OffsetCommit can leave. Inner promises may settle much later (kafkajs's

@@ -68,7 +68,10 @@ export class SocketGate {
   #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) throw finalRefusal(fenced);
-    const socket = this.#options.open({ ...args, onConnect: () => this.#onConnect(args) });
+    const socket: Socket = this.#options.open({
+      ...args,
+      onConnect: () => this.#onConnect(args, () => socket),
+    });
     const line = new SocketLine(
       `${args.host}:${args.port}`,
       () => this.#options.world.nowMs(),
@@ -87,13 +90,25 @@ export class SocketGate {
   }
 
   /** kafkajs writes nothing before it hears of the connection. */
-  #onConnect({ host, port, onConnect }: Parameters<ISocketFactory>[0]): void {
+  #onConnect(
+    { host, port, onConnect }: Parameters<ISocketFactory>[0],
+    socketOf: () => Socket,
+  ): void {
     const broker = `${host}:${port}`;
     const isAgain = this.#connected.has(broker);
     this.#connected.add(broker);
     const verifying = this.#options.verify?.(isAgain);
-    if (verifying === undefined) onConnect();
-    else void verifying.then(() => this.#fenced ?? onConnect());
+    if (verifying === undefined) {
+      onConnect();
+      return;
+    }
+    void verifying.then(() => {
+      if (this.#fenced !== undefined) return;
+      onConnect();
+      // Its end came before kafkajs heard of its beginning: kafkajs would take it for connected, and write to it for ever.
+      const socket = socketOf();
+      if (socket.destroyed) socket.emit('end');
+    });
   }
 
   /**

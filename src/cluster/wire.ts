@@ -85,9 +85,11 @@ export class SocketLine {
     return oldest === undefined ? 0 : this.#nowMs() - oldest.writtenAtMs;
   }
 
-  /** How long the oldest Produce request has waited, in milliseconds; 0 where none does. */
-  produceWaitingMs(): number {
-    const oldest = this.#unanswered.find(({ isProduce }) => isProduce);
+  /** How long the oldest Produce request has waited that was written after `sinceMs`, in milliseconds; 0 where none does. */
+  produceWaitingMs(sinceMs: number = Number.NEGATIVE_INFINITY): number {
+    const oldest = this.#unanswered.find(
+      ({ isProduce, writtenAtMs }) => isProduce && writtenAtMs > sinceMs,
+    );
     return oldest === undefined ? 0 : this.#nowMs() - oldest.writtenAtMs;
   }
 

@@ -38,6 +38,8 @@ export interface Sample {
 export interface HealthLimits {
   /** Nothing worked for this long: unhealthy. */
   readonly silentMs: number;
+  /** It answers, and one of the things that it does for us did not work for this long: unhealthy. */
+  readonly partialMs: number;
   /** At least so many attempts failed in that time. */
   readonly minFailures: number;
   /** Every broker refused for this long: unhealthy. */
@@ -62,6 +64,8 @@ export interface FacetState {
   readonly health: FacetHealth;
   /** What was seen within the window, the oldest first. */
   readonly samples: readonly Sample[];
+  /** It is unhealthy and works again, not yet for long enough: no reason to leave it, none to go to it. */
+  readonly worksAgain?: boolean;
 }
 
 /** @internal What happens to a facet. */
@@ -121,7 +125,11 @@ function judged(
   if (because !== undefined) {
     const health: FacetHealth =
       before.kind === 'unhealthy' ? before : { kind: 'unhealthy', sinceMs: atMs, because };
-    return { health, samples };
+    return {
+      health,
+      samples,
+      worksAgain: successesInARow(samples, failing) >= limits.minSuccesses,
+    };
   }
   if (atMs - newest.atMs > limits.staleMs && before.kind !== 'unhealthy') {
     const stale = `nothing was heard for more than ${limits.staleMs} ms`;
@@ -129,7 +137,10 @@ function judged(
       before.kind === 'unknown' ? before : { kind: 'unknown', sinceMs: atMs, because: stale };
     return { health, samples };
   }
-  return { health: withoutFault(before, samples, failing, atMs, limits), samples };
+  const health = withoutFault(before, samples, failing, atMs, limits);
+  const worksAgain =
+    health.kind === 'unhealthy' && successesInARow(samples, failing) >= limits.minSuccesses;
+  return { health, samples, worksAgain };
 }
 
 /** What is said where no fault is shown at the moment. */

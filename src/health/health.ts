@@ -82,9 +82,11 @@ function withFacet(
   input: FacetInput,
   limits: HealthLimits,
 ): HealthState {
-  // Being reached is asked all the time. Of the others nothing may be heard for hours, and what was wrong with them stays
-  // wrong until it was seen to work.
-  const own = facet === 'reach' ? limits : { ...limits, staleMs: Number.POSITIVE_INFINITY };
+  // Being reached is asked all the time. Of the others nothing may be heard for hours. And a broker that is restarted takes its
+  // partitions and groups away for ten seconds, which other brokers answer for: they get more time.
+  const { partialMs } = limits;
+  const other = { silentMs: partialMs, goneMs: partialMs, staleMs: Number.POSITIVE_INFINITY };
+  const own = facet === 'reach' ? limits : { ...limits, ...other };
   const next = reduceFacet(state.facets[facet], input, own);
   return { ...state, facets: { ...state.facets, [facet]: next } };
 }
@@ -114,23 +116,45 @@ function withoutOldFaults(
 
 /** @internal What is said of the cluster. */
 export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth {
-  const reach = facets.reach.health;
+  const reach = shown(facets.reach);
   return {
-    produce: worse(reach, facets.produce.health),
-    consume: worse(reach, facets.consume.health),
+    produce: worse(reach, facets.produce),
+    consume: worse(reach, facets.consume),
     refusedBecause,
   };
+}
+
+/**
+ * What works again after it did not is neither left nor gone to before it is healthy: after an outage of our own network both
+ * clusters come back at nearly the same time, and the one that does so first is no reason to leave the other.
+ */
+function shown({ health, worksAgain = false }: FacetState): FacetHealth {
+  if (health.kind !== 'unhealthy' || !worksAgain) return health;
+  const because = `it works again, not yet for long; before: ${health.because}`;
+  return { kind: 'unknown', sinceMs: health.sinceMs, because };
+}
+
+/** @internal Does no cluster answer at the moment? Then what our traffic shows proves nothing. */
+export function isNoneReached(states: Iterable<HealthState>): boolean {
+  const all = [...states];
+  return (
+    all.length > 1 &&
+    all.every(({ facets }) => isFailing(facets.reach.health) && facets.reach.worksAgain !== true)
+  );
 }
 
 /**
  * A cluster that cannot be reached serves nothing; what has not been tried is taken for as good as the way to it, though not for
  * longer than nothing is held against it.
  */
-function worse(reach: FacetHealth, own: FacetHealth): FacetHealth {
+function worse(reach: FacetHealth, facet: FacetState): FacetHealth {
   if (reach.kind !== 'healthy') return reach;
-  if (own.kind === 'unknown') {
-    return own.sinceMs > reach.sinceMs ? { ...reach, sinceMs: own.sinceMs } : reach;
+  if (facet.health.kind === 'unknown') {
+    const { sinceMs } = facet.health;
+    return sinceMs > reach.sinceMs ? { ...reach, sinceMs } : reach;
   }
+  const own = shown(facet);
+  if (own.kind === 'unknown') return own;
   if (own.kind === 'unhealthy' || own.failingSinceMs !== undefined) return own;
   return reach;
 }

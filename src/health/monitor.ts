@@ -4,6 +4,7 @@ import type { CancelTimer, World } from '../world.js';
 import type { HealthLimits, Sample } from './facet.js';
 import {
   healthOf,
+  isNoneReached,
   reduceHealth,
   unknownHealth,
   withMutualDoubt,
@@ -19,16 +20,14 @@ import type { Traffic } from './traffic.js';
 export interface HealthPace extends RoundsPace {
   /** A timer that fires this late shows that our own process was asleep. */
   readonly lagMs: number;
-  /** A Produce request without an answer for this long counts as failed. */
-  readonly produceSilentMs: number;
 }
 
 /** @internal What the service does with the active cluster. */
 export interface WatchedTraffic {
   readonly alias: string;
   readonly traffic: Traffic;
-  /** Since when the oldest Produce request waits, in milliseconds; 0 where none does. */
-  produceWaitingMs(): number;
+  /** How long the oldest Produce request waits that was written after this, in milliseconds; 0 where none does. */
+  produceWaitingMs(sinceMs?: number): number;
 }
 
 /** @internal What a monitor is made of. */
@@ -50,6 +49,9 @@ export interface HealthMonitorParts {
   onClusterId(alias: string, clusterId: string): void;
 }
 
+/** A Produce request without an answer for this long counts as failed, in milliseconds. */
+const PRODUCE_WAITS_MS = 5_000;
+
 /** How often the traffic and our own clock are looked at, in milliseconds. */
 const LOOK_MS = 100;
 
@@ -67,6 +69,8 @@ export class HealthMonitor {
   #cancelLook: CancelTimer | undefined;
   /** When our own process was last seen to be asleep: what was asked before that proves nothing. */
   #awakeSinceMs: number;
+  /** When no cluster could be reached last: requests that were written before that prove nothing. */
+  #cutOffAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: HealthMonitorParts) {
     this.#parts = parts;
@@ -183,14 +187,28 @@ export class HealthMonitor {
     });
   }
 
+  /** Traffic is no evidence while our own network is the likelier cause. */
+  #isCutOff(): boolean {
+    if (!isNoneReached(this.#states.values())) return false;
+    const atMs = this.#parts.world.nowMs();
+    this.#cutOffAtMs = atMs;
+    const because = 'no cluster could be reached';
+    const input = { kind: 'forget', atMs, because } as const;
+    for (const facet of ['produce', 'consume'] as const) {
+      this.#feedAll({ kind: 'facet', facet, input });
+    }
+    return true;
+  }
+
   #lookAtTraffic(): void {
+    const isCutOff = this.#isCutOff();
     const watched = this.#parts.traffic();
     if (watched === undefined) return;
     const { alias, traffic } = watched;
     const atMs = this.#parts.world.nowMs();
     for (const facet of ['produce', 'consume'] as const) {
       const { worked, failures } = traffic.take(facet);
-      for (const because of failures) {
+      for (const because of isCutOff ? [] : failures) {
         this.#sample(alias, facet, { startedAtMs: atMs, atMs, says: 'fails', because });
       }
       if (failures.length > 0) this.wake(alias);
@@ -200,8 +218,8 @@ export class HealthMonitor {
       // Whoever acknowledges a record is reached.
       this.#sample(alias, 'reach', sample);
     }
-    const waitingMs = watched.produceWaitingMs();
-    if (waitingMs < this.#parts.pace.produceSilentMs) return;
+    const waitingMs = watched.produceWaitingMs(this.#cutOffAtMs);
+    if (isCutOff || waitingMs < PRODUCE_WAITS_MS) return;
     const startedAtMs = Math.max(atMs - waitingMs, this.#awakeSinceMs);
     const because = 'a Produce request has no answer';
     this.#sample(alias, 'produce', { startedAtMs, atMs, says: 'fails', because });

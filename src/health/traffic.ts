@@ -33,7 +33,7 @@ export class Traffic {
     const failure = judge(error);
     const isEvidence =
       failure.about === 'cluster' ||
-      (failure.about === 'partition' && kind === 'produce' && failure.kind !== 'out-of-range') ||
+      (failure.about === 'partition' && kind === 'produce' && isWantOfBrokers(failure.kind)) ||
       (failure.about === 'coordinator' && kind === 'consume');
     if (isEvidence && this.#failures[kind].length < MAX_FAILURES) {
       this.#failures[kind].push(failure.because);
@@ -47,4 +47,9 @@ export class Traffic {
     this.#failures[kind] = [];
     return seen;
   }
+}
+
+/** A topic that does not exist is a mistake of ours, and the other cluster would not have it either. */
+function isWantOfBrokers(kind: string): boolean {
+  return kind !== 'out-of-range' && kind !== 'absent';
 }

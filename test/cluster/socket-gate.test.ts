@@ -99,6 +99,32 @@ describe('SocketGate', () => {
     expect(asked).toEqual([false, true, true]);
   });
 
+  it('tells of the end after the beginning, where a socket ended while the name was looked behind', async () => {
+    let release = (): void => {};
+    const heard: string[] = [];
+    const socket = new SlowSocket();
+    const opened: Parameters<ISocketFactory>[0][] = [];
+    const gate = new SocketGate({
+      world: { nowMs: () => 0 },
+      open: (given) => {
+        opened.push(given);
+        return socket as unknown as Socket;
+      },
+      verify: () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    });
+    gate.factory({ ...args, onConnect: () => heard.push('connected') });
+    opened.at(-1)?.onConnect();
+    socket.destroy();
+    await closed(socket);
+    socket.on('end', () => heard.push('ended'));
+    release();
+    await settle();
+    expect(heard).toEqual(['connected', 'ended']);
+  });
+
   it('forgets a socket that closes', async () => {
     const socket = new SlowSocket();
     const { gate } = gateOver(socket);

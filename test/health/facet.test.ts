@@ -10,6 +10,7 @@ import {
 
 const limits: HealthLimits = {
   silentMs: 2_000,
+  partialMs: 15_000,
   minFailures: 2,
   goneMs: 250,
   minRefusals: 3,

@@ -68,6 +68,7 @@ beforeEach(async () => {
     aliases: ['A', 'B'],
     limits: {
       silentMs: 2_000,
+      partialMs: 5_000,
       minFailures: 2,
       goneMs: 250,
       minRefusals: 3,
@@ -78,7 +79,7 @@ beforeEach(async () => {
       recoveryMs: 10_000,
       staleMs: 5_000,
     },
-    pace: { intervalMs: 500, retryMs: 100, lagMs: 300, produceSilentMs: 5_000 },
+    pace: { intervalMs: 500, retryMs: 100, lagMs: 300 },
     openProbe: (alias, onClosed) => {
       const made = new FakeProbe(world, onClosed);
       probes.set(alias, made);
@@ -136,7 +137,7 @@ describe('the health monitor', () => {
 
   it('calls a cluster unhealthy for groups only, where only their coordinator fails', async () => {
     probe('A').groupOutcome = FAILS;
-    await world.advance(4_000);
+    await world.advance(8_000);
     expect(kinds('produce')).toBe('healthy healthy');
     expect(kinds('consume')).toBe('unhealthy healthy');
   });
@@ -165,6 +166,7 @@ describe('the health monitor', () => {
   });
 
   it('sees a cluster that takes no records in a Produce request that waits', async () => {
+    await world.advance(5_000);
     traffic.waitingMs = 4_999;
     await world.advance(1_000);
     expect(kinds()).toBe('healthy healthy');

@@ -143,6 +143,58 @@ describe('a service that is decided by health', () => {
       await until(memory, 'it is on B', () => kafka.status().active === 'B');
     }));
 
+  it.each([
+    ['loads its groups', 'Heartbeat', 14],
+    ['has no coordinator', 'GroupCoordinator', 15],
+    ['has no leader for its partitions', 'Produce', 5],
+  ] as const)(
+    'does not leave a cluster of several brokers that replaces one and for ten seconds %s',
+    (_what, api, errorCode) =>
+      service(async ({ memory, kafka, send }) => {
+        const stop = memory
+          .cluster('A')
+          .intercept(({ apiName }) =>
+            apiName === api ? { kind: 'refuse', errorCode } : undefined,
+          );
+        const sending = Array.from({ length: 5 }, (_, index) =>
+          send(`one ${index}`).catch(() => {}),
+        );
+        await memory.clock.sleep(10_000);
+        stop();
+        await Promise.all(sending);
+        await memory.clock.sleep(30_000);
+        expect(kafka.status()).toMatchObject({ active: 'A', switchEpoch: 1 });
+      }),
+  );
+
+  it('stays where its strategy throws, says so once, and asks it again', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      let isBroken = true;
+      const health = healthStrategy();
+      const kafka = kafkaIn(memory, {
+        strategy: {
+          ...health,
+          decide(view) {
+            if (isBroken) throw new Error('a bug of ours');
+            return health.decide(view);
+          },
+        },
+      });
+      const failed: string[] = [];
+      kafka.on('strategy.failed', ({ error }) => failed.push(error.message));
+      await kafka.producer().connect();
+      await until(memory, 'both are healthy', () => kinds(kafka) === 'healthy healthy');
+      memory.cluster('A').down();
+      await memory.clock.sleep(5_000);
+      expect(failed).toEqual(['a bug of ours']);
+      expect(kafka.status().active).toBe('A');
+      isBroken = false;
+      await until(memory, 'it is on B', () => kafka.status().active === 'B');
+      await kafka.close();
+    });
+  });
+
   it('stays with a half-dead cluster where the other one is dead, and says so once', () =>
     service(async ({ memory, kafka, stayed, send }) => {
       memory.cluster('B').down();

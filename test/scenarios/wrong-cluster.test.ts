@@ -5,10 +5,12 @@ import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import {
   clustersOf,
+  consume,
   consumeOrders,
   kafkaIn,
   ordersWorld,
   until,
+  write,
 } from '../support/memory-service.js';
 
 const FILES = new Map<string, string>();
@@ -165,6 +167,37 @@ describe('a name that is turned round to the other cluster', () => {
         code: 'ERR_FAILOVER_SWITCH_REFUSED',
       });
       expect(kafka.status().active).toBe('B');
+      await kafka.close();
+    });
+  });
+
+  it('is noticed also while the switch to that cluster opens', async () => {
+    const memory = ordersWorld();
+    const [host = '', port = ''] = (memory.cluster('A').brokers[0] ?? '').split(':');
+    let isTurned = false;
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        clusters: clustersOf(memory, {
+          B: {
+            socketFactory: (args) =>
+              memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
+          },
+        }),
+      });
+      await consume(kafka, () => memory.clock.sleep(3_000));
+      write(memory, 'A', ['one']);
+      await memory.clock.sleep(500);
+      const harm: string[] = [];
+      kafka.on('switch.phase-started', ({ phase }) => {
+        if (phase === 'open') isTurned = true;
+      });
+      memory.cluster('A').onRequest(({ apiName }) => {
+        if (isTurned && ['JoinGroup', 'OffsetCommit'].includes(apiName)) harm.push(apiName);
+      });
+      const error = await kafka.switchTo('B').catch((reason: unknown) => reason);
+      await memory.clock.sleep(5_000);
+      expect(harm).toEqual([]);
+      expect(error).toMatchObject({ code: 'ERR_FAILOVER_HALTED' });
       await kafka.close();
     });
   });
