@@ -25,7 +25,7 @@ const HELP = `${NAME} [-- options]: how soon a lost cluster is noticed and left,
 
 killed    kill -9 of A under a process that sends every 5 ms and one that handles records, both decided by health
 stopped   the same with SIGSTOP: connections stay open and nothing is answered
-consul    a key of Consul is changed, and ten processes follow it
+consul    a key of Consul is changed, and ten processes follow it, each with a group of its own
 noise     switches without a reason in a simulated hour of latency, loss and pauses, on clusters in memory; a run is a seed
 
 Options are the library's defaults, but for cooldownMs 0 and maxSwitchesPerHour 1000: runs follow each other closely.
@@ -33,8 +33,7 @@ The brokers have group.initial.rebalance.delay.ms 0; Kafka's default makes a gro
 
 const DEFAULT_RUNS = 20;
 const QUICK_RUNS = 3;
-/** Each member of the largest group has one. */
-const PARTITIONS = 12;
+const PARTITIONS = 6;
 
 const { values } = readCommandLine({
   name: NAME,
@@ -115,12 +114,14 @@ async function measureOnServers(wanted: readonly CaseName[]): Promise<CaseFigure
 async function measure(stack: Stack, name: CaseName): Promise<CaseFigures> {
   say(`${name} ...`);
   const options = { runs, topic: topicOf(name), say };
-  return figuresOf(
+  const figures = figuresOf(
     name,
     name === 'killed' || name === 'stopped'
       ? await measureLoss(stack, name, options)
       : await measureKey(stack, options),
   );
+  say(failoverTable([figures]));
+  return figures;
 }
 
 function topicOf(name: CaseName): string {

@@ -17,6 +17,8 @@ type Figure = (typeof FIGURES)[number];
 export type Run = Readonly<Partial<Record<Figure, readonly number[]>>> & {
   /** How long the phases of the switch took, one sample for each process. */
   readonly phases: readonly { readonly phase: SwitchPhase; readonly durationMs: number }[];
+  /** Why each process switched. */
+  readonly reasons: readonly string[];
 };
 
 /** @internal In milliseconds. */
@@ -52,6 +54,15 @@ export function figuresOf(name: CaseName, runs: readonly Run[]): CaseFigures {
   return { name, runs: runs.length, ...figures, ...(names.length === 0 ? {} : { phaseMs }) };
 }
 
+/** One run, said at once, so that a benchmark that ends early was not for nothing. @internal */
+export function inWords(run: Run): string {
+  const figures = FIGURES.flatMap((figure) => {
+    const samples = run[figure];
+    return samples === undefined ? [] : [`${figure} ${samples.map(Math.round).join('/')}`];
+  });
+  return [...figures, ...new Set(run.reasons)].join('; ');
+}
+
 /** The one line for machines. @internal */
 export function jsonLine(cases: readonly CaseFigures[]): string {
   return JSON.stringify({ cases });
@@ -68,7 +79,7 @@ const WORDS: Readonly<Record<Figure, string>> = {
 /** Where every process is measured until its own acknowledgement, the last one counts. */
 const WORDS_OF_FLEETS: Partial<Record<Figure, string>> = {
   firstAckMs: 'until the last process has an acknowledged send',
-  firstRecordMs: 'until the last member has handled a new record',
+  firstRecordMs: 'until the last process has handled a new record',
 };
 
 /** For people. @internal */

@@ -1,16 +1,17 @@
 import { startConsul, type Stack } from '../../stack/index.js';
-import type { Run } from './figures.js';
+import { inWords, type Run } from './figures.js';
 import { Fleet } from './fleet.js';
-import { inWords } from './loss.js';
 import { measureSwitch } from './measure.js';
 import { nowMs, type ServiceSettings } from './messages.js';
 
 const KEY = 'kafka/active';
 const PROCESSES = 10;
-const SEND_EVERY_MS = 50;
+const SEND_EVERY_MS = 200;
 
 /**
- * The key that ten services follow is changed, to and fro. Each sends and handles records; their consumers are one group.
+ * The key that ten services follow is changed, to and fro. Each sends, and handles what all send in a group of its own: members of one
+ * group would join one after the other, each when the others' next heartbeat (3 s by default) tells them of it, and nothing else
+ * would be seen.
  *
  * @internal
  */
@@ -29,7 +30,7 @@ export async function measureKey(
         brokers: { A: A.brokers, B: B.brokers },
         topic,
         sendEveryMs: SEND_EVERY_MS,
-        groupId: topic,
+        groupId: `${topic}-${index + 1}`,
         consul: { address: consul.address, key: KEY },
       })),
     );

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '../../stack/index.js';
-import type { Run } from './figures.js';
+import { inWords, type Run } from './figures.js';
 import { Fleet } from './fleet.js';
 import { measureSwitch } from './measure.js';
 import { nowMs, type ServiceSettings } from './messages.js';
@@ -43,11 +43,4 @@ export async function measureLoss(
     await fleet.stop();
   }
   return measured;
-}
-
-/** @internal The figures of one run, at once, so that a benchmark that ends early was not for nothing. */
-export function inWords({ phases: _phases, ...figures }: Run): string {
-  return Object.entries(figures)
-    .map(([name, samples]) => `${name} ${samples.map(Math.round).join('/')}`)
-    .join(', ');
 }

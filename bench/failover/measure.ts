@@ -44,5 +44,6 @@ export async function measureSwitch(
     firstAckMs: [Math.max(...after(acknowledged))],
     firstRecordMs: [Math.max(...after(handled))],
     phases: completed.flatMap(({ phases }) => phases),
+    reasons: started.map(({ reason }) => reason),
   };
 }

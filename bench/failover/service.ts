@@ -138,11 +138,13 @@ async function untilHealthy(): Promise<void> {
   await waitFor(
     `${settings.name} sees two healthy clusters`,
     () =>
-      kafka.status().clusters.flatMap(({ alias, health: { produce, consume } }) =>
-        [produce, consume].flatMap((facet) =>
-          facet.kind === 'healthy' ? [] : `${alias} is ${facet.kind}: ${facet.because}`,
+      kafka
+        .status()
+        .clusters.flatMap(({ alias, health: { produce, consume } }) =>
+          [produce, consume].flatMap((facet) =>
+            facet.kind === 'healthy' ? [] : `${alias} is ${facet.kind}: ${facet.because}`,
+          ),
         ),
-      ),
     { until: (faults) => faults.length === 0, timeoutMs: SETTLE_LIMIT_MS },
   );
 }

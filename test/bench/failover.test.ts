@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   failoverTable,
   figuresOf,
+  inWords,
   jsonLine,
   type CaseFigures,
   type Run,
@@ -14,6 +15,7 @@ const run = (ms: number): Run => ({
     { phase: 'fence', durationMs: ms / 100 },
     { phase: 'open', durationMs: ms / 10 },
   ],
+  reasons: ['A is unhealthy', 'A is unhealthy'],
 });
 
 describe('the figures of all runs of a case', () => {
@@ -29,8 +31,12 @@ describe('the figures of all runs of a case', () => {
   });
 
   it('leave out what was not measured', () => {
-    const figures = figuresOf('consul', [{ switchedMs: [700], phases: [] }]);
+    const figures = figuresOf('consul', [{ switchedMs: [700], phases: [], reasons: [] }]);
     expect(figures).toEqual({ name: 'consul', runs: 1, switchedMs: { p50: 700, p95: 700 } });
+  });
+
+  it('are said of each run, with the reasons of its processes', () => {
+    expect(inWords(run(200))).toBe('detectMs 200/210; firstAckMs 300; A is unhealthy');
   });
 
   it('are one line for machines', () => {
@@ -53,7 +59,7 @@ describe('the figures of all runs of a case', () => {
 
   it('are a table for people, which says what each is measured to', () => {
     const noise: CaseFigures = { name: 'noise', runs: 3, falseSwitches: 0 };
-    const fleet = figuresOf('consul', [{ firstAckMs: [80], phases: [] }]);
+    const fleet = figuresOf('consul', [{ firstAckMs: [80], phases: [], reasons: [] }]);
     const lines = failoverTable([figuresOf('killed', [run(200)]), fleet, noise]).split('\n');
     expect(lines.map((line) => line.replace(/ {2,}/, ' | '))).toEqual([
       'killed, 1 run: detect: until a process begins to switch | p50 200, p95 210 ms',
