@@ -137,12 +137,15 @@ async function startService(memory: MemoryWorld, drowsiness: Drowsiness): Promis
   await consumer.run({ eachMessage: () => Promise.resolve() });
   const producer = kafka.producer();
   await producer.connect();
-  const send = (): void => {
-    if (kafka.status().state === 'closed') return;
-    producer.send({ topic: 'orders', messages: [{ value: 'order' }] }).catch(() => {});
-    clock.after(SEND_EVERY_MS, send);
+  // One after the other: the broker in memory takes up a request when the one before is answered, so that a slow one would be
+  // overloaded by sends that do not wait.
+  const send = async (): Promise<void> => {
+    while (kafka.status().state !== 'closed') {
+      await producer.send({ topic: 'orders', messages: [{ value: 'order' }] }).catch(() => {});
+      await clock.sleep(SEND_EVERY_MS);
+    }
   };
-  send();
+  void send();
   return kafka;
 }
 
