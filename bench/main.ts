@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
 import { readCommandLine } from '../scripts/command-line.js';
-import { StackError, startStack, waitFor, type Stack } from '../stack/index.js';
+import { StackError, startStack, type Stack } from '../stack/index.js';
 import { cpuMicrosPerRecord, perSecond, type Comparison } from './alternate.js';
 import { compareConsumers } from './consumer.js';
 import { compareLatencies } from './latency.js';
@@ -13,6 +13,7 @@ import { compareProducers, type SendShape } from './producer.js';
 import { cpuAtRest } from './rest.js';
 import { median, rounded } from './statistics.js';
 import { table, type Result } from './table.js';
+import { createTopics, untilTopicsExist } from './topics.js';
 import { measureTranslate } from './translate.js';
 
 const HELP = `npm run bench [-- options]: compares with bare kafkajs on real brokers, in one run of some twelve minutes
@@ -53,6 +54,7 @@ const size =
         latency: [5, 4] as const,
       };
 const REST_MS = 3_000;
+const PARTITIONS = 6;
 /** MirrorMaker leaves topics of such names alone (`topics.exclude`): copying millions of records would disturb what follows. */
 const [BATCHED, SINGLES, READ] = [
   'bench-batch.replica',
@@ -91,8 +93,8 @@ async function run({
     ...common,
     clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
   });
-  await createTopics(bare, [BATCHED, SINGLES, READ, LATENCY, IDLE, BUSY]);
-  await createTopics(onB, [IDLE, BUSY]);
+  await createTopics(bare, [BATCHED, SINGLES, READ, LATENCY, IDLE, BUSY], PARTITIONS);
+  await createTopics(onB, [IDLE, BUSY], PARTITIONS);
   const sources = { bare, wrapped };
   const producers = { bare: bare.producer(), wrapped: wrapped.producer() };
 
@@ -130,7 +132,7 @@ async function run({
   await producers.wrapped.disconnect();
   await watcher.disconnect();
 
-  await untilTopicsExist(onB, [IDLE, BUSY]);
+  await untilTopicsExist(onB, [`A.${IDLE}`, `A.${BUSY}`]);
   const plan = async (topic: string, sendsPerSecond: number): Promise<SwitchFigures> => {
     say(`planned switches, ${sendsPerSecond} sends a second ...`);
     const shape = { topic, groupId: topic, runs: size.switches, sendsPerSecond };
@@ -189,33 +191,6 @@ function speeds(name: string, { pairs }: Comparison): Record<string, number> {
     [`${name}, bare`]: rounded(median(pairs.map(({ bare }) => perSecond(bare)))),
     [`${name}, wrapped`]: rounded(median(pairs.map(({ wrapped }) => perSecond(wrapped)))),
   };
-}
-
-async function createTopics(kafka: Kafka, topics: readonly string[]): Promise<void> {
-  const admin = kafka.admin();
-  await admin.connect();
-  const wanted = topics.map((topic) => ({ topic, numPartitions: 6 }));
-  // kafkajs would wait for leaders at once, and reject where the broker does not know yet what its controller has made.
-  await admin.createTopics({ topics: wanted, waitForLeaders: false });
-  await waitFor(
-    'the leaders of the topics',
-    () => admin.fetchTopicMetadata({ topics: [...topics] }),
-    {
-      until: ({ topics: known }) =>
-        known.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)),
-    },
-  );
-  await admin.disconnect();
-}
-
-/** MirrorMaker knows the topics that are switched with. */
-async function untilTopicsExist(target: Kafka, topics: readonly string[]): Promise<void> {
-  const admin = target.admin();
-  await admin.connect();
-  await waitFor('the mirrored topics', () => admin.listTopics(), {
-    until: (names) => topics.every((topic) => names.includes(`A.${topic}`)),
-  });
-  await admin.disconnect();
 }
 
 async function fill(

@@ -16,7 +16,7 @@ export async function untilMirrorsAreFollowed(kafka: FailoverKafka): Promise<voi
     'mirrors that are read to their end and followed',
     async () => {
       // A plan waits for the mirror, and reading is quick while somebody waits.
-      await kafka.plan({ to: 'B' });
+      await kafka.plan({ to: kafka.status().active === 'A' ? 'B' : 'A' });
       return kafka.status().mirrors.map(({ source, target, isComplete, ageMs }) => ({
         flow: `${source}->${target}`,
         isComplete,

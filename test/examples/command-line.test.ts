@@ -83,6 +83,7 @@ describe('the commands of the repository', { timeout: 60_000 }, () => {
     ['npm run api', 'scripts/api.ts'],
     ['npm run test:sim', 'test/simulation/main.ts'],
     ['npm run bench', 'bench/main.ts'],
+    ['npm run bench:failover', 'bench/failover.ts'],
     ['npm run demo', 'examples/demo/main.ts'],
     ['npm run stack', 'stack/main.ts'],
     ['npm run doctor', 'stack/doctor.ts'],
@@ -93,6 +94,14 @@ describe('the commands of the repository', { timeout: 60_000 }, () => {
     expect(await child.ended, child.stderr()).toBe(0);
     expect(child.stdout()).toContain(name);
     expect(child.stdout().split('\n').length).toBeLessThan(22);
+  });
+
+  it('the benchmark of failovers refuses a case that is none', async () => {
+    const args = ['bench/failover.ts', '--only', 'killed,stoped'];
+    const env = { TSX_TSCONFIG_PATH: 'tsconfig.json' };
+    const child = startChild(['node', '--import', 'tsx', ...args], env);
+    expect(await child.ended).toBe(2);
+    expect(child.stderr()).toMatch(/^--only: .*"stoped"\. Did you mean "stopped"\? [^\n]+\n$/);
   });
 
   it('the simulation refuses a number that is none', async () => {

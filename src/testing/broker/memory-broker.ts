@@ -112,6 +112,8 @@ class Connection implements ServerEnd {
   readonly #reader = new FrameReader();
   readonly #waiting: Buffer[] = [];
   #isBusy = false;
+  /** The loop of {@link work} runs: what is answered at once does not begin another one inside it. */
+  #isWorking = false;
   #isOpen = true;
   /** A request that is no long poll is under way: then a killed process tears the connection down. */
   #isOwing = false;
@@ -143,10 +145,16 @@ class Connection implements ServerEnd {
   }
 
   work(): void {
-    while (!this.#isBusy && this.#broker.isProcessing) {
-      const frame = this.#waiting.shift();
-      if (frame === undefined) break;
-      this.#process(frame);
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    try {
+      while (!this.#isBusy && this.#broker.isProcessing) {
+        const frame = this.#waiting.shift();
+        if (frame === undefined) break;
+        this.#process(frame);
+      }
+    } finally {
+      this.#isWorking = false;
     }
     if (!this.#isOpen && this.#waiting.length === 0) this.#broker.forget(this);
   }
