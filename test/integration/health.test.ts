@@ -132,6 +132,13 @@ describe('a cluster that is half dead, on real brokers', () => {
     } finally {
       A.resume();
     }
+    // Its controller has taken it for dead meanwhile, and makes no topics before it is registered again.
+    let attempt = 0;
+    await waitFor('a broker in office', async () => {
+      attempt += 1;
+      await createTopic(A, `back-${attempt}`);
+      return true;
+    });
   });
 
   it('is not left for being slow', async () => {

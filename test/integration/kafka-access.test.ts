@@ -458,6 +458,8 @@ describe('failures', () => {
     }
     await waitFor('an answer', () => frozen.clusterId());
     await frozen.close();
+    // Its controller has taken it for dead meanwhile, and makes no topics before it is registered again.
+    await waitFor('a broker in office', () => newTopic());
   });
 
   it('finds a broker that was killed and came back', async () => {
