@@ -18,7 +18,7 @@ import { createTopics, untilTopicsExist } from './topics.js';
 
 const NAME = 'npm run bench:failover';
 const HELP = `${NAME} [-- options]: how soon a lost cluster is noticed and left, on real brokers
-  --runs N       runs of each case, default 20; 20 of each take about half an hour
+  --runs N       runs of each case, default 20
   --quick        3 runs
   --only NAMES   only these cases, with commas between them
   --json         the last line of the output is for machines
