@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
@@ -51,7 +52,8 @@ async function service(config: Partial<FailoverKafkaConfig> = {}): Promise<Servi
       handled.push(String(message.value));
     },
   });
-  const producer = kafka.producer();
+  // A send that is refused is an answer soon: by default kafkajs tries again for ten seconds.
+  const producer = kafka.producer({ retry: { retries: 1 } });
   await producer.connect();
   const send = (value: string): Promise<unknown> => producer.send({ topic, messages: [{ value }] });
   await send('before');
@@ -62,13 +64,25 @@ async function service(config: Partial<FailoverKafkaConfig> = {}): Promise<Servi
   return { kafka, topic, handled, reports, send };
 }
 
+/** Sends again and again, whatever comes of it, while something is so, and not beyond the end of the test. */
+async function keepSending({ send }: Service, isSo: () => boolean): Promise<void> {
+  let isOver = false;
+  onTestFinished(() => {
+    isOver = true;
+  });
+  while (!isOver && isSo()) await send('again').catch(() => setImmediate());
+}
+
 function kinds(kafka: FailoverKafka): string {
   const { clusters } = kafka.status();
   return clusters.map(({ health }) => `${health.produce.kind}/${health.consume.kind}`).join(' ');
 }
 
 async function goesToB({ kafka, handled, reports, send }: Service): Promise<SwitchReport> {
-  await waitFor('it is on B', () => kafka.status().active, { until: (active) => active === 'B' });
+  await waitFor('it is on B', () => kafka.status().active, {
+    until: (active) => active === 'B',
+    timeoutMs: 60_000,
+  });
   await send('after');
   await waitFor('the record is handled there', () => handled, {
     until: (all) => all.includes('after'),
@@ -93,9 +107,7 @@ describe('a cluster that is half dead, on real brokers', () => {
   it('is left where it refuses records for want of replicas', async () => {
     const one = await service();
     proxy.answerWith({ apiKeys: ['Produce'], errorCode: 19 });
-    const sending = (async () => {
-      while (one.kafka.status().active === 'A') await one.send('refused').catch(() => {});
-    })();
+    const sending = keepSending(one, () => one.kafka.status().active === 'A');
     await goesToB(one);
     await sending;
   });
@@ -160,9 +172,7 @@ describe('a name that is turned round, on real brokers', () => {
     const [address = ''] = B.brokers;
     const [host = '', port = ''] = address.split(':');
     proxy.redirectTo({ host, port: Number(port) }, { sessions: 'kill' });
-    const failing = (async () => {
-      while (one.kafka.status().state !== 'halted') await one.send('lost').catch(() => {});
-    })();
+    const failing = keepSending(one, () => one.kafka.status().state !== 'halted');
     await waitFor('it has stopped itself', () => one.kafka.status().state, {
       until: (state) => state === 'halted',
     });
