@@ -20,7 +20,7 @@ export interface ClusterSession {
   readonly signal: AbortSignal;
   /** What the inner clients saw of the cluster: evidence of its health. */
   readonly traffic: Traffic;
-  /** How long the oldest Produce request has waited for its answer, in milliseconds; 0 where none does. */
+  /** How long the oldest Produce request waits that was written after `sinceMs`, in milliseconds; 0 where none does. Default: any. */
   produceWaitingMs(sinceMs?: number): number;
   /**
    * Destroys every socket of the session with an Error and refuses new ones. Synchronous and idempotent: when it
