@@ -164,6 +164,13 @@ const BAD_NIGHTS: readonly Way[] = [
     { kind: 'down', atMs: atMs + 4_500 + random.below(2_000), cluster: other },
     { kind: 'up', atMs: atMs + 9_500, cluster: other },
   ],
+  // It is half dead, and there is nowhere to go.
+  ({ random, atMs, cluster, other }) => [
+    { kind: 'down', atMs, cluster: other },
+    { kind: 'halve', atMs: atMs + 2_000, cluster, how: 'produce-hangs' },
+    { kind: 'up', atMs: atMs + 8_500 + random.below(2_000), cluster: other },
+    { kind: 'halve', atMs: atMs + 11_000, cluster, how: undefined },
+  ],
   // One process alone cannot reach it.
   ({ random, atMs, cluster }) => [
     { kind: 'cut', atMs, cluster, forMs: 1_000 + random.below(5_000) },

@@ -1,18 +1,15 @@
 import { vi } from 'vitest';
-import type { HealthState } from '../../src/health/health.js';
 import type { ClusterView, View } from '../../src/strategy/strategy.js';
 import { type PlantedBug, testPlantedBugs } from './planting.js';
 import type { Scenario, Step } from './scenario.js';
 
 type BugName =
-  | 'what is unknown counts as unhealthy'
   | 'the target is not asked for proof'
   | 'the cooldown goes by the wall clock'
   | 'the switches of the last hour are not counted'
   | 'an older epoch of the source is taken'
   | 'no value means the first cluster'
   | 'the epoch in the state file is forgotten'
-  | 'what was wrong with a cluster is never forgotten'
   | 'a source is listened to once';
 
 /** Fleets that go by health, in whose story something happens. */
@@ -29,27 +26,22 @@ function bySource(isRelevant: (step: Step) => boolean): (scenario: Scenario) => 
 
 const BUGS: readonly PlantedBug<BugName>[] = [
   {
-    name: 'what is unknown counts as unhealthy',
-    seenBy: 'I10',
-    withinRuns: 6,
-    matters: byHealth((step) => step.kind === 'sleep' && step.forMs > 400),
-  },
-  {
     name: 'the target is not asked for proof',
     seenBy: 'I10',
-    withinRuns: 12,
-    // Both are dead at a time.
-    matters: ({ automation, steps }) =>
-      automation !== undefined &&
-      automation.strategy !== 'follow' &&
-      automation.limits.cooldownMs < 10_000 &&
-      new Set(
-        steps.flatMap((step) =>
-          step.kind === 'down' || step.kind === 'freeze' || step.kind === 'blackhole'
-            ? [step.cluster]
-            : [],
-        ),
-      ).size > 1,
+    withinRuns: 8,
+    // One takes no records, while the other one is dead.
+    matters: (scenario) =>
+      byHealth((step) => step.kind === 'halve' && step.how === 'produce-hangs')(scenario) &&
+      scenario.steps.some(
+        (down) =>
+          down.kind === 'down' &&
+          scenario.steps.some(
+            (half) =>
+              half.kind === 'halve' &&
+              half.cluster !== down.cluster &&
+              half.atMs - down.atMs === 2_000,
+          ),
+      ),
   },
   {
     name: 'the cooldown goes by the wall clock',
@@ -94,17 +86,6 @@ const BUGS: readonly PlantedBug<BugName>[] = [
       steps.every(({ kind }) => kind !== 'state-file'),
   },
   {
-    name: 'what was wrong with a cluster is never forgotten',
-    seenBy: 'I19',
-    withinRuns: 30,
-    matters: (scenario) =>
-      scenario.automation?.leftDead !== undefined &&
-      scenario.automation.limits.maxSwitchesPerHour > 1 &&
-      byHealth(
-        (step) => step.kind === 'halve' || step.kind === 'blackhole' || step.kind === 'freeze',
-      )(scenario),
-  },
-  {
     name: 'a source is listened to once',
     seenBy: 'I19',
     withinRuns: 3,
@@ -138,14 +119,7 @@ function seenWrongly(view: View): View {
     return { ...view, switches };
   }
   const clusters = view.clusters.map((cluster): ClusterView => {
-    const { produce } = cluster.health;
     const isActive = cluster.alias === view.active;
-    if (is('what is unknown counts as unhealthy') && isActive && produce.kind === 'unknown') {
-      return {
-        ...cluster,
-        health: { ...cluster.health, produce: { ...produce, kind: 'unhealthy' } },
-      };
-    }
     if (is('the target is not asked for proof') && !isActive) {
       return { ...cluster, health: { ...cluster.health, produce: healthy, consume: healthy } };
     }
@@ -205,15 +179,6 @@ vi.mock('../../src/state-file.js', async (importOriginal) => {
     }
   }
   return { ...original, StateFile };
-});
-
-vi.mock('../../src/health/health.js', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/health/health.js')>();
-  const reduceHealth: typeof original.reduceHealth = (state, input, limits): HealthState =>
-    is('what was wrong with a cluster is never forgotten') && input.kind === 'idle'
-      ? state
-      : original.reduceHealth(state, input, limits);
-  return { ...original, reduceHealth };
 });
 
 testPlantedBugs(BUGS, planted);
