@@ -33,7 +33,7 @@ export function drawAutomation(seed: string): Automation | undefined {
       timeoutMs: 1_000,
       silentMs: random.pick([1_500, 2_500]),
       goneMs: 300,
-      produceSilentMs: random.pick([1_500, 3_000]),
+      partialMs: random.pick([2_000, 4_000]),
       recoveryMs: random.pick([1_500, 4_000]),
       lagMs: 300,
     },

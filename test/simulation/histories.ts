@@ -133,7 +133,7 @@ const AUTOMATION: Automation = {
     timeoutMs: 1_000,
     silentMs: 1_500,
     goneMs: 300,
-    produceSilentMs: 1_500,
+    partialMs: 2_000,
     recoveryMs: 1_500,
     lagMs: 300,
   },
