@@ -1,3 +1,8 @@
+import {
+  automaticSwitchesAreRare,
+  everybodyArrives,
+  ignoranceNeverSwitches,
+} from './decision-checkers.js';
 import type { Run } from './history.js';
 import {
   epochsOnlyGrow,
@@ -17,7 +22,8 @@ import {
 } from './record-checkers.js';
 
 /** The invariants that are checked so far, by their numbers in the reliability notes. */
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I5' | 'I7' | 'I8' | 'I14' | 'I16' | 'I17' | 'I18';
+export type Invariant =
+  'I1' | 'I2' | 'I3' | 'I5' | 'I7' | 'I8' | 'I10' | 'I11' | 'I14' | 'I16' | 'I17' | 'I18' | 'I19';
 
 /** What a checker found: the invariant, and the evidence in words. */
 export interface Violation {
@@ -36,10 +42,13 @@ export const CHECKERS: Readonly<Record<Invariant, readonly Checker[]>> = {
   I5: [handlingLeavesNoGap],
   I7: [nothingIsWrittenAfterTheFence, oneClusterAtATime],
   I8: [epochsOnlyGrow],
+  I10: [ignoranceNeverSwitches],
+  I11: [automaticSwitchesAreRare],
   I14: [noSilentReset],
   I16: [commitsNeverRunAhead],
   I17: [promisesSettle, oneHandlerAtATime],
   I18: [positionsBeforeHandling],
+  I19: [everybodyArrives],
 };
 
 /** Checks a run against every invariant. */

@@ -1,12 +1,15 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
 import type { HistoryEvent } from './history.js';
+import { type Host, Hosts } from './hosts.js';
 import type { Scenario, Step } from './scenario.js';
 import { type Fact, type Service, startService } from './service.js';
+import type { Source } from './source.js';
 
 type Order = Extract<Step, { kind: 'order' }>;
 
 interface Member {
   readonly service: Service;
+  readonly host: Host | undefined;
   isConsuming: boolean;
 }
 
@@ -23,6 +26,8 @@ export class Fleet {
   readonly #scenario: Scenario;
   readonly #events: HistoryEvent[];
   readonly #pending: Set<string>;
+  readonly #source: Source;
+  readonly #hosts = new Hosts();
   #members: Member[] = [];
   #startedCount = 0;
   #orderCount = 0;
@@ -34,12 +39,13 @@ export class Fleet {
   constructor(
     memory: MemoryWorld,
     scenario: Scenario,
-    { events, pending }: { events: HistoryEvent[]; pending: Set<string> },
+    { events, pending, source }: { events: HistoryEvent[]; pending: Set<string>; source: Source },
   ) {
     this.#memory = memory;
     this.#scenario = scenario;
     this.#events = events;
     this.#pending = pending;
+    this.#source = source;
   }
 
   /** Sends the next record, from one process after the other. */
@@ -72,19 +78,30 @@ export class Fleet {
     const number = this.#startedCount;
     const activeCluster = this.#flag;
     const note = (fact: Fact): void => this.#note(fact);
-    note({ kind: 'opened', process: number, cluster: activeCluster, switchEpoch: 1 });
+    const isAutomatic = this.#scenario.automation !== undefined;
+    const host = isAutomatic ? this.#hosts.take() : undefined;
+    if (host === undefined) {
+      note({ kind: 'opened', process: number, cluster: activeCluster, switchEpoch: 1 });
+    } else {
+      note({ kind: 'started', process: number, host: host.number, isIntact: host.isIntact });
+    }
     const service = await startService({
       number,
       memory: this.#memory,
       scenario: this.#scenario,
       random: this.#memory.random.fork(`service-${number}`),
       activeCluster,
+      host,
+      source: this.#source,
       note,
       pending: this.#pending,
       nextOrder: () => (this.#orderCount += 1),
+    }).catch((error: unknown) => {
+      if (host !== undefined) host.isFree = true;
+      throw error;
     });
-    this.#members.push({ service, isConsuming: true });
-    if (this.#flag !== activeCluster) service.order(this.#flag, { planned: true });
+    this.#members.push({ service, host, isConsuming: true });
+    if (!isAutomatic && this.#flag !== activeCluster) service.order(this.#flag, { planned: true });
   }
 
   /** The consumer of the newest process that has one leaves, unless it is the last. */
@@ -103,8 +120,30 @@ export class Fleet {
     if (newest === undefined) return;
     if (how === 'close' && !others.some(({ isConsuming }) => isConsuming)) return;
     this.#members = others;
-    if (how === 'crash') newest.service.crash();
-    else void newest.service.close();
+    const { service, host } = newest;
+    const left = (): void => {
+      if (host !== undefined) host.isFree = true;
+    };
+    if (how === 'crash') {
+      service.crash();
+      left();
+    } else {
+      void service.close().then(left);
+    }
+  }
+
+  /** The machines that its processes run on, or ran on. */
+  get hosts(): readonly Host[] {
+    return this.#hosts.all;
+  }
+
+  get services(): readonly Service[] {
+    return this.#members.map(({ service }) => service);
+  }
+
+  /** Something happens to one process, whichever comes first. */
+  get oldest(): Service | undefined {
+    return this.#members[0]?.service;
   }
 
   stall(forMs: number): void {

@@ -1,5 +1,8 @@
+import type { Automation } from './automation.js';
+import type { Fault } from './conditions.js';
 import type { FinalLog, Place, Run } from './history.js';
 import type { Fact } from './service.js';
+import type { Wish } from './source.js';
 
 /** Histories written by hand, for the tests of the checkers: short words for events, and a run around them. */
 
@@ -116,7 +119,82 @@ export function runOf(
     sendLimitMs: 1_000,
     orderLimitMs: 1_000,
     onMissingPosition: 'earliest',
+    automation: undefined,
     ...rest,
     events,
   };
+}
+
+/** What the decision checkers hold a history against, where nothing else is said. */
+const AUTOMATION: Automation = {
+  strategy: 'combined',
+  health: {
+    intervalMs: 500,
+    timeoutMs: 1_000,
+    silentMs: 1_500,
+    goneMs: 300,
+    partialMs: 2_000,
+    recoveryMs: 1_500,
+    lagMs: 300,
+  },
+  limits: { cooldownMs: 4_000, maxSwitchesPerHour: 2, failback: 'manual', stableMs: 2_000 },
+  hasEpochs: true,
+  hearsWithinMs: 10,
+  leftDead: undefined,
+};
+
+/** A run of processes that decide for themselves. */
+export function automaticRun(
+  steps: Parameters<typeof runOf>[0],
+  {
+    limits,
+    ...rest
+  }: Partial<Omit<Automation, 'limits'>> & { limits?: Partial<Automation['limits']> } = {},
+): Run {
+  const automation = { ...AUTOMATION, ...rest, limits: { ...AUTOMATION.limits, ...limits } };
+  return runOf(steps, { automation });
+}
+
+export function started(process: number, { host = 1, isIntact = true } = {}): Fact {
+  return { kind: 'started', process, host, isIntact };
+}
+
+/** What is wrong with a cluster from now on; nothing, where no fault is named. */
+export function condition(cluster: string, ...faults: Fault[]): Fact {
+  return { kind: 'condition', cluster, faults };
+}
+
+/** A switch that begins, and is completed at once. */
+export function switched(
+  to: string,
+  by: 'operator' | 'signal' | 'health',
+  { epoch = 2, planned = false, process = 1 } = {},
+): readonly Fact[] {
+  const from = to === 'A' ? 'B' : 'A';
+  return [
+    { kind: 'switching', process, switchEpoch: epoch, from, to, planned, by, reason: 'because' },
+    { kind: 'switched', process, switchEpoch: epoch, to },
+  ];
+}
+
+/** The source says this, in order. */
+export function told(
+  cluster: string,
+  epoch: number,
+  mode?: 'pinned',
+  { process = 1 }: Actor = {},
+): Fact {
+  return { kind: 'told', process, says: 'value', wish: { cluster, epoch, mode } };
+}
+
+/** The source says nothing that anybody should follow. */
+export function toldNothing(says: 'value' | 'absent' | 'failed' = 'failed'): Fact {
+  return { kind: 'told', process: 1, says, wish: undefined };
+}
+
+export function resting(
+  cluster: string,
+  { state = 'steady', wish }: { state?: string; wish?: Wish } = {},
+): Fact {
+  return { kind: 'resting', process: 1, state, cluster, wish };
 }

@@ -1,5 +1,9 @@
 import type { SwitchPhase } from '../../src/events.js';
 import type { GroupPlan, MissingPosition } from '../../src/position/plan.js';
+import type { DecidedBy, StayReason } from '../../src/strategy/strategy.js';
+import type { Automation } from './automation.js';
+import type { Fault } from './conditions.js';
+import type { Wish } from './source.js';
 
 /** Where something was read or written. */
 export interface Place {
@@ -53,6 +57,43 @@ export type HistoryEvent = { readonly atMs: number } & (
       readonly cluster: string;
       readonly apiName: 'Produce' | 'OffsetCommit';
     })
+  /** A process begins on a machine. `isIntact`: the state file there says what the last process wanted it to say. */
+  | (ByProcess & { readonly kind: 'started'; readonly host: number; readonly isIntact: boolean })
+  /** It has a producer and a consumer from now on. */
+  | (ByProcess & { readonly kind: 'ready' })
+  /** A switch began: whose opinion it was. It may be refused, or rolled back. */
+  | (InEpoch & {
+      readonly kind: 'switching';
+      readonly from: string;
+      readonly to: string;
+      readonly planned: boolean;
+      readonly by: DecidedBy;
+      readonly reason: string;
+    })
+  /** It was completed. */
+  | (InEpoch & { readonly kind: 'switched'; readonly to: string })
+  /** The process would be elsewhere, and says why it is not. */
+  | (ByProcess & { readonly kind: 'stayed'; readonly because: StayReason })
+  /** What the source told a process. `wish`: a value that was really set; undefined where nobody should follow it. */
+  | (ByProcess & {
+      readonly kind: 'told';
+      readonly says: 'value' | 'absent' | 'failed';
+      readonly wish: Wish | undefined;
+    })
+  /** What is really wrong with a cluster from now on; with a process, with its way there. */
+  | {
+      readonly kind: 'condition';
+      readonly cluster: string;
+      readonly process?: number;
+      readonly faults: readonly Fault[];
+    }
+  /** Looked at after there was time enough for everything to settle. `wish`: what the source holds, where it can be read. */
+  | (ByProcess & {
+      readonly kind: 'resting';
+      readonly state: string;
+      readonly cluster: string | undefined;
+      readonly wish: Wish | undefined;
+    })
   | { readonly kind: 'fault'; readonly what: string }
   | (ByProcess & { readonly kind: 'fact'; readonly what: string })
 );
@@ -82,6 +123,8 @@ export interface Run {
   readonly orderLimitMs: number;
   /** What the service chose for partitions without a known position. */
   readonly onMissingPosition: MissingPosition;
+  /** Who decides beside an operator, and by which rules. */
+  readonly automation: Automation | undefined;
 }
 
 /** `cluster/topic-partition`, the name of a physical log. */

@@ -1,3 +1,4 @@
+import { DECISION_MARKS } from './decision-marks.js';
 import { logName, type Run } from './history.js';
 
 /**
@@ -104,6 +105,7 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     events.some(
       (event) => event.kind === 'send-failed' && event.code === 'ERR_FAILOVER_OUTCOME_UNKNOWN',
     ),
+  ...DECISION_MARKS,
 };
 
 function hasFact({ events }: Run, what: string): boolean {

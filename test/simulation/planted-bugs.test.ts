@@ -1,22 +1,7 @@
-import { describe, expect, it, vi } from 'vitest';
-import type { Invariant, Violation } from './checkers.js';
-import { runSeed } from './run.js';
-import { drawScenario, type Scenario } from './scenario.js';
+import { vi } from 'vitest';
+import { type PlantedBug, testPlantedBugs } from './planting.js';
 
-/**
- * Bugs that are easy to make, planted in the real library one at a time. Each has to be seen, by the checker that is
- * responsible for it and within a few seeds; otherwise the green of the simulation means nothing. Without the bug the
- * same seeds are clean.
- */
-interface PlantedBug {
-  readonly name: BugName;
-  readonly seenBy: Invariant;
-  /** Runs of relevant scenarios after which it must have been seen. */
-  readonly withinRuns: number;
-  /** Whether the bug can matter at all; other seeds are passed over. */
-  readonly matters?: (scenario: Scenario) => boolean;
-}
-
+/** Bugs of clients and switches. Those of decisions: `planted-decisions.test.ts`. */
 type BugName =
   | 'a record is committed before its handler has ended'
   | 'a running handler counts as done'
@@ -32,7 +17,9 @@ type BugName =
   | 'a held send is acknowledged at once'
   | 'what a full hold buffer refuses is sent all the same';
 
-const BUGS: readonly PlantedBug[] = [
+/** `matters` is asked of fleets that only an operator moves. */
+const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
+  Partial<Pick<PlantedBug<BugName>, 'matters'>>)[] = [
   {
     name: 'a record is committed before its handler has ended',
     seenBy: 'I16',
@@ -252,47 +239,10 @@ vi.mock('../../src/producer/hold-buffer.js', async (importOriginal) => {
   return { ...original, HoldBuffer };
 });
 
-describe.each(BUGS)('a planted bug: $name', ({ name, seenBy, withinRuns, matters }) => {
-  it(`is seen by ${seenBy}, and only because it was planted`, { timeout: 120_000 }, async () => {
-    const seeds = relevantSeeds(withinRuns, matters);
-    const seen = new Map<string, readonly string[]>();
-    for (const seed of seeds) {
-      const { violations } = await runWith(name, seed);
-      const found = violations.filter(({ invariant }) => invariant === seenBy);
-      seen.set(seed, [...new Set(violations.map(({ invariant }) => invariant))]);
-      expect(await unplanted(seed), `seed ${seed} without the bug`).toEqual([]);
-      if (found.length > 0) return;
-    }
-    expect.fail(`${seenBy} saw nothing; seen were ${JSON.stringify([...seen])}`);
-  });
-});
-
-const clean = new Map<string, readonly Violation[]>();
-
-/** Many bugs are looked for in the same seeds. */
-async function unplanted(seed: string): Promise<readonly Violation[]> {
-  const violations = clean.get(seed) ?? (await runWith(undefined, seed)).violations;
-  clean.set(seed, violations);
-  return violations;
-}
-
-async function runWith(bug: BugName | undefined, seed: string): ReturnType<typeof runSeed> {
-  planted.bug = bug;
-  try {
-    return await runSeed(seed);
-  } finally {
-    planted.bug = undefined;
-  }
-}
-
-/** The first seeds in which the bug can matter. */
-function relevantSeeds(
-  count: number,
-  matters: (scenario: Scenario) => boolean = () => true,
-): readonly string[] {
-  const seeds: string[] = [];
-  for (let seed = 1; seeds.length < count; seed += 1) {
-    if (matters(drawScenario(String(seed)))) seeds.push(String(seed));
-  }
-  return seeds;
-}
+testPlantedBugs(
+  BUGS.map(({ matters = () => true, ...bug }) => ({
+    ...bug,
+    matters: (scenario) => scenario.automation === undefined && matters(scenario),
+  })),
+  planted,
+);

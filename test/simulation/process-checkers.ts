@@ -37,16 +37,40 @@ export function oneClusterAtATime({ events }: Run): readonly string[] {
   });
 }
 
-/** I8. The epoch of a process never decreases. */
+/**
+ * I8. The epoch of a process never decreases; nor does it over a restart on a machine whose state file is intact, where it
+ * goes on with the same cluster in the same epoch, or with another one in a later epoch.
+ */
 export function epochsOnlyGrow({ events }: Run): readonly string[] {
   const newest = new Map<number, number>();
+  const hosts = new Map<number, number>();
+  const kept = new Map<number, EventOf<'fenced' | 'opened'>>();
   return events.flatMap((event) => {
+    if (event.kind === 'started') {
+      hosts.set(event.process, event.host);
+      if (!event.isIntact) kept.delete(event.host);
+    }
     if (event.kind !== 'opened') return [];
-    const before = newest.get(event.process) ?? 0;
-    newest.set(event.process, event.switchEpoch);
-    return event.switchEpoch > before
-      ? []
-      : [`process ${event.process} opened epoch ${event.switchEpoch} after epoch ${before}`];
+    const { process, switchEpoch, cluster } = event;
+    const before = newest.get(process) ?? 0;
+    newest.set(process, switchEpoch);
+    const violations =
+      switchEpoch > before
+        ? []
+        : [`process ${process} opened epoch ${switchEpoch} after epoch ${before}`];
+    const host = hosts.get(process);
+    if (host === undefined) return violations;
+    const last = kept.get(host);
+    kept.set(host, event);
+    if (last === undefined || last.process === process) return violations;
+    const isLater = switchEpoch > last.switchEpoch;
+    const isSame = switchEpoch === last.switchEpoch && cluster === last.cluster;
+    return isLater || isSame
+      ? violations
+      : [
+          ...violations,
+          `process ${process} began with ${cluster} in epoch ${switchEpoch}, where process ${last.process} had opened ${last.cluster} in epoch ${last.switchEpoch}`,
+        ];
   });
 }
 
@@ -134,10 +158,14 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
   const plans = new Map<string, Map<number, ReadonlyMap<string, bigint>>>();
   const planned = new Set<string>();
   const moved = new Set<string>();
+  /** They have no consumer yet: a switch finds no positions for one that comes later. */
+  const starting = new Set<number>();
   const begun = new Set<string>();
   const violations: string[] = [];
   for (const event of events) {
-    if (event.kind === 'phase' && event.phase === 'translate') {
+    if (event.kind === 'started') starting.add(event.process);
+    if (event.kind === 'ready') starting.delete(event.process);
+    if (event.kind === 'phase' && event.phase === 'translate' && !starting.has(event.process)) {
       moved.add(`${event.process} ${event.switchEpoch}`);
     }
     if (event.kind === 'planned') {

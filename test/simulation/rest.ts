@@ -1,6 +1,7 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
 import type { HistoryEvent } from './history.js';
 import { isMirrored } from './observation.js';
+import type { Stage } from './steps.js';
 
 /** Longest wait for the fleet to come to rest after everything was healed, in simulated milliseconds. */
 const REST_LIMIT_MS = 120_000;
@@ -39,5 +40,30 @@ export async function comeToRest(
     if (!isMirrored(memory) || pending.size > 0) quietSinceMs = clock.nowMs();
     const isDone = !isLong && unhandled.size === 0;
     if (clock.nowMs() - quietSinceMs > (isDone ? DONE_MS : QUIET_MS)) return;
+  }
+}
+
+/** Longest wait for every process to be where it ought to be: a cooldown, and the longest pause after a refused switch. */
+const SETTLE_LIMIT_MS = 50_000;
+
+/** Waits until every process is where it ought to be, or has had time enough to get there, and writes down where it is. */
+export async function settle({ memory, fleet, conditions, source, events }: Stage): Promise<void> {
+  const { clock } = memory;
+  const { wish } = source;
+  const isSettled = ({ state, active }: { state: string; active: string | undefined }): boolean =>
+    state === 'steady' &&
+    active !== undefined &&
+    conditions.of(active).length === 0 &&
+    (wish === undefined || wish.cluster === active);
+  const giveUpAtMs = clock.nowMs() + SETTLE_LIMIT_MS;
+  while (
+    clock.nowMs() < giveUpAtMs &&
+    !fleet.services.every(({ kafka }) => isSettled(kafka.status()))
+  ) {
+    await clock.sleep(500);
+  }
+  for (const { number: process, kafka } of fleet.services) {
+    const { state, active: cluster } = kafka.status();
+    events.push({ atMs: clock.nowMs(), kind: 'resting', process, state, cluster, wish });
   }
 }

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createMemoryWorld, type MemoryWorld } from '../../src/testing/index.js';
 import { check, type Violation } from './checkers.js';
+import { Conditions } from './conditions.js';
 import { Fleet } from './fleet.js';
 import type { HistoryEvent, Run } from './history.js';
 import { finalLogs, watchCommits } from './observation.js';
-import { comeToRest } from './rest.js';
+import { comeToRest, settle } from './rest.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { DEADLINES, HOLD_MAX_WAIT_MS, RECEIPTS, TOPIC } from './service.js';
-import { heal, performSteps } from './steps.js';
+import { Source } from './source.js';
+import { heal, performSteps, type Stage } from './steps.js';
 
 /** What came of one seed. */
 export interface SeedResult {
@@ -51,6 +53,7 @@ export async function runSeed(seed: string): Promise<SeedResult> {
     sendLimitMs: HOLD_MAX_WAIT_MS + RETRIES_MS,
     orderLimitMs: switchMs * SWITCHES_PER_ORDER,
     onMissingPosition: scenario.onMissingPosition,
+    automation: scenario.automation,
   };
   return { seed, scenario, run, violations: check(run), trace: traceOf(events) };
 }
@@ -80,19 +83,34 @@ async function live(
   { events, pending }: { events: HistoryEvent[]; pending: Set<string> },
 ): Promise<void> {
   const { clock, random } = memory;
-  const fleet = new Fleet(memory, scenario, { events, pending });
+  const { automation } = scenario;
+  const { hearsWithinMs = 0, hasEpochs = false } = automation ?? {};
+  const source = new Source(random.fork('source'), { hearsWithinMs, hasEpochs });
+  const fleet = new Fleet(memory, scenario, { events, pending, source });
+  const stage: Stage = {
+    memory,
+    fleet,
+    source,
+    conditions: new Conditions(memory, events),
+    events,
+  };
   watchCommits(memory, events);
   for (let count = 0; count < scenario.processCount; count += 1) await fleet.join();
   const endAtMs = clock.nowMs() + scenario.trafficMs;
-  const steps = performSteps(scenario.steps, { memory, fleet, events });
+  const steps = performSteps(scenario.steps, stage);
   while (clock.nowMs() < endAtMs) {
     fleet.send(`key-${random.below(6)}`);
     await clock.sleep(scenario.sendEveryMs);
   }
   await steps;
-  heal(memory);
+  if (automation?.leftDead !== undefined) {
+    heal(stage, automation.leftDead);
+    await settle(stage);
+  }
+  heal(stage);
   await fleet.recover();
   await comeToRest(memory, events, { pending, isLong: scenario.isRestLong });
+  if (automation !== undefined) await settle(stage);
   await fleet.stop();
 }
 

@@ -1,5 +1,9 @@
 import type { MissingPosition } from '../../src/position/plan.js';
 import { type ApiName, createRandom, type Random } from '../../src/testing/index.js';
+import { type Automation, drawAutomation } from './automation.js';
+import { drawAutomaticStory } from './automatic-stories.js';
+import type { HalfDead } from './conditions.js';
+import type { Wish } from './source.js';
 import { drawNoise, drawStory } from './stories.js';
 
 /** How a service handles records. */
@@ -44,6 +48,17 @@ export type Step = { readonly atMs: number } & (
   | { readonly kind: 'stall'; readonly forMs: number }
   /** A process more; or, of the newest process: its consumer leaves, it ends in order, it is killed. */
   | { readonly kind: 'join' | 'leave' | 'close' | 'crash' }
+  /** The cluster is half dead in this way; undefined: well again. */
+  | { readonly kind: 'halve'; readonly cluster: string; readonly how: HalfDead | undefined }
+  /** The way of one process to one cluster is cut; its event loop is blocked. */
+  | { readonly kind: 'cut'; readonly cluster: string; readonly forMs: number }
+  | { readonly kind: 'sleep'; readonly forMs: number }
+  /** The wall clocks of all processes jump. */
+  | { readonly kind: 'jump-wall'; readonly byMs: number }
+  | { readonly kind: 'state-file'; readonly what: 'corrupt' | 'fill-disk' | 'free-disk' }
+  | { readonly kind: 'set'; readonly to: string; readonly mode: Wish['mode'] }
+  | { readonly kind: 'source'; readonly what: 'garble' | 'regress' | 'remove' | 'repeat' | 'heal' }
+  | { readonly kind: 'deafen'; readonly who: 'all' | 'even' | 'odd' | 'none' }
 );
 
 /** A fleet, its work and its faults, all drawn from one seed. */
@@ -67,16 +82,24 @@ export interface Scenario {
   readonly handler: HandlerShape;
   /** Watches for sessions and retries that end late, instead of stopping when everything is handled. */
   readonly isRestLong: boolean;
+  /** Who decides beside an operator; undefined: nobody. */
+  readonly automation: Automation | undefined;
   readonly steps: readonly Step[];
 }
 
 /** Draws a scenario. Pure. */
 export function drawScenario(seed: string): Scenario {
   const random = createRandom(seed).fork('scenario');
-  // Under Identity only one direction may mirror, so there is no way home.
-  const policy = random.chance(0.2) ? 'identity' : 'default';
-  const story = drawStory(random, policy);
+  // Under Identity only one direction may mirror, so there is no way home, and the fleet has to stay together.
+  const automation = drawAutomation(seed);
+  const isOneWay = random.chance(0.2) && automation === undefined;
+  const policy = isOneWay ? 'identity' : 'default';
+  const story =
+    automation === undefined ? drawStory(random, policy) : drawAutomaticStory(random, automation);
   const hasCheckpoints = random.chance(0.85);
+  // Where nobody sends any more, a Produce request without an answer looks like a cluster that takes no records, and is meant to.
+  const isFair = (step: Step): boolean =>
+    automation === undefined || step.kind !== 'lose-ack' || step.apiName !== 'Produce';
   return {
     seed,
     policy,
@@ -95,7 +118,8 @@ export function drawScenario(seed: string): Scenario {
     // Drawn apart, so that it leaves the other seeds as they are.
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),
-    steps: [...story, ...drawNoise(random, policy)].sort((a, b) => a.atMs - b.atMs),
+    automation,
+    steps: [...story, ...drawNoise(random, policy).filter(isFair)].sort((a, b) => a.atMs - b.atMs),
   };
 }
 

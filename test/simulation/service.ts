@@ -1,16 +1,20 @@
 import type { Consumer, Producer } from 'kafkajs';
 import { FailoverKafka } from '../../src/failover-kafka.js';
-import { manualStrategy } from '../../src/strategy/manual.js';
+import type { Strategy } from '../../src/strategy/strategy.js';
 import type { MemoryWorld, Random } from '../../src/testing/index.js';
+import { Decisions, strategyOf } from './deciding.js';
 import { Handlers } from './handlers.js';
 import type { HistoryEvent } from './history.js';
-import { ACTIVE_CLUSTER, processWorld } from './process-world.js';
+import type { Host } from './hosts.js';
+import { processWorld, type ProcessWorld } from './process-world.js';
 import type { Scenario } from './scenario.js';
+import type { Source } from './source.js';
 
 /** One service process of the fleet: a FailoverKafka with a producer and a consumer, as a team would write it. */
 export interface Service {
   readonly number: number;
   readonly kafka: FailoverKafka;
+  readonly own: ProcessWorld;
   send(id: string, key: string): void;
   order(to: string, options: { planned: boolean }): void;
   /** The next handler call takes this long, in milliseconds. */
@@ -34,8 +38,11 @@ export interface ServiceParts {
   readonly memory: MemoryWorld;
   readonly scenario: Scenario;
   readonly random: Random;
-  /** Where the service starts. */
+  /** Where an operator's service starts. */
   readonly activeCluster: string;
+  /** The machine of a service that decides for itself: with its state file. */
+  readonly host: Host | undefined;
+  readonly source: Source;
   /** Writes a fact down, unless the process is dead. */
   note(fact: Fact): void;
   /** Sends that have not settled, with the time of the call. */
@@ -47,6 +54,8 @@ export interface ServiceParts {
 export const TOPIC = 'orders';
 /** Where handlers send to, if they do. */
 export const RECEIPTS = 'receipts';
+/** Where a service that decides for itself keeps what it knows. */
+const STATE_FILE = '/var/lib/service/kafka.json';
 /** Its group. */
 export const GROUP = 'billing';
 /** Longest wait of a held send, in milliseconds. */
@@ -63,24 +72,36 @@ export const DEADLINES = {
 
 /** Starts a service: connected, subscribed and running. */
 export async function startService(parts: ServiceParts): Promise<Service> {
-  const { number, memory, activeCluster } = parts;
+  const { number, memory, activeCluster, host } = parts;
   let isDead = false;
   const note = (fact: Fact): void => {
     if (!isDead) parts.note(fact);
   };
   const own = { ...parts, note };
-  const { world, kill } = processWorld({
+  let isOpened = host === undefined;
+  const process = processWorld({
     memory,
     activeCluster,
+    host,
     onWrite: (cluster, apiName) => note({ kind: 'written', process: number, cluster, apiName }),
+    // What it keeps first is where it starts.
+    onKept(text) {
+      if (isOpened) return;
+      isOpened = true;
+      const { cluster, switchEpoch } = JSON.parse(text) as { cluster: string; switchEpoch: number };
+      note({ kind: 'opened', process: number, cluster, switchEpoch });
+    },
   });
-  const kafka = makeKafka(parts, world);
-  observe(kafka, own);
+  const decisions = new Decisions();
+  const strategy = decisions.watch(strategyOf(own));
+  const kafka = makeKafka(parts, process.world, strategy);
+  observe(kafka, own, decisions);
   const name = `consumer-${number}`;
   const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {
     await kafka.close();
     throw error;
   });
+  note({ kind: 'ready', process: number });
   const unsettled = new Set<string>();
   let receiptCount = 0;
   const sendReceipt = async (id: string): Promise<void> => {
@@ -106,6 +127,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   return {
     number,
     kafka,
+    own: process,
     send(id, key) {
       note({ kind: 'sent', process: number, id });
       parts.pending.add(id);
@@ -139,7 +161,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     crash() {
       note({ kind: 'crashed', process: number });
       isDead = true;
-      kill();
+      process.kill();
       // Nobody waits for the sends of a dead process.
       for (const id of unsettled) parts.pending.delete(id);
       // Only to end its timers: nothing of it reaches anybody.
@@ -149,10 +171,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 }
 
 function makeKafka(
-  { number, memory, scenario }: ServiceParts,
+  { number, memory, scenario, host }: ServiceParts,
   world: MemoryWorld['world'],
+  strategy: Strategy,
 ): FailoverKafka {
-  const { policy, offsetSyncsLocation } = scenario;
+  const { policy, offsetSyncsLocation, automation } = scenario;
   return new FailoverKafka({
     clientId: `service-${number}`,
     logLevel: 0,
@@ -162,7 +185,9 @@ function makeKafka(
       A: { brokers: [...memory.cluster('A').brokers] },
       B: { brokers: [...memory.cluster('B').brokers] },
     },
-    strategy: manualStrategy({ environment: ACTIVE_CLUSTER }),
+    strategy,
+    ...(host === undefined ? {} : { stateFile: STATE_FILE }),
+    ...(automation === undefined ? {} : { health: automation.health }),
     mirror: { policy, offsetSyncsLocation },
     producer: {
       holdMaxBytes: scenario.holdMaxBytes,
@@ -194,7 +219,11 @@ async function connect(
 }
 
 /** Writes down what the library itself reports. */
-function observe(kafka: FailoverKafka, { number: process, note, memory }: ServiceParts): void {
+function observe(
+  kafka: FailoverKafka,
+  { number: process, note, memory }: ServiceParts,
+  decisions: Decisions,
+): void {
   const fact = (what: string): void => note({ kind: 'fact', process, what });
   kafka.on('positions.planned', ({ switchEpoch, plan }) => {
     const cluster = memory.cluster(plan.cluster);
@@ -214,10 +243,18 @@ function observe(kafka: FailoverKafka, { number: process, note, memory }: Servic
   });
   kafka.on('switch.phase-overran', ({ phase }) => fact(`${phase} overran`));
   kafka.on('switch.refused', () => fact('refused'));
+  kafka.on('switch.started', ({ switchEpoch, from, to, planned, reason }) => {
+    const by = decisions.whose(to, reason);
+    note({ kind: 'switching', process, switchEpoch, from, to, planned, by, reason });
+  });
+  kafka.on('strategy.stayed', ({ because }) => note({ kind: 'stayed', process, because }));
+  kafka.on('signal.refused', ({ because }) => fact(`signal refused: ${because}`));
+  kafka.on('state-file.failed', ({ because }) => fact(`state file: ${because}`));
   kafka.on('switch.rolled-back', () => fact('rolled back'));
-  kafka.on('switch.completed', ({ report }) =>
-    fact(`${report.planned ? 'planned' : 'unplanned'} switch completed`),
-  );
+  kafka.on('switch.completed', ({ report, switchEpoch }) => {
+    note({ kind: 'switched', process, switchEpoch, to: report.to });
+    fact(`${report.planned ? 'planned' : 'unplanned'} switch completed`);
+  });
   kafka.on('producer.held', () => fact('sends held'));
   kafka.on('producer.hold-full', () => fact('hold buffer full'));
   kafka.on('producer.released', ({ resentCount }) => {

@@ -1,14 +1,23 @@
-import { unreachable } from '../../src/unreachable.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
+import { unreachable } from '../../src/unreachable.js';
+import type { Conditions } from './conditions.js';
 import type { Fleet } from './fleet.js';
 import type { HistoryEvent } from './history.js';
 import type { Step } from './scenario.js';
+import type { Source } from './source.js';
+
+/** What steps are performed on. */
+export interface Stage {
+  readonly memory: MemoryWorld;
+  readonly fleet: Fleet;
+  readonly conditions: Conditions;
+  readonly source: Source;
+  readonly events: HistoryEvent[];
+}
 
 /** Performs the steps of a scenario, each at its time. */
-export async function performSteps(
-  steps: readonly Step[],
-  { memory, fleet, events }: { memory: MemoryWorld; fleet: Fleet; events: HistoryEvent[] },
-): Promise<void> {
+export async function performSteps(steps: readonly Step[], stage: Stage): Promise<void> {
+  const { memory, events } = stage;
   const { clock } = memory;
   const begunAtMs = clock.nowMs();
   for (const step of steps) {
@@ -16,11 +25,12 @@ export async function performSteps(
     if (waitMs > 0) await clock.sleep(waitMs);
     const { atMs: _atMs, ...what } = step;
     events.push({ atMs: clock.nowMs(), kind: 'fault', what: JSON.stringify(what) });
-    perform(step, memory, fleet);
+    perform(step, stage);
   }
 }
 
-function perform(step: Step, memory: MemoryWorld, fleet: Fleet): void {
+function perform(step: Step, stage: Stage): void {
+  const { memory, fleet, conditions, source } = stage;
   switch (step.kind) {
     case 'order':
       fleet.order(step);
@@ -54,11 +64,57 @@ function perform(step: Step, memory: MemoryWorld, fleet: Fleet): void {
     case 'refuse':
     case 'blackhole':
     case 'heal':
-      memory.cluster(step.cluster)[step.kind]();
+      conditions.steer(step.cluster, step.kind);
+      return;
+    case 'halve':
+      conditions.halve(step.cluster, step.how);
+      return;
+    case 'cut':
+      cutOff(step, stage);
+      return;
+    case 'sleep':
+      fleet.oldest?.own.sleep(step.forMs);
+      return;
+    case 'jump-wall':
+      for (const { own } of fleet.services) own.jumpWall(step.byMs);
+      return;
+    case 'state-file':
+      for (const host of fleet.hosts) {
+        if (step.what === 'corrupt') host.corrupt();
+        else host.setWritable(step.what === 'free-disk');
+      }
+      return;
+    case 'set':
+      source.set(step.to, step.mode);
+      return;
+    case 'source':
+      source[step.what]();
+      return;
+    case 'deafen':
+      source.deafen(step.who);
       return;
     default:
       unreachable(step);
   }
+}
+
+/** One process cannot reach a cluster that all others reach. */
+function cutOff(
+  { cluster, forMs }: Extract<Step, { kind: 'cut' }>,
+  { memory, fleet, events }: Stage,
+): void {
+  const service = fleet.oldest;
+  if (service === undefined) return;
+  const { own, number: process } = service;
+  const note = (faults: readonly 'cut'[]): void => {
+    events.push({ atMs: memory.clock.nowMs(), kind: 'condition', cluster, process, faults });
+  };
+  own.cut(cluster);
+  note(['cut']);
+  memory.clock.after(forMs, () => {
+    own.uncut(cluster);
+    note([]);
+  });
 }
 
 function steerMirror(memory: MemoryWorld, step: Extract<Step, { kind: 'mirror' }>): void {
@@ -69,14 +125,13 @@ function steerMirror(memory: MemoryWorld, step: Extract<Step, { kind: 'mirror' }
   mirror[step.what]();
 }
 
-/** Takes every fault back. */
-export function heal(memory: MemoryWorld): void {
+/** Takes every fault back, but for a cluster that stays dead a while longer. */
+export function heal({ memory, conditions, source, fleet }: Stage, leftDead?: string): void {
   for (const cluster of memory.clusters) {
-    cluster.thaw();
-    cluster.up();
-    cluster.heal();
-    cluster.slow(0);
+    if (cluster.alias !== leftDead) conditions.heal(cluster);
   }
+  source.heal();
+  for (const host of fleet.hosts) host.setWritable(true);
   for (const mirror of memory.mirrors) {
     if (mirror.state === 'stopped') mirror.start();
     if (mirror.state === 'paused') mirror.resume();

@@ -1,0 +1,50 @@
+import { createRandom } from '../../src/testing/index.js';
+import type { HealthOptions } from '../../src/options-health.js';
+import type { HealthStrategyOptions } from '../../src/strategy/health.js';
+
+/** Who moves the processes of a fleet beside an operator, and by which rules. */
+export interface Automation {
+  readonly strategy: 'health' | 'follow' | 'combined';
+  readonly health: Required<HealthOptions>;
+  readonly limits: Required<
+    Pick<HealthStrategyOptions, 'cooldownMs' | 'maxSwitchesPerHour' | 'failback' | 'stableMs'>
+  >;
+  /** The source numbers its values. */
+  readonly hasEpochs: boolean;
+  /** Longest time until a process hears what the source says, in milliseconds; each hears it at its own time. */
+  readonly hearsWithinMs: number;
+  /** This cluster stays dead until everybody has settled without it. */
+  readonly leftDead: string | undefined;
+}
+
+/** Share of the seeds in which somebody else than an operator decides. */
+const SHARE = 0.3;
+
+/** Draws it from a stream of its own: the other seeds stay what they were. Pure. */
+export function drawAutomation(seed: string): Automation | undefined {
+  const random = createRandom(seed).fork('automation');
+  if (!random.chance(SHARE)) return undefined;
+  const strategy = random.pick(['health', 'health', 'combined', 'combined', 'follow'] as const);
+  return {
+    strategy,
+    health: {
+      // Each question costs, and most seeds do not need to be quick.
+      intervalMs: random.pick([500, 1_000, 1_000, 2_000]),
+      timeoutMs: 1_000,
+      silentMs: random.pick([1_500, 2_500]),
+      goneMs: 300,
+      partialMs: random.pick([2_000, 4_000]),
+      recoveryMs: random.pick([1_500, 4_000]),
+      lagMs: 300,
+    },
+    limits: {
+      cooldownMs: random.pick([1_000, 4_000, 15_000]),
+      maxSwitchesPerHour: random.pick([1, 3, 4, 10]),
+      failback: random.chance(0.3) ? 'automatic' : 'manual',
+      stableMs: random.pick([2_000, 5_000]),
+    },
+    hasEpochs: random.chance(0.75),
+    hearsWithinMs: random.pick([10, 200, 1_500]),
+    leftDead: strategy !== 'follow' && random.chance(0.25) ? random.pick(['A', 'B']) : undefined,
+  };
+}

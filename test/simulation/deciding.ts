@@ -1,0 +1,49 @@
+import { combine } from '../../src/strategy/combine.js';
+import { followStrategy } from '../../src/strategy/follow.js';
+import { healthStrategy } from '../../src/strategy/health.js';
+import { manualStrategy } from '../../src/strategy/manual.js';
+import type { DecidedBy, Strategy } from '../../src/strategy/strategy.js';
+import { unreachable } from '../../src/unreachable.js';
+import { ACTIVE_CLUSTER } from './process-world.js';
+import type { ServiceParts } from './service.js';
+
+/** The strategy of one process, as the scenario says. */
+export function strategyOf({ scenario, source, number, note }: ServiceParts): Strategy {
+  const { automation } = scenario;
+  if (automation === undefined) return manualStrategy({ environment: ACTIVE_CLUSTER });
+  const follow = followStrategy(source.signalFor(number, note));
+  const health = healthStrategy(automation.limits);
+  switch (automation.strategy) {
+    case 'health':
+      return health;
+    case 'follow':
+      return follow;
+    case 'combined':
+      return combine({ follow, orElse: health });
+    default:
+      return unreachable(automation.strategy);
+  }
+}
+
+/** Remembers whose opinion each decision was: the events of a switch do not tell. */
+export class Decisions {
+  readonly #by = new Map<string, DecidedBy>();
+
+  watch(strategy: Strategy): Strategy {
+    return {
+      ...strategy,
+      decide: (view) => {
+        const decision = strategy.decide(view);
+        if (decision.kind === 'switch') {
+          this.#by.set(`${decision.to} ${decision.reason}`, decision.by ?? 'operator');
+        }
+        return decision;
+      },
+    };
+  }
+
+  /** Whose opinion led there, for this reason. */
+  whose(to: string, reason: string): DecidedBy {
+    return this.#by.get(`${to} ${reason}`) ?? 'operator';
+  }
+}

@@ -1,0 +1,224 @@
+import type { Automation } from './automation.js';
+import type { Fault } from './conditions.js';
+import type { EventOf, HistoryEvent, Run } from './history.js';
+import type { Wish } from './source.js';
+
+/** A cluster with one of these cannot be seen to work. (Who takes no records shows it only to those who send some.) */
+const PREVENT_PROOF: ReadonlySet<Fault> = new Set(['down', 'frozen', 'cut', 'coordinator-hangs']);
+
+const HOUR_MS = 3_600_000;
+
+/** Timers, and the way of a question. */
+const SLACK_MS = 500;
+
+/** How long ago a fault may have ended that somebody leaves a cluster for: it is healthy again only after a clean time. */
+function blameMs({ health }: Automation): number {
+  // Whether it takes records is seen when the next one is acknowledged, and kafkajs may be pausing between two attempts.
+  const kafkajsPauseMs = 7_000;
+  return health.recoveryMs + 2 * health.intervalMs + 4 * health.timeoutMs + kafkajsPauseMs;
+}
+
+/** How old the newest proof may be that a cluster works: the last question before its death was answered. */
+function proofMs({ health }: Automation): number {
+  return 1.1 * health.intervalMs + 4 * health.timeoutMs + SLACK_MS;
+}
+
+/** How each cluster really is, while a history is read from its beginning. */
+class Truth {
+  /** Of a cluster, or of the way of one process to it. */
+  readonly #faults = new Map<
+    string,
+    { readonly faults: readonly Fault[]; readonly atMs: number }
+  >();
+  readonly #lastFaultyAtMs = new Map<string, number>();
+  readonly #lastProvableAtMs = new Map<string, number>();
+
+  take(event: HistoryEvent): void {
+    if (event.kind !== 'condition') return;
+    const { cluster, process, faults, atMs } = event;
+    const key = process === undefined ? cluster : `${cluster} of ${process}`;
+    const before = this.#faults.get(key)?.faults ?? [];
+    if (before.length > 0) this.#lastFaultyAtMs.set(key, atMs);
+    if (!before.some((fault) => PREVENT_PROOF.has(fault))) this.#lastProvableAtMs.set(key, atMs);
+    this.#faults.set(key, { faults, atMs });
+  }
+
+  /** What is wrong with a cluster for one process now. */
+  faults(cluster: string, process: number): readonly Fault[] {
+    return keysOf(cluster, process).flatMap((key) => this.#faults.get(key)?.faults ?? []);
+  }
+
+  /** When something was last wrong with it. */
+  faultyAtMs(cluster: string, process: number, nowMs: number): number {
+    if (this.faults(cluster, process).length > 0) return nowMs;
+    const ends = keysOf(cluster, process).map((key) => this.#lastFaultyAtMs.get(key));
+    return Math.max(...ends.map((atMs) => atMs ?? Number.NEGATIVE_INFINITY));
+  }
+
+  /** When it could last be seen to work. */
+  provableAtMs(cluster: string, process: number, nowMs: number): number {
+    const times = keysOf(cluster, process).map((key) => {
+      const { faults = [] } = this.#faults.get(key) ?? {};
+      if (!faults.some((fault) => PREVENT_PROOF.has(fault))) return nowMs;
+      return this.#lastProvableAtMs.get(key) ?? Number.NEGATIVE_INFINITY;
+    });
+    return Math.min(...times);
+  }
+}
+
+function keysOf(cluster: string, process: number): readonly [string, string] {
+  return [cluster, `${cluster} of ${process}`];
+}
+
+/** What the source has said to a machine, by the rules: what may be followed, while a history is read. */
+class Heard {
+  readonly #hosts = new Map<number, number>();
+  readonly #highest = new Map<number, number>();
+  readonly #wishes = new Map<number, { readonly wish: Wish; readonly sinceMs: number }>();
+  readonly #isCurrent = new Map<number, boolean>();
+
+  take(event: HistoryEvent): void {
+    if (event.kind === 'started') {
+      this.#hosts.set(event.process, event.host);
+      if (!event.isIntact) this.#highest.delete(event.host);
+    }
+    if (event.kind !== 'told') return;
+    const { process, wish, atMs } = event;
+    const host = this.#hosts.get(process) ?? -process;
+    const highest = this.#highest.get(host) ?? 0;
+    const isGood = wish !== undefined && (wish.epoch ?? 0) >= highest;
+    this.#isCurrent.set(process, isGood);
+    if (!isGood) return;
+    this.#highest.set(host, wish.epoch ?? highest);
+    const before = this.#wishes.get(process);
+    const isSame = before?.wish.cluster === wish.cluster && before.wish.epoch === wish.epoch;
+    this.#wishes.set(process, { wish, sinceMs: isSame ? before.sinceMs : atMs });
+  }
+
+  /** What a process may follow now. */
+  current(process: number): Wish | undefined {
+    return this.#isCurrent.get(process) === true ? this.last(process)?.wish : undefined;
+  }
+
+  /** The last good word that it heard, and since when. */
+  last(process: number): { readonly wish: Wish; readonly sinceMs: number } | undefined {
+    return this.#wishes.get(process);
+  }
+}
+
+/**
+ * I10. Ignorance never switches. By health a process leaves only a cluster that really is in trouble, or was a moment ago, and
+ * goes only to one that really works, or did a moment ago. By the source it goes only where that really says, in order.
+ */
+export function ignoranceNeverSwitches({ events, automation }: Run): readonly string[] {
+  if (automation === undefined) return [];
+  const truth = new Truth();
+  const heard = new Heard();
+  return events.flatMap((event) => {
+    truth.take(event);
+    heard.take(event);
+    if (event.kind !== 'switching') return [];
+    const { process, from, to, atMs, reason } = event;
+    const who = `process ${process} left ${from} for ${to} at ${atMs} (${reason})`;
+    if (event.by === 'signal') {
+      const wish = heard.current(process);
+      return wish?.cluster === to ? [] : [`${who}, and the source does not say so`];
+    }
+    if (event.by !== 'health') return [];
+    const violations: string[] = [];
+    const faultyAtMs = truth.faultyAtMs(from, process, atMs);
+    if (!event.planned && atMs - faultyAtMs > blameMs(automation)) {
+      violations.push(
+        `${who} by health, and nothing was wrong with ${from} (last at ${faultyAtMs})`,
+      );
+    }
+    const provableAtMs = truth.provableAtMs(to, process, atMs);
+    if (atMs - provableAtMs > proofMs(automation)) {
+      violations.push(
+        `${who} by health, and ${to} could not be seen to work since ${provableAtMs}`,
+      );
+    }
+    return violations;
+  });
+}
+
+/**
+ * I11. No flapping: no automatic switch of a process within the cooldown after another switch, no more of them in an hour than
+ * are allowed, and none home unless that was asked for. What was refused or rolled back was no switch.
+ */
+export function automaticSwitchesAreRare({ events, automation }: Run): readonly string[] {
+  if (automation === undefined) return [];
+  const { cooldownMs, maxSwitchesPerHour, failback } = automation.limits;
+  const begun = new Map<string, EventOf<'switching'>>();
+  const done = new Map<number, { readonly atMs: number; readonly by: string }[]>();
+  return events.flatMap((event) => {
+    if (event.kind === 'switched') {
+      const by = begun.get(`${event.process} ${event.switchEpoch}`)?.by ?? 'operator';
+      const all = done.get(event.process) ?? [];
+      done.set(event.process, [...all, { atMs: event.atMs, by }]);
+    }
+    if (event.kind !== 'switching') return [];
+    begun.set(`${event.process} ${event.switchEpoch}`, event);
+    if (event.by !== 'health') return [];
+    const { process, atMs, to, planned } = event;
+    const who = `process ${process} went to ${to} by health at ${atMs}`;
+    const all = done.get(process) ?? [];
+    const violations: string[] = [];
+    const last = all.at(-1);
+    if (last !== undefined && atMs - last.atMs < cooldownMs) {
+      violations.push(`${who}, ${atMs - last.atMs} ms after another switch`);
+    }
+    const recent = all.filter((one) => one.by === 'health' && atMs - one.atMs < HOUR_MS);
+    if (recent.length >= maxSwitchesPerHour) {
+      violations.push(`${who}, after ${recent.length} automatic switches within an hour`);
+    }
+    if (planned && failback === 'manual') violations.push(`${who}, which is a way home`);
+    return violations;
+  });
+}
+
+/**
+ * I19. When every fault is over and time has passed, every process is steady; on a cluster that works, where it decides by
+ * health; and on the one that the source names, where that is news to it.
+ *
+ * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent.
+ */
+export function everybodyArrives({ events, automation }: Run): readonly string[] {
+  if (automation === undefined) return [];
+  const truth = new Truth();
+  const heard = new Heard();
+  const begun = new Map<number, EventOf<'switching'>[]>();
+  const done = new Map<number, EventOf<'switching'>[]>();
+  return events.flatMap((event) => {
+    truth.take(event);
+    heard.take(event);
+    if (event.kind === 'switching') {
+      begun.set(event.process, [...(begun.get(event.process) ?? []), event]);
+    }
+    if (event.kind === 'switched') {
+      const one = begun
+        .get(event.process)
+        ?.findLast((each) => each.switchEpoch === event.switchEpoch);
+      if (one !== undefined) done.set(event.process, [...(done.get(event.process) ?? []), one]);
+    }
+    if (event.kind !== 'resting') return [];
+    const { process, state, cluster, wish, atMs } = event;
+    const who = `process ${process} is ${state} on ${cluster ?? 'no cluster'} at ${atMs}`;
+    if (state !== 'steady' || cluster === undefined) return [who];
+    const word = heard.last(process);
+    const switches = done.get(process) ?? [];
+    const isNews =
+      word !== undefined && (switches.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) <= word.sinceMs;
+    const isPossible = wish !== undefined && truth.faults(wish.cluster, process).length === 0;
+    if (isPossible && isNews && automation.strategy !== 'health' && cluster !== wish.cluster) {
+      return [`${who}, and the source has said ${wish.cluster} since ${word.sinceMs}`];
+    }
+    const faults = truth.faults(cluster, process);
+    const automaticCount = switches.filter(({ by }) => by === 'health').length;
+    const mayStay =
+      automation.strategy === 'follow' ||
+      (automation.strategy === 'combined' && word?.wish.mode === 'pinned') ||
+      automaticCount >= automation.limits.maxSwitchesPerHour;
+    return faults.length > 0 && !mayStay ? [`${who}, which is ${faults.join(', ')}`] : [];
+  });
+}
