@@ -17,6 +17,8 @@ export interface Desired {
   readonly mode: 'planned' | 'unplanned' | 'pinned' | undefined;
   /** Why, in the words of whoever wrote it. */
   readonly reason: string | undefined;
+  /** Whose opinion it was, where an agreement wrote it (`by` of a decision). Undefined: a person's, or another program's. */
+  readonly by?: 'operator' | 'signal' | 'health' | 'identity' | undefined;
 }
 
 /** @internal A text, understood or refused. */
@@ -37,6 +39,7 @@ const shape = z.strictObject({
   epoch: z.int().min(1).optional(),
   mode: z.enum(['planned', 'unplanned', 'pinned']).optional(),
   reason: z.string().max(MAX_REASON_LENGTH).optional(),
+  by: z.enum(['operator', 'signal', 'health', 'identity']).optional(),
 });
 
 /**
@@ -67,8 +70,9 @@ export function readDesired(text: string, aliases: readonly string[]): ReadDesir
     const path = issue?.path.join('.') ?? '';
     return refused(`${path === '' ? '' : `${path}: `}${issue?.message ?? 'it is not understood'}`);
   }
-  const { cluster, epoch, mode, reason } = checked.data;
-  return known({ cluster, epoch, mode, reason }, aliases);
+  const { cluster, epoch, mode, reason, by } = checked.data;
+  const wish = { cluster, epoch, mode, reason };
+  return known(by === undefined ? wish : { ...wish, by }, aliases);
 }
 
 function known(desired: Desired, aliases: readonly string[]): ReadDesired {

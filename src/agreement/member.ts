@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import type { MemberState } from './agreement.js';
+
+/** @internal What a member said, understood or refused. */
+export type ReadMember =
+  | { readonly kind: 'member'; readonly member: MemberState }
+  | { readonly kind: 'refused'; readonly because: string };
+
+/** Members of other versions of the library may say more. */
+const shape = z.object({
+  instance: z.string().min(1),
+  sequence: z.int().min(0),
+  cluster: z.string(),
+  epoch: z.int().min(0),
+  groups: z.array(z.string()),
+  wants: z.string().optional(),
+});
+
+/** @internal Understands what a member said of itself. Pure and total. */
+export function readMember(text: string): ReadMember {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'refused', because: 'a member is no JSON' };
+  }
+  const checked = shape.safeParse(value);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    return {
+      kind: 'refused',
+      because: `a member: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+    };
+  }
+  const { instance, sequence, cluster, epoch, groups, wants } = checked.data;
+  return { kind: 'member', member: { instance, sequence, cluster, epoch, groups, wants } };
+}
+
+/** @internal The text of what a member says. */
+export function writeMember(member: MemberState): string {
+  return JSON.stringify(member);
+}
