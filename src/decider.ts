@@ -1,16 +1,12 @@
+import type { Fleet } from './agreement/fleet.js';
 import { asError } from './caught.js';
 import { isFailoverError } from './errors.js';
 import type { EventSink } from './events.js';
-import type {
-  DecidedBy,
-  Decision,
-  OperatorOrder,
-  PastSwitch,
-  Strategy,
-  View,
-} from './strategy/strategy.js';
+import { obeying } from './strategy/standing.js';
+import type { Decision, OperatorOrder, PastSwitch, Strategy, View } from './strategy/strategy.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
-import type { SwitchReport } from './switch/report.js';
+import type { DecidedBy, SwitchReport } from './switch/report.js';
+import type { FleetOrder } from './switch/state.js';
 import { unreachable } from './unreachable.js';
 import type { CancelTimer, World } from './world.js';
 
@@ -21,11 +17,16 @@ export interface DeciderParts {
   readonly strategy: Strategy;
   /** What is known now, without an order. */
   view(): View;
-  /** True while nothing else is under way that moves the service. */
-  isSteady(): boolean;
+  /** What the library does: it is steady, has stopped itself (for want of the agreement, or for another reason), or is busy. */
+  rest(): 'steady' | 'halted' | 'lease-ended' | 'busy';
+  /** The other processes; undefined where each decides for itself. */
+  readonly fleet: DecidingFleet | undefined;
   /** Carries a decision out. */
-  order(order: OperatorOrder, by: DecidedBy): Promise<SwitchOutcome>;
+  order(order: OperatorOrder, by: DecidedBy, fleet: FleetOrder): Promise<SwitchOutcome>;
 }
+
+/** @internal What a decider asks the fleet, and tells it. */
+export type DecidingFleet = Pick<Fleet, 'decision' | 'isHeard' | 'standing' | 'want' | 'vote'>;
 
 /** Time itself may change a decision (a cooldown ends), in milliseconds. */
 const LOOK_MS = 1_000;
@@ -51,6 +52,8 @@ export class Decider {
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #refusedCount = 0;
   #alarm: string | undefined;
+  /** The fleet's decision that was carried out last, or tried. */
+  #triedEpoch = 0;
 
   constructor(parts: DeciderParts) {
     this.#parts = parts;
@@ -76,7 +79,7 @@ export class Decider {
   }
 
   /** A switch was completed, whoever wanted it. */
-  switched({ switchEpoch, startedAtMs, from, to }: SwitchReport, by: DecidedBy): void {
+  switched({ switchEpoch, startedAtMs, from, to, by }: SwitchReport): void {
     // Several orders may have been answered by one switch.
     if (this.#past.some((one) => one.switchEpoch === switchEpoch)) return;
     const atMs = this.#parts.world.nowMs();
@@ -86,27 +89,73 @@ export class Decider {
 
   /** What is known has changed. */
   look(): void {
-    const { world, strategy } = this.#parts;
-    if (!this.#isWatching || this.#isOrdering || !this.#parts.isSteady()) return;
-    if (world.nowMs() < this.#notBeforeMs) return;
+    if (!this.#isWatching || this.#isOrdering) return;
+    const rest = this.#parts.rest();
+    if (rest === 'busy') return;
     const view = this.#parts.view();
-    let decision: Decision;
-    try {
-      decision = strategy.decide(view);
-    } catch (error) {
-      this.#failed(error);
-      return;
-    }
+    // What the fleet has decided goes before everything, and leads out of a halt.
+    if (this.#obey(rest, view) || rest !== 'steady') return;
+    if (this.#parts.world.nowMs() < this.#notBeforeMs) return;
+    const decision = this.#decide(view);
+    if (decision === undefined) return;
+    const { fleet } = this.#parts;
     switch (decision.kind) {
       case 'stay':
+        fleet?.want(undefined);
         this.#stay(decision, view);
         return;
-      case 'switch':
+      case 'switch': {
+        const held = fleet === undefined ? undefined : heldBack(decision, fleet);
+        if (held !== undefined) {
+          this.#stay(held, view);
+          return;
+        }
         this.#alarm = undefined;
-        if (decision.to !== view.active) void this.#carryOut(decision);
+        if (decision.to === view.active) return;
+        void this.#carryOut(decision, { kind: fleet === undefined ? 'none' : 'propose' });
         return;
+      }
       default:
         unreachable(decision);
+    }
+  }
+
+  /** True where the fleet's decision is being carried out. */
+  #obey(rest: 'steady' | 'halted' | 'lease-ended', view: View): boolean {
+    const { fleet, world } = this.#parts;
+    const standing = fleet?.standing(view.active);
+    if (standing !== undefined && standing.epoch !== this.#triedEpoch) {
+      this.#triedEpoch = standing.epoch;
+      this.#notBeforeMs = Number.NEGATIVE_INFINITY;
+    }
+    if (world.nowMs() < this.#notBeforeMs) return false;
+    if (standing !== undefined) {
+      const { epoch } = standing;
+      void this.#carryOut(obeying(standing, view), { kind: 'agreed', epoch });
+      return true;
+    }
+    if (rest !== 'lease-ended' || fleet === undefined || !fleet.isHeard) return false;
+    const { decision } = fleet;
+    const order = {
+      kind: 'switch',
+      to: view.active,
+      planned: false,
+      reason: 'the agreement is heard again',
+      by: 'agreement',
+    } as const;
+    void this.#carryOut(
+      order,
+      decision === undefined ? { kind: 'none' } : { kind: 'agreed', epoch: decision.epoch },
+    );
+    return true;
+  }
+
+  #decide(view: View): Decision | undefined {
+    try {
+      return this.#parts.strategy.decide(view);
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
     }
   }
 
@@ -135,12 +184,12 @@ export class Decider {
     events.emit('strategy.failed', { strategy: strategy.name, error });
   }
 
-  async #carryOut(decision: Extract<Decision, { kind: 'switch' }>): Promise<void> {
+  async #carryOut(decision: SwitchDecision, fleet: FleetOrder): Promise<void> {
     const { world } = this.#parts;
     const { to, planned, reason, by = 'operator' } = decision;
     this.#isOrdering = true;
     try {
-      await this.#parts.order({ to, planned, reason }, by);
+      await this.#parts.order({ to, planned, reason }, by, fleet);
       this.#refusedCount = 0;
     } catch (error) {
       // Told by the switch's own events. What stood in its way may go away.
@@ -161,4 +210,27 @@ export class Decider {
       if (this.#isWatching) this.#lookLater();
     });
   }
+}
+
+type SwitchDecision = Extract<Decision, { kind: 'switch' }>;
+
+/** Health moves nobody alone, and not where the fleet's decision forbids it. Undefined: nothing stands in its way. */
+function heldBack(
+  { to, by, reason }: SwitchDecision,
+  fleet: DecidingFleet,
+): Extract<Decision, { kind: 'stay' }> | undefined {
+  if (by !== 'health') {
+    fleet.want(undefined);
+    return undefined;
+  }
+  if (fleet.decision?.mode === 'pinned') {
+    fleet.want(undefined);
+    const detail = `the fleet's decision forbids automatic switches; otherwise: ${reason}`;
+    return { kind: 'stay', because: 'pinned', detail, isAlarming: true };
+  }
+  fleet.want(to);
+  const { voices, heard, needed, isReached, isLong } = fleet.vote(to);
+  if (isReached) return undefined;
+  const detail = `${reason}; ${voices} of ${heard} members heard want the same, ${needed} are needed`;
+  return { kind: 'stay', because: 'no-quorum', detail, isAlarming: isLong };
 }

@@ -14,7 +14,7 @@ export interface DryRunParts {
   readonly needs: readonly GroupNeed[];
   readonly operations: Pick<ClusterOperations, 'checkReadiness' | 'plan'>;
   readonly world: World;
-  readonly deadlines: PhaseDeadlines;
+  readonly deadlines: Pick<PhaseDeadlines, 'prepareMs' | 'translateMs'>;
   /** Ends it, with the signal's reason. */
   readonly signal: AbortSignal;
 }

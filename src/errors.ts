@@ -11,6 +11,7 @@ export type FailoverErrorCode =
   | 'ERR_FAILOVER_HALTED'
   | 'ERR_FAILOVER_FENCED'
   | 'ERR_FAILOVER_WRONG_CLUSTER'
+  | 'ERR_FAILOVER_AGREEMENT_LOST'
   | 'ERR_FAILOVER_SWITCH_REFUSED'
   | 'ERR_FAILOVER_SWITCH_SUPERSEDED'
   | 'ERR_FAILOVER_SWITCH_ROLLED_BACK'
@@ -99,6 +100,18 @@ export class FailoverOptionsError extends FailoverError {
     super('ERR_FAILOVER_OPTIONS', message, details);
     this.option = option;
     this.value = value;
+  }
+}
+
+/**
+ * The fleet's agreement was not heard for a lease (`leaseMs`): the others may have moved, so nothing more is written. The cause of
+ * a {@link FailoverHaltedError}; it ends by itself when the agreement is heard again.
+ *
+ * @public
+ */
+export class AgreementLostError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_AGREEMENT_LOST', message, details);
   }
 }
 

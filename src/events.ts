@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
+import type { AgreedDecision } from './agreement/agreement.js';
 import { asError } from './caught.js';
 import { FailoverOptionsError } from './errors.js';
 import { nearest } from './nearest.js';
@@ -18,7 +19,7 @@ export interface FailoverEventBase {
 
 /** @public The phases of a switch, in their order. A switch runs through those that its kind has. */
 export type SwitchPhase =
-  'prepare' | 'hold' | 'drain' | 'fence' | 'catch-up' | 'translate' | 'open';
+  'prepare' | 'agree' | 'hold' | 'drain' | 'fence' | 'barrier' | 'catch-up' | 'translate' | 'open';
 
 /**
  * Facts that the library reports, by name, in the past tense. A producer or a consumer is named by its `id` in `status()`. Listeners observe; nothing essential happens in them. A
@@ -40,7 +41,7 @@ export interface FailoverEvents {
     readonly to: string;
     readonly phase: SwitchPhase;
   };
-  /** A phase took longer than its deadline; the switch goes on. (Beyond `prepareMs` it is refused, and a planned one goes back beyond `translateMs`.) */
+  /** A phase took longer than its deadline; the switch goes on. (Beyond `prepareMs` and `agreeMs` it is refused, and a planned one goes back beyond `translateMs`.) */
   'switch.phase-overran': FailoverEventBase & {
     readonly from: string;
     readonly to: string;
@@ -107,6 +108,15 @@ export interface FailoverEvents {
   'signal.refused': FailoverEventBase & { readonly signal: string; readonly because: string };
   /** The state file could not be read or written. The library goes on without it. */
   'state-file.failed': FailoverEventBase & { readonly path: string; readonly because: string };
+  /** The fleet has decided, by this process or another one. */
+  'agreement.decided': FailoverEventBase & {
+    readonly agreement: string;
+    readonly decision: AgreedDecision;
+  };
+  /** The agreement cannot be reached. The last decision stays in force. Told once, until it was reached again. */
+  'agreement.failed': FailoverEventBase & { readonly agreement: string; readonly because: string };
+  /** The agreement holds something that is no decision: garbage, an unknown alias, no epoch. */
+  'agreement.refused': FailoverEventBase & { readonly agreement: string; readonly because: string };
   /** The library stopped itself. `cluster` is the active one. */
   'failover.halted': FailoverEventBase & { readonly cluster: string; readonly error: Error };
   /**
@@ -186,6 +196,9 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'signal.changed': true,
   'signal.refused': true,
   'state-file.failed': true,
+  'agreement.decided': true,
+  'agreement.failed': true,
+  'agreement.refused': true,
   'failover.halted': true,
   'producer.held': true,
   'producer.released': true,

@@ -12,6 +12,7 @@ import {
   type Unsubscribe,
 } from './events.js';
 import { resolveOptions, type FailoverKafkaConfig, type ResolvedOptions } from './options.js';
+import { barrierMs } from './options-agreement.js';
 import {
   checkAdmin,
   checkPlan,
@@ -81,7 +82,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       world,
       events: this.#events,
       operations: this.#operations,
-      deadlines,
+      deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
+      fleet: () => this.#watch.fleet,
     });
     this.#watch = new Watch({
       options,
@@ -99,6 +101,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       groupIds: () => this.#coordinator.needs().map(({ groupId }) => groupId),
       identities: () => this.#operations.identities,
       order: (order) => this.#coordinator.order(order),
+      halt: (active, error) => this.#coordinator.halt(active, error),
+      openLog: () => {
+        throw new Error('TODO');
+      },
     });
     this.#clients = new Clients({
       options,
@@ -215,7 +221,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    */
   async switchTo(to: string, options: SwitchToOptions = {}): Promise<SwitchOutcome> {
     checkSwitchTo(to, options);
-    const { planned = true, reason = 'operator', signal } = options;
+    const { planned = true, reason = 'operator', alone = false, signal } = options;
     this.#refuseWhenClosed();
     clusterNamed(this.#options, to, 'to');
     await this.#started(this.#until(signal));
@@ -223,7 +229,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const order = { to, planned, reason };
     const decision = this.#options.strategy.decide(this.#watch.view(order));
     if (decision.kind === 'switch' || decision.because === 'already-active') {
-      const ordered = this.#watch.order(decision.kind === 'switch' ? decision : order, 'operator');
+      const wanted = decision.kind === 'switch' ? decision : order;
+      const ordered = this.#watch.order(wanted, 'operator', alone ? { kind: 'none' } : undefined);
       return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
     const { name } = this.#options.strategy;

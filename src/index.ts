@@ -7,6 +7,7 @@
  */
 export * from 'kafkajs';
 export {
+  AgreementLostError,
   AmbiguousOffsetError,
   FailoverClosedError,
   FailoverError,
@@ -28,6 +29,20 @@ export {
   type FailoverErrorDetails,
   type HoldErrorDetails,
 } from './errors.js';
+export type {
+  AgreedDecision,
+  Agreement,
+  AgreementContext,
+  AgreementLimits,
+  AgreementNews,
+  AgreementStore,
+  ControlLog,
+  ControlRecords,
+  MemberState,
+  Proposal,
+  Quorum,
+} from './agreement/agreement.js';
+export type { AgreementStatus } from './agreement/status.js';
 export { FailoverKafka } from './failover-kafka.js';
 export type {
   FailoverEventBase,
@@ -42,9 +57,9 @@ export type {
   FailoverKafkaConfig,
   MirrorOptions,
   ProducerFailoverOptions,
-  SwitchOptions,
 } from './options.js';
 export type { HealthOptions } from './options-health.js';
+export type { SwitchOptions } from './options-switch.js';
 export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
@@ -90,7 +105,6 @@ export { healthStrategy, type HealthStrategyOptions } from './strategy/health.js
 export { manualStrategy, type ManualStrategyOptions } from './strategy/manual.js';
 export type {
   ClusterView,
-  DecidedBy,
   Decision,
   OperatorOrder,
   PastSwitch,
@@ -100,7 +114,7 @@ export type {
   View,
 } from './strategy/strategy.js';
 export type { SwitchOutcome } from './switch/coordinator.js';
-export type { PhaseReport, SwitchPlan, SwitchReport } from './switch/report.js';
+export type { DecidedBy, PhaseReport, SwitchPlan, SwitchReport } from './switch/report.js';
 export type {
   CancelTimer,
   DnsAnswer,

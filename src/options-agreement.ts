@@ -1,5 +1,8 @@
 import * as z from 'zod';
-import type { AgreementLimits } from './agreement/agreement.js';
+import type { Agreement, AgreementLimits, Quorum } from './agreement/agreement.js';
+import { FailoverOptionsError } from './errors.js';
+import type { FailoverKafkaConfig } from './options.js';
+import type { PhaseDeadlines } from './switch/operations.js';
 
 /** The longest delay that Node's timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -41,4 +44,55 @@ export function wrongLease({
   const leastMs = SILENT_HEARTBEATS * heartbeatMs;
   if (leaseMs === undefined || leaseMs >= leastMs) return undefined;
   return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service, got ${leaseMs}`;
+}
+
+/** @internal Limits with their defaults. */
+export interface ResolvedLimits extends Required<
+  Pick<AgreementLimits, 'heartbeatMs' | 'onUnknownAtStart'>
+> {
+  readonly quorum: Quorum;
+  readonly leaseMs: number | undefined;
+  readonly instance: string | undefined;
+  /** Members that were not heard for so long have no voice, and do not count, in milliseconds. */
+  readonly silentMs: number;
+}
+
+/** @internal Fills in the defaults. */
+export function resolveLimits(limits: AgreementLimits): ResolvedLimits {
+  const { quorum = { share: 0.5 }, heartbeatMs = DEFAULT_HEARTBEAT_MS } = limits;
+  return {
+    quorum,
+    heartbeatMs,
+    leaseMs: limits.leaseMs,
+    instance: limits.instance,
+    onUnknownAtStart: limits.onUnknownAtStart ?? 'last-applied',
+    silentMs: SILENT_HEARTBEATS * heartbeatMs,
+  };
+}
+
+/** @internal How long a switch waits for others. A member that is silent is waited for a lease; one that is at work, as long as that may take it. */
+export function barrierMs(
+  agreement: Agreement | undefined,
+  { drainMs, handlersMs }: Pick<PhaseDeadlines, 'drainMs' | 'handlersMs'>,
+): number {
+  if (agreement === undefined) return 0;
+  const { leaseMs, silentMs } = resolveLimits(agreement.limits);
+  return (leaseMs ?? silentMs) + drainMs + handlersMs;
+}
+
+/**
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - a fleet, and a process that would move alone.
+ * @internal
+ */
+export function checkFollowing({
+  agreement,
+  onWrongCluster,
+}: Pick<FailoverKafkaConfig, 'agreement' | 'onWrongCluster'>): void {
+  if (agreement === undefined || onWrongCluster !== 'follow') return;
+  throw new FailoverOptionsError(
+    'onWrongCluster',
+    onWrongCluster,
+    'onWrongCluster: "follow" moves this process alone, and agreement moves no process alone. ' +
+      'Use "halt": a decision of the fleet leads out of it.',
+  );
 }

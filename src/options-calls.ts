@@ -16,6 +16,12 @@ export interface SwitchToOptions {
   /** Why, in your words; it goes into events and the report. Default `'operator'`. */
   readonly reason?: string;
   /**
+   * True: this process alone, without asking its fleet, for the hour in which the agreement cannot be reached. It stays so until
+   * the fleet makes a newer decision than the last one that this process knows. Default false: the fleet decides, for all. Does not
+   * matter without `agreement`.
+   */
+  readonly alone?: boolean;
+  /**
    * Ends the waiting of this call, which then rejects with the signal's reason. No default: it waits for the end of the
    * switch. It does not end the switch: what has begun goes on, and its outcome comes as `switch.completed`,
    * `switch.refused` or `switch.rolled-back`. Only an order that was not given yet, because the library was still starting,
@@ -56,7 +62,12 @@ const anObject = z.custom<object>(
 const alias = z.string('must be the alias of a cluster');
 
 const switchToShape = z.strictObject(
-  { planned: z.boolean().optional(), reason: z.string().optional(), signal: aSignal.optional() },
+  {
+    planned: z.boolean().optional(),
+    reason: z.string().optional(),
+    alone: z.boolean().optional(),
+    signal: aSignal.optional(),
+  },
   "must be an object, for example switchTo('B', { planned: false, reason: 'A is down' })",
 );
 const planShape = z.strictObject(

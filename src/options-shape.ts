@@ -8,6 +8,7 @@ import type {
 } from './options.js';
 import type { HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
+import type { Agreement } from './agreement/agreement.js';
 import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
 
@@ -73,6 +74,13 @@ const shape = z.strictObject({
       'must be a strategy, for example manualStrategy()',
     )
     .optional(),
+  agreement: z
+    .custom<Agreement>(
+      (value) =>
+        typeof value === 'object' && value !== null && 'open' in value && 'limits' in value,
+      "must be an agreement, for example consulAgreement({ key: 'kafka/active' })",
+    )
+    .optional(),
   mirror: z
     .strictObject({
       policy: z.enum(['default', 'identity']).default('default'),
@@ -104,6 +112,7 @@ const shape = z.strictObject({
   switch: z
     .strictObject({
       prepareMs: timerMilliseconds.default(5_000),
+      agreeMs: timerMilliseconds.default(5_000),
       drainMs: timerMilliseconds.default(10_000),
       handlersMs: timerMilliseconds.default(5_000),
       catchUpMs: timerMilliseconds.default(10_000),
@@ -133,7 +142,7 @@ export interface CheckedGroups {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: ConsumerLimits;
-  readonly switch: PhaseDeadlines;
+  readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: Required<HealthOptions>;
   readonly socketStalledAfterMs: number;
 }

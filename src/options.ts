@@ -1,7 +1,10 @@
 import type { ISocketFactory, KafkaConfig } from 'kafkajs';
+import type { Agreement } from './agreement/agreement.js';
 import { FailoverOptionsError } from './errors.js';
 import type { HealthOptions } from './options-health.js';
+import { checkFollowing } from './options-agreement.js';
 import { checkShape } from './options-shape.js';
+import type { SwitchOptions } from './options-switch.js';
 import type { MissingPosition } from './position/plan.js';
 import { manualStrategy } from './strategy/manual.js';
 import type { Strategy } from './strategy/strategy.js';
@@ -101,50 +104,6 @@ export interface ConsumerFailoverOptions {
 }
 
 /**
- * How long each phase of a switch may take, in milliseconds; from 0 to 2147483647 (Infinity is refused). A phase that takes
- * longer is reported and the switch goes on, with two exceptions: beyond `prepareMs` it is refused, and a planned one goes
- * back to its source beyond `translateMs`. Together they may be longer than `producer.holdMaxWaitMs`, the time that a send
- * waits.
- *
- * @public
- */
-export interface SwitchOptions {
-  /**
-   * Looking at the target, and at MirrorMaker's records there (at most 3000 of it), before anything is touched; beyond it the
-   * switch is refused. It also bounds the look at the first cluster when the first client connects, and the first part of
-   * `plan()`. Default 5000. 0 refuses every switch. Where the target has answered, it never refuses an unplanned one.
-   */
-  readonly prepareMs?: number;
-  /**
-   * Planned: handlers finish and progress is committed, then sends in flight are acknowledged; a quarter of it is kept for the
-   * latter. Default 10000. 0 waits for nothing: what is not done is left to the fence. Does not affect an unplanned switch.
-   */
-  readonly drainMs?: number;
-  /**
-   * After the fence: handlers that still run finish. Default 5000. 0 does not wait for them: their records are handled
-   * again, each after the old handler has ended. Does not end a handler.
-   */
-  readonly handlersMs?: number;
-  /**
-   * Planned: the mirror brings the source's last records of the topics that are read here. Default 10000. 0 does not wait:
-   * they are handled late. Does not affect an unplanned switch, nor a process that only sends.
-   */
-  readonly catchUpMs?: number;
-  /**
-   * Positions are found on the target; half of it is the longest wait for MirrorMaker's newest records. Beyond it a planned
-   * switch goes back to its source, and an unplanned one goes on: its consumers keep asking, and do not start without. It also
-   * bounds the second part of `plan()`, and the wait for MirrorMaker's records where a consumer starts. Default 10000. 0 sends
-   * every planned switch back, where this process consumes.
-   */
-  readonly translateMs?: number;
-  /**
-   * Producers and consumers connect to the target. Default 15000. Beyond it the switch is over, and the rest, which the
-   * report names as `pending`, keeps trying. 0 does not wait for them.
-   */
-  readonly openMs?: number;
-}
-
-/**
  * Options of {@link FailoverKafka}: kafkajs's `KafkaConfig`, with `clusters` in place of `brokers`.
  *
  * @public
@@ -156,6 +115,11 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly brokers?: KafkaConfig['brokers'];
   /** Decides which cluster is active. Default: {@link manualStrategy} on the first cluster. */
   readonly strategy?: Strategy;
+  /**
+   * Makes one decision for all processes that have the same one: none of them moves alone. Default: none, each process decides for
+   * itself. Not together with `onWrongCluster: 'follow'`.
+   */
+  readonly agreement?: Agreement;
   /** How the two clusters are mirrored. Default: MirrorMaker's default policy, offset syncs on the target. */
   readonly mirror?: MirrorOptions;
   /** What the producers do during a switch. */
@@ -211,10 +175,11 @@ export interface ResolvedOptions {
   /** What the clusters share: kafkajs's options without brokers. */
   readonly kafka: Omit<KafkaConfig, 'brokers'>;
   readonly strategy: Strategy;
+  readonly agreement: Agreement | undefined;
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
-  readonly deadlines: PhaseDeadlines;
+  readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: Required<HealthOptions>;
   readonly onWrongCluster: 'halt' | 'follow';
   readonly stateFile: string | undefined;
@@ -232,14 +197,16 @@ export interface ResolvedOptions {
 export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
   const checked = checkShape(config);
   // What was checked is taken from the input itself: sockets, SASL providers and worlds keep their identity.
-  const { clusters, strategy, world } = config;
+  const { clusters, strategy, agreement, world } = config;
   const aliases = twoAliases(Object.keys(clusters), checked.mirror.separator);
   for (const alias of aliases) checkBrokers(alias, config);
+  checkFollowing(config);
   return Object.freeze({
     aliases,
     clusters: new Map(Object.entries(clusters)),
     kafka: kafkaOptions(config),
     strategy: strategy ?? manualStrategy(),
+    agreement,
     mirror: checked.mirror,
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
     consumer: checked.consumer,
@@ -263,6 +230,7 @@ const OWN_OPTIONS = [
   'clusters',
   'brokers',
   'strategy',
+  'agreement',
   'mirror',
   'producer',
   'consumer',

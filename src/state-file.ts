@@ -17,6 +17,8 @@ export interface AppliedState {
   readonly clusterIds: Readonly<Record<string, string>>;
   /** The highest epoch that each outside source has shown. */
   readonly signalEpochs: Readonly<Record<string, number>>;
+  /** The newest decision of the fleet that was obeyed; 0: none. */
+  readonly agreedEpoch: number;
 }
 
 /** @internal What {@link StateFile} is made of. */
@@ -34,6 +36,7 @@ const shape = z.strictObject({
   switchEpoch: z.int().min(1),
   clusterIds: z.record(z.string(), z.string()),
   signalEpochs: z.record(z.string(), z.int().min(0)),
+  agreedEpoch: z.int().min(0).default(0),
 });
 
 /**
@@ -73,11 +76,12 @@ export class StateFile {
       const [issue] = checked.error.issues;
       return this.#unreadable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
     }
-    const { cluster, switchEpoch, clusterIds, signalEpochs } = checked.data;
+    const { cluster } = checked.data;
     if (!aliases.includes(cluster)) {
       return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
     }
-    return { cluster, switchEpoch, clusterIds, signalEpochs };
+    const { version: _version, ...state } = checked.data;
+    return state;
   }
 
   /** Keeps a state; one write at a time, in order. Never rejects. */

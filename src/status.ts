@@ -1,3 +1,4 @@
+import type { AgreementStatus } from './agreement/status.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import type { ConsumerStatus } from './consumer/failover-consumer.js';
 import type { SwitchPhase } from './events.js';
@@ -49,6 +50,8 @@ export interface FailoverStatus {
   readonly clusters: readonly ClusterStatus[];
   /** What is known of the outside sources that the strategy follows. */
   readonly signals: readonly SignalState[];
+  /** What is known of the other processes; undefined where each decides for itself. */
+  readonly agreement: AgreementStatus | undefined;
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
   /** Every producer that was made and not closed. */
@@ -93,6 +96,7 @@ export function describeStatus({
       health: watch.health(alias),
     })),
     signals: watch.signals(),
+    agreement: watch.fleet?.status(),
     mirrors: operations.mirrorStates(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),

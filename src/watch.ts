@@ -1,6 +1,11 @@
+import type { AgreementContext } from './agreement/agreement.js';
+import { firstDecision } from './agreement/first-decision.js';
+import { Fleet } from './agreement/fleet.js';
+import { isLost, lostError } from './agreement/lost.js';
 import type { ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { Decider } from './decider.js';
+import type { AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
@@ -10,9 +15,16 @@ import type { SignalState } from './signals/signal-state.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { HealthOptions } from './options-health.js';
-import type { DecidedBy, OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
+import type { OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
+import type { DecidedBy } from './switch/report.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
-import { activeOf, epochOf, type SwitchState } from './switch/state.js';
+import {
+  activeOf,
+  epochOf,
+  type FleetOrder,
+  type SwitchOrder,
+  type SwitchState,
+} from './switch/state.js';
 import type { CancelTimer } from './world.js';
 
 /** @internal What the watch is made of. */
@@ -24,8 +36,12 @@ export interface WatchParts {
   groupIds(): readonly string[];
   /** Who stands behind the names. */
   identities(): Identities;
+  /** Opens a log of a cluster for the agreement. */
+  openLog: AgreementContext['log'];
   /** Carries an order out. */
-  order(order: OperatorOrder): Promise<SwitchOutcome>;
+  order(order: Omit<SwitchOrder, 'orderId'>): Promise<SwitchOutcome>;
+  /** Nothing may be written any more. */
+  halt(active: string, error: AgreementLostError): void;
 }
 
 /** @internal What whoever works with the clusters tells the watch, and asks it. */
@@ -78,9 +94,11 @@ export class Watch implements Watching {
   readonly #decider: Decider;
   readonly #listening: Listening;
   readonly #stateFile: StateFile;
+  /** The other processes; undefined where each decides for itself. */
+  readonly fleet: Fleet | undefined;
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
-  #applied: Pick<AppliedState, 'cluster' | 'switchEpoch'> | undefined;
+  #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
   #kept = '';
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -88,13 +106,15 @@ export class Watch implements Watching {
     this.#parts = parts;
     const { options, events } = parts;
     const { world, health, aliases, strategy } = options;
+    this.fleet = this.#openFleet();
     this.#decider = new Decider({
       world,
       events,
       strategy,
+      fleet: this.fleet,
       view: () => this.view(undefined),
-      isSteady: () => parts.state().kind === 'steady',
-      order: (order, by) => this.order(order, by),
+      rest: () => restOf(parts.state()),
+      order: (order, by, fleet) => this.order(order, by, fleet),
     });
     this.#listening = new Listening({
       world,
@@ -126,7 +146,9 @@ export class Watch implements Watching {
     const { watchesHealth = false, signals = [] } = this.#parts.options.strategy;
     if (watchesHealth) this.#monitor.start();
     this.#listening.start();
-    if (watchesHealth || signals.length > 0) this.#decider.start();
+    const { fleet } = this;
+    fleet?.start();
+    if (watchesHealth || signals.length > 0 || fleet !== undefined) this.#decider.start();
     if (this.#cancelIdentityLook === undefined) this.#lookBehindNames();
   }
 
@@ -137,7 +159,9 @@ export class Watch implements Watching {
       this.#listening.remember(last.signalEpochs);
       this.#parts.identities().remember(last.clusterIds);
     }
+    const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
     const active =
+      agreed?.cluster ??
       (await strategy.startOn(
         {
           environment: (name) => world.environment(name),
@@ -146,10 +170,12 @@ export class Watch implements Watching {
           lastApplied: () => Promise.resolve(last?.cluster),
         },
         aliases,
-      )) ?? aliases[0];
+      )) ??
+      aliases[0];
     // Another cluster than before is another activation.
     const epoch = last?.switchEpoch ?? 1;
-    const switchEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
+    const ownEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
+    const switchEpoch = Math.max(ownEpoch, agreed?.epoch ?? 0);
     this.#apply(active, switchEpoch);
     return { active, switchEpoch };
   }
@@ -158,6 +184,7 @@ export class Watch implements Watching {
     this.#cancelIdentityLook?.();
     this.#cancelIdentityLook = undefined;
     this.#decider.stop();
+    this.fleet?.stop();
     this.#listening.stop();
     this.#monitor.stop();
   }
@@ -199,13 +226,17 @@ export class Watch implements Watching {
   }
 
   #apply(cluster: string, switchEpoch: number): void {
-    this.#applied = { cluster, switchEpoch };
+    this.#applied = { cluster, switchEpoch, agreedEpoch: this.fleet?.obeyedEpoch ?? 0 };
     this.#keep();
   }
 
   /** Keeps what a restart needs; never waited for, and only written where it changed. */
   #keep(): void {
     if (this.#applied === undefined) return;
+    // In a switch a decision is obeyed before there is a session on its cluster: a restart then has to obey it anew.
+    if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
+      this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };
+    }
     const epochs = this.#listening
       .states()
       .filter(({ highestEpoch }) => highestEpoch > 0)
@@ -225,11 +256,38 @@ export class Watch implements Watching {
     this.#monitor.sessionOpened(session.alias);
   }
 
-  /** Has an order carried out, and remembers the switch for later decisions. */
-  async order(order: OperatorOrder, by: DecidedBy): Promise<SwitchOutcome> {
-    const outcome = await this.#parts.order(order);
-    if (outcome.kind === 'switched') this.#decider.switched(outcome.report, by);
+  /**
+   * Has an order carried out, and remembers the switch for later decisions.
+   *
+   * @param fleet - what the fleet has to do with it. Default: it has to agree, where there is one.
+   */
+  async order(
+    order: OperatorOrder,
+    by: DecidedBy,
+    fleet: FleetOrder = { kind: this.fleet === undefined ? 'none' : 'propose' },
+  ): Promise<SwitchOutcome> {
+    const outcome = await this.#parts.order({ ...order, by, fleet });
+    if (outcome.kind === 'switched') this.#decider.switched(outcome.report);
     return outcome;
+  }
+
+  #openFleet(): Fleet | undefined {
+    const { options, events, groupIds, state, openLog } = this.#parts;
+    const { agreement, aliases, world, kafka } = options;
+    if (agreement === undefined) return undefined;
+    const active = (): string => activeOf(state()) ?? aliases[0];
+    return new Fleet({
+      world,
+      events,
+      agreement,
+      aliases,
+      clientId: kafka.clientId,
+      openLog,
+      self: () => ({ cluster: active(), groups: groupIds() }),
+      onChange: () => this.#heard(),
+      onLeaseEnded: () => this.#parts.halt(active(), lostError(agreement)),
+      onLeaseRenewed: () => this.#decider.look(),
+    });
   }
 
   health(alias: string): ClusterHealth {
@@ -262,6 +320,13 @@ export class Watch implements Watching {
     const session = this.#session;
     return session === undefined || session.signal.aborted ? undefined : session;
   }
+}
+
+/** What the library does, as far as a decision has to wait for it. */
+function restOf(state: SwitchState): 'steady' | 'halted' | 'lease-ended' | 'busy' {
+  if (state.kind === 'steady') return 'steady';
+  if (state.kind !== 'halted') return 'busy';
+  return isLost(state.error) ? 'lease-ended' : 'halted';
 }
 
 function limitsOf(health: Required<HealthOptions>) {

@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|fleet-state|status)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
 const pureMayLoad = /^(errors|options-calls|signals\/desired|node:buffer)$/;
 
 interface Rule {
@@ -86,6 +86,12 @@ const rules: readonly Rule[] = [
     files: /^switch\//,
     never: /^(cluster|replication)\//,
     kind: 'value',
+  },
+  {
+    name: 'a fleet knows nothing of clients, clusters and mirrors',
+    files: /^agreement\//,
+    never:
+      /^(producer|consumer|admin|cluster|replication|position|health|testing)\/|^failover-kafka$/,
   },
   {
     name: 'a signal reads its source, and knows nothing of who asks and what follows',
@@ -157,7 +163,7 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'what comes from outside is validated at its door',
-    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|state-file$)/,
+    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/member$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },

@@ -32,6 +32,7 @@ describe('options', () => {
     });
     expect(resolved.deadlines).toEqual({
       prepareMs: 5_000,
+      agreeMs: 5_000,
       drainMs: 10_000,
       handlersMs: 5_000,
       catchUpMs: 10_000,

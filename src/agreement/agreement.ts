@@ -1,4 +1,4 @@
-import type { DecidedBy } from '../strategy/strategy.js';
+import type { DecidedBy } from '../switch/report.js';
 import type { World } from '../world.js';
 
 /**

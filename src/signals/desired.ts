@@ -18,7 +18,7 @@ export interface Desired {
   /** Why, in the words of whoever wrote it. */
   readonly reason: string | undefined;
   /** Whose opinion it was, where an agreement wrote it (`by` of a decision). Undefined: a person's, or another program's. */
-  readonly by?: 'operator' | 'signal' | 'health' | 'identity' | undefined;
+  readonly by?: 'operator' | 'signal' | 'health' | 'identity' | 'agreement' | undefined;
 }
 
 /** @internal A text, understood or refused. */
@@ -39,7 +39,7 @@ const shape = z.strictObject({
   epoch: z.int().min(1).optional(),
   mode: z.enum(['planned', 'unplanned', 'pinned']).optional(),
   reason: z.string().max(MAX_REASON_LENGTH).optional(),
-  by: z.enum(['operator', 'signal', 'health', 'identity']).optional(),
+  by: z.enum(['operator', 'signal', 'health', 'identity', 'agreement']).optional(),
 });
 
 /**

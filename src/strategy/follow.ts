@@ -4,6 +4,7 @@ import type { Signal } from '../signals/signal.js';
 import type { SignalState } from '../signals/signal-state.js';
 import { knownAlias } from './known-alias.js';
 import { obey } from './obey.js';
+import { isActiveUnhealthy } from './standing.js';
 import type { Decision, PastSwitch, Strategy, View } from './strategy.js';
 
 /**
@@ -93,10 +94,8 @@ export function followed(states: readonly SignalState[], view: View): Decision {
   const { desired, sinceMs } = chosen.lastGood;
   if (desired.cluster === view.active) return { kind: 'stay', because: 'already-active' };
   if (!isNews(sinceMs, view.switches)) return { kind: 'stay', because: 'overtaken' };
-  const active = view.clusters.find(({ alias }) => alias === view.active);
-  const isActiveDead =
-    active?.health.produce.kind === 'unhealthy' || active?.health.consume.kind === 'unhealthy';
-  const planned = desired.mode === undefined ? !isActiveDead : desired.mode !== 'unplanned';
+  const planned =
+    desired.mode === undefined ? !isActiveUnhealthy(view) : desired.mode !== 'unplanned';
   const reason = desired.reason ?? `${chosen.name} says ${desired.cluster}`;
   return { kind: 'switch', to: desired.cluster, planned, reason, by: 'signal' };
 }

@@ -1,6 +1,7 @@
 import type { ClusterHealth } from '../health/health.js';
 import type { Signal } from '../signals/signal.js';
 import type { SignalState } from '../signals/signal-state.js';
+import type { DecidedBy } from '../switch/report.js';
 import type { World } from '../world.js';
 
 /**
@@ -36,14 +37,6 @@ export interface PastSwitch {
   /** Whose opinion it was. */
   readonly by: DecidedBy;
 }
-
-/**
- * Whose opinion moved the service: an operator's order, an outside source's, our own of the clusters' health, or the cluster id
- * that another cluster showed behind the name of the active one (`onWrongCluster: 'follow'`).
- *
- * @public
- */
-export type DecidedBy = 'operator' | 'signal' | 'health' | 'identity';
 
 /**
  * An operator's order, as `switchTo` takes it: one of the opinions a strategy looks at.
@@ -90,7 +83,10 @@ export interface View {
  * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it.
  * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
  * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
- *   say was heard before the last switch. `pinned`: a source forbids automatic switches, and there is a reason for one.
+ *   say was heard before the last switch. `pinned`: a source, or the fleet's decision, forbids automatic switches, and there is a
+ *   reason for one.
+ * - `no-quorum`: health would move the service, and not enough members of the fleet see the same. It is the library's own, not a
+ *   strategy's.
  *
  * @public
  */
@@ -105,7 +101,8 @@ export type StayReason =
   | 'no-opinion'
   | 'signal-unknown'
   | 'overtaken'
-  | 'pinned';
+  | 'pinned'
+  | 'no-quorum';
 
 /**
  * What a strategy makes of a view.

@@ -5,6 +5,8 @@ import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
+import type { SwitchFleet } from './fleet.js';
+import { limited } from './fleet-phases.js';
 import {
   closedError,
   haltedError,
@@ -21,12 +23,14 @@ import {
 import { OrderCallers } from './order-callers.js';
 import type { Participant } from './participant.js';
 import { Participants } from './participants.js';
-import { needsOf, runPhase, type Holding } from './phases.js';
-import type { SwitchReport } from './report.js';
+import type { Holding } from './phase-context.js';
+import { needsOf, runPhase } from './phases.js';
+import { reportOf, type SwitchReport } from './report.js';
 import {
   epochOf,
   type SwitchEffect,
   type SwitchInput,
+  type SwitchOrder,
   type SwitchRun,
   type SwitchState,
 } from './state.js';
@@ -52,6 +56,8 @@ export interface CoordinatorParts {
   readonly events: EventSink;
   readonly operations: SwitchOperations;
   readonly deadlines: PhaseDeadlines;
+  /** The other processes; undefined where each decides for itself. */
+  readonly fleet?: () => SwitchFleet | undefined;
 }
 
 /**
@@ -146,14 +152,21 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const { events } = this.#parts;
+    const { events, world, deadlines } = this.#parts;
+    const fleet = this.#parts.fleet?.();
+    const groups = [need.groupId];
+    if (fleet !== undefined) {
+      await limited(world, deadlines.barrierMs, session.signal, (until) =>
+        fleet.entering(groups, until),
+      );
+    }
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
     return plan;
   }
 
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
-  order(order: { to: string; planned: boolean; reason: string }): Promise<SwitchOutcome> {
+  order(order: Omit<SwitchOrder, 'orderId'>): Promise<SwitchOutcome> {
     const { world } = this.#parts;
     return this.#callers.wait((orderId) =>
       this.#feed({ kind: 'ordered', order: { ...order, orderId }, atMs: world.nowMs() }),
@@ -216,8 +229,7 @@ export class Coordinator implements ActiveCluster {
       case 'refused': {
         const { turn } = effect.run;
         const { reasons } = effect;
-        // The epoch that it did not lead out of.
-        const epoch = { switchEpoch: turn.switchEpoch - 1 };
+        const epoch = { switchEpoch: effect.run.fromEpoch };
         this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons }, epoch);
         this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
@@ -278,6 +290,7 @@ export class Coordinator implements ActiveCluster {
       world,
       operations,
       deadlines,
+      fleet: this.#parts.fleet?.(),
       participants: () => this.participants(),
       hold: (whom) => this.#holdAll(whom, run),
       fence: (reason) => this.#fence(reason),
@@ -320,21 +333,7 @@ export class Coordinator implements ActiveCluster {
   }
 
   #complete(run: SwitchRun, atMs: number): void {
-    const durationMs = atMs - run.startedAtMs;
-    const report: SwitchReport = {
-      switchEpoch: run.turn.switchEpoch,
-      from: run.turn.from,
-      to: run.turn.to,
-      planned: run.turn.planned,
-      reason: run.turn.reason,
-      startedAtMs: run.startedAtMs,
-      startedAtWallMs: this.#parts.world.wallMs() - durationMs,
-      durationMs,
-      phases: run.phases,
-      plans: run.plans,
-      pending: run.pending,
-      warnings: run.warnings,
-    };
+    const report = reportOf(run, atMs, this.#parts.world.wallMs());
     this.#parts.events.emit('switch.completed', { report }, report);
     this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }

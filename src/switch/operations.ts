@@ -75,8 +75,11 @@ export function releasing(
 /** @internal How long each phase may take, in milliseconds. */
 export interface PhaseDeadlines {
   readonly prepareMs: number;
+  readonly agreeMs: number;
   readonly drainMs: number;
   readonly handlersMs: number;
+  /** Nobody sets it: a member that is silent is waited for a lease, one that is at work as long as that may take. */
+  readonly barrierMs: number;
   readonly catchUpMs: number;
   readonly translateMs: number;
   readonly openMs: number;
@@ -87,12 +90,16 @@ export function phaseDeadlineMs(phase: SwitchPhase, deadlines: PhaseDeadlines): 
   switch (phase) {
     case 'prepare':
       return deadlines.prepareMs;
+    case 'agree':
+      return deadlines.agreeMs;
     case 'hold':
       return 0;
     case 'drain':
       return deadlines.drainMs;
     case 'fence':
       return deadlines.handlersMs;
+    case 'barrier':
+      return deadlines.barrierMs;
     case 'catch-up':
       return deadlines.catchUpMs;
     case 'translate':

@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { DecidedBy } from './report.js';
 
 /** @internal One switch, as its participants see it. */
 export interface SwitchTurn {
@@ -9,6 +10,9 @@ export interface SwitchTurn {
   readonly to: string;
   readonly planned: boolean;
   readonly reason: string;
+  readonly by: DecidedBy;
+  /** The number of the fleet's decision; undefined where none was made (yet), or no fleet is asked. */
+  readonly agreedEpoch: number | undefined;
 }
 
 /**

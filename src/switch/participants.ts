@@ -1,4 +1,4 @@
-import type { Holding } from './phases.js';
+import type { Holding } from './phase-context.js';
 import type { Participant, SwitchTurn } from './participant.js';
 
 /**

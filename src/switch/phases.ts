@@ -4,36 +4,12 @@ import { isFailoverError } from '../errors.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { ENDLESS_RETRIES, retry, untilDeadline, withinDeadline } from '../wait.js';
+import { ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import type { PhaseDeadlines, SwitchOperations } from './operations.js';
+import { agree, barrier, othersLeft } from './fleet-phases.js';
 import type { Participant } from './participant.js';
+import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
-
-/** @internal Whom a switch holds. `users`: those that use others. */
-export type Holding = 'users' | 'all';
-
-/** @internal What a phase works with. */
-export interface PhaseContext {
-  readonly world: World;
-  readonly operations: SwitchOperations;
-  readonly deadlines: PhaseDeadlines;
-  /** Read when it is needed: participants come and go during a switch. */
-  participants(): readonly Participant[];
-  /**
-   * Holds those of them that are not held yet, and from now on those that come.
-   *
-   * @returns false, and nobody is held, where the phase was given up.
-   */
-  hold(whom: Holding): boolean;
-  /** Fences the session in force, if there is one. */
-  fence(reason: string): void;
-  /** Opens the session of the turn's target and makes it the one in force. */
-  openSession(): ClusterSession;
-  onPlan(plan: GroupPlan): void;
-  /** Aborted when the library is closed. */
-  readonly signal: AbortSignal;
-}
 
 /** Part of `drainMs` after which sends are held although handlers still run: what is in flight then needs time, too. */
 const USERS_DRAIN_SHARE = 0.75;
@@ -55,6 +31,8 @@ function perform(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
   switch (run.phase) {
     case 'prepare':
       return prepare(run, context);
+    case 'agree':
+      return agree(run, context);
     case 'hold':
       context.hold(run.turn.planned ? 'users' : 'all');
       return Promise.resolve({ kind: 'done' });
@@ -62,6 +40,8 @@ function perform(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
       return drain(run, context);
     case 'fence':
       return fence(run, context);
+    case 'barrier':
+      return barrier(run, context);
     case 'catch-up':
       return catchUp(run, context);
     case 'translate':
@@ -71,17 +51,6 @@ function perform(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
     default:
       return unreachable(run.phase);
   }
-}
-
-/** Runs `work` with a signal that is aborted at the deadline, and by the library's end. */
-async function bounded<T>(
-  context: PhaseContext,
-  deadlineMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T | undefined> {
-  const { world } = context;
-  const result = await withinDeadline(world, world.nowMs() + deadlineMs, work, context);
-  return result.kind === 'settled' ? result.value : undefined;
 }
 
 /** @internal One need per group: several consumers of a process may be members of the same one. */
@@ -192,6 +161,7 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
   const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
     one.detach(turn),
   );
+  if (turn.agreedEpoch !== undefined) context.fleet?.obeyed(turn.agreedEpoch);
   const warnings = failed.map((reason) => `fence: ${reason}`);
   if (late.length > 0) {
     return { kind: 'overran', detail: `handlers still run in: ${late.join(', ')}`, warnings };
@@ -265,7 +235,10 @@ async function attach(
     await participant.attach(session, undefined);
     return;
   }
-  const known = run.plans.find((one) => one.groupId === need.groupId);
+  // Producers do not wait for it; no record is handled here while another member may still handle it there.
+  const { groupId } = need;
+  if (!run.turn.planned) await othersLeft(run.turn, [groupId], session.signal, context);
+  const known = run.plans.find((one) => one.groupId === groupId);
   const plan = known ?? (await planLate(participant, need, session, run, context));
   if (plan !== undefined) await participant.attach(session, plan);
 }

@@ -1,5 +1,15 @@
 import type { SwitchPhase } from '../events.js';
 import type { GroupPlan } from '../position/plan.js';
+import type { SwitchRun } from './state.js';
+
+/**
+ * Whose opinion moved the service: an operator's order, an outside source's, our own of the clusters' health, the cluster id
+ * that another cluster showed behind the name of the active one (`onWrongCluster: 'follow'`), or the agreement's, which was not
+ * heard for a lease and is heard again.
+ *
+ * @public
+ */
+export type DecidedBy = 'operator' | 'signal' | 'health' | 'identity' | 'agreement';
 
 /**
  * What a switch did, measured.
@@ -17,6 +27,10 @@ export interface SwitchReport {
   readonly planned: boolean;
   /** Why, as it was ordered or decided. */
   readonly reason: string;
+  /** Whose opinion it was. */
+  readonly by: DecidedBy;
+  /** The number of the fleet's decision; undefined where no fleet was asked. */
+  readonly agreedEpoch: number | undefined;
   /** Monotonic milliseconds at which the switch began. */
   readonly startedAtMs: number;
   /** Wall-clock milliseconds since 1970 at which the switch began, for the reader only. */
@@ -59,4 +73,26 @@ export interface SwitchPlan {
   readonly warnings: readonly string[];
   /** Where each group would resume; one entry for each group that this process consumes in. */
   readonly groups: readonly GroupPlan[];
+}
+
+/** @internal The report of a run that has ended, now. */
+export function reportOf(run: SwitchRun, atMs: number, wallMs: number): SwitchReport {
+  const { switchEpoch, from, to, planned, reason, by, agreedEpoch } = run.turn;
+  const durationMs = atMs - run.startedAtMs;
+  return {
+    switchEpoch,
+    from,
+    to,
+    planned,
+    reason,
+    by,
+    agreedEpoch,
+    startedAtMs: run.startedAtMs,
+    startedAtWallMs: wallMs - durationMs,
+    durationMs,
+    phases: run.phases,
+    plans: run.plans,
+    pending: run.pending,
+    warnings: run.warnings,
+  };
 }

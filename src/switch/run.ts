@@ -6,6 +6,7 @@ import type { PhaseOutcome, SwitchRun } from './state.js';
 /** @internal A run at its first phase. */
 export function newRun(
   turn: SwitchTurn,
+  fromEpoch: number,
   phases: readonly SwitchPhase[],
   atMs: number,
   orderIds: readonly number[],
@@ -13,6 +14,7 @@ export function newRun(
   const [phase = 'open', ...remaining] = phases;
   return {
     turn,
+    fromEpoch,
     startedAtMs: atMs,
     phase,
     phaseStartedAtMs: atMs,

@@ -2,7 +2,16 @@ import type { SwitchPhase } from '../events.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
-import type { PhaseReport } from './report.js';
+import type { DecidedBy, PhaseReport } from './report.js';
+
+/** @internal What a fleet has to do with an order. */
+export type FleetOrder =
+  /** There is no fleet, or it is not asked. */
+  | { readonly kind: 'none' }
+  /** The fleet has to agree before anything is touched. */
+  | { readonly kind: 'propose' }
+  /** The fleet has decided it: there is nothing to refuse, and no way back. */
+  | { readonly kind: 'agreed'; readonly epoch: number };
 
 /** @internal An order to make a cluster the active one. `orderId` finds the caller that waits for it. */
 export interface SwitchOrder {
@@ -10,11 +19,15 @@ export interface SwitchOrder {
   readonly to: string;
   readonly planned: boolean;
   readonly reason: string;
+  readonly by: DecidedBy;
+  readonly fleet: FleetOrder;
 }
 
 /** @internal A switch on its way: everything that is known of it so far. */
 export interface SwitchRun {
   readonly turn: SwitchTurn;
+  /** The activation that it leads out of. */
+  readonly fromEpoch: number;
   readonly startedAtMs: number;
   readonly phase: SwitchPhase;
   readonly phaseStartedAtMs: number;
@@ -68,6 +81,8 @@ export type PhaseOutcome =
       readonly warnings?: readonly string[];
       readonly plans?: readonly GroupPlan[];
       readonly pending?: readonly string[];
+      /** Only `agree`: the fleet's decision. */
+      readonly agreed?: { readonly epoch: number; readonly planned: boolean };
     }
   /** The deadline passed; what was reached so far stands, and the switch goes on. */
   | {
@@ -76,7 +91,7 @@ export type PhaseOutcome =
       readonly warnings?: readonly string[];
       readonly pending?: readonly string[];
     }
-  /** Only `prepare` refuses: nothing was touched yet. `plannedOnly`: an unplanned switch could go on all the same. */
+  /** Only `prepare` and `agree` refuse: nothing was touched yet. `plannedOnly`: an unplanned switch could go on all the same. */
   | {
       readonly kind: 'refused';
       readonly reasons: readonly string[];

@@ -1,6 +1,6 @@
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
-import { NEEDS_SOURCE, PLANNED_PHASES, ROLL_BACK_PHASES, UNPLANNED_PHASES } from './phase-lists.js';
+import { NEEDS_SOURCE, phasesOf, ROLL_BACK_PHASES } from './phase-lists.js';
 import { measured, newRun } from './run.js';
 import {
   activeOf,
@@ -129,11 +129,7 @@ function giveUpSource(
   effects: readonly SwitchEffect[],
   atMs: number,
 ): Transition {
-  const unplanned: SwitchRun = {
-    ...run,
-    turn: { ...run.turn, planned: false, reason },
-    remaining: run.remaining.filter((phase) => !NEEDS_SOURCE.has(phase)),
-  };
+  const unplanned = withoutSource({ ...run, turn: { ...run.turn, reason } });
   if (!NEEDS_SOURCE.has(run.phase)) {
     return { state: { kind: 'switching', run: unplanned, next: undefined }, effects };
   }
@@ -141,6 +137,23 @@ function giveUpSource(
   const ended = measured(unplanned, { kind: 'overran', detail }, atMs);
   return advance(ended, undefined, atMs, [...effects, overran(run, detail)]);
 }
+
+function withoutSource(run: SwitchRun): SwitchRun {
+  return {
+    ...run,
+    turn: { ...run.turn, planned: false },
+    remaining: run.remaining.filter((phase) => !NEEDS_SOURCE.has(phase)),
+  };
+}
+
+/** The run under the number of the fleet's decision. Nobody but callers has heard of its own one yet. */
+function agreedOn(run: SwitchRun, { epoch, planned }: NonNullable<Done['agreed']>): SwitchRun {
+  const switchEpoch = Math.max(run.turn.switchEpoch, epoch);
+  const agreed = { ...run, turn: { ...run.turn, switchEpoch, agreedEpoch: epoch } };
+  return planned ? agreed : withoutSource(agreed);
+}
+
+type Done = Extract<PhaseOutcome, { kind: 'done' }>;
 
 function overran(run: SwitchRun, detail: string): SwitchEffect {
   return { kind: 'overran', run, detail };
@@ -153,15 +166,20 @@ function begin(
   atMs: number,
   haltedBy?: Error,
 ): Transition {
+  const { to, planned, reason, by, fleet } = order;
+  const agreedEpoch = fleet.kind === 'agreed' ? fleet.epoch : undefined;
   const turn: SwitchTurn = {
-    switchEpoch: switchEpoch + 1,
+    // The numbers of a fleet's decisions are never below those of its processes.
+    switchEpoch: Math.max(switchEpoch + 1, agreedEpoch ?? 0),
     from: active,
-    to: order.to,
-    planned: order.planned,
-    reason: order.reason,
+    to,
+    planned,
+    reason,
+    by,
+    agreedEpoch,
   };
-  const phases = order.planned ? PLANNED_PHASES : UNPLANNED_PHASES;
-  const run = { ...newRun(turn, phases, atMs, [order.orderId]), haltedBy };
+  const phases = phasesOf(planned, fleet.kind);
+  const run = { ...newRun(turn, switchEpoch, phases, atMs, [order.orderId]), haltedBy };
   return {
     state: { kind: 'switching', run, next: undefined },
     effects: [
@@ -198,8 +216,10 @@ function onPhaseEnded(
       return onFailure(run, state.next, outcome.error, atMs);
     case 'overran':
       return advance(run, state.next, atMs, [overran(run, outcome.detail)]);
-    case 'done':
-      return advance(run, state.next, atMs, []);
+    case 'done': {
+      const { agreed } = outcome;
+      return advance(agreed === undefined ? run : agreedOn(run, agreed), state.next, atMs, []);
+    }
     default:
       return unreachable(outcome);
   }
@@ -207,12 +227,12 @@ function onPhaseEnded(
 
 /**
  * An order that gave the source up may have joined while a planned switch was being prepared: what would only have stood
- * in the way of that one is worth a warning now.
+ * in the way of that one is worth a warning now. So is everything where the fleet has gone already.
  */
 function inPlanOf({ turn }: SwitchRun, outcome: PhaseOutcome): PhaseOutcome {
-  return outcome.kind === 'refused' && outcome.plannedOnly && !turn.planned
-    ? { kind: 'done', warnings: outcome.reasons }
-    : outcome;
+  if (outcome.kind !== 'refused') return outcome;
+  const isLate = turn.agreedEpoch !== undefined || (outcome.plannedOnly && !turn.planned);
+  return isLate ? { kind: 'done', warnings: outcome.reasons } : outcome;
 }
 
 function advance(
@@ -242,8 +262,8 @@ function advance(
 }
 
 /**
- * A planned switch that fails goes back to its source, which is alive. An unplanned one has nowhere to go back to: it
- * goes on, and what is missing is reported and tried again by the participants.
+ * A planned switch that fails goes back to its source, which is alive. An unplanned one has nowhere to go back to, and where a
+ * fleet goes nobody goes back alone: it goes on, and what is missing is reported and tried again by the participants.
  */
 function onFailure(
   run: SwitchRun,
@@ -251,7 +271,8 @@ function onFailure(
   error: Error,
   atMs: number,
 ): Transition {
-  if (!run.turn.planned || run.phase === 'open') {
+  const { planned, agreedEpoch } = run.turn;
+  if (!planned || agreedEpoch !== undefined || run.phase === 'open') {
     const warned = { ...run, warnings: [...run.warnings, `${run.phase} failed: ${error.message}`] };
     return advance(warned, next, atMs, []);
   }
@@ -261,9 +282,11 @@ function onFailure(
     to: run.turn.from,
     planned: false,
     reason: `roll back: ${error.message}`,
+    by: run.turn.by,
+    agreedEpoch: undefined,
   };
   const rollBack: SwitchRun = {
-    ...newRun(back, ROLL_BACK_PHASES, atMs, run.orderIds),
+    ...newRun(back, run.turn.switchEpoch, ROLL_BACK_PHASES, atMs, run.orderIds),
     rollBackOf: { turn: run.turn, error },
   };
   return {
@@ -273,9 +296,8 @@ function onFailure(
 }
 
 /** What a run that touched nothing goes back to. */
-function before({ turn, haltedBy }: SwitchRun): SwitchState {
+function before({ turn, fromEpoch: switchEpoch, haltedBy }: SwitchRun): SwitchState {
   const active = turn.from;
-  const switchEpoch = turn.switchEpoch - 1;
   return haltedBy === undefined
     ? { kind: 'steady', active, switchEpoch }
     : { kind: 'halted', active, switchEpoch, error: haltedBy };

@@ -380,6 +380,8 @@ export function harness(
     to: alias,
     planned,
     reason: 'test',
+    by: 'operator',
+    agreedEpoch: undefined,
   });
   const switchTo: Harness['switchTo'] = async (alias, { planned = false, plan } = {}) => {
     const turn = turnTo(alias, planned);

@@ -37,6 +37,7 @@ const groups = {
 
 const optionFiles: Readonly<Record<string, string>> = {
   HealthOptions: 'src/options-health.ts',
+  SwitchOptions: 'src/options-switch.ts',
 };
 
 function optionNames(): readonly string[] {
@@ -129,7 +130,7 @@ describe('the guide', () => {
   it('explains every phase of a switch, and every way to find a position', () => {
     const phases = wordsOf('src/events.ts', 'SwitchPhase');
     const methods = wordsOf('src/position/plan.ts', 'PositionMethod');
-    expect(phases.length + methods.length).toBe(13);
+    expect(phases.length + methods.length).toBe(15);
     expect([...phases, ...methods].filter((word) => !guide.includes(`\`${word}\``))).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ import { kafka } from '../../src/kafkajs.js';
 import type { GroupPlan } from '../../src/position/plan.js';
 import { replicationPolicy } from '../../src/replication/policy.js';
 import type { ActiveCluster } from '../../src/switch/active.js';
-import type { Participant } from '../../src/switch/participant.js';
+import type { Participant, SwitchTurn } from '../../src/switch/participant.js';
 import { realWorld } from '../../src/world.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import { createTopic } from './stack-support.js';
@@ -109,7 +109,15 @@ class Switchboard implements ActiveCluster {
     const from = this.#session;
     if (from === undefined) throw new Error('no session');
     this.#epoch += 1;
-    const turn = { switchEpoch: this.#epoch, from: from.alias, to, planned, reason: 'test' };
+    const turn: SwitchTurn = {
+      switchEpoch: this.#epoch,
+      from: from.alias,
+      to,
+      planned,
+      reason: 'test',
+      by: 'operator',
+      agreedEpoch: undefined,
+    };
     const all = (work: (participant: Participant) => Promise<void>) =>
       Promise.all([...this.participants].map(work));
     for (const participant of this.participants) participant.hold(turn);

@@ -167,6 +167,8 @@ class Play {
           to: 'the other',
           planned,
           reason: 'play',
+          by: 'operator',
+          agreedEpoch: undefined,
         };
         if (registered) {
           participant.hold(this.#turn);

@@ -232,7 +232,16 @@ export async function connected(overrides: Parameters<typeof harness>[0] = {}): 
 }
 
 export function turn(overrides: Partial<SwitchTurn> = {}): SwitchTurn {
-  return { switchEpoch: 2, from: 'A', to: 'B', planned: false, reason: 'test', ...overrides };
+  return {
+    switchEpoch: 2,
+    from: 'A',
+    to: 'B',
+    planned: false,
+    reason: 'test',
+    by: 'operator',
+    agreedEpoch: undefined,
+    ...overrides,
+  };
 }
 
 /** Hold, fence, detach: what an unplanned switch does before the new cluster is opened. */

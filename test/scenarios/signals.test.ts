@@ -259,6 +259,7 @@ describe('a process that restarts', () => {
         switchEpoch: 1,
         clusterIds: expect.objectContaining({ A: memory.cluster('A').clusterId }),
         signalEpochs: {},
+        agreedEpoch: 0,
       });
     }),
   );

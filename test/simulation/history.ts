@@ -1,6 +1,7 @@
 import type { SwitchPhase } from '../../src/events.js';
 import type { GroupPlan, MissingPosition } from '../../src/position/plan.js';
-import type { DecidedBy, StayReason } from '../../src/strategy/strategy.js';
+import type { StayReason } from '../../src/strategy/strategy.js';
+import type { DecidedBy } from '../../src/switch/report.js';
 import type { Automation } from './automation.js';
 import type { Fault } from './conditions.js';
 import type { Wish } from './source.js';

@@ -12,6 +12,8 @@ import { manualWorld, settle, type ManualWorld } from '../support/manual-world.j
 
 const DEADLINES = {
   prepareMs: 1_000,
+  agreeMs: 1_500,
+  barrierMs: 2_500,
   drainMs: 2_000,
   handlersMs: 3_000,
   catchUpMs: 4_000,
@@ -98,8 +100,12 @@ beforeEach(async () => {
   await coordinator.started();
 });
 
+function order(to: string, planned: boolean, reason: string): ReturnType<Coordinator['order']> {
+  return coordinator.order({ to, planned, reason, by: 'operator', fleet: { kind: 'none' } });
+}
+
 function switchToB(planned: boolean): ReturnType<Coordinator['order']> {
-  return coordinator.order({ to: 'B', planned, reason: 'test' });
+  return order('B', planned, 'test');
 }
 
 describe('a planned switch', () => {
@@ -374,7 +380,7 @@ describe('the coordinator', () => {
   it('carries out a newer decision only after the switch under way', async () => {
     coordinator.register(participant('p'));
     const first = switchToB(true);
-    const second = coordinator.order({ to: 'A', planned: true, reason: 'changed my mind' });
+    const second = order('A', true, 'changed my mind');
     await first;
     await second;
     expect(log.filter((line) => line.startsWith('open'))).toEqual([
@@ -391,7 +397,7 @@ describe('the coordinator', () => {
     }
     coordinator.register(participant('slow', { attach: () => new Promise(() => {}) }));
     const first = switchToB(false);
-    const second = coordinator.order({ to: 'A', planned: false, reason: 'changed my mind' });
+    const second = order('A', false, 'changed my mind');
     await world.advance(DEADLINES.openMs);
     await first;
     await world.advance(DEADLINES.openMs);
@@ -448,9 +454,7 @@ describe('the coordinator', () => {
       });
     const first = switchToB(true);
     await settle();
-    const second = expect(
-      coordinator.order({ to: 'A', planned: true, reason: 'back' }),
-    ).rejects.toMatchObject({
+    const second = expect(order('A', true, 'back')).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_SUPERSEDED',
       cluster: 'A',
       switchEpoch: 2,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { SwitchPhase } from '../../src/events.js';
 import {
   epochOf,
+  type FleetOrder,
   type PhaseOutcome,
   type SwitchEffect,
   type SwitchInput,
@@ -12,9 +13,13 @@ import { transition } from '../../src/switch/transition.js';
 
 const steadyOnA: SwitchState = { kind: 'steady', active: 'A', switchEpoch: 1 };
 
-function order(to: string, options: { planned?: boolean; orderId?: number } = {}): SwitchInput {
-  const { planned = true, orderId = 1 } = options;
-  return { kind: 'ordered', order: { orderId, to, planned, reason: 'test' }, atMs: 100 };
+function order(
+  to: string,
+  options: { planned?: boolean; orderId?: number; fleet?: FleetOrder } = {},
+): SwitchInput {
+  const { planned = true, orderId = 1, fleet = { kind: 'none' } } = options;
+  const order = { orderId, to, planned, reason: 'test', by: 'operator', fleet } as const;
+  return { kind: 'ordered', order, atMs: 100 };
 }
 
 function ended(state: SwitchState, outcome: PhaseOutcome, atMs = 200): SwitchInput {
@@ -51,6 +56,15 @@ function switching(planned: boolean, phase: SwitchPhase): SwitchState {
     state = transition(state, ended(state, { kind: 'done' })).state;
   }
   expect(state.kind).toBe('switching');
+  return state;
+}
+
+/** The machine in a phase of a switch that has gone well so far. */
+function inPhase(phase: SwitchPhase, input: SwitchInput): SwitchState {
+  let { state } = transition(steadyOnA, input);
+  while (state.kind === 'switching' && state.run.phase !== phase) {
+    ({ state } = transition(state, ended(state, { kind: 'done' })));
+  }
   return state;
 }
 
@@ -241,28 +255,110 @@ describe('the switch machine', () => {
   });
 });
 
+describe('the switch machine in a fleet', () => {
+  const propose = { kind: 'propose' } as const;
+  const agreed = { kind: 'agreed', epoch: 7 } as const;
+  const rest = ['hold', 'drain', 'fence', 'barrier', 'catch-up', 'translate', 'open'];
+
+  it('asks the fleet when the target was looked at, and waits for the others before the mirror', () => {
+    const { state } = transition(steadyOnA, order('B', { fleet: propose }));
+    expect(runToEnd(state).phases).toEqual(['prepare', 'agree', ...rest]);
+  });
+
+  it('asks before an unplanned switch as well, and has nobody wait in it', () => {
+    const { state } = transition(steadyOnA, order('B', { planned: false, fleet: propose }));
+    expect(runToEnd(state).phases).toEqual([
+      'prepare',
+      'agree',
+      'hold',
+      'fence',
+      'translate',
+      'open',
+    ]);
+  });
+
+  it('asks nobody about what is decided, and fences at once where it is unplanned', () => {
+    const planned = transition(steadyOnA, order('B', { fleet: agreed })).state;
+    expect(runToEnd(planned).phases).toEqual(['prepare', ...rest]);
+    const unplanned = transition(steadyOnA, order('B', { planned: false, fleet: agreed })).state;
+    expect(runToEnd(unplanned).phases).toEqual(['hold', 'fence', 'translate', 'open']);
+  });
+
+  it('goes on under the number of the decision', () => {
+    const { state } = transition(steadyOnA, order('B', { fleet: agreed }));
+    expect(runToEnd(state).state).toEqual({ kind: 'steady', active: 'B', switchEpoch: 7 });
+    const proposed = inPhase('agree', order('B', { fleet: propose }));
+    const next = transition(
+      proposed,
+      ended(proposed, { kind: 'done', agreed: { epoch: 9, planned: true } }),
+    ).state;
+    expect(next).toMatchObject({
+      run: { phase: 'hold', turn: { switchEpoch: 9, agreedEpoch: 9 } },
+    });
+    expect(runToEnd(next).state).toEqual({ kind: 'steady', active: 'B', switchEpoch: 9 });
+  });
+
+  it('gives the source up where the fleet has', () => {
+    const proposed = inPhase('agree', order('B', { fleet: propose }));
+    const { state } = transition(
+      proposed,
+      ended(proposed, { kind: 'done', agreed: { epoch: 2, planned: false } }),
+    );
+    expect(state).toMatchObject({ run: { turn: { planned: false } } });
+    expect(runToEnd(state).phases).toEqual(['hold', 'fence', 'translate', 'open']);
+  });
+
+  it('stays, in its epoch, where the fleet refuses', () => {
+    const proposed = inPhase('agree', order('B', { fleet: propose }));
+    const { state } = transition(proposed, ended(proposed, refusal({ plannedOnly: false })));
+    expect(state).toEqual(steadyOnA);
+  });
+
+  it('is neither refused nor taken back alone once the fleet has decided', () => {
+    const prepared = inPhase('prepare', order('B', { fleet: agreed }));
+    const { state } = transition(prepared, ended(prepared, refusal({ plannedOnly: false })));
+    expect(state).toMatchObject({ run: { phase: 'hold', warnings: ['no'] } });
+    const translating = inPhase('translate', order('B', { fleet: agreed }));
+    const failed = transition(
+      translating,
+      ended(translating, { kind: 'failed', error: new Error('no positions') }),
+    ).state;
+    expect(failed).toMatchObject({ run: { phase: 'open', rollBackOf: undefined } });
+  });
+});
+
 describe('whatever happens to the switch machine', () => {
   const phases: SwitchPhase[] = [
     'prepare',
+    'agree',
     'hold',
     'drain',
     'fence',
+    'barrier',
     'catch-up',
     'translate',
     'open',
   ];
   const outcome: fc.Arbitrary<PhaseOutcome> = fc.oneof(
     fc.constant<PhaseOutcome>({ kind: 'done' }),
+    fc
+      .record({ epoch: fc.integer({ min: 1, max: 9 }), planned: fc.boolean() })
+      .map((agreed): PhaseOutcome => ({ kind: 'done', agreed })),
     fc.constant<PhaseOutcome>({ kind: 'overran', detail: 'slow' }),
     fc.boolean().map((plannedOnly) => refusal({ plannedOnly })),
     fc.constant<PhaseOutcome>({ kind: 'failed', error: new Error('x') }),
   );
   type Step =
-    | { kind: 'order'; to: string; planned: boolean }
+    | { kind: 'order'; to: string; planned: boolean; fleet: FleetOrder }
     | { kind: 'end'; outcome: PhaseOutcome }
     | { kind: 'late'; epoch: number; phase: SwitchPhase }
     | { kind: 'halt' }
     | { kind: 'close' };
+  const fleet: fc.Arbitrary<FleetOrder> = fc.oneof(
+    fc.constant<FleetOrder>({ kind: 'none' }),
+    fc.constant<FleetOrder>({ kind: 'propose' }),
+    fc.integer({ min: 1, max: 9 }).map((epoch): FleetOrder => ({ kind: 'agreed', epoch })),
+  );
   const step: fc.Arbitrary<Step> = fc.oneof(
     {
       weight: 4,
@@ -270,6 +366,7 @@ describe('whatever happens to the switch machine', () => {
         kind: fc.constant('order' as const),
         to: fc.constantFrom('A', 'B'),
         planned: fc.boolean(),
+        fleet,
       }),
     },
     { weight: 10, arbitrary: fc.record({ kind: fc.constant('end' as const), outcome }) },
@@ -277,7 +374,7 @@ describe('whatever happens to the switch machine', () => {
       weight: 3,
       arbitrary: fc.record({
         kind: fc.constant('late' as const),
-        epoch: fc.integer({ min: 0, max: 3 }),
+        epoch: fc.integer({ min: 0, max: 9 }),
         phase: fc.constantFrom(...phases),
       }),
     },
@@ -321,7 +418,7 @@ describe('whatever happens to the switch machine', () => {
           if (one.kind === 'order') {
             orderId += 1;
             open.add(orderId);
-            apply(order(one.to, { planned: one.planned, orderId }));
+            apply(order(one.to, { planned: one.planned, fleet: one.fleet, orderId }));
           } else if (one.kind === 'end') {
             // Only `prepare` can refuse: the runner gives no other phase that outcome.
             if (state.kind !== 'switching') continue;

@@ -1,0 +1,116 @@
+import type { AgreedDecision, AgreementNews, MemberState, Quorum } from './agreement.js';
+
+/** @internal A member, and when it was last heard. */
+export interface HeardMember {
+  readonly member: MemberState;
+  /** When a new statement of it was heard, in monotonic milliseconds of this process. */
+  readonly heardAtMs: number;
+}
+
+/** @internal What is known of a fleet. */
+export interface FleetState {
+  /** The decision in force; undefined where none was made, or none was heard of. */
+  readonly decision: AgreedDecision | undefined;
+  /** Everybody who was heard and has not left, this process among them, by instance. */
+  readonly members: ReadonlyMap<string, HeardMember>;
+}
+
+/** @internal Nothing is known. */
+export const UNKNOWN_FLEET: FleetState = { decision: undefined, members: new Map() };
+
+/**
+ * Pure. Of two decisions the one with the higher epoch is in force, whenever it was heard; a member lives as long as it says new
+ * things.
+ *
+ * @internal
+ */
+export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number): FleetState {
+  switch (news.kind) {
+    case 'decision':
+      return news.decision.epoch > (state.decision?.epoch ?? 0)
+        ? { ...state, decision: news.decision }
+        : state;
+    case 'member': {
+      const { member } = news;
+      const known = state.members.get(member.instance);
+      if (known !== undefined && known.member.sequence >= member.sequence) return state;
+      const members = new Map(state.members).set(member.instance, { member, heardAtMs: atMs });
+      return { ...state, members };
+    }
+    case 'left': {
+      const members = new Map(state.members);
+      members.delete(news.instance);
+      return { ...state, members };
+    }
+    case 'refused':
+      return state;
+    default:
+      return state;
+  }
+}
+
+/** @internal How a vote stands. */
+export interface Tally {
+  /** Members that want it. */
+  readonly voices: number;
+  /** Members that were heard lately. */
+  readonly heard: number;
+  /** How many voices it takes. */
+  readonly needed: number;
+}
+
+/** @internal Whom a question is about, and how long somebody may be silent, in milliseconds. */
+export interface Hearing {
+  readonly nowMs: number;
+  readonly silentMs: number;
+}
+
+/**
+ * Counts who wants a cluster. Only members count that were heard lately, and only those speak that know the decision in force: a
+ * voice from before it was about another cluster.
+ *
+ * @internal
+ */
+export function tallyOf(
+  { members, decision }: FleetState,
+  wanted: string,
+  quorum: Quorum,
+  { nowMs, silentMs }: Hearing,
+): Tally {
+  const heard = [...members.values()].filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs);
+  const epoch = decision?.epoch ?? 0;
+  const voices = heard.filter(({ member }) => member.wants === wanted && member.epoch >= epoch);
+  // More than this part of them: the smallest number above it.
+  const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
+  return { voices: voices.length, heard: heard.length, needed };
+}
+
+/** @internal Whom the others have to wait for. */
+export interface Departure {
+  /** The decision that is being obeyed. */
+  readonly epoch: number;
+  /** Members of these groups only; undefined: all members. */
+  readonly groups: readonly string[] | undefined;
+  /** The process that asks; it does not wait for itself. */
+  readonly instance: string;
+}
+
+/**
+ * Who may still handle records, or send, in an older epoch: members that have not said that they obey the decision, unless they
+ * have been silent for so long that they have stopped by themselves (a lease), or are given up.
+ *
+ * @internal
+ */
+export function stillThere(
+  { members }: FleetState,
+  { epoch, groups, instance }: Departure,
+  { nowMs, silentMs }: Hearing,
+): readonly HeardMember[] {
+  return [...members.values()].filter(
+    ({ member, heardAtMs }) =>
+      member.instance !== instance &&
+      member.epoch < epoch &&
+      nowMs - heardAtMs <= silentMs &&
+      (groups === undefined || member.groups.some((group) => groups.includes(group))),
+  );
+}

@@ -1,0 +1,349 @@
+import { messageOf } from '../caught.js';
+import type { EventSink } from '../events.js';
+import { resolveLimits, type ResolvedLimits } from '../options-agreement.js';
+import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
+import type { SwitchTurn } from '../switch/participant.js';
+import { untilDeadline, withinDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import type {
+  AgreedDecision,
+  Agreement,
+  AgreementNews,
+  AgreementStore,
+  ControlLog,
+  MemberState,
+} from './agreement.js';
+import {
+  reduceFleet,
+  stillThere,
+  tallyOf,
+  UNKNOWN_FLEET,
+  type FleetState,
+  type Tally,
+} from './fleet-state.js';
+import { Lease } from './lease.js';
+import { Rhythm } from './rhythm.js';
+import { describeFleet, type AgreementStatus } from './status.js';
+import { Waiters } from './waiters.js';
+
+/** @internal What a fleet is made of. */
+export interface FleetParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly agreement: Agreement;
+  readonly aliases: readonly string[];
+  /** Part of the name of this process among the members. */
+  readonly clientId: string | undefined;
+  openLog(alias: string, topic: string, settings: Readonly<Record<string, string>>): ControlLog;
+  /** What this process works with, now. */
+  self(): Pick<MemberState, 'cluster' | 'groups'>;
+  /** Something is known that was not. */
+  onChange(): void;
+  /** The agreement was not heard for a lease: nothing may be written any more. */
+  onLeaseEnded(): void;
+  /** It is heard again. */
+  onLeaseRenewed(): void;
+}
+
+/** Longest exchange with the store, in milliseconds. */
+const EXCHANGE_MS = 3_000;
+
+/**
+ * This process as a member of its fleet: it says again and again what it is, hears the others, has decisions made, and waits for
+ * others where a decision is obeyed. What follows from a decision is `decider.ts`'s.
+ *
+ * @internal
+ */
+export class Fleet implements SwitchFleet {
+  readonly #parts: FleetParts;
+  readonly #limits: ResolvedLimits;
+  readonly #instance: string;
+  readonly #rhythm: Rhythm;
+  readonly #lease: Lease;
+  #state: FleetState = UNKNOWN_FLEET;
+  #obeyedEpoch = 0;
+  #wants: string | undefined;
+  #wantsSinceMs = 0;
+  #sequence = 0;
+  #contactAtMs: number | undefined;
+  #isFailing = false;
+  #refused: string | undefined;
+  #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
+  readonly #waiters = new Waiters();
+
+  constructor(parts: FleetParts) {
+    const { world, agreement, clientId } = parts;
+    this.#parts = parts;
+    this.#limits = resolveLimits(agreement.limits);
+    const random = Math.floor(world.random() * 36 ** 8).toString(36);
+    const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
+    this.#instance = this.#limits.instance ?? `${prefix}-${random}`;
+    this.#rhythm = new Rhythm(world, this.#limits.heartbeatMs);
+    this.#lease = new Lease(world, this.#limits.leaseMs, {
+      onEnded: () => parts.onLeaseEnded(),
+      onRenewed: () => parts.onLeaseRenewed(),
+    });
+  }
+
+  get onUnknownAtStart(): 'last-applied' | 'fail' {
+    return this.#limits.onUnknownAtStart;
+  }
+
+  get name(): string {
+    return this.#parts.agreement.name;
+  }
+
+  /** The decision in force, as far as it is known. */
+  get decision(): AgreedDecision | undefined {
+    return this.#state.decision;
+  }
+
+  /** True while the agreement is in contact. */
+  get isHeard(): boolean {
+    return this.#contactAtMs !== undefined && !this.#isFailing;
+  }
+
+  get obeyedEpoch(): number {
+    return this.#obeyedEpoch;
+  }
+
+  /** Begins to speak and to listen. Idempotent. */
+  start(): void {
+    if (this.#run !== undefined) return;
+    const { world, aliases, agreement } = this.#parts;
+    const end = new AbortController();
+    const store = agreement.open({
+      world,
+      aliases,
+      log: (alias, topic, settings) => this.#parts.openLog(alias, topic, settings),
+      tell: (news) => {
+        if (!end.signal.aborted) this.#hear(news);
+      },
+    });
+    this.#run = { store, end };
+    this.#lease.start();
+    void this.#speak(store, end.signal);
+  }
+
+  /** Ends it; what is known is kept. Idempotent. */
+  stop(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    this.#lease.stop();
+    if (run === undefined) return;
+    run.end.abort(new Error('the agreement was closed'));
+    this.#rhythm.stop();
+    // Bounded by the store itself; nobody waits for it.
+    run.store.close().catch(() => {});
+  }
+
+  /** What was obeyed in an earlier life of the process. */
+  remember(epoch: number): void {
+    this.#obeyedEpoch = Math.max(this.#obeyedEpoch, epoch);
+  }
+
+  /** True once the store was heard, within `maxWaitMs`. */
+  async firstWord(maxWaitMs: number): Promise<boolean> {
+    const { world } = this.#parts;
+    const deadlineAtMs = world.nowMs() + maxWaitMs;
+    const end = new AbortController();
+    const heard = this.#waiters.until(() => this.#contactAtMs !== undefined, end.signal);
+    await untilDeadline(world, deadlineAtMs, heard);
+    end.abort();
+    return this.#contactAtMs !== undefined;
+  }
+
+  /**
+   * The decision that is still to be carried out by this process, which works with `active` and does nothing else. One that
+   * names the active cluster is obeyed by staying.
+   */
+  standing(active: string): AgreedDecision | undefined {
+    const { decision } = this.#state;
+    if (decision === undefined || decision.epoch <= this.#obeyedEpoch) return undefined;
+    if (decision.cluster !== active) return decision;
+    this.obeyed(decision.epoch);
+    return undefined;
+  }
+
+  /** What this process would have the fleet do by what it sees of the clusters' health. */
+  want(cluster: string | undefined): void {
+    if (this.#wants === cluster) return;
+    this.#wants = cluster;
+    this.#wantsSinceMs = this.#parts.world.nowMs();
+    this.#say();
+  }
+
+  /** How the vote for a cluster stands, and whether it has been open for so long that somebody should know. */
+  vote(cluster: string): Tally & { readonly isReached: boolean; readonly isLong: boolean } {
+    const nowMs = this.#parts.world.nowMs();
+    const { quorum, silentMs } = this.#limits;
+    const tally = tallyOf(this.#state, cluster, quorum, { nowMs, silentMs });
+    return {
+      ...tally,
+      isReached: tally.voices >= tally.needed,
+      isLong: nowMs - this.#wantsSinceMs > silentMs,
+    };
+  }
+
+  async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
+    const { to, by } = turn;
+    let after = this.#obeyedEpoch;
+    try {
+      for (;;) {
+        const decision = await this.#decided(turn, after, signal);
+        if (decision.cluster === to) {
+          const { epoch, mode } = decision;
+          return {
+            kind: 'agreed',
+            epoch,
+            planned: mode === undefined ? turn.planned : mode !== 'unplanned',
+          };
+        }
+        // A person's word goes before what was decided meanwhile; everybody else follows it.
+        if (by !== 'operator') {
+          const because = `the fleet has decided for ${decision.cluster} (epoch ${decision.epoch}): ${decision.reason}`;
+          return { kind: 'refused', because };
+        }
+        after = decision.epoch;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
+      return { kind: 'refused', because };
+    }
+  }
+
+  /** The decision above `after`: made meanwhile, or now. */
+  async #decided(
+    { to, planned, reason, by }: SwitchTurn,
+    after: number,
+    signal: AbortSignal,
+  ): Promise<AgreedDecision> {
+    const known = this.#state.decision;
+    if (known !== undefined && known.epoch > after) return known;
+    const store = this.#run?.store;
+    if (store === undefined) throw new Error('it is closed');
+    const mode = planned ? 'planned' : 'unplanned';
+    const decision = await store.propose({ cluster: to, mode, reason, by }, after, signal);
+    this.#hear({ kind: 'decision', decision });
+    return decision;
+  }
+
+  obeyed(epoch: number): void {
+    if (epoch <= this.#obeyedEpoch) return;
+    this.#obeyedEpoch = epoch;
+    this.#wants = undefined;
+    this.#say();
+  }
+
+  async entering(groups: readonly string[], signal: AbortSignal): Promise<void> {
+    const sinceMs = this.#parts.world.nowMs();
+    this.#say();
+    await this.#waiters.until(() => (this.#contactAtMs ?? -1) >= sinceMs, signal);
+    await this.othersLeft(this.#obeyedEpoch, groups, signal);
+  }
+
+  async othersLeft(
+    epoch: number,
+    groups: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const departure = { epoch, groups, instance: this.#instance };
+    const { leaseMs, silentMs } = this.#limits;
+    const left = () =>
+      stillThere(this.#state, departure, {
+        nowMs: this.#parts.world.nowMs(),
+        silentMs: leaseMs ?? silentMs,
+      });
+    const calm = this.#rhythm.quicken();
+    try {
+      await this.#waiters.until(() => left().length === 0, signal);
+      return signal.aborted ? left().map(({ member }) => member.instance) : [];
+    } finally {
+      calm();
+    }
+  }
+
+  status(): AgreementStatus {
+    return describeFleet(this.#state, {
+      name: this.name,
+      instance: this.#instance,
+      obeyedEpoch: this.#obeyedEpoch,
+      contactAtMs: this.#contactAtMs,
+      nowMs: this.#parts.world.nowMs(),
+    });
+  }
+
+  /** Says what this process is until the end, and notices whether it is heard. */
+  async #speak(store: AgreementStore, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    while (!signal.aborted) {
+      // What counts is when it began: others may have heard it then, and count on it from then on.
+      const begunAtMs = world.nowMs();
+      const deadlineAtMs = begunAtMs + EXCHANGE_MS;
+      this.#rhythm.begin();
+      try {
+        const exchange = (until: AbortSignal) => store.exchange(this.#statement(), until);
+        const exchanged = await withinDeadline(world, deadlineAtMs, exchange, { signal });
+        if (exchanged.kind === 'overrun') throw new Error(`no answer within ${EXCHANGE_MS} ms`);
+        this.#contactAtMs = begunAtMs;
+        this.#isFailing = false;
+        this.#lease.renew(begunAtMs);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#failed(messageOf(error));
+      }
+      this.#changed();
+      await this.#rhythm.rest({ isFailing: this.#isFailing, isWanting: this.#wants !== undefined });
+    }
+  }
+
+  #statement(): MemberState {
+    const { world } = this.#parts;
+    // A restarted process that keeps its name goes on above what was heard of it before.
+    this.#sequence = Math.max(this.#sequence + 1, Math.floor(world.wallMs()));
+    return {
+      instance: this.#instance,
+      sequence: this.#sequence,
+      ...this.#parts.self(),
+      epoch: this.#obeyedEpoch,
+      wants: this.#wants,
+    };
+  }
+
+  #say(): void {
+    this.#rhythm.hurry();
+  }
+
+  #hear(news: AgreementNews): void {
+    const { events, world } = this.#parts;
+    const before = this.#state;
+    this.#state = reduceFleet(before, news, world.nowMs());
+    const { decision } = this.#state;
+    if (news.kind === 'refused') this.#refuse(news.because);
+    if (decision !== undefined && decision !== before.decision) {
+      this.#refused = undefined;
+      events.emit('agreement.decided', { agreement: this.name, decision });
+    }
+    if (this.#state !== before) this.#changed();
+  }
+
+  /** Told once, although it may be seen again with every exchange. */
+  #refuse(because: string): void {
+    if (because === this.#refused) return;
+    this.#refused = because;
+    this.#parts.events.emit('agreement.refused', { agreement: this.name, because });
+  }
+
+  /** Told once, until it is heard again. */
+  #failed(because: string): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#parts.events.emit('agreement.failed', { agreement: this.name, because });
+  }
+
+  #changed(): void {
+    this.#waiters.look();
+    this.#parts.onChange();
+  }
+}

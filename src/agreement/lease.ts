@@ -1,0 +1,58 @@
+import type { CancelTimer, World } from '../world.js';
+
+/** @internal What follows from a lease. */
+export interface LeaseListener {
+  onEnded(): void;
+  onRenewed(): void;
+}
+
+/**
+ * How long a process may go on without the agreement. Others count from when they last heard it; it counts from when it began to
+ * speak, so it never goes on longer than they think.
+ *
+ * @internal
+ */
+export class Lease {
+  readonly #world: World;
+  readonly #leaseMs: number | undefined;
+  readonly #listener: LeaseListener;
+  #cancel: CancelTimer | undefined;
+  #isOver = false;
+
+  /** @param leaseMs - undefined: it never ends. */
+  constructor(world: World, leaseMs: number | undefined, listener: LeaseListener) {
+    this.#world = world;
+    this.#leaseMs = leaseMs;
+    this.#listener = listener;
+  }
+
+  start(): void {
+    this.#arm(this.#world.nowMs());
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#isOver = false;
+  }
+
+  /** The agreement was in contact; the process began to speak at `sinceMs`. */
+  renew(sinceMs: number): void {
+    // It took longer than a lease: nobody counts on this process any more.
+    if (this.#leaseMs !== undefined && this.#world.nowMs() - sinceMs >= this.#leaseMs) return;
+    this.#arm(sinceMs);
+    if (!this.#isOver) return;
+    this.#isOver = false;
+    this.#listener.onRenewed();
+  }
+
+  #arm(sinceMs: number): void {
+    this.#cancel?.();
+    if (this.#leaseMs === undefined) return;
+    const leftMs = Math.max(0, sinceMs + this.#leaseMs - this.#world.nowMs());
+    this.#cancel = this.#world.after(leftMs, () => {
+      this.#isOver = true;
+      this.#listener.onEnded();
+    });
+  }
+}

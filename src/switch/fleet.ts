@@ -1,0 +1,35 @@
+import type { SwitchTurn } from './participant.js';
+
+/** @internal What a fleet has decided about a switch. */
+export type AgreeOutcome =
+  /** The fleet goes where the switch goes, by this decision. */
+  | { readonly kind: 'agreed'; readonly epoch: number; readonly planned: boolean }
+  /** It goes elsewhere, or nowhere. */
+  | { readonly kind: 'refused'; readonly because: string };
+
+/**
+ * The other processes, as a switch sees them: what is decided together, and who has left the source. The agreement implements
+ * it; without one there are no others.
+ *
+ * @internal
+ */
+export interface SwitchFleet {
+  /** Has the fleet decide what this switch wants. Never rejects but with the signal's reason. */
+  agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome>;
+  /** This process has left every cluster that an older decision named: nothing of it is sent or handled there any more. */
+  obeyed(epoch: number): void;
+  /**
+   * Before a consumer starts: says that this process takes part in these groups, so that others wait for it, and waits until
+   * nobody may still handle their records elsewhere. Never rejects; ends when `signal` is aborted.
+   */
+  entering(groups: readonly string[], signal: AbortSignal): Promise<void>;
+  /**
+   * Waits until no other member may still work in an epoch before this decision; of `groups` only, where they are given.
+   * Resolves with who had not left when `signal` was aborted. Never rejects.
+   */
+  othersLeft(
+    epoch: number,
+    groups: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
+}

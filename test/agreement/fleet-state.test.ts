@@ -1,0 +1,133 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AgreementNews, MemberState } from '../../src/agreement/agreement.js';
+import {
+  reduceFleet,
+  stillThere,
+  tallyOf,
+  UNKNOWN_FLEET,
+  type FleetState,
+} from '../../src/agreement/fleet-state.js';
+
+const SILENT = { nowMs: 10_000, silentMs: 6_000 };
+
+function decided(epoch: number, cluster = epoch % 2 === 0 ? 'A' : 'B'): AgreementNews {
+  const decision = { epoch, cluster, mode: 'planned', reason: 'test', by: 'operator' } as const;
+  return { kind: 'decision', decision };
+}
+
+function said(instance: string, more: Partial<MemberState> = {}): AgreementNews {
+  const member = {
+    instance,
+    sequence: 1,
+    cluster: 'A',
+    epoch: 0,
+    groups: ['billing'],
+    wants: undefined,
+    ...more,
+  };
+  return { kind: 'member', member };
+}
+
+function after(...news: readonly (readonly [atMs: number, news: AgreementNews])[]): FleetState {
+  return news.reduce((state, [atMs, one]) => reduceFleet(state, one, atMs), UNKNOWN_FLEET);
+}
+
+describe('what is known of a fleet', () => {
+  it('is the decision with the highest epoch, in whatever order decisions are heard', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }), (epochs) => {
+        const state = after(...epochs.map((epoch) => [0, decided(epoch)] as const));
+        expect(state.decision?.epoch).toBe(Math.max(...epochs));
+      }),
+    );
+  });
+
+  it('keeps what was decided first where an epoch is named twice', () => {
+    expect(after([0, decided(3, 'B')], [1, decided(3, 'A')]).decision?.cluster).toBe('B');
+  });
+
+  it('takes a member as heard only where it says something new', () => {
+    const state = after([0, said('one')], [5_000, said('one')]);
+    expect(state.members.get('one')?.heardAtMs).toBe(0);
+    const later = reduceFleet(state, said('one', { sequence: 2 }), 5_000);
+    expect(later.members.get('one')?.heardAtMs).toBe(5_000);
+  });
+
+  it('takes no older statement in the place of a newer one', () => {
+    const state = after(
+      [0, said('one', { sequence: 2, epoch: 5 })],
+      [1, said('one', { epoch: 4 })],
+    );
+    expect(state.members.get('one')?.member.epoch).toBe(5);
+  });
+
+  it('forgets who has left', () => {
+    const state = after([0, said('one')], [1, { kind: 'left', instance: 'one' }]);
+    expect([...state.members]).toEqual([]);
+  });
+
+  it('is not changed by what is refused', () => {
+    const state = after([0, decided(1)]);
+    expect(reduceFleet(state, { kind: 'refused', because: 'garbage' }, 1)).toBe(state);
+  });
+});
+
+describe('a vote', () => {
+  const wants = (instance: string, atMs: number, more: Partial<MemberState> = {}) =>
+    [atMs, said(instance, { wants: 'B', ...more })] as const;
+  const idle = (instance: string, atMs: number) => [atMs, said(instance)] as const;
+
+  it.each([
+    [{ share: 0.5 }, 1, 1],
+    [{ share: 0.5 }, 2, 2],
+    [{ share: 0.5 }, 3, 2],
+    [{ share: 0.5 }, 4, 3],
+    [{ share: 0 }, 5, 1],
+    [{ share: 0.99 }, 3, 3],
+    [{ voices: 2 }, 5, 2],
+    [{ voices: 2 }, 1, 2],
+  ] as const)('with a quorum of %j and %i members needs %i voices', (quorum, count, needed) => {
+    const members = Array.from({ length: count }, (_, index) => idle(`m${index}`, 9_000));
+    expect(tallyOf(after(...members), 'B', quorum, SILENT)).toMatchObject({ heard: count, needed });
+  });
+
+  it('counts neither the silent nor those that want another cluster', () => {
+    const state = after(
+      wants('one', 9_000),
+      wants('silent', 3_999),
+      wants('other', 9_000, { wants: 'A' }),
+      idle('idle', 9_000),
+    );
+    const tally = tallyOf(state, 'B', { share: 0.5 }, SILENT);
+    expect(tally).toEqual({ voices: 1, heard: 3, needed: 2 });
+  });
+
+  it('hears nobody who has not obeyed the decision in force: he speaks of an older time', () => {
+    const state = after(
+      [0, decided(4)],
+      wants('old', 9_000, { epoch: 3 }),
+      wants('new', 9_000, { epoch: 4 }),
+    );
+    expect(tallyOf(state, 'B', { share: 0.5 }, SILENT)).toMatchObject({ voices: 1, heard: 2 });
+  });
+});
+
+describe('who is still there', () => {
+  const departure = { epoch: 4, groups: ['billing'], instance: 'self' };
+  const names = (state: FleetState, more: Partial<typeof departure> | { groups: undefined } = {}) =>
+    stillThere(state, { ...departure, ...more }, SILENT).map(({ member }) => member.instance);
+
+  it('is every other member of the group that has not obeyed, and was heard lately', () => {
+    const state = after(
+      [9_000, said('self')],
+      [9_000, said('busy', { epoch: 3 })],
+      [9_000, said('gone', { epoch: 4 })],
+      [9_000, said('ahead', { epoch: 5 })],
+      [9_000, said('stranger', { groups: ['audit'] })],
+      [3_999, said('silent', { epoch: 3 })],
+    );
+    expect(names(state)).toEqual(['busy']);
+    expect(names(state, { groups: undefined })).toEqual(['busy', 'stranger']);
+  });
+});

@@ -1,0 +1,404 @@
+import { describe, expect, it } from 'vitest';
+import type { AgreementLimits } from '../../src/agreement/agreement.js';
+import type { FailoverEvents } from '../../src/events.js';
+import type { FailoverKafka } from '../../src/failover-kafka.js';
+import type { FailoverKafkaConfig } from '../../src/options.js';
+import { healthStrategy } from '../../src/strategy/health.js';
+import { manualStrategy } from '../../src/strategy/manual.js';
+import type { SwitchReport } from '../../src/switch/report.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import { processWorld, type ProcessWorld } from '../simulation/process-world.js';
+import { memoryAgreement, type MemoryAgreement } from '../support/memory-agreement.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+
+const STATE = '/var/lib/service/kafka.json';
+
+interface Member {
+  readonly name: string;
+  readonly kafka: FailoverKafka;
+  readonly process: ProcessWorld;
+  readonly reports: SwitchReport[];
+  readonly stayed: FailoverEvents['strategy.stayed'][];
+  readonly heard: string[];
+}
+
+interface Fleet {
+  readonly memory: MemoryWorld;
+  readonly agreement: MemoryAgreement;
+  readonly members: readonly [Member, Member, Member, ...Member[]];
+  /** Another process, as the others are. */
+  join(name: string, config?: Partial<FailoverKafkaConfig>): Member;
+}
+
+interface FleetOptions {
+  readonly limits?: AgreementLimits;
+  readonly isByHealth?: boolean;
+  readonly config?: Partial<FailoverKafkaConfig>;
+}
+
+/** Three processes with one agreement; each has a producer that is connected. */
+async function fleet(
+  main: (fleet: Fleet) => Promise<void>,
+  { limits = {}, isByHealth = false, config = {} }: FleetOptions = {},
+): Promise<void> {
+  const memory = ordersWorld({ files: new Map() });
+  const agreement = memoryAgreement();
+  const everybody: Member[] = [];
+  const join: Fleet['join'] = (name, more = {}) => {
+    const process = processWorld({
+      memory,
+      activeCluster: '',
+      host: undefined,
+      onWrite: () => {},
+      onKept: () => {},
+    });
+    const kafka = kafkaIn(memory, {
+      world: process.world,
+      strategy: isByHealth ? healthStrategy() : manualStrategy(),
+      agreement: agreement.with({ instance: name, ...limits }),
+      ...config,
+      ...more,
+    });
+    const member: Member = { name, kafka, process, reports: [], stayed: [], heard: [] };
+    kafka.on('switch.completed', ({ report }) => member.reports.push(report));
+    kafka.on('strategy.stayed', (event) => member.stayed.push(event));
+    kafka.on('agreement.failed', ({ because }) => member.heard.push(`failed: ${because}`));
+    kafka.on('agreement.refused', ({ because }) => member.heard.push(`refused: ${because}`));
+    kafka.on('agreement.decided', ({ decision }) =>
+      member.heard.push(`${decision.epoch} ${decision.cluster} by ${decision.by}`),
+    );
+    everybody.push(member);
+    return member;
+  };
+  const members = [join('one'), join('two'), join('three')] as const;
+  await memory.run(async () => {
+    for (const { kafka } of members) await kafka.producer({ retry: { retries: 2 } }).connect();
+    await until(memory, 'all have heard each other', () =>
+      members.every(({ kafka }) => kafka.status().agreement?.members.length === 3),
+    );
+    if (isByHealth) {
+      await until(memory, 'both clusters are healthy', () =>
+        members.every(({ kafka }) =>
+          kafka.status().clusters.every(({ health }) => health.produce.kind === 'healthy'),
+        ),
+      );
+    }
+    await main({ memory, agreement, members: [...members], join });
+    await Promise.all(everybody.map(({ kafka }) => kafka.close()));
+    await until(memory, 'no connection is left', () =>
+      memory.clusters.every(({ connectionCount }) => connectionCount === 0),
+    );
+  });
+}
+
+const isOn = (cluster: string, members: readonly Member[]) => (): boolean =>
+  members.every(({ kafka }) => {
+    const { state, active } = kafka.status();
+    return state === 'steady' && active === cluster;
+  });
+
+describe('a fleet with an agreement', () => {
+  it('goes together where an operator sends one of its processes', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const outcome = await members[1].kafka.switchTo('B', { reason: 'maintenance' });
+      expect(outcome).toMatchObject({
+        kind: 'switched',
+        report: { to: 'B', planned: true, by: 'operator', agreedEpoch: 1 },
+      });
+      await until(memory, 'all are on B', isOn('B', members));
+      expect(agreement.decisions).toEqual([
+        { epoch: 1, cluster: 'B', mode: 'planned', reason: 'maintenance', by: 'operator' },
+      ]);
+      for (const { reports } of members) {
+        expect(reports).toMatchObject([{ to: 'B', planned: true, reason: 'maintenance' }]);
+      }
+    }));
+
+  it('makes one decision of opposite and equal orders at the same moment', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+      const orders = [
+        members[0].kafka.switchTo('A', { reason: 'one' }),
+        members[1].kafka.switchTo('A', { planned: false, reason: 'two' }),
+        members[2].kafka.switchTo('A', { reason: 'three' }),
+      ];
+      const outcomes = await Promise.all(orders);
+      expect(outcomes.map(({ kind }) => kind)).toEqual(['switched', 'switched', 'switched']);
+      await until(memory, 'all are on A', isOn('A', members));
+      expect(agreement.decisions.map(({ epoch, cluster }) => [epoch, cluster])).toEqual([
+        [1, 'B'],
+        [2, 'A'],
+      ]);
+      for (const { kafka } of members) expect(kafka.status().agreement?.obeyedEpoch).toBe(2);
+    }));
+
+  it('leaves a dead cluster by one decision, that more than half of it wanted', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        memory.cluster('A').down();
+        await until(memory, 'all are on B', isOn('B', members));
+        expect(agreement.decisions).toMatchObject([{ epoch: 1, cluster: 'B', by: 'health' }]);
+        for (const { reports } of members) {
+          expect(reports).toMatchObject([
+            { to: 'B', planned: false, by: 'health', agreedEpoch: 1 },
+          ]);
+        }
+      },
+      { isByHealth: true },
+    ));
+
+  it('stays where one process alone has lost the cluster, and says so there', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two, three] = members;
+        one.process.cut('A');
+        await until(memory, 'it says why it stays', () => one.stayed.length > 0);
+        expect(one.stayed).toMatchObject([{ because: 'no-quorum' }]);
+        expect(one.stayed[0]?.detail).toMatch(/1 of 3 members heard want the same, 2 are needed$/);
+        await memory.clock.sleep(60_000);
+        expect(agreement.decisions).toEqual([]);
+        // Another one is cut off as well: that is more than half.
+        two.process.cut('A');
+        await until(memory, 'all are on B', isOn('B', members));
+        expect(three.reports).toMatchObject([{ to: 'B', by: 'health' }]);
+        one.process.uncut('A');
+        two.process.uncut('A');
+      },
+      { isByHealth: true },
+    ));
+
+  it('moves by one voice where that is enough', () =>
+    fleet(
+      async ({ memory, members }) => {
+        members[0].process.cut('A');
+        await until(memory, 'all are on B', isOn('B', members));
+        members[0].process.uncut('A');
+      },
+      { isByHealth: true, limits: { quorum: { voices: 1 } } },
+    ));
+
+  it('counts only members that were heard lately', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two, three] = members;
+        two.process.cut('A');
+        agreement.cutOff('one');
+        agreement.cutOff('three');
+        await until(memory, 'two is left alone', isOn('B', [two]));
+        expect(agreement.decisions).toMatchObject([{ cluster: 'B', by: 'health' }]);
+        expect(isOn('A', [one, three])()).toBe(true);
+        two.process.uncut('A');
+      },
+      { isByHealth: true },
+    ));
+
+  it('does not move by health where the decision in force is pinned', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        agreement.write('{"cluster":"A","epoch":4,"mode":"pinned","reason":"B is being mended"}');
+        await until(memory, 'all have heard it', () =>
+          members.every(({ kafka }) => kafka.status().agreement?.obeyedEpoch === 4),
+        );
+        memory.cluster('A').down();
+        await until(memory, 'they say why they stay', () =>
+          members.every(({ stayed }) => stayed.some(({ because }) => because === 'pinned')),
+        );
+        expect(agreement.decisions).toEqual([]);
+      },
+      { isByHealth: true },
+    ));
+
+  it.each([
+    ['garbage', '{"cluster":', 'no JSON'],
+    ['an unknown alias', '{"cluster":"C","epoch":9}', 'which is none of the clusters'],
+    ['no epoch', 'B', 'without an epoch'],
+    ['a novel', 'B'.repeat(5_000), 'more than 4096'],
+  ])('stays where somebody has written %s, says so once, and can decide anew', (_what, text, why) =>
+    fleet(async ({ memory, agreement, members }) => {
+      agreement.write(text);
+      await memory.clock.sleep(30_000);
+      for (const { heard } of members) {
+        expect(heard).toHaveLength(1);
+        expect(heard[0]).toMatch(/^refused: /);
+        expect(heard[0]).toContain(why);
+      }
+      expect(isOn('A', members)()).toBe(true);
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+    }),
+  );
+
+  it('does not go back where an old decision comes back, and decides above what it knows', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      agreement.write('{"cluster":"B","epoch":7}');
+      await until(memory, 'all are on B', isOn('B', members));
+      agreement.write('{"cluster":"A","epoch":6}');
+      await memory.clock.sleep(30_000);
+      expect(isOn('B', members)()).toBe(true);
+      await members[2].kafka.switchTo('A');
+      await until(memory, 'all are on A', isOn('A', members));
+      expect(agreement.decisions).toMatchObject([{ epoch: 8, cluster: 'A' }]);
+    }));
+});
+
+describe('a member that does not reach the agreement', () => {
+  it('stays, refuses orders with the reason, and obeys what was decided when it hears it', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two, three] = members;
+      const mend = agreement.cutOff('one');
+      await two.kafka.switchTo('B');
+      await until(memory, 'the others are on B', isOn('B', [two, three]));
+      await memory.clock.sleep(10_000);
+      expect(isOn('A', [one])()).toBe(true);
+      expect(one.heard).toEqual(['failed: the agreement does not answer']);
+      await expect(one.kafka.switchTo('B')).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+        reasons: [expect.stringMatching(/agreement \(memory\) was not reached/)],
+      });
+      mend();
+      await until(memory, 'it is on B, too', isOn('B', [one]));
+    }));
+
+  it('can be moved alone, and stays so until there is a newer decision', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two] = members;
+      await two.kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+      const mend = agreement.cutOff();
+      await one.kafka.switchTo('A', { planned: false, alone: true });
+      expect(isOn('A', [one])()).toBe(true);
+      mend();
+      await memory.clock.sleep(30_000);
+      expect(isOn('A', [one])()).toBe(true);
+      await two.kafka.switchTo('A');
+      await two.kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
+  it('stops writing after its lease, and goes on when it hears the agreement again', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two, three] = members;
+        const producer = one.kafka.producer();
+        await producer.connect();
+        const mend = agreement.cutOff('one');
+        await until(memory, 'it has stopped itself', () => one.kafka.status().state === 'halted');
+        expect(one.kafka.status().haltedBecause).toMatchObject({
+          code: 'ERR_FAILOVER_AGREEMENT_LOST',
+        });
+        const send = () => producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        await expect(send()).rejects.toMatchObject({ code: 'ERR_FAILOVER_HALTED' });
+        expect(isOn('A', [two, three])()).toBe(true);
+        mend();
+        await until(memory, 'it works again', isOn('A', [one]));
+        await expect(send()).resolves.toHaveLength(1);
+        expect(one.reports).toMatchObject([{ from: 'A', to: 'A', by: 'agreement' }]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('that had stopped goes where the fleet has gone meanwhile', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two] = members;
+        const mend = agreement.cutOff('one');
+        await until(memory, 'it has stopped itself', () => one.kafka.status().state === 'halted');
+        await two.kafka.switchTo('B', { planned: false });
+        mend();
+        await until(memory, 'all are on B', isOn('B', members));
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+});
+
+describe('the start of a member', () => {
+  it('is on the cluster that the fleet has decided for', () =>
+    fleet(async ({ memory, members, join }) => {
+      await members[0].kafka.switchTo('B');
+      const late = join('late');
+      await late.kafka.producer().connect();
+      expect(late.kafka.status()).toMatchObject({ active: 'B', agreement: { obeyedEpoch: 1 } });
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
+  it('comes back to where it was by its state file, while the agreement does not answer', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const first = join('late', { stateFile: STATE });
+      await first.kafka.producer().connect();
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', [...members, first]));
+      await first.kafka.close();
+      const mend = agreement.cutOff();
+      const second = join('late', { stateFile: STATE });
+      await second.kafka.producer().connect();
+      expect(second.kafka.status()).toMatchObject({ active: 'B', agreement: { obeyedEpoch: 1 } });
+      mend();
+    }));
+
+  it('is refused while the agreement does not answer, where the options say so', () =>
+    fleet(async ({ agreement, join }) => {
+      const mend = agreement.cutOff();
+      const late = join('late', {
+        agreement: agreement.with({ instance: 'late', onUnknownAtStart: 'fail' }),
+      });
+      await expect(late.kafka.producer().connect()).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_OPTIONS',
+        option: 'agreement.onUnknownAtStart',
+      });
+      mend();
+    }));
+});
+
+describe('a group of several members', () => {
+  it.each([true, false])(
+    'handles nothing on the target while a member still handles on the source (planned: %s)',
+    (planned) =>
+      fleet(async ({ memory, members }) => {
+        const [one, two] = members;
+        const log: string[] = [];
+        let release = (): void => {};
+        const released = new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        for (const member of [one, two]) {
+          await consume(member.kafka, async ({ message }) => {
+            const value = String(message.value);
+            log.push(`begin ${value}`);
+            if (value === 'slow') await released;
+            log.push(`end ${value}`);
+          });
+        }
+        // Both have joined: a rebalance would hand the slow record to the other one as well.
+        await memory.clock.sleep(10_000);
+        memory.cluster('A').append('orders', 0, [{ value: 'slow' }]);
+        await until(memory, 'a slow record is being handled', () => log.length === 1);
+        memory.cluster('B').append('orders', 0, [{ value: 'there' }]);
+        const switching = one.kafka.switchTo('B', { planned });
+        await memory.clock.sleep(2_000);
+        expect(log).toEqual(['begin slow']);
+        release();
+        await switching;
+        await until(memory, 'the record of B is handled', () => log.includes('end there'));
+        expect(log.indexOf('end slow')).toBeLessThan(log.indexOf('begin there'));
+      }),
+  );
+
+  it('does not wait for ever for a member that is silent', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two, three] = members;
+      const handled: string[] = [];
+      for (const { kafka } of members) {
+        await consume(kafka, async ({ message }) => {
+          handled.push(String(message.value));
+        });
+      }
+      await memory.clock.sleep(5_000);
+      agreement.cutOff('three');
+      await one.kafka.switchTo('B', { planned: false });
+      memory.cluster('B').append('orders', 0, [{ value: 'there' }]);
+      await until(memory, 'the record of B is handled', () => handled.includes('there'));
+      await until(memory, 'the others are on B', isOn('B', [one, two]));
+      expect(isOn('A', [three])()).toBe(true);
+    }));
+});
