@@ -136,6 +136,7 @@ export class ClusterOperations implements SwitchOperations {
       events,
       stalledAfterMs: options.socketStalledAfterMs,
       onSuspicion: () => watch.suspect(alias),
+      beforeWrite: watch.fleet?.checkLease,
       verify: (isAgain) => this.#identities.verify(alias, { isUrgent: isAgain }),
     });
     watch.sessionOpened(session);

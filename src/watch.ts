@@ -46,6 +46,8 @@ export interface WatchParts {
 
 /** @internal What whoever works with the clusters tells the watch, and asks it. */
 export interface Watching {
+  /** The other processes; undefined where each decides for itself. */
+  readonly fleet: Pick<Fleet, 'checkLease'> | undefined;
   /** Begins. Idempotent, and nothing where the strategy watches nothing. */
   start(): void;
   /** Ends it: no timer and no connection is left. Idempotent. */

@@ -157,6 +157,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
         active: () => 'A',
         onWrongCluster: () => {},
         watch: () => ({
+          fleet: undefined,
           start() {},
           stop() {},
           startOn: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),

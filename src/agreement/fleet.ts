@@ -103,6 +103,11 @@ export class Fleet implements SwitchFleet {
     return this.#contactAtMs !== undefined && !this.#isFailing;
   }
 
+  /** To be called before each byte that changes a cluster; undefined where there is no lease, and nothing to check. */
+  get checkLease(): (() => void) | undefined {
+    return this.#limits.leaseMs === undefined ? undefined : () => this.#lease.check();
+  }
+
   get obeyedEpoch(): number {
     return this.#obeyedEpoch;
   }

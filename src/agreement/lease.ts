@@ -17,6 +17,7 @@ export class Lease {
   readonly #leaseMs: number | undefined;
   readonly #listener: LeaseListener;
   #cancel: CancelTimer | undefined;
+  #endsAtMs = Infinity;
   #isOver = false;
 
   /** @param leaseMs - undefined: it never ends. */
@@ -33,7 +34,16 @@ export class Lease {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#endsAtMs = Infinity;
     this.#isOver = false;
+  }
+
+  /** Ends it where its time is over: a process that was stopped may write before its timers fire. */
+  check(): void {
+    if (this.#isOver || this.#world.nowMs() < this.#endsAtMs) return;
+    this.#cancel?.();
+    this.#isOver = true;
+    this.#listener.onEnded();
   }
 
   /** The agreement was in contact; the process began to speak at `sinceMs`. */
@@ -49,10 +59,8 @@ export class Lease {
   #arm(sinceMs: number): void {
     this.#cancel?.();
     if (this.#leaseMs === undefined) return;
-    const leftMs = Math.max(0, sinceMs + this.#leaseMs - this.#world.nowMs());
-    this.#cancel = this.#world.after(leftMs, () => {
-      this.#isOver = true;
-      this.#listener.onEnded();
-    });
+    this.#endsAtMs = sinceMs + this.#leaseMs;
+    const leftMs = Math.max(0, this.#endsAtMs - this.#world.nowMs());
+    this.#cancel = this.#world.after(leftMs, () => this.check());
   }
 }

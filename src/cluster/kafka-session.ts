@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly stalledAfterMs: number;
   /** As {@link SocketGateOptions.verify}. */
   readonly verify?: SocketGateOptions['verify'];
+  /** As {@link SocketGateOptions.beforeWrite}. */
+  readonly beforeWrite?: SocketGateOptions['beforeWrite'];
   /** A socket was closed by the other side, or stalls: the earliest signs of a death. */
   readonly onSuspicion?: () => void;
 }
@@ -41,6 +43,7 @@ export function openSession(options: SessionOptions): ClusterSession {
     open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
     onWaiting: (line) => watchdog.wake(line),
     onClosed: () => options.onSuspicion?.(),
+    beforeWrite: options.beforeWrite,
     verify: (isAgain) => options.verify?.(isAgain),
   });
   const watchdog = new Watchdog({

@@ -20,6 +20,8 @@ export interface SocketGateOptions {
    * @param isAgain - there was a connection to this broker before: it may have been broken because the name was turned round.
    */
   readonly verify?: (isAgain: boolean) => Promise<void> | undefined;
+  /** Called before anything is written; it may fence this gate. */
+  readonly beforeWrite?: (() => void) | undefined;
   /** Called when a socket is closed, or could not be opened, before the fence. */
   readonly onClosed?: () => void;
 }
@@ -132,7 +134,9 @@ export class SocketGate {
    */
   #guardWrites(socket: Socket, line: SocketLine, onProduce: () => void): void {
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    const { beforeWrite } = this.#options;
     const guarded = (chunk: unknown, ...rest: unknown[]): boolean => {
+      beforeWrite?.();
       if (this.#fenced !== undefined) {
         const done = rest.at(-1);
         if (typeof done === 'function') queueMicrotask(() => done(this.#fenced));

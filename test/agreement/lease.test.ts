@@ -40,6 +40,17 @@ describe('a lease', () => {
     expect(log).toEqual(['ended at 6000']);
   });
 
+  it('ends where it is asked after its time, also before its timer fires', () => {
+    const { world, log, lease: one } = lease(6_000);
+    world.sleep(5_999);
+    one.check();
+    expect(log).toEqual([]);
+    world.sleep(1);
+    one.check();
+    one.check();
+    expect(log).toEqual(['ended at 6000']);
+  });
+
   it('never ends where there is none, and leaves no timer where it is stopped', async () => {
     const endless = lease(undefined);
     await endless.world.advance(1_000_000);

@@ -17,6 +17,8 @@ interface Member {
   readonly name: string;
   readonly kafka: FailoverKafka;
   readonly process: ProcessWorld;
+  /** The clusters to which it wrote Produce or OffsetCommit. */
+  readonly writes: string[];
   readonly reports: SwitchReport[];
   readonly stayed: FailoverEvents['strategy.stayed'][];
   readonly heard: string[];
@@ -45,11 +47,12 @@ async function fleet(
   const agreement = memoryAgreement();
   const everybody: Member[] = [];
   const join: Fleet['join'] = (name, more = {}) => {
+    const writes: string[] = [];
     const process = processWorld({
       memory,
       activeCluster: '',
       host: undefined,
-      onWrite: () => {},
+      onWrite: (cluster) => writes.push(cluster),
       onKept: () => {},
     });
     const kafka = kafkaIn(memory, {
@@ -59,7 +62,7 @@ async function fleet(
       ...config,
       ...more,
     });
-    const member: Member = { name, kafka, process, reports: [], stayed: [], heard: [] };
+    const member: Member = { name, kafka, process, writes, reports: [], stayed: [], heard: [] };
     kafka.on('switch.completed', ({ report }) => member.reports.push(report));
     kafka.on('strategy.stayed', (event) => member.stayed.push(event));
     kafka.on('agreement.failed', ({ because }) => member.heard.push(`failed: ${because}`));
@@ -294,6 +297,27 @@ describe('a member that does not reach the agreement', () => {
         await until(memory, 'it works again', isOn('A', [one]));
         await expect(send()).resolves.toHaveLength(1);
         expect(one.reports).toMatchObject([{ from: 'A', to: 'A', by: 'agreement' }]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('writes nothing after its lease, also where it was asleep and no timer of it has fired yet', () =>
+    fleet(
+      async ({ memory, members }) => {
+        const [one, two] = members;
+        const producer = one.kafka.producer({ retry: { retries: 0 } });
+        await producer.connect();
+        const send = () => producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        await send();
+        one.process.sleep(20_000);
+        await two.kafka.switchTo('B', { planned: false });
+        await memory.clock.sleep(19_000);
+        one.writes.length = 0;
+        await expect(send()).rejects.toThrow();
+        expect(one.writes).toEqual([]);
+        await until(memory, 'all are on B', isOn('B', members));
+        await send();
+        expect(one.writes).toEqual(['B']);
       },
       { limits: { leaseMs: 6_000 } },
     ));
