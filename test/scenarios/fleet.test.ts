@@ -19,6 +19,8 @@ interface Member {
   readonly process: ProcessWorld;
   /** The clusters to which it wrote Produce or OffsetCommit. */
   readonly writes: string[];
+  /** What it wrote into its state file. */
+  readonly kept: string[];
   readonly reports: SwitchReport[];
   readonly stayed: FailoverEvents['strategy.stayed'][];
   readonly heard: string[];
@@ -48,6 +50,7 @@ async function fleet(
   const everybody: Member[] = [];
   const join: Fleet['join'] = (name, more = {}) => {
     const writes: string[] = [];
+    const kept: string[] = [];
     const process = processWorld({
       memory,
       activeCluster: '',
@@ -56,13 +59,28 @@ async function fleet(
       onKept: () => {},
     });
     const kafka = kafkaIn(memory, {
-      world: process.world,
+      world: {
+        ...process.world,
+        writeText(path, text) {
+          kept.push(text);
+          return process.world.writeText(path, text);
+        },
+      },
       strategy: isByHealth ? healthStrategy() : manualStrategy(),
       agreement: agreement.with({ instance: name, ...limits }),
       ...config,
       ...more,
     });
-    const member: Member = { name, kafka, process, writes, reports: [], stayed: [], heard: [] };
+    const member: Member = {
+      name,
+      kafka,
+      process,
+      writes,
+      kept,
+      reports: [],
+      stayed: [],
+      heard: [],
+    };
     kafka.on('switch.completed', ({ report }) => member.reports.push(report));
     kafka.on('strategy.stayed', (event) => member.stayed.push(event));
     kafka.on('agreement.failed', ({ because }) => member.heard.push(`failed: ${because}`));
@@ -232,6 +250,19 @@ describe('a fleet with an agreement', () => {
     }),
   );
 
+  it('obeys an operator although something else was decided that his process had not heard', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two] = members;
+      const mend = agreement.cutOff('one');
+      await two.kafka.switchTo('B');
+      await two.kafka.switchTo('A');
+      mend();
+      await expect(one.kafka.switchTo('B')).resolves.toMatchObject({
+        report: { to: 'B', agreedEpoch: 3 },
+      });
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
   it('does not go back where an old decision comes back, and decides above what it knows', () =>
     fleet(async ({ memory, agreement, members }) => {
       agreement.write('{"cluster":"B","epoch":7}');
@@ -358,6 +389,27 @@ describe('the start of a member', () => {
       await second.kafka.producer().connect();
       expect(second.kafka.status()).toMatchObject({ active: 'B', agreement: { obeyedEpoch: 1 } });
       mend();
+    }));
+
+  it('obeys anew what it had not carried out when it ended', () =>
+    fleet(async ({ memory, members, join }) => {
+      const late = join('late', { stateFile: STATE });
+      await consume(late.kafka, async () => {});
+      const heal = memory
+        .cluster('B')
+        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      await members[0].kafka.switchTo('B', { planned: false });
+      await until(
+        memory,
+        'it looks for positions',
+        () => late.kafka.status().phase === 'translate',
+      );
+      await memory.clock.sleep(3_000);
+      const kept = late.kept.map((text) => JSON.parse(text) as Record<string, unknown>);
+      expect(kept.at(-1)).toMatchObject({ cluster: 'A', agreedEpoch: 0 });
+      heal();
+      await until(memory, 'it is on B', isOn('B', [late]));
+      expect(JSON.parse(late.kept.at(-1) ?? '')).toMatchObject({ cluster: 'B', agreedEpoch: 1 });
     }));
 
   it('is refused while the agreement does not answer, where the options say so', () =>
