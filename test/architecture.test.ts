@@ -49,8 +49,8 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
-const pureMayLoad = /^(errors|options-calls|signals\/desired|node:buffer)$/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|agreement\/(decision|kafka-log)$|(nearest|unreachable|caught)$)/;
+const pureMayLoad = /^(errors|options-calls|signals\/desired|agreement\/member|node:buffer)$/;
 
 interface Rule {
   readonly name: string;
@@ -157,7 +157,7 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'what comes from outside is validated at its door',
-    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|state-file$)/,
+    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/member$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },
