@@ -9,9 +9,8 @@ import { checkOptions } from './options-error.js';
  */
 export interface KafkaAgreementOptions extends AgreementLimits {
   /**
-   * What the names of the two topics begin with, on both clusters: `<topicPrefix>.decisions.internal` and
-   * `<topicPrefix>.members.internal`. Processes with the same one are one fleet. Letters, digits, `.`, `_` and `-`. Default
-   * `kafkajs-failover`.
+   * Names the two topics on both clusters: `__<topicPrefix>.decisions` and `__<topicPrefix>.members`. Processes with the same one
+   * are one fleet. Letters, digits, `.`, `_` and `-`. Default `kafkajs-failover`.
    */
   readonly topicPrefix?: string;
 }

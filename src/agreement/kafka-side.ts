@@ -28,8 +28,9 @@ const MEMBERS_SETTINGS = {
 const RECENT_RECORDS = 1_000n;
 
 /**
- * What one cluster holds of an agreement: two topics, which are told as they are read. MirrorMaker's default `topics.exclude`
- * keeps names that end in `.internal` out, so neither cluster ever holds what was said on the other one.
+ * What one cluster holds of an agreement: two topics, which are told as they are read. Their names begin with `__`, which
+ * MirrorMaker's default `topics.exclude` keeps out, so neither cluster ever holds what was said on the other one. (Names that end
+ * in `.internal` are kept out by MirrorMaker 3 only; the default of 4 is `mm2.*\.internal, .*\.replica, __.*`.)
  *
  * @internal
  */
@@ -46,8 +47,8 @@ export class KafkaSide {
     const { world } = context;
     this.alias = alias;
     this.#context = context;
-    this.#decisions = context.log(alias, `${topicPrefix}.decisions.internal`, DECISIONS_SETTINGS);
-    this.#members = context.log(alias, `${topicPrefix}.members.internal`, MEMBERS_SETTINGS);
+    this.#decisions = context.log(alias, `__${topicPrefix}.decisions`, DECISIONS_SETTINGS);
+    this.#members = context.log(alias, `__${topicPrefix}.members`, MEMBERS_SETTINGS);
     this.#decisionReader = new TopicReader({
       world,
       log: this.#decisions,

@@ -29,7 +29,7 @@ const LOOK_AGAIN_MS = 20;
 
 /**
  * A fleet's decisions in the clusters themselves: nothing else has to run. Both clusters get two topics of one partition,
- * `kafkajs-failover.decisions.internal` and `kafkajs-failover.members.internal`; they are made where they do not exist. Where
+ * `__kafkajs-failover.decisions` and `__kafkajs-failover.members`; they are made where they do not exist. Where
  * processes may not create topics, make them by hand, and leave their `cleanup.policy` at `delete` (decisions: with
  * `retention.ms` and `retention.bytes` -1).
  *
@@ -37,6 +37,7 @@ const LOOK_AGAIN_MS = 20;
  *   a cluster that takes no records.
  * - No epoch is ever decided twice, whatever anybody sees: each belongs to one of the two logs, and in its log the first record
  *   with it counts. Epochs therefore have gaps.
+ * - MirrorMaker must not carry these topics to the other cluster. By default it does not (`topics.exclude` holds `__.*`).
  * - A process that cannot reach the cluster that it does *not* work with cannot exchange: a decision to go there may be in force
  *   without its knowledge. It tries again by itself.
  *

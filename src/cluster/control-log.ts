@@ -26,6 +26,9 @@ const PARTITION = 0;
 /** Neither idempotent nor transactional. */
 const NO_PRODUCER = { producerId: -1, producerEpoch: 0 };
 
+/** What passes while a topic is created, and while another broker becomes its leader. */
+const APPEARING_KINDS: readonly string[] = ['absent', 'no-leader', 'moved'];
+
 /** A topic that was just created, and its leader, show up on the brokers one after the other. */
 const APPEARING: Omit<RetryPolicy, 'signal'> = {
   firstDelayMs: 20,
@@ -46,8 +49,9 @@ export interface ControlLogOptions extends AccessOptions {
  *
  * - A read that waits has connections of its own: Kafka answers the fetches of one connection one after the other, and kafkajs
  *   gives a broker one connection for them.
- * - Limits are short, and nothing is asked again: a connection has one second, a request two (and its wait), a call five. kafkajs
- *   goes on to the next of the given brokers, once round. After a failure without an answer the next call connects anew.
+ * - Limits are short: a connection has one second, a request two (and its wait), a call five. Only a topic or a leader that does
+ *   not show yet, or has moved, is asked for again; a record may then be there twice. kafkajs goes on to the next of the given
+ *   brokers, once round. After a failure without an answer the next call connects anew.
  * - Where an offset is not in the log any more (the topic was deleted and made again), the read begins at the beginning.
  *
  * @internal
@@ -75,7 +79,7 @@ class KafkaControlLog implements ControlLog {
   append(key: string, value: string): Promise<void> {
     const { topic } = this.#options;
     return this.#ask(this.#prompt, { limitMs: CALL_LIMIT_MS }, async (link, signal) => {
-      const leader = await this.#leader(link, signal);
+      const leader = await this.#leader(link);
       // Finding the leader may have taken its time: what nobody waits for any more is not written.
       signal.throwIfAborted();
       const message = {
@@ -100,8 +104,8 @@ class KafkaControlLog implements ControlLog {
   ): Promise<ControlRecords> {
     const held = maxWaitMs > 0 ? this.#waiting : this.#prompt;
     const limitMs = CALL_LIMIT_MS + maxWaitMs;
-    return this.#ask(held, { limitMs, signal }, async (link, aborted) => {
-      const leader = await this.#leader(link, aborted);
+    return this.#ask(held, { limitMs, signal }, async (link) => {
+      const leader = await this.#leader(link);
       try {
         return await this.#fetch(leader, await this.#offsetOf(leader, from), maxWaitMs);
       } catch (error) {
@@ -157,49 +161,59 @@ class KafkaControlLog implements ControlLog {
   }
 
   /** The broker that leads the log, which is made where there is none. */
-  async #leader(link: KafkaLink, signal: AbortSignal): Promise<KafkaJsBroker> {
+  async #leader(link: KafkaLink): Promise<KafkaJsBroker> {
     const { topic, settings } = this.#options;
     try {
       return await link.leaderOf(topic, PARTITION);
     } catch (error) {
-      if (!isAppearing(error)) throw error;
+      const failure = judge(error);
+      if (failure.about !== 'partition' || failure.kind !== 'absent') throw error;
     }
-    return retry(this.#world, { ...APPEARING, signal, shouldRetry: isAppearing }, async () => {
-      if ((await link.freshLeaders(topic)) === undefined) {
-        await link
-          .createTopic(topic, settings, { timeoutMs: REQUEST_TIMEOUT_MS })
-          .catch(unlessThere);
-      }
-      return link.leaderOf(topic, PARTITION);
-    });
+    await link.createTopic(topic, settings, { timeoutMs: REQUEST_TIMEOUT_MS }).catch(unlessThere);
+    return link.leaderOf(topic, PARTITION);
   }
 
-  /** Asks within a limit, and not beyond the abort of `signal`. What overruns costs the link. */
+  /**
+   * Asks within a limit, and not beyond the abort of `signal`; again where the log or its leader does not show yet, or has
+   * moved. What overruns costs the link.
+   */
   async #ask<T>(
     held: HeldLink,
     { limitMs, signal }: { limitMs: number; signal?: AbortSignal },
     work: (link: KafkaLink, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
+    let lastError: Error | undefined;
     const asked = await withinDeadline(
       this.#world,
       this.#world.nowMs() + limitMs,
-      (aborted) => held.ask((link) => work(link, aborted)),
+      (aborted) => {
+        const policy: RetryPolicy = {
+          ...APPEARING,
+          signal: aborted,
+          shouldRetry: isAppearing,
+          onFailedAttempt: (error) => {
+            lastError = error;
+          },
+        };
+        return retry(this.#world, policy, () => held.ask((link) => work(link, aborted)));
+      },
       { signal },
     );
     if (asked.kind === 'settled') return asked.value;
     held.renew();
     const { topic, alias } = this.#options;
-    throw new Error(`the log ${topic} on cluster ${alias} did not answer within ${limitMs} ms`);
+    const why = lastError === undefined ? '' : `: ${lastError.message}`;
+    throw new Error(`no answer of ${topic} on cluster ${alias} within ${limitMs} ms${why}`, {
+      cause: lastError,
+    });
   }
 }
 
-/** Not there (any more), or without a leader for the moment. */
+/** The log is not there (yet, or any more), or its leader is elsewhere or not there. */
 function isAppearing(error: unknown): boolean {
   const failure = judge(error);
-  return (
-    failure.about === 'partition' && (failure.kind === 'absent' || failure.kind === 'no-leader')
-  );
+  return failure.about === 'partition' && APPEARING_KINDS.includes(failure.kind);
 }
 
 /** Another process was first: what was wanted. kafkajs gives one error for each topic. */

@@ -10,8 +10,8 @@ import { rejectionOf, thrownBy } from '../support/failures.js';
 import { join, type StoreStage, until } from './stage.js';
 import { storeContract } from './store-contract.js';
 
-const decisions = 'kafkajs-failover.decisions.internal';
-const members = 'kafkajs-failover.members.internal';
+const decisions = '__kafkajs-failover.decisions';
+const members = '__kafkajs-failover.members';
 
 const NOT_ENOUGH_REPLICAS = 19;
 
@@ -182,8 +182,8 @@ describe('a fleet’s decisions in Kafka', () => {
       ]);
       await other.store.close();
       expect(memory.cluster('A').topicNames().toSorted()).toEqual([
-        'billing.decisions.internal',
-        'billing.members.internal',
+        '__billing.decisions',
+        '__billing.members',
         decisions,
         members,
       ]);

@@ -69,6 +69,8 @@ export function controlLogContract(name: string, start: () => Promise<ControlLog
         const topic = newTopic();
         const logs = [harness.open(topic), harness.open(topic)] as const;
         try {
+          // One that was frozen is taken for dead by its controller, and is in office a moment later.
+          for (const log of logs) await eventually('a cluster at work', () => read(log));
           await body(...logs, topic);
         } finally {
           await Promise.all(logs.map((log) => log.close()));
