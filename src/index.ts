@@ -86,6 +86,8 @@ export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export { consulSignal } from './signals/consul.js';
+export { kafkaAgreement } from './agreement/kafka.js';
+export type { KafkaAgreementOptions } from './options-agreement.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';
 export { dnsSignal, type DnsSignalOptions } from './signals/dns.js';
 export { eurekaSignal, type EurekaSignalOptions } from './signals/eureka.js';

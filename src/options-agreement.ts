@@ -3,6 +3,20 @@ import type { Agreement, AgreementLimits, Quorum } from './agreement/agreement.j
 import { FailoverOptionsError } from './errors.js';
 import type { FailoverKafkaConfig } from './options.js';
 import type { PhaseDeadlines } from './switch/operations.js';
+import { checkOptions } from './options-error.js';
+
+/**
+ * How a fleet decides in logs on its own clusters, and what these are called.
+ *
+ * @public
+ */
+export interface KafkaAgreementOptions extends AgreementLimits {
+  /**
+   * Names the two topics on both clusters: `__<topicPrefix>.decisions` and `__<topicPrefix>.members`. Processes with the same one
+   * are one fleet. Letters, digits, `.`, `_` and `-`. Default `kafkajs-failover`.
+   */
+  readonly topicPrefix?: string;
+}
 
 /** The longest delay that Node's timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -40,10 +54,43 @@ export const limitsShape = {
 export function wrongLease({
   leaseMs,
   heartbeatMs = DEFAULT_HEARTBEAT_MS,
-}: AgreementLimits): string | undefined {
+}: {
+  leaseMs?: number | undefined;
+  heartbeatMs?: number | undefined;
+}): string | undefined {
   const leastMs = SILENT_HEARTBEATS * heartbeatMs;
   if (leaseMs === undefined || leaseMs >= leastMs) return undefined;
-  return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service, got ${leaseMs}`;
+  return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service`;
+}
+
+/** Kafka's names have at most 249 characters, with what follows the prefix. */
+const MAX_PREFIX_LENGTH = 200;
+
+const kafkaShape = z
+  .strictObject(
+    {
+      ...limitsShape,
+      topicPrefix: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]+$/, 'may hold letters, digits, ".", "_" and "-" only')
+        .max(MAX_PREFIX_LENGTH)
+        .optional(),
+    },
+    "must be an object, for example kafkaAgreement({ topicPrefix: 'billing' })",
+  )
+  .superRefine((options, context) => {
+    const message = wrongLease(options);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['leaseMs'], message });
+  });
+
+/**
+ * Checks what `kafkaAgreement` is given.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - names the option, the value and the remedy.
+ * @internal
+ */
+export function checkKafkaAgreement(options: unknown): void {
+  checkOptions(kafkaShape, options, { at: ['kafkaAgreement'] });
 }
 
 /** @internal Limits with their defaults. */

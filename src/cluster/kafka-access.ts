@@ -16,7 +16,8 @@ import {
   throttled,
 } from './access-requests.js';
 import { readableRecords } from './fetched-records.js';
-import { KafkaLink } from './kafka-link.js';
+import { HeldLink } from './held-link.js';
+import type { KafkaLink } from './kafka-link.js';
 import type { KafkaJsBroker } from './kafkajs-cluster.js';
 
 // What is used of kafkajs's inside is listed in `kafkajs-cluster.ts` (`KafkaJsCluster`, `KafkaJsBroker`).
@@ -53,16 +54,15 @@ export function openAccess(options: AccessOptions): ClusterAccess {
 class KafkaAccess implements ClusterAccess {
   readonly alias: string;
   readonly #world: World;
-  readonly #config: KafkaConfig;
-  readonly #closed = new AbortController();
+  readonly #held: HeldLink;
   /** Whether a topic is compacted, of the topics that were read last. */
   readonly #compacted = new LRUCache<string, boolean>({ max: COMPACTED_TOPICS });
-  #link: Promise<KafkaLink> | undefined;
 
   constructor(options: AccessOptions) {
     this.alias = options.alias;
     this.#world = options.world;
-    this.#config = accessConfig(options.alias, options.clusterOptions, options.kafkaConfig);
+    const config = accessConfig(options.alias, options.clusterOptions, options.kafkaConfig);
+    this.#held = new HeldLink(options.world, config);
   }
 
   clusterId(): Promise<string> {
@@ -184,16 +184,13 @@ class KafkaAccess implements ClusterAccess {
   }
 
   renew(): void {
-    if (this.#link !== undefined) this.#drop(this.#link);
+    this.#held.renew();
   }
 
   async close(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
-    const error = new FailoverClosedError(`the access to cluster ${this.alias} is closed`);
-    this.#closed.abort(error);
-    const link = await this.#link?.catch(() => undefined);
-    this.#link = undefined;
-    await link?.close();
+    await this.#held.close(
+      new FailoverClosedError(`the access to cluster ${this.alias} is closed`),
+    );
   }
 
   /**
@@ -225,36 +222,10 @@ class KafkaAccess implements ClusterAccess {
         firstDelayMs: 100,
         maxDelayMs: 400,
         retries: 3,
-        signal: this.#closed.signal,
+        signal: this.#held.signal,
         shouldRetry: isPassing,
       },
-      () => this.#askOnce(work),
-    );
-  }
-
-  async #askOnce<T>(work: (link: KafkaLink) => Promise<T>): Promise<T> {
-    const { signal } = this.#closed;
-    signal.throwIfAborted();
-    this.#link ??= KafkaLink.open(this.#world, this.#config);
-    const opening = this.#link;
-    try {
-      const link = await opening;
-      signal.throwIfAborted();
-      return await work(link);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (judge(error).answered) (await opening.catch(() => undefined))?.forgetLeaders();
-      else this.#drop(opening);
-      throw error;
-    }
-  }
-
-  /** Nobody waits for the closing: it is bounded, and its sockets are its own. */
-  #drop(opening: Promise<KafkaLink>): void {
-    if (this.#link === opening) this.#link = undefined;
-    void opening.then(
-      (link) => link.close(),
-      () => {},
+      () => this.#held.ask(work),
     );
   }
 }

@@ -29,6 +29,8 @@ const NO_SUCH_TOPIC_CODES: readonly number[] = [3, 17];
 export interface LinkOptions {
   /** A connection was closed, and not by the link itself. */
   readonly onClosed?: (() => void) | undefined;
+  /** Ends the opening: what is under way is reset, and it rejects. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -56,7 +58,7 @@ export class KafkaLink {
   static async open(
     world: World,
     config: KafkaConfig,
-    { onClosed }: LinkOptions = {},
+    { onClosed, signal }: LinkOptions = {},
   ): Promise<KafkaLink> {
     const gate = new SocketGate({
       world,
@@ -67,12 +69,18 @@ export class KafkaLink {
     const cluster = clusterOf(client);
     adaptAnswers(cluster);
     const link = new KafkaLink(world, gate, cluster);
+    const onAbort = (): void =>
+      void gate.fence(new FencedError('the connection is not wanted any more'));
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await cluster.connect();
       await link.#learnBrokers();
     } catch (error) {
       await link.close();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
     }
     return link;
   }
@@ -133,6 +141,25 @@ export class KafkaLink {
     if (nodeId !== undefined) return this.broker(nodeId);
     const error = new kafka.KafkaJSNonRetriableError(`There is no partition ${topic}-${partition}`);
     throw Object.assign(error, { type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 });
+  }
+
+  /**
+   * Has the controller make a topic of one partition, with as many replicas as the cluster gives by default. Resolves before
+   * every broker knows of it.
+   */
+  async createTopic(
+    topic: string,
+    settings: Readonly<Record<string, string>>,
+    { timeoutMs }: { timeoutMs: number },
+  ): Promise<void> {
+    // The controller may have moved since the metadata was read.
+    await this.#cluster.refreshMetadata();
+    const controller = await this.#cluster.findControllerBroker();
+    const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    await controller.createTopics({
+      topics: [{ topic, numPartitions: 1, replicationFactor: -1, configEntries }],
+      timeout: timeoutMs,
+    });
   }
 
   forgetLeaders(): void {

@@ -18,6 +18,8 @@ export interface KafkaJsCluster {
   /** Connects the broker if need be. */
   findBroker(node: { nodeId: string | number }): Promise<KafkaJsBroker>;
   findGroupCoordinator(group: { groupId: string }): Promise<KafkaJsBroker>;
+  /** The broker that makes topics, by the metadata that was read last. */
+  findControllerBroker(): Promise<KafkaJsBroker>;
   /** Not in kafkajs's types; see {@link adaptAnswers}. Absent in a client that is not kafkajs's own. */
   readonly brokerPool?: { connectionPoolBuilder: KafkaJsConnectionPoolBuilder };
 }
@@ -62,6 +64,34 @@ export interface KafkaJsBroker {
       partitions: readonly { partition: number; offset: string; metadata: string | null }[];
     }[];
   }>;
+  /**
+   * With acks -1 the answer comes when every replica in sync has the records. A producer's id and sequence are given although
+   * there is none (-1), as kafkajs's own producer does.
+   */
+  produce(request: {
+    acks: number;
+    timeout: number;
+    producerId: number;
+    producerEpoch: number;
+    topicData: readonly {
+      topic: string;
+      partitions: readonly {
+        partition: number;
+        firstSequence: number;
+        messages: readonly { key: Buffer; value: Buffer; timestamp: number }[];
+      }[];
+    }[];
+  }): Promise<unknown>;
+  /** To be asked of the controller. `replicationFactor` -1 is the broker's default. */
+  createTopics(request: {
+    topics: readonly {
+      topic: string;
+      numPartitions: number;
+      replicationFactor: number;
+      configEntries: readonly { name: string; value: string }[];
+    }[];
+    timeout: number;
+  }): Promise<unknown>;
   heartbeat(request: {
     groupId: string;
     groupGenerationId: number;
