@@ -45,6 +45,21 @@ export type {
   SwitchOptions,
 } from './options.js';
 export type { HealthOptions } from './options-health.js';
+export type { ConsulAgreementOptions } from './options-agreement.js';
+export { consulAgreement } from './agreement/consul.js';
+export type {
+  AgreedDecision,
+  Agreement,
+  AgreementContext,
+  AgreementLimits,
+  AgreementNews,
+  AgreementStore,
+  ControlLog,
+  ControlRecords,
+  MemberState,
+  Proposal,
+  Quorum,
+} from './agreement/agreement.js';
 export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';

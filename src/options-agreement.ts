@@ -1,5 +1,27 @@
 import * as z from 'zod';
 import type { AgreementLimits } from './agreement/agreement.js';
+import { consulShape, type ConsulSignalOptions, hasOneToken, twoTokens } from './options-consul.js';
+import { checkOptions } from './options-error.js';
+
+/**
+ * Which key holds the fleet's decisions, how its Consul is reached, and how the fleet decides. Where an option is left out, the
+ * environment variable of Consul's own command line counts, as for {@link consulSignal}.
+ *
+ * @public
+ */
+export interface ConsulAgreementOptions
+  extends Omit<ConsulSignalOptions, 'key' | 'token'>, AgreementLimits {
+  /**
+   * The key that holds the decision in force, for example `kafka/active`; members say that they live in keys below
+   * `kafka/active/members/`. One key is one fleet. Slashes are kept, everything else is encoded.
+   */
+  readonly key: string;
+  /**
+   * An ACL token that may write the key and those of the members: `key "kafka/active" { policy = "write" }` and
+   * `key_prefix "kafka/active/members/" { policy = "write" }`; sent in a header only. Default: `CONSUL_HTTP_TOKEN`, else none.
+   */
+  readonly token?: string;
+}
 
 /** The longest delay that Node's timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
@@ -37,8 +59,53 @@ export const limitsShape = {
 export function wrongLease({
   leaseMs,
   heartbeatMs = DEFAULT_HEARTBEAT_MS,
-}: AgreementLimits): string | undefined {
+}: {
+  readonly leaseMs?: number | undefined;
+  readonly heartbeatMs?: number | undefined;
+}): string | undefined {
   const leastMs = SILENT_HEARTBEATS * heartbeatMs;
   if (leaseMs === undefined || leaseMs >= leastMs) return undefined;
-  return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service, got ${leaseMs}`;
+  return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service`;
+}
+
+/** @internal What belongs to every agreement, and what to its store. */
+export function splitLimits<Options extends AgreementLimits>(
+  options: Options,
+): { limits: AgreementLimits; source: Omit<Options, keyof AgreementLimits> } {
+  const { quorum, heartbeatMs, leaseMs, instance, onUnknownAtStart, ...source } = options;
+  return {
+    limits: {
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(instance === undefined ? {} : { instance }),
+      ...(onUnknownAtStart === undefined ? {} : { onUnknownAtStart }),
+    },
+    source,
+  };
+}
+
+const consulAgreement = z
+  .strictObject(
+    {
+      ...consulShape,
+      key: consulShape.key.refine((key) => !key.endsWith('/'), 'must not end with a slash'),
+      ...limitsShape,
+    },
+    "must be an object, for example consulAgreement({ key: 'kafka/active' })",
+  )
+  .refine(hasOneToken, twoTokens)
+  .superRefine((limits, context) => {
+    const message = wrongLease(limits);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['leaseMs'], message });
+  });
+
+/**
+ * Checks what `consulAgreement` is given.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - names the option, the value and the remedy.
+ * @internal
+ */
+export function checkConsulAgreement(options: unknown): void {
+  checkOptions(consulAgreement, options, { at: ['consulAgreement'] });
 }
