@@ -78,9 +78,6 @@ const MAX_ATTEMPTS = 5;
 /** Each heartbeat of each member ends a wait for news of the members: two at once, then twice a second at most. */
 const MEMBERS_PACE = { burst: 2, everyMs: 500 };
 
-/** How many keys of members that crashed are deleted after one exchange. */
-const MAX_SWEPT = 10;
-
 interface ConsulStoreParts {
   readonly source: ConsulSignalOptions;
   readonly signal: Signal;
@@ -110,6 +107,7 @@ class ConsulStore implements AgreementStore {
   #refused: { readonly text: string | undefined } | undefined;
   /** Who this process is, once its key may be there. */
   #instance: string | undefined;
+  #sweeping: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor({ source, signal, context }: ConsulStoreParts) {
@@ -271,11 +269,17 @@ class ConsulStore implements AgreementStore {
 
   /** Deletes the keys of members that crashed. Nobody waits for it, and what fails is done after another exchange. */
   #sweep(): void {
-    const { world } = this.#context;
+    this.#sweeping ??= this.#deleteSilent()
+      .catch(() => {})
+      .finally(() => {
+        this.#sweeping = undefined;
+      });
+  }
+
+  async #deleteSilent(): Promise<void> {
     const own = memberKey(this.#keys.key, this.#instance ?? '');
-    const others = silentMembers(this.#seen, world.nowMs()).filter(({ key }) => key !== own);
-    for (const { key, modifyIndex } of others.slice(0, MAX_SWEPT)) {
-      this.#keys.deleteUnchanged(key, modifyIndex, this.#end.signal).catch(() => {});
+    for (const { key, modifyIndex } of silentMembers(this.#seen, this.#context.world.nowMs())) {
+      if (key !== own) await this.#keys.deleteUnchanged(key, modifyIndex, this.#end.signal);
     }
   }
 
