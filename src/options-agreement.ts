@@ -31,8 +31,8 @@ const SILENT_HEARTBEATS = 3;
 
 const DEFAULT_HEARTBEAT_MS = 2_000;
 
-/** @internal The options that every agreement has, for its own check. */
-export const limitsShape = {
+/** The options that every agreement has. */
+const limitsShape = {
   quorum: z
     .union(
       [
@@ -55,8 +55,8 @@ export const limitsShape = {
   onUnknownAtStart: z.enum(['last-applied', 'fail']).optional(),
 } as const;
 
-/** @internal What is wrong between options, in words; undefined: nothing. */
-export function wrongLease({
+/** What is wrong between options, in words; undefined: nothing. */
+function wrongLease({
   leaseMs,
   heartbeatMs = DEFAULT_HEARTBEAT_MS,
 }: {

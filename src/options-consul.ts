@@ -93,8 +93,20 @@ const tls = z
     'must have both certFile and keyFile, or none of them',
   );
 
+type Text = z.ZodOptional<z.ZodString>;
+
 /** @internal The options of everything that asks Consul about a key, for its own check. */
-export const consulShape = {
+export const consulShape: {
+  readonly key: z.ZodString;
+  readonly address: Text;
+  readonly token: Text;
+  readonly tokenFile: Text;
+  readonly datacenter: Text;
+  readonly namespace: Text;
+  readonly partition: Text;
+  readonly tls: z.ZodOptional<z.ZodType>;
+  readonly waitMs: z.ZodOptional<z.ZodInt>;
+} = {
   key,
   address: address.optional(),
   token: token.optional(),
@@ -104,7 +116,7 @@ export const consulShape = {
   partition: text.optional(),
   tls: tls.optional(),
   waitMs: z.int().min(1_000).max(600_000).optional(),
-} as const;
+};
 
 /** @internal A token is given in one way. */
 export function hasOneToken({
@@ -118,7 +130,7 @@ export function hasOneToken({
 }
 
 /** @internal What is said where it is given in two. */
-export const twoTokens = {
+export const twoTokens: { readonly path: string[]; readonly error: string } = {
   path: ['tokenFile'],
   error: 'must be left out where token is given',
 };

@@ -1,3 +1,4 @@
+import { FailoverClosedError } from '../errors.js';
 import {
   checkConsulAgreement,
   type ConsulAgreementOptions,
@@ -148,8 +149,9 @@ class ConsulStore implements AgreementStore {
   }
 
   async #close(): Promise<void> {
-    this.#end.abort(new Error('the agreement was closed'));
+    this.#end.abort(new FailoverClosedError('the agreement is closed'));
     this.#watch.close();
+    await this.#sweeping;
     const instance = this.#instance;
     if (instance === undefined) return;
     const { world } = this.#context;

@@ -326,7 +326,7 @@ describe('an agreement whose Consul fails', () => {
       const atMs = clock.nowMs();
       await store.close();
       expect(clock.nowMs() - atMs).toBe(500);
-      expect((await asked).message).toBe('the agreement was closed');
+      expect(await asked).toMatchObject({ code: 'ERR_FAILOVER_CLOSED' });
       consul.wake();
     }));
 
