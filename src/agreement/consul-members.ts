@@ -50,14 +50,15 @@ export function memberKey(key: string, instance: string): string {
  * Understands what the members' keys hold. Pure. Everything that is understood is news, also again; what is not is told once
  * for each write.
  *
- * @param options.isConfirmed - the leader said so: whoever is not in the answer has left. Otherwise nobody has: a server that
- *   was deposed may not know the newest members.
+ * @param options.askedAt - the leader says so, and this had been seen when it was asked: whoever was there then, has not spoken
+ *   since and is not in the answer has left. Undefined: another server says so, and nobody has, for one that was deposed may not
+ *   know the newest members.
  * @internal
  */
 export function hearMembers(
   seen: SeenMembers,
   entries: readonly ConsulEntry[],
-  { key, atMs, isConfirmed }: { key: string; atMs: number; isConfirmed: boolean },
+  { key, atMs, askedAt }: { key: string; atMs: number; askedAt: SeenMembers | undefined },
 ): HeardMembers {
   const found = new Set(entries.map((entry) => entry.key));
   const missing = [...seen.keys()].filter((each) => !found.has(each));
@@ -74,11 +75,11 @@ export function hearMembers(
       sinceMs: isSame ? before.sinceMs : atMs,
     });
   }
-  if (!isConfirmed) return { seen: after, news, missing };
   for (const each of missing) {
+    const last = seen.get(each);
+    if (askedAt?.get(each)?.modifyIndex !== last?.modifyIndex) continue;
     after.delete(each);
-    const instance = seen.get(each)?.instance;
-    if (instance !== undefined) news.push({ kind: 'left', instance });
+    if (last?.instance !== undefined) news.push({ kind: 'left', instance: last.instance });
   }
   return { seen: after, news, missing };
 }

@@ -205,13 +205,14 @@ class ConsulStore implements AgreementStore {
    * what the token may not read, and hold whatever else begins so.
    */
   async #look(signal: AbortSignal): Promise<void> {
+    const askedAt = this.#seen;
     const [decision, members] = await Promise.all([
       this.#keys.decision(signal),
       this.#keys.members(signal),
     ]);
     if (decision === undefined) this.#refused = undefined;
     else this.#hearDecision(decision.text);
-    this.#hearMembers(members, { isConfirmed: true });
+    this.#hearMembers(members, askedAt);
     this.#membersIndex = nextIndex(undefined, members.index);
   }
 
@@ -224,11 +225,11 @@ class ConsulStore implements AgreementStore {
 
   #hearMembers(
     { entries }: Pick<ConsulList, 'entries'>,
-    { isConfirmed }: { isConfirmed: boolean },
+    askedAt: SeenMembers | undefined,
   ): Pick<HeardMembers, 'missing'> {
     const atMs = this.#context.world.nowMs();
     const { key } = this.#keys;
-    const { seen, news, missing } = hearMembers(this.#seen, entries, { key, atMs, isConfirmed });
+    const { seen, news, missing } = hearMembers(this.#seen, entries, { key, atMs, askedAt });
     this.#seen = seen;
     for (const each of news) this.#tell(each);
     return { missing };
@@ -264,7 +265,7 @@ class ConsulStore implements AgreementStore {
       return;
     }
     const members = await this.#keys.membersAfter(asked, signal);
-    const { missing } = this.#hearMembers(members, { isConfirmed: false });
+    const { missing } = this.#hearMembers(members, undefined);
     // Whether they have left is the leader's to say.
     this.#membersIndex = missing.length > 0 ? undefined : nextIndex(asked, members.index);
   }
@@ -303,7 +304,7 @@ class ConsulStore implements AgreementStore {
       const deadlineAtMs = world.nowMs() + limitMs;
       const worked = await withinDeadline(world, deadlineAtMs, work, { signal: cut.signal });
       if (worked.kind === 'settled') return worked.value;
-      throw new Error(`${this.#keys.key}: there was no end of it within ${limitMs} ms`);
+      throw new Error(`${this.#keys.key}: there was no answer within ${limitMs} ms`);
     } finally {
       done.abort();
     }
