@@ -1,5 +1,6 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { Clients, clusterNamed } from './clients.js';
+import { openControlLog } from './cluster/control-log.js';
 import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
@@ -12,7 +13,7 @@ import {
   type Unsubscribe,
 } from './events.js';
 import { resolveOptions, type FailoverKafkaConfig, type ResolvedOptions } from './options.js';
-import { barrierMs } from './options-agreement.js';
+import { barrierMs } from './agreement/limits.js';
 import {
   checkAdmin,
   checkPlan,
@@ -102,9 +103,15 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       identities: () => this.#operations.identities,
       order: (order) => this.#coordinator.order(order),
       halt: (active, error) => this.#coordinator.halt(active, error),
-      openLog: () => {
-        throw new Error('TODO');
-      },
+      openLog: (alias, topic, settings) =>
+        openControlLog({
+          alias,
+          clusterOptions: clusterNamed(options, alias, 'clusters'),
+          kafkaConfig: options.kafka,
+          world,
+          topic,
+          settings,
+        }),
     });
     this.#clients = new Clients({
       options,

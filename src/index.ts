@@ -60,6 +60,8 @@ export type {
 } from './options.js';
 export type { HealthOptions } from './options-health.js';
 export type { SwitchOptions } from './options-switch.js';
+export type { ConsulAgreementOptions } from './options-agreement.js';
+export { consulAgreement } from './agreement/consul.js';
 export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
 export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';

@@ -1,8 +1,7 @@
 import * as z from 'zod';
-import type { Agreement, AgreementLimits, Quorum } from './agreement/agreement.js';
-import { FailoverOptionsError } from './errors.js';
-import type { FailoverKafkaConfig } from './options.js';
-import type { PhaseDeadlines } from './switch/operations.js';
+import type { AgreementLimits } from './agreement/agreement.js';
+import { wrongLease } from './agreement/limits.js';
+import { consulShape, type ConsulSignalOptions, hasOneToken, twoTokens } from './options-consul.js';
 import { checkOptions } from './options-error.js';
 
 /**
@@ -18,16 +17,31 @@ export interface KafkaAgreementOptions extends AgreementLimits {
   readonly topicPrefix?: string;
 }
 
+/**
+ * Which key holds the fleet's decisions, how its Consul is reached, and how the fleet decides. Where an option is left out, the
+ * environment variable of Consul's own command line counts, as for {@link consulSignal}.
+ *
+ * @public
+ */
+export interface ConsulAgreementOptions
+  extends Omit<ConsulSignalOptions, 'key' | 'token'>, AgreementLimits {
+  /**
+   * The key that holds the decision in force, for example `kafka/active`; members say that they live in keys below
+   * `kafka/active/members/`. One key is one fleet. Slashes are kept, everything else is encoded.
+   */
+  readonly key: string;
+  /**
+   * An ACL token that may write the key and those of the members: `key "kafka/active" { policy = "write" }` and
+   * `key_prefix "kafka/active/members/" { policy = "write" }`; sent in a header only. Default: `CONSUL_HTTP_TOKEN`, else none.
+   */
+  readonly token?: string;
+}
+
 /** The longest delay that Node's timers take. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** Members are not counted any more when they were silent for so many heartbeats. */
-const SILENT_HEARTBEATS = 3;
-
-const DEFAULT_HEARTBEAT_MS = 2_000;
-
-/** @internal The options that every agreement has, for its own check. */
-export const limitsShape = {
+/** The options that every agreement has. */
+const limitsShape = {
   quorum: z
     .union(
       [
@@ -50,17 +64,21 @@ export const limitsShape = {
   onUnknownAtStart: z.enum(['last-applied', 'fail']).optional(),
 } as const;
 
-/** @internal What is wrong between options, in words; undefined: nothing. */
-export function wrongLease({
-  leaseMs,
-  heartbeatMs = DEFAULT_HEARTBEAT_MS,
-}: {
-  leaseMs?: number | undefined;
-  heartbeatMs?: number | undefined;
-}): string | undefined {
-  const leastMs = SILENT_HEARTBEATS * heartbeatMs;
-  if (leaseMs === undefined || leaseMs >= leastMs) return undefined;
-  return `must be at least three heartbeatMs (${leastMs}), or a single late heartbeat stops the service`;
+/** @internal What belongs to every agreement, and what to its store. */
+export function splitLimits<Options extends AgreementLimits>(
+  options: Options,
+): { limits: AgreementLimits; source: Omit<Options, keyof AgreementLimits> } {
+  const { quorum, heartbeatMs, leaseMs, instance, onUnknownAtStart, ...source } = options;
+  return {
+    limits: {
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(instance === undefined ? {} : { instance }),
+      ...(onUnknownAtStart === undefined ? {} : { onUnknownAtStart }),
+    },
+    source,
+  };
 }
 
 /** Kafka's names have at most 249 characters, with what follows the prefix. */
@@ -93,53 +111,27 @@ export function checkKafkaAgreement(options: unknown): void {
   checkOptions(kafkaShape, options, { at: ['kafkaAgreement'] });
 }
 
-/** @internal Limits with their defaults. */
-export interface ResolvedLimits extends Required<
-  Pick<AgreementLimits, 'heartbeatMs' | 'onUnknownAtStart'>
-> {
-  readonly quorum: Quorum;
-  readonly leaseMs: number | undefined;
-  readonly instance: string | undefined;
-  /** Members that were not heard for so long have no voice, and do not count, in milliseconds. */
-  readonly silentMs: number;
-}
-
-/** @internal Fills in the defaults. */
-export function resolveLimits(limits: AgreementLimits): ResolvedLimits {
-  const { quorum = { share: 0.5 }, heartbeatMs = DEFAULT_HEARTBEAT_MS } = limits;
-  return {
-    quorum,
-    heartbeatMs,
-    leaseMs: limits.leaseMs,
-    instance: limits.instance,
-    onUnknownAtStart: limits.onUnknownAtStart ?? 'last-applied',
-    silentMs: SILENT_HEARTBEATS * heartbeatMs,
-  };
-}
-
-/** @internal How long a switch waits for others. A member that is silent is waited for a lease; one that is at work, as long as that may take it. */
-export function barrierMs(
-  agreement: Agreement | undefined,
-  { drainMs, handlersMs }: Pick<PhaseDeadlines, 'drainMs' | 'handlersMs'>,
-): number {
-  if (agreement === undefined) return 0;
-  const { leaseMs, silentMs } = resolveLimits(agreement.limits);
-  return (leaseMs ?? silentMs) + drainMs + handlersMs;
-}
+const consulAgreement = z
+  .strictObject(
+    {
+      ...consulShape,
+      key: consulShape.key.refine((key) => !key.endsWith('/'), 'must not end with a slash'),
+      ...limitsShape,
+    },
+    "must be an object, for example consulAgreement({ key: 'kafka/active' })",
+  )
+  .refine(hasOneToken, twoTokens)
+  .superRefine((limits, context) => {
+    const message = wrongLease(limits);
+    if (message !== undefined) context.addIssue({ code: 'custom', path: ['leaseMs'], message });
+  });
 
 /**
- * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - a fleet, and a process that would move alone.
+ * Checks what `consulAgreement` is given.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - names the option, the value and the remedy.
  * @internal
  */
-export function checkFollowing({
-  agreement,
-  onWrongCluster,
-}: Pick<FailoverKafkaConfig, 'agreement' | 'onWrongCluster'>): void {
-  if (agreement === undefined || onWrongCluster !== 'follow') return;
-  throw new FailoverOptionsError(
-    'onWrongCluster',
-    onWrongCluster,
-    'onWrongCluster: "follow" moves this process alone, and agreement moves no process alone. ' +
-      'Use "halt": a decision of the fleet leads out of it.',
-  );
+export function checkConsulAgreement(options: unknown): void {
+  checkOptions(consulAgreement, options, { at: ['consulAgreement'] });
 }

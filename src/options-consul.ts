@@ -93,25 +93,51 @@ const tls = z
     'must have both certFile and keyFile, or none of them',
   );
 
+type Text = z.ZodOptional<z.ZodString>;
+
+/** @internal The options of everything that asks Consul about a key, for its own check. */
+export const consulShape: {
+  readonly key: z.ZodString;
+  readonly address: Text;
+  readonly token: Text;
+  readonly tokenFile: Text;
+  readonly datacenter: Text;
+  readonly namespace: Text;
+  readonly partition: Text;
+  readonly tls: z.ZodOptional<z.ZodType>;
+  readonly waitMs: z.ZodOptional<z.ZodInt>;
+} = {
+  key,
+  address: address.optional(),
+  token: token.optional(),
+  tokenFile: text.optional(),
+  datacenter: text.optional(),
+  namespace: text.optional(),
+  partition: text.optional(),
+  tls: tls.optional(),
+  waitMs: z.int().min(1_000).max(600_000).optional(),
+};
+
+/** @internal A token is given in one way. */
+export function hasOneToken({
+  token,
+  tokenFile,
+}: {
+  token?: string | undefined;
+  tokenFile?: string | undefined;
+}): boolean {
+  return token === undefined || tokenFile === undefined;
+}
+
+/** @internal What is said where it is given in two. */
+export const twoTokens: { readonly path: string[]; readonly error: string } = {
+  path: ['tokenFile'],
+  error: 'must be left out where token is given',
+};
+
 const shape = z
-  .strictObject(
-    {
-      key,
-      address: address.optional(),
-      token: token.optional(),
-      tokenFile: text.optional(),
-      datacenter: text.optional(),
-      namespace: text.optional(),
-      partition: text.optional(),
-      tls: tls.optional(),
-      waitMs: z.int().min(1_000).max(600_000).optional(),
-    },
-    "must be an object, for example consulSignal({ key: 'kafka/active' })",
-  )
-  .refine((options) => options.token === undefined || options.tokenFile === undefined, {
-    path: ['tokenFile'],
-    error: 'must be left out where token is given',
-  });
+  .strictObject(consulShape, "must be an object, for example consulSignal({ key: 'kafka/active' })")
+  .refine(hasOneToken, twoTokens);
 
 /**
  * Checks what `consulSignal` is given.

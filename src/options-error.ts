@@ -110,8 +110,12 @@ function inWords(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') {
     return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
   }
-  if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;
-  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`;
+  if (issue.code === 'too_small') {
+    return `must be ${issue.inclusive === false ? 'above' : 'at least'} ${issue.minimum}`;
+  }
+  if (issue.code === 'too_big') {
+    return `must be ${issue.inclusive === false ? 'below' : 'at most'} ${issue.maximum}`;
+  }
   return message;
 }
 
@@ -127,7 +131,7 @@ function holdsSecrets(path: readonly string[]): boolean {
   if (path.some((part) => SECRET_OPTIONS.has(part))) return true;
   const [first] = path;
   if (first === 'clusters') return path.length <= 2;
-  return path.length === 0 || (path.length === 1 && first?.endsWith('Signal') === true);
+  return path.length === 0 || (path.length === 1 && /(Signal|Agreement)$/.test(first ?? ''));
 }
 
 /** An address such as `https://user:password@host`, with its scheme or without. */

@@ -2,7 +2,6 @@ import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import type { Agreement } from './agreement/agreement.js';
 import { FailoverOptionsError } from './errors.js';
 import type { HealthOptions } from './options-health.js';
-import { checkFollowing } from './options-agreement.js';
 import { checkShape } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
 import type { MissingPosition } from './position/plan.js';
@@ -217,6 +216,17 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     socketStalledAfterMs: checked.socketStalledAfterMs,
     world: world ?? realWorld(),
   });
+}
+
+/** A fleet, and a process that would move alone. */
+function checkFollowing({ agreement, onWrongCluster }: FailoverKafkaConfig): void {
+  if (agreement === undefined || onWrongCluster !== 'follow') return;
+  throw new FailoverOptionsError(
+    'onWrongCluster',
+    onWrongCluster,
+    'onWrongCluster: "follow" moves this process alone, and agreement moves no process alone. ' +
+      'Use "halt": a decision of the fleet leads out of it.',
+  );
 }
 
 /** What is kafkajs's own, without what is this library's. */

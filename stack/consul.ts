@@ -169,13 +169,16 @@ export class Consul {
   }
 
   /**
-   * Makes a token that may read every key, and nothing else. Only with ACLs.
+   * Makes a token. Only with ACLs.
    *
    * @param secret - default: a new one.
+   * @param rules - what it may do. Default: read every key.
    */
-  async createToken(secret: string = randomUUID()): Promise<ConsulToken> {
-    const name = `read-keys-${randomUUID()}`;
-    const rules = 'key_prefix "" { policy = "read" }';
+  async createToken(
+    secret: string = randomUUID(),
+    rules = 'key_prefix "" { policy = "read" }',
+  ): Promise<ConsulToken> {
+    const name = `rules-${randomUUID()}`;
     await this.#ask('PUT', '/v1/acl/policy', JSON.stringify({ Name: name, Rules: rules }));
     const accessor = randomUUID();
     const token = { AccessorID: accessor, SecretID: secret, Policies: [{ Name: name }] };

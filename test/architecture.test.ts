@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|fleet-state|status)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
+  /^(strategy\/|position\/(?!(planner|log-ranges)$)|health\/(?!(monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|status)$|switch\/(state|transition|run|phase-lists|report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|(nearest|unreachable|caught)$)/;
 const pureMayLoad = /^(errors|options-calls|signals\/desired|agreement\/member|node:buffer)$/;
 
 interface Rule {
@@ -103,6 +103,11 @@ const rules: readonly Rule[] = [
     files: /^signals\/(desired|dns-answer|dns-names|eureka-app|http-answer|json-pointer|reading)$/,
     only: /^(signals\/(desired|dns-answer|dns-names|eureka-app|http-answer|json-pointer|reading)$|unreachable$|npm:zod$)/,
     kind: 'value',
+  },
+  {
+    name: 'an agreement keeps and orders decisions, and knows nothing of who asks and what follows',
+    files: /^agreement\/(consul|kafka|topic-reader)/,
+    only: /^(agreement\/|signals\/|strategy\/strategy$|(errors|options-agreement|options-consul|caught|wait|world)$|npm:zod$)/,
   },
   {
     name: 'the real world is known to the world alone',
@@ -254,6 +259,8 @@ describe('who may import whom', () => {
     ['switch/phases', "import { readTextFile } from '../real-files.js';"],
     ['signals/consul', "import { realRequest } from '../real-http.js';"],
     ['signals/consul', "import type { View } from '../strategy/strategy.js';"],
+    ['agreement/consul', "import { healthStrategy } from '../strategy/health.js';"],
+    ['agreement/consul-members', "import { sleep } from '../wait.js';"],
   ])('sees what is wrong with %s: %s', (path, text) => {
     expect(violations([parse(path, text)])).not.toEqual([]);
   });

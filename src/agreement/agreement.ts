@@ -114,6 +114,7 @@ export interface ControlRecords {
  * @public
  */
 export interface AgreementContext {
+  /** Its time, timers, randomness and I/O. */
   readonly world: World;
   /** The two clusters, in the order of preference. */
   readonly aliases: readonly string[];

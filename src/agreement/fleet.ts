@@ -1,6 +1,6 @@
 import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
-import { resolveLimits, type ResolvedLimits } from '../options-agreement.js';
+import { resolveLimits, type ResolvedLimits } from './limits.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilDeadline, withinDeadline } from '../wait.js';
@@ -13,6 +13,7 @@ import type {
   ControlLog,
   MemberState,
 } from './agreement.js';
+import { Complaints } from './complaints.js';
 import {
   reduceFleet,
   stillThere,
@@ -66,8 +67,7 @@ export class Fleet implements SwitchFleet {
   #wantsSinceMs = 0;
   #sequence = 0;
   #contactAtMs: number | undefined;
-  #isFailing = false;
-  #refused: string | undefined;
+  readonly #complaints: Complaints;
   #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
   readonly #waiters = new Waiters();
 
@@ -78,6 +78,7 @@ export class Fleet implements SwitchFleet {
     const random = Math.floor(world.random() * 36 ** 8).toString(36);
     const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
     this.#instance = this.#limits.instance ?? `${prefix}-${random}`;
+    this.#complaints = new Complaints(agreement.name, parts.events);
     this.#rhythm = new Rhythm(world, this.#limits.heartbeatMs);
     this.#lease = new Lease(world, this.#limits.leaseMs, {
       onEnded: () => parts.onLeaseEnded(),
@@ -100,7 +101,7 @@ export class Fleet implements SwitchFleet {
 
   /** True while the agreement is in contact. */
   get isHeard(): boolean {
-    return this.#contactAtMs !== undefined && !this.#isFailing;
+    return this.#contactAtMs !== undefined && !this.#complaints.isFailing;
   }
 
   /** To be called before each byte that changes a cluster; undefined where there is no lease, and nothing to check. */
@@ -292,14 +293,17 @@ export class Fleet implements SwitchFleet {
         const exchanged = await withinDeadline(world, deadlineAtMs, exchange, { signal });
         if (exchanged.kind === 'overrun') throw new Error(`no answer within ${EXCHANGE_MS} ms`);
         this.#contactAtMs = begunAtMs;
-        this.#isFailing = false;
+        this.#complaints.reached();
         this.#lease.renew(begunAtMs);
       } catch (error) {
         if (signal.aborted) return;
-        this.#failed(messageOf(error));
+        this.#complaints.failed(messageOf(error));
       }
       this.#changed();
-      await this.#rhythm.rest({ isFailing: this.#isFailing, isWanting: this.#wants !== undefined });
+      await this.#rhythm.rest({
+        isFailing: this.#complaints.isFailing,
+        isWanting: this.#wants !== undefined,
+      });
     }
   }
 
@@ -325,26 +329,12 @@ export class Fleet implements SwitchFleet {
     const before = this.#state;
     this.#state = reduceFleet(before, news, world.nowMs());
     const { decision } = this.#state;
-    if (news.kind === 'refused') this.#refuse(news.because);
+    if (news.kind === 'refused') this.#complaints.refused(news.because);
     if (decision !== undefined && decision !== before.decision) {
-      this.#refused = undefined;
+      this.#complaints.decided();
       events.emit('agreement.decided', { agreement: this.name, decision });
     }
     if (this.#state !== before) this.#changed();
-  }
-
-  /** Told once, although it may be seen again with every exchange. */
-  #refuse(because: string): void {
-    if (because === this.#refused) return;
-    this.#refused = because;
-    this.#parts.events.emit('agreement.refused', { agreement: this.name, because });
-  }
-
-  /** Told once, until it is heard again. */
-  #failed(because: string): void {
-    if (this.#isFailing) return;
-    this.#isFailing = true;
-    this.#parts.events.emit('agreement.failed', { agreement: this.name, because });
   }
 
   #changed(): void {

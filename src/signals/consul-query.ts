@@ -21,8 +21,35 @@ export interface ConsulAnswer {
   readonly lastContactMs: number;
 }
 
+/** @internal Why an answer is none. */
+export interface ConsulRefusal {
+  readonly kind: 'refused';
+  readonly because: string;
+}
+
 /** @internal An answer, or why it is none. */
-export type ReadAnswer = ConsulAnswer | { readonly kind: 'refused'; readonly because: string };
+export type ReadAnswer = ConsulAnswer | ConsulRefusal;
+
+/** @internal A key, and what it holds. */
+export interface ConsulEntry {
+  readonly key: string;
+  /** Undefined: it holds bytes that are no text. */
+  readonly text: string | undefined;
+  /** As in {@link ConsulContent}. */
+  readonly modifyIndex: number;
+}
+
+/** @internal An answer to a question about every key of a prefix. */
+export interface ConsulList extends Pick<ConsulAnswer, 'index' | 'lastContactMs'> {
+  readonly kind: 'list';
+  readonly entries: readonly ConsulEntry[];
+}
+
+/** @internal A list, or why it is none. */
+export type ReadList = ConsulList | ConsulRefusal;
+
+/** @internal Whether a write was done: a compare-and-set is not where the key was written meanwhile. */
+export type ReadWritten = { readonly kind: 'written'; readonly isDone: boolean } | ConsulRefusal;
 
 /** How much of a foreign text goes into a message. */
 const SHOWN_CHARACTERS = 160;
@@ -46,8 +73,65 @@ export function keyUrl(
  *
  * @internal
  */
-export function readAnswer({ status, headers, body }: HttpResponse, key: string): ReadAnswer {
-  if (status !== 200 && status !== 404) return refused(inWords(status, body, key));
+export function readAnswer(response: HttpResponse, key: string): ReadAnswer {
+  const head = readHead(response, `reading needs a token with key:read on ${key}`);
+  if (head.kind === 'refused') return head;
+  const content = response.status === 404 ? absent : readContent(response.body, key);
+  if (content.kind === 'refused') return content;
+  const { index, lastContactMs } = head;
+  return { kind: 'answer', content, index, lastContactMs };
+}
+
+/**
+ * Reads an answer about every key of a prefix, as {@link readAnswer}. A value that is no text is in it, without a text: it must
+ * not hide the others.
+ *
+ * @internal
+ */
+export function readList(response: HttpResponse, prefix: string): ReadList {
+  const head = readHead(response, `reading needs a token with key:read on ${prefix}`);
+  if (head.kind === 'refused') return head;
+  const found = response.status === 404 ? [] : readEntries(response.body);
+  if (isRefusal(found)) return found;
+  if (!found.every(({ Key }) => Key.startsWith(prefix))) {
+    return refused(`answered with entries of other keys: ${excerpt(response.body)}`);
+  }
+  const entries = found.map(({ Key, Value, ModifyIndex }) => ({
+    key: Key,
+    text: decode(Value ?? ''),
+    modifyIndex: ModifyIndex,
+  }));
+  const { index, lastContactMs } = head;
+  return { kind: 'list', entries, index, lastContactMs };
+}
+
+/** @internal Reads an answer to a PUT or a DELETE (`agent/kvs_endpoint.go`, `KVSPut`, `KVSDelete`). Total. */
+export function readWritten({ status, body }: HttpResponse, key: string): ReadWritten {
+  const right = `writing needs a token with key:write on ${key}`;
+  if (status !== 200) return refused(inWords(status, body, right));
+  const said = body.trim();
+  if (said === 'true' || said === 'false') return { kind: 'written', isDone: said === 'true' };
+  return refused(`answered with what is neither true nor false: ${excerpt(body)}`);
+}
+
+/**
+ * An answer to a question with `consistent`: the leader gives it, which has no contact with a leader to speak of.
+ *
+ * @internal
+ */
+export function confirmed<Answer extends ConsulAnswer | ConsulList>(
+  answer: Answer | ConsulRefusal,
+): Answer | ConsulRefusal {
+  if (answer.kind === 'refused' || answer.lastContactMs === 0) return answer;
+  return refused('a server answered that is not the leader');
+}
+
+interface Head extends Pick<ConsulAnswer, 'index' | 'lastContactMs'> {
+  readonly kind: 'head';
+}
+
+function readHead({ status, headers, body }: HttpResponse, right: string): Head | ConsulRefusal {
+  if (status !== 200 && status !== 404) return refused(inWords(status, body, right));
   const index = /^\d+$/.exec(headers['x-consul-index'] ?? '')?.[0];
   if (index === undefined) {
     return refused(
@@ -57,23 +141,17 @@ export function readAnswer({ status, headers, body }: HttpResponse, key: string)
   if (headers['x-consul-knownleader'] === 'false') {
     return refused('answered without knowing a leader: what it holds may be old');
   }
-  const content = status === 404 ? absent : readContent(body, key);
-  if (content.kind === 'refused') return content;
   const lastContactMs = Number(headers['x-consul-lastcontact'] ?? 0);
-  return { kind: 'answer', content, index: BigInt(index), lastContactMs };
+  return { kind: 'head', index: BigInt(index), lastContactMs };
 }
 
 const absent: ConsulContent = { kind: 'absent' };
 
-function readContent(body: string, key: string): ConsulContent | Refused {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return refused(`answered with what is no JSON: ${excerpt(body)}`);
-  }
-  const [entry, ...others]: readonly unknown[] = Array.isArray(value) ? value : [];
-  if (!isEntry(entry) || others.length > 0 || entry.Key !== key) {
+function readContent(body: string, key: string): ConsulContent | ConsulRefusal {
+  const found = readEntries(body);
+  if (isRefusal(found)) return found;
+  const [entry, ...others] = found;
+  if (entry === undefined || others.length > 0 || entry.Key !== key) {
     return refused(`answered with what is no entry of the key: ${excerpt(body)}`);
   }
   const text = decode(entry.Value ?? '');
@@ -81,6 +159,17 @@ function readContent(body: string, key: string): ConsulContent | Refused {
     return refused('answered with a value that is no UTF-8 text in base64');
   }
   return { kind: 'value', text, modifyIndex: entry.ModifyIndex };
+}
+
+function readEntries(body: string): readonly Entry[] | ConsulRefusal {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return refused(`answered with what is no JSON: ${excerpt(body)}`);
+  }
+  if (Array.isArray(value) && value.every(isEntry)) return value;
+  return refused(`answered with what is no entry of the key: ${excerpt(body)}`);
 }
 
 interface Entry {
@@ -129,17 +218,18 @@ export function nextIndex(asked: bigint | undefined, answered: bigint): bigint |
   return answered < 1n ? 1n : answered;
 }
 
-type Refused = Extract<ReadAnswer, { kind: 'refused' }>;
+function isRefusal(read: readonly Entry[] | ConsulRefusal): read is ConsulRefusal {
+  return 'kind' in read;
+}
 
-function refused(because: string): Refused {
+function refused(because: string): ConsulRefusal {
   return { kind: 'refused', because };
 }
 
-function inWords(status: number, body: string, key: string): string {
+function inWords(status: number, body: string, right: string): string {
   const said = excerpt(body);
   const answered = `answered ${status}${said === '' ? '' : `: ${said}`}`;
-  if (status === 401 || status === 403)
-    return `${answered} (reading needs a token with key:read on ${key})`;
+  if (status === 401 || status === 403) return `${answered} (${right})`;
   if (status >= 300 && status < 400) return `${answered} (redirects are not followed)`;
   return answered;
 }

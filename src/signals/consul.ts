@@ -1,17 +1,16 @@
-import { messageOf } from '../caught.js';
 import { checkConsulSignal, type ConsulSignalOptions } from '../options-consul.js';
-import { retry, type RetryPolicy, withinDeadline } from '../wait.js';
+import { retry, type RetryPolicy } from '../wait.js';
 import type { World } from '../world.js';
-import { type ConsulCredentials, readCredentials } from './consul-credentials.js';
+import { ConsulClient } from './consul-client.js';
 import {
+  confirmed,
   type ConsulAnswer,
   type ConsulContent,
   isSame,
-  keyUrl,
   nextIndex,
   readAnswer,
 } from './consul-query.js';
-import { type ConsulSettings, readSettings, type ReadSettings } from './consul-settings.js';
+import { CONSUL_BACKOFF, DEFAULT_WAIT_MS, waitingFor } from './consul-waits.js';
 import { Pace } from './pace.js';
 import type { Reading, Signal, SignalWatch } from './signal.js';
 
@@ -48,34 +47,17 @@ export function consulSignal(options: ConsulSignalOptions): Signal {
   };
 }
 
-const DEFAULT_WAIT_MS = 15_000;
-
-/** Consul spreads the ends of waits over a sixteenth of the wait (`agent/consul/rpc.go`, `rpcQueryTimeout`). */
-const WAIT_SPREAD = 1 / 16;
-
-/** What network and agent may add to a wait. */
-const WAIT_SLACK_MS = 2_000;
-
 /**
  * For a question that does not wait. Without a leader an agent answers it only when it has given up waiting for one: after
  * 9.5 to 14.5 s (measured with Consul 1.21). Whoever gives up earlier never hears why.
  */
 const LOOK_TIMEOUT_MS = 16_000;
 
-/** For token and certificates, which may lie on a network drive. */
-const FILES_TIMEOUT_MS = 5_000;
-
 /** An alias and a sentence, many times over: what is longer is not even read to its end. */
 const MAX_ANSWER_BYTES = 65_536;
 
 /** What the documentation of blocking queries asks for: two at once, then slowly. */
 const WATCH_PACE = { burst: 2, everyMs: 1_000 };
-
-const BACKOFF: Omit<RetryPolicy, 'signal'> = {
-  firstDelayMs: 250,
-  maxDelayMs: 5_000,
-  retries: Infinity,
-};
 
 /** A question about the key. Only the answer to a `look` is told. */
 type Question =
@@ -96,10 +78,10 @@ type Question =
  *   out only after the whole wait.
  */
 class ConsulWatch implements SignalWatch {
-  readonly #options: ConsulSignalOptions;
+  readonly #key: string;
   readonly #world: World;
   readonly #tell: (reading: Reading) => void;
-  readonly #settings: ReadSettings;
+  readonly #client: ConsulClient;
   readonly #waitMs: number;
   readonly #pace: Pace;
   readonly #end = new AbortController();
@@ -112,10 +94,10 @@ class ConsulWatch implements SignalWatch {
     options: ConsulSignalOptions,
     { world, tell }: { world: World; tell: (reading: Reading) => void },
   ) {
-    this.#options = options;
+    this.#key = options.key;
     this.#world = world;
     this.#tell = tell;
-    this.#settings = readSettings(options, world.environment);
+    this.#client = new ConsulClient(options, world);
     this.#waitMs = options.waitMs ?? DEFAULT_WAIT_MS;
     this.#pace = new Pace(world, WATCH_PACE);
     void this.#run();
@@ -128,7 +110,7 @@ class ConsulWatch implements SignalWatch {
   async #run(): Promise<void> {
     const { signal } = this.#end;
     const policy: RetryPolicy = {
-      ...BACKOFF,
+      ...CONSUL_BACKOFF,
       signal,
       onFailedAttempt: (error) => this.#fail(error),
     };
@@ -156,9 +138,7 @@ class ConsulWatch implements SignalWatch {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { content, index, lastContactMs } = await this.#ask({ kind: 'look' }, signal);
-    // `consistent` is answered by the leader, which has no contact with a leader to speak of.
-    if (lastContactMs > 0) throw new Error('a server answered that is not the leader');
+    const { content, index } = await this.#ask({ kind: 'look' }, signal);
     this.#index = nextIndex(undefined, index);
     if (signal.aborted || isSame(this.#told, content)) return;
     this.#told = content;
@@ -174,56 +154,19 @@ class ConsulWatch implements SignalWatch {
     this.#tell({ kind: 'failed', because: message });
   }
 
-  /** @throws Error - (rejects) there is no answer that counts; the message says why, and never holds the token. */
-  async #ask(question: Question, signal: AbortSignal): Promise<ConsulAnswer> {
-    if (this.#settings.kind === 'refused') throw new Error(this.#settings.because);
-    const { settings } = this.#settings;
-    const { address } = settings;
-    const { token, tls } = await this.#credentials(settings, signal);
-    try {
-      const response = await this.#world.request({
-        url: keyUrl(address.base, this.#options.key, [
-          ...settings.scope,
-          ...this.#parameters(question),
-        ]),
-        headers: token === undefined ? {} : { 'X-Consul-Token': token },
-        ...(tls === undefined ? {} : { tls }),
-        ...(address.socketPath === undefined ? {} : { socketPath: address.socketPath }),
-        timeoutMs: this.#timeoutMs(question),
-        maxBytes: MAX_ANSWER_BYTES,
-        signal,
-      });
-      const answer = readAnswer(response, this.#options.key);
-      if (answer.kind === 'answer') return answer;
-      throw new Error(answer.because);
-    } catch (error) {
-      const message = `${address.shown}: ${messageOf(error)}`;
-      // oxlint-disable-next-line preserve-caught-error -- an agent, or a proxy before it, may repeat the token that it was sent
-      throw new Error(token === undefined ? message : message.replaceAll(token, '***'));
+  /** @throws Error - (rejects) as {@link ConsulClient.ask}. */
+  #ask(question: Question, signal: AbortSignal): Promise<ConsulAnswer> {
+    const key = this.#key;
+    const common = { key, maxBytes: MAX_ANSWER_BYTES, signal };
+    if (question.kind === 'look') {
+      return this.#client.ask(
+        { ...common, parameters: [['consistent', '']], timeoutMs: LOOK_TIMEOUT_MS },
+        (response) => confirmed(readAnswer(response, key)),
+      );
     }
-  }
-
-  async #credentials(settings: ConsulSettings, signal: AbortSignal): Promise<ConsulCredentials> {
-    const world = this.#world;
-    const deadlineAtMs = world.nowMs() + FILES_TIMEOUT_MS;
-    const read = await withinDeadline(world, deadlineAtMs, () => readCredentials(world, settings), {
-      signal,
-    });
-    if (read.kind === 'settled') return read.value;
-    throw new Error(`token and certificates could not be read within ${FILES_TIMEOUT_MS} ms`);
-  }
-
-  #parameters(question: Question): readonly (readonly [name: string, value: string])[] {
-    return question.kind === 'look'
-      ? [['consistent', '']]
-      : [
-          ['index', question.index.toString()],
-          ['wait', `${this.#waitMs}ms`],
-        ];
-  }
-
-  #timeoutMs({ kind }: Question): number {
-    if (kind === 'look') return LOOK_TIMEOUT_MS;
-    return Math.ceil(this.#waitMs * (1 + WAIT_SPREAD)) + WAIT_SLACK_MS;
+    return this.#client.ask(
+      { ...common, ...waitingFor(question.index, this.#waitMs) },
+      (response) => readAnswer(response, key),
+    );
   }
 }

@@ -140,8 +140,9 @@ export function controlLogContract(name: string, start: () => Promise<ControlLog
     it('waits for the first record, and does not hold up what is asked meanwhile', () =>
       withLogs(async (log, other) => {
         await log.append('k', 'before');
+        const { end } = await read(log);
         let isTold = false;
-        const waiting = read(log, 'end', FOREVER_MS).then((records) => {
+        const waiting = read(log, end, FOREVER_MS).then((records) => {
           isTold = true;
           return records;
         });

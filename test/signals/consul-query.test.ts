@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { isSame, keyUrl, nextIndex, readAnswer } from '../../src/signals/consul-query.js';
+import {
+  confirmed,
+  isSame,
+  keyUrl,
+  nextIndex,
+  readAnswer,
+  readList,
+  readWritten,
+} from '../../src/signals/consul-query.js';
 
 const key = 'kafka/active';
 
@@ -136,4 +144,71 @@ describe('the next index', () => {
   ])('after %s and the answer %s is %s', (asked, answered, next) => {
     expect(nextIndex(asked, answered)).toBe(next);
   });
+});
+
+describe('a list of Consul', () => {
+  const headers = { 'x-consul-index': '7' };
+  const list = (body: unknown, status = 200) =>
+    readList({ status, headers, body: JSON.stringify(body) }, 'kafka/');
+
+  it('holds every key of its prefix, also one whose value is no text', () => {
+    const binary = Buffer.from([0xff, 0xfe]).toString('base64');
+    expect(list([entry(), entry({ Key: 'kafka/b', Value: binary, ModifyIndex: 9 })])).toEqual({
+      kind: 'list',
+      entries: [
+        { key, text: 'A', modifyIndex: 6 },
+        { key: 'kafka/b', text: undefined, modifyIndex: 9 },
+      ],
+      index: 7n,
+      lastContactMs: 0,
+    });
+  });
+
+  it('is empty where there is no key', () => {
+    expect(list('', 404)).toMatchObject({ kind: 'list', entries: [], index: 7n });
+  });
+
+  it.each([
+    ['<html>', 200, 'no entry of the key'],
+    [[entry(), 5], 200, 'no entry of the key'],
+    [[entry({ Key: 'other' })], 200, 'entries of other keys'],
+    ['No cluster leader', 500, 'answered 500'],
+    ['Permission denied', 403, 'key:read on kafka/'],
+  ])('is refused where it is none: %j with status %i', (body, status, words) => {
+    expect(list(body, status)).toEqual({
+      kind: 'refused',
+      because: expect.stringContaining(words),
+    });
+  });
+});
+
+describe('an answer to a write', () => {
+  it.each([
+    ['true\n', true],
+    ['false', false],
+  ])('says whether it was done: %j', (body, isDone) => {
+    const read = readWritten({ status: 200, headers: {}, body }, key);
+    expect(read).toEqual({ kind: 'written', isDone });
+  });
+
+  it.each([
+    ['<html>', 200, 'neither true nor false'],
+    ['', 200, 'neither true nor false'],
+    ['Permission denied', 403, 'writing needs a token with key:write on kafka/active'],
+    ['Value exceeds 524288 byte limit', 413, 'answered 413: Value exceeds'],
+  ])('is refused where it says nothing of the kind: %j with status %i', (body, status, words) => {
+    expect(readWritten({ status, headers: {}, body }, key)).toEqual({
+      kind: 'refused',
+      because: expect.stringContaining(words),
+    });
+  });
+});
+
+it.each([
+  [{}, true],
+  [{ 'x-consul-lastcontact': '0' }, true],
+  [{ 'x-consul-lastcontact': '3' }, false],
+  [{ 'x-consul-lastcontact': 'soon' }, false],
+])('an answer of the leader has no contact with a leader: %j', (headers, isConfirmed) => {
+  expect(confirmed(answer([entry()], { headers })).kind).toBe(isConfirmed ? 'answer' : 'refused');
 });

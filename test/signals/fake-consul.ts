@@ -17,12 +17,16 @@ interface Entry {
 interface Store {
   index: number;
   readonly entries: Map<string, Entry>;
+  /** Keys that were deleted, and when: a question about a prefix must hear of it (`agent/consul/state/graveyard.go`). */
+  readonly graveyard: Map<string, number>;
 }
 
 /** A request as the fake understood it. */
 export interface SeenRequest {
   readonly atMs: number;
+  readonly method: string;
   readonly key: string;
+  readonly body: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly token: string | undefined;
 }
@@ -42,13 +46,13 @@ export class FakeConsul {
   readonly seen: SeenRequest[] = [];
   /** Answers instead of the store, where it is set and answers at all. */
   answer: ((request: SeenRequest) => HttpResponse | undefined) | undefined;
-  /** Tokens that may read; undefined: ACLs are off. */
+  /** Tokens that may do everything; undefined: ACLs are off. */
   tokens: Set<string> | undefined;
   /** True: a question about a missing key is answered at every write to any key, as older versions do. */
   wakesForOthers = false;
   readonly #clock: FakeClock;
   readonly #waiters = new Set<() => void>();
-  #store: Store = { index: 10, entries: new Map() };
+  #store: Store = { index: 10, entries: new Map(), graveyard: new Map() };
   /** Where it is set, a deposed leader answers with it whatever is not `consistent`. */
   #old: Store | undefined;
   #hasLeader = true;
@@ -80,8 +84,18 @@ export class FakeConsul {
 
   delete(key: string): void {
     this.#store.index += 1;
-    this.#store.entries.delete(key);
+    if (this.#store.entries.delete(key)) this.#store.graveyard.set(key, this.#store.index);
     this.#changed();
+  }
+
+  /** What a key holds, as text. Undefined: there is no such key. */
+  textOf(key: string): string | undefined {
+    return this.#store.entries.get(key)?.value.toString('utf8');
+  }
+
+  /** Every key that there is. */
+  keys(): readonly string[] {
+    return [...this.#store.entries.keys()];
   }
 
   writeOthers(count: number): void {
@@ -90,12 +104,13 @@ export class FakeConsul {
 
   /** What the store holds now; {@link FakeConsul.restore} brings it back. */
   snapshot(): Store {
-    return { index: this.#store.index, entries: new Map(this.#store.entries) };
+    const { index, entries, graveyard } = this.#store;
+    return { index, entries: new Map(entries), graveyard: new Map(graveyard) };
   }
 
   /** The store is replaced: whatever waits is answered at once, out of the old one. */
-  restore({ index, entries }: Store): void {
-    this.#store = { index, entries: new Map(entries) };
+  restore({ index, entries, graveyard }: Store): void {
+    this.#store = { index, entries: new Map(entries), graveyard: new Map(graveyard) };
     this.#changed();
   }
 
@@ -107,7 +122,7 @@ export class FakeConsul {
     const entries = [...this.#store.entries].map(
       ([key, { value }], at) => [key, { value, modifyIndex: at + 1 }] as const,
     );
-    this.#store = { index: entries.length, entries: new Map(entries) };
+    this.#store = { index: entries.length, entries: new Map(entries), graveyard: new Map() };
   }
 
   /** From now on a server that was deposed, and does not know it, answers from what it knows today. */
@@ -145,7 +160,9 @@ export class FakeConsul {
     const seen = this.#see(request);
     this.seen.push(seen);
     await this.#awake(request.signal);
-    const response = (await this.#scripted(seen)) ?? (await this.#read(seen, request.signal));
+    const response =
+      (await this.#scripted(seen)) ??
+      (seen.method === 'GET' ? await this.#read(seen, request.signal) : this.#written(seen));
     await this.#awake(request.signal);
     return response;
   }
@@ -160,13 +177,15 @@ export class FakeConsul {
     return response;
   }
 
-  #see({ url, headers = {} }: HttpRequest): SeenRequest {
+  #see({ url, method = 'GET', headers = {}, body = '' }: HttpRequest): SeenRequest {
     const { pathname, searchParams } = new URL(url);
     const [, path = ''] = /^\/v1\/kv\/(.*)$/.exec(pathname) ?? [];
     const token = Object.entries(headers).find(([name]) => name.toLowerCase() === 'x-consul-token');
     return {
       atMs: this.#clock.nowMs(),
+      method,
       key: decodeURIComponent(path),
+      body,
       parameters: Object.fromEntries(searchParams),
       token: token?.[1],
     };
@@ -176,9 +195,10 @@ export class FakeConsul {
     { key, parameters, token }: SeenRequest,
     signal?: AbortSignal,
   ): Promise<HttpResponse> {
-    if (this.tokens !== undefined && !this.tokens.has(token ?? '')) {
+    if (!this.#isAllowed(token)) {
       return failure(403, `Permission denied: the token lacks permission 'key:read' on "${key}"`);
     }
+    if ('recurse' in parameters) return this.#readPrefix(key, parameters, signal);
     if (!['', DATACENTER].includes(parameters['dc'] ?? ''))
       return failure(500, 'No path to datacenter');
     const waitMs = Number(/^(\d+)ms$/.exec(parameters['wait'] ?? '300000ms')?.[1]);
@@ -199,6 +219,54 @@ export class FakeConsul {
       await this.#change(signal, leftMs);
       if (store !== this.#storeFor(parameters)) return toResponse(key, entry, index);
     }
+  }
+
+  /** Without the waits for a time that is over, as who follows members needs none. */
+  async #readPrefix(
+    prefix: string,
+    parameters: SeenRequest['parameters'],
+    signal?: AbortSignal,
+  ): Promise<HttpResponse> {
+    const waitMs = Number(/^(\d+)ms$/.exec(parameters['wait'] ?? '300000ms')?.[1]);
+    const deadlineAtMs = this.#clock.nowMs() + waitMs;
+    const beyond = Number(parameters['index'] ?? 0);
+    for (;;) {
+      if (!this.#hasLeader) return failure(500, 'No cluster leader');
+      const store = this.#storeFor(parameters);
+      const entries = [...store.entries].filter(([key]) => key.startsWith(prefix));
+      const graves = [...store.graveyard].filter(([key]) => key.startsWith(prefix));
+      const last = Math.max(
+        ...entries.map(([, { modifyIndex }]) => modifyIndex),
+        ...graves.map(([, index]) => index),
+      );
+      // Where nothing ever was, the index is that of all keys (`agent/consul/state/kvs.go`, `kvsListTxn`).
+      const index = Number.isFinite(last) ? last : store.index;
+      const leftMs = deadlineAtMs - this.#clock.nowMs();
+      if (beyond === 0 || index > beyond || leftMs <= 0) return toList(entries, index);
+      await this.#change(signal, leftMs);
+      if (store !== this.#storeFor(parameters)) return toList(entries, index);
+    }
+  }
+
+  #written({ method, key, body, parameters, token }: SeenRequest): HttpResponse {
+    if (!this.#isAllowed(token)) {
+      return failure(403, `Permission denied: the token lacks permission 'key:write' on "${key}"`);
+    }
+    if (!this.#hasLeader) return failure(500, 'No cluster leader');
+    const { cas } = parameters;
+    const modifyIndex = this.#store.entries.get(key)?.modifyIndex ?? 0;
+    // A compare-and-delete of what is not there is done (`agent/consul/state/kvs.go`, `kvsDeleteCASTxn`).
+    const isDone =
+      cas === undefined ||
+      Number(cas) === modifyIndex ||
+      (method === 'DELETE' && modifyIndex === 0);
+    if (isDone && method === 'PUT') this.put(key, body);
+    else if (isDone) this.delete(key);
+    return { status: 200, headers: {}, body: String(isDone) };
+  }
+
+  #isAllowed(token: string | undefined): boolean {
+    return this.tokens === undefined || this.tokens.has(token ?? '');
   }
 
   #storeFor(parameters: SeenRequest['parameters']): Store {
@@ -247,23 +315,28 @@ function failure(status: number, body: string): HttpResponse {
   return { status, headers: {}, body };
 }
 
-function toResponse(key: string, entry: Entry | undefined, index: number): HttpResponse {
-  const headers = {
+function headersOf(index: number): Record<string, string> {
+  return {
     'x-consul-index': String(index),
     'x-consul-knownleader': 'true',
     'x-consul-lastcontact': '0',
   };
-  if (entry === undefined) return { status: 404, headers, body: '' };
-  const { value, modifyIndex } = entry;
-  const body = [
-    {
-      LockIndex: 0,
-      Key: key,
-      Flags: 0,
-      Value: value.length === 0 ? null : value.toString('base64'),
-      CreateIndex: 1,
-      ModifyIndex: modifyIndex,
-    },
-  ];
+}
+
+function toResponse(key: string, entry: Entry | undefined, index: number): HttpResponse {
+  return toList(entry === undefined ? [] : [[key, entry]], index);
+}
+
+function toList(entries: readonly (readonly [string, Entry])[], index: number): HttpResponse {
+  const headers = headersOf(index);
+  if (entries.length === 0) return { status: 404, headers, body: '' };
+  const body = entries.map(([key, { value, modifyIndex }]) => ({
+    LockIndex: 0,
+    Key: key,
+    Flags: 0,
+    Value: value.length === 0 ? null : value.toString('base64'),
+    CreateIndex: 1,
+    ModifyIndex: modifyIndex,
+  }));
   return { status: 200, headers, body: JSON.stringify(body) };
 }

@@ -84,6 +84,7 @@ export class FakeServer {
         body,
       } = await this.#handle({
         url: `http://127.0.0.1${request.url ?? ''}`,
+        method: request.method as NonNullable<HttpRequest['method']>,
         headers,
         body: Buffer.concat(chunks).toString('utf8'),
         timeoutMs: Infinity,
