@@ -24,7 +24,6 @@ import { ConsulKeys, REQUEST_TIMEOUT_MS } from './consul-keys.js';
 import {
   type HeardMembers,
   hearMembers,
-  memberKey,
   type SeenMembers,
   silentMembers,
 } from './consul-members.js';
@@ -280,9 +279,8 @@ class ConsulStore implements AgreementStore {
   }
 
   async #deleteSilent(): Promise<void> {
-    const own = memberKey(this.#keys.key, this.#instance ?? '');
     for (const { key, modifyIndex } of silentMembers(this.#seen, this.#context.world.nowMs())) {
-      if (key !== own) await this.#keys.deleteUnchanged(key, modifyIndex, this.#end.signal);
+      await this.#keys.deleteUnchanged(key, modifyIndex, this.#end.signal);
     }
   }
 

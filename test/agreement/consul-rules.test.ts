@@ -49,6 +49,19 @@ describe('a decision in Consul', () => {
       expect(proposals(consul)).toEqual([]);
     }));
 
+  it('is asked of the leader, where a deposed one does not know it', () =>
+    simulate(async ({ consul, open }) => {
+      consul.put(key, writeDecision(decided(1)));
+      consul.depose();
+      consul.put(key, writeDecision(decided(2)));
+      const { store, newsOf } = open();
+      await store.exchange(member('one'), never);
+      expect(newsOf('decision').map(({ decision }) => decision.epoch)).not.toContain(1);
+      expect(await store.propose({ ...toB, cluster: 'A' }, 1, never)).toEqual(decided(2));
+      expect(proposals(consul)).toEqual([]);
+      consul.endDeposed();
+    }));
+
   it('is above what its process knows where an older one came back', () =>
     simulate(async ({ consul, open }) => {
       const { store } = open();
@@ -330,15 +343,20 @@ describe('an agreement whose Consul fails', () => {
       consul.wake();
     }));
 
-  it('is not proven by an answer of a server that is not the leader', () =>
-    simulate(async ({ consul, open }) => {
-      const headers = { 'x-consul-index': '7', 'x-consul-lastcontact': '3' };
-      consul.answer = ({ method }) =>
-        method === 'GET' ? { status: 404, headers, body: '' } : undefined;
-      const { store } = open();
-      const { message } = await rejectionOf(store.exchange(member('one'), never));
-      expect(message).toContain('a server answered that is not the leader');
-    }));
+  it.each([key, `${key}/members/`])(
+    'is not proven by an answer about %s of a server that is not the leader',
+    (asked) =>
+      simulate(async ({ consul, open }) => {
+        const headers = { 'x-consul-index': '7', 'x-consul-lastcontact': '3' };
+        consul.answer = (seen) =>
+          seen.method === 'GET' && seen.key === asked
+            ? { status: 404, headers, body: '' }
+            : undefined;
+        const { store } = open();
+        const { message } = await rejectionOf(store.exchange(member('one'), never));
+        expect(message).toContain('a server answered that is not the leader');
+      }),
+  );
 
   it('never shows its token, and reads a renewed one', () => {
     const files = new Map([['/token', 'first-secret']]);
