@@ -203,6 +203,6 @@ export interface Agreement {
   readonly name: string;
   /** How the fleet decides. */
   readonly limits: AgreementLimits;
-  /** Opens the store. Does no I/O yet, and never throws. */
+  /** Opens the store, which listens from then on. Never throws. */
   open(context: AgreementContext): AgreementStore;
 }

@@ -49,6 +49,11 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
   }
 }
 
+/** @internal The newest decision that anybody says to have obeyed. The store may have lost it. */
+export function newestStated({ members }: FleetState): number {
+  return Math.max(0, ...[...members.values()].map(({ member }) => member.epoch));
+}
+
 /** @internal How a vote stands. */
 export interface Tally {
   /** Members that want it. */

@@ -15,6 +15,7 @@ import type {
 } from './agreement.js';
 import { Complaints } from './complaints.js';
 import {
+  newestStated,
   reduceFleet,
   stillThere,
   tallyOf,
@@ -194,6 +195,12 @@ export class Fleet implements SwitchFleet {
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     const { to, by } = turn;
     let after = this.#obeyedEpoch;
+    const unheard = this.#unheardEpoch();
+    if (unheard !== undefined) {
+      // A store that was set back. A person may decide on top of what it has lost, and nobody else.
+      if (by !== 'operator') return { kind: 'refused', because: unheardOf(unheard) };
+      after = unheard;
+    }
     try {
       for (;;) {
         const decision = await this.#decided(turn, after, signal);
@@ -217,6 +224,14 @@ export class Fleet implements SwitchFleet {
       const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
       return { kind: 'refused', because };
     }
+  }
+
+  /** A decision that others have obeyed, and that this process has not heard of. */
+  #unheardEpoch(): number | undefined {
+    const stated = newestStated(this.#state);
+    return stated > Math.max(this.#state.decision?.epoch ?? 0, this.#obeyedEpoch)
+      ? stated
+      : undefined;
   }
 
   /** The decision above `after`: made meanwhile, or now. */
@@ -341,4 +356,8 @@ export class Fleet implements SwitchFleet {
     this.#waiters.look();
     this.#parts.onChange();
   }
+}
+
+function unheardOf(epoch: number): string {
+  return `members have obeyed decision ${epoch}, which was not heard here`;
 }

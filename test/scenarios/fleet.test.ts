@@ -263,6 +263,18 @@ describe('a fleet with an agreement', () => {
       await until(memory, 'all are on B', isOn('B', members));
     }));
 
+  it('decides above what members have obeyed, also where the agreement has lost it', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      agreement.write('{"cluster":"B","epoch":7}');
+      await until(memory, 'all are on B', isOn('B', members));
+      agreement.write('{"cluster":"A","epoch":6}');
+      const late = join('late');
+      await late.kafka.producer().connect();
+      expect(late.kafka.status()).toMatchObject({ active: 'A', agreement: { obeyedEpoch: 6 } });
+      await expect(late.kafka.switchTo('B')).resolves.toMatchObject({ report: { agreedEpoch: 8 } });
+      expect(isOn('B', members)()).toBe(true);
+    }));
+
   it('does not go back where an old decision comes back, and decides above what it knows', () =>
     fleet(async ({ memory, agreement, members }) => {
       agreement.write('{"cluster":"B","epoch":7}');
