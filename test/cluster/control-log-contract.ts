@@ -141,7 +141,7 @@ export function controlLogContract(name: string, start: () => Promise<ControlLog
       withLogs(async (log, other) => {
         await log.append('k', 'before');
         let isTold = false;
-        const waiting = read(log, 'end', FOREVER_MS).then((records) => {
+        const waiting = read(log, 1n, FOREVER_MS).then((records) => {
           isTold = true;
           return records;
         });
