@@ -71,6 +71,19 @@ export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export { consulSignal } from './signals/consul.js';
+export type {
+  AgreedDecision,
+  Agreement,
+  AgreementContext,
+  AgreementLimits,
+  AgreementNews,
+  AgreementStore,
+  ControlLog,
+  ControlRecords,
+  MemberState,
+  Proposal,
+  Quorum,
+} from './agreement/agreement.js';
 export { kafkaAgreement } from './agreement/kafka.js';
 export type { KafkaAgreementOptions } from './options-agreement.js';
 export type { ClusterStatus, FailoverStatus } from './status.js';

@@ -24,7 +24,9 @@ const SILENT_HEARTBEATS = 3;
 const DEFAULT_HEARTBEAT_MS = 2_000;
 
 /** @internal The options that every agreement has, for its own check. */
-export const limitsShape = {
+export const limitsShape: {
+  readonly [Option in keyof AgreementLimits]-?: z.ZodType<AgreementLimits[Option] | undefined>;
+} = {
   quorum: z
     .union(
       [
@@ -45,7 +47,7 @@ export const limitsShape = {
     .max(200)
     .optional(),
   onUnknownAtStart: z.enum(['last-applied', 'fail']).optional(),
-} as const;
+};
 
 /** @internal What is wrong between options, in words; undefined: nothing. */
 export function wrongLease({

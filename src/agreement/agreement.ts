@@ -114,6 +114,7 @@ export interface ControlRecords {
  * @public
  */
 export interface AgreementContext {
+  /** Where time, timers and everything else from outside come from. */
   readonly world: World;
   /** The two clusters, in the order of preference. */
   readonly aliases: readonly string[];
