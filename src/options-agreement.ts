@@ -62,7 +62,7 @@ const limitsShape = {
     .max(200)
     .optional(),
   onUnknownAtStart: z.enum(['last-applied', 'fail']).optional(),
-} as const;
+};
 
 /** @internal What belongs to every agreement, and what to its store. */
 export function splitLimits<Options extends AgreementLimits>(

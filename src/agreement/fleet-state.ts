@@ -15,6 +15,9 @@ export interface FleetState {
   readonly members: ReadonlyMap<string, HeardMember>;
 }
 
+/** Processes come and go: who was silent for so long is nobody any more, in milliseconds. */
+const FORGOTTEN_MS = 1_800_000;
+
 /** @internal Nothing is known. */
 export const UNKNOWN_FLEET: FleetState = { decision: undefined, members: new Map() };
 
@@ -34,7 +37,8 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
       const { member } = news;
       const known = state.members.get(member.instance);
       if (known !== undefined && known.member.sequence >= member.sequence) return state;
-      const members = new Map(state.members).set(member.instance, { member, heardAtMs: atMs });
+      const others = [...state.members].filter(([, one]) => atMs - one.heardAtMs < FORGOTTEN_MS);
+      const members = new Map(others).set(member.instance, { member, heardAtMs: atMs });
       return { ...state, members };
     }
     case 'left': {

@@ -12,10 +12,11 @@ import type {
   AgreementStore,
   ControlLog,
   MemberState,
+  Proposal,
 } from './agreement.js';
 import { Complaints } from './complaints.js';
+import { decideTogether } from './decide-together.js';
 import {
-  newestStated,
   reduceFleet,
   stillThere,
   tallyOf,
@@ -193,32 +194,12 @@ export class Fleet implements SwitchFleet {
   }
 
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
-    const { to, by } = turn;
-    let after = this.#obeyedEpoch;
-    const unheard = this.#unheardEpoch();
-    if (unheard !== undefined) {
-      // A store that was set back. A person may decide on top of what it has lost, and nobody else.
-      if (by !== 'operator') return { kind: 'refused', because: unheardOf(unheard) };
-      after = unheard;
-    }
     try {
-      for (;;) {
-        const decision = await this.#decided(turn, after, signal);
-        if (decision.cluster === to) {
-          const { epoch, mode } = decision;
-          return {
-            kind: 'agreed',
-            epoch,
-            planned: mode === undefined ? turn.planned : mode !== 'unplanned',
-          };
-        }
-        // A person's word goes before what was decided meanwhile; everybody else follows it.
-        if (by !== 'operator') {
-          const because = `the fleet has decided for ${decision.cluster} (epoch ${decision.epoch}): ${decision.reason}`;
-          return { kind: 'refused', because };
-        }
-        after = decision.epoch;
-      }
+      return await decideTogether(turn, {
+        obeyedEpoch: this.#obeyedEpoch,
+        state: () => this.#state,
+        propose: (proposal, after) => this.#propose(proposal, after, signal),
+      });
     } catch (error) {
       signal.throwIfAborted();
       const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
@@ -226,26 +207,10 @@ export class Fleet implements SwitchFleet {
     }
   }
 
-  /** A decision that others have obeyed, and that this process has not heard of. */
-  #unheardEpoch(): number | undefined {
-    const stated = newestStated(this.#state);
-    return stated > Math.max(this.#state.decision?.epoch ?? 0, this.#obeyedEpoch)
-      ? stated
-      : undefined;
-  }
-
-  /** The decision above `after`: made meanwhile, or now. */
-  async #decided(
-    { to, planned, reason, by }: SwitchTurn,
-    after: number,
-    signal: AbortSignal,
-  ): Promise<AgreedDecision> {
-    const known = this.#state.decision;
-    if (known !== undefined && known.epoch > after) return known;
+  async #propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision> {
     const store = this.#run?.store;
     if (store === undefined) throw new Error('it is closed');
-    const mode = planned ? 'planned' : 'unplanned';
-    const decision = await store.propose({ cluster: to, mode, reason, by }, after, signal);
+    const decision = await store.propose(proposal, after, signal);
     this.#hear({ kind: 'decision', decision });
     return decision;
   }
@@ -356,8 +321,4 @@ export class Fleet implements SwitchFleet {
     this.#waiters.look();
     this.#parts.onChange();
   }
-}
-
-function unheardOf(epoch: number): string {
-  return `members have obeyed decision ${epoch}, which was not heard here`;
 }

@@ -67,6 +67,11 @@ describe('what is known of a fleet', () => {
     expect([...state.members]).toEqual([]);
   });
 
+  it('forgets who was silent for half an hour', () => {
+    const state = after([0, said('old')], [1_799_999, said('one')], [1_800_000, said('two')]);
+    expect([...state.members.keys()]).toEqual(['one', 'two']);
+  });
+
   it('is not changed by what is refused', () => {
     const state = after([0, decided(1)]);
     expect(reduceFleet(state, { kind: 'refused', because: 'garbage' }, 1)).toBe(state);

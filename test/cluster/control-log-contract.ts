@@ -125,7 +125,8 @@ export function controlLogContract(name: string, start: () => Promise<ControlLog
         await Promise.all(logs.map((log, index) => log.append('k', String(index))));
         const [first] = logs;
         const values = first === undefined ? [] : valuesOf(await read(first));
-        expect(values.toSorted()).toEqual(['0', '1', '2', '3', '4']);
+        expect(values).toHaveLength(5);
+        expect(new Set(values)).toEqual(new Set(['0', '1', '2', '3', '4']));
         await Promise.all(logs.map((log) => log.close()));
       }));
 

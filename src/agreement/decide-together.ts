@@ -1,0 +1,58 @@
+import type { AgreeOutcome } from '../switch/fleet.js';
+import type { SwitchTurn } from '../switch/participant.js';
+import type { AgreedDecision, Proposal } from './agreement.js';
+import { newestStated, type FleetState } from './fleet-state.js';
+
+/** @internal What {@link decideTogether} looks at, and whom it asks. */
+export interface Deciding {
+  /** The newest decision that this process has obeyed. */
+  readonly obeyedEpoch: number;
+  state(): FleetState;
+  /** As {@link AgreementStore.propose}. */
+  propose(proposal: Proposal, after: number): Promise<AgreedDecision>;
+}
+
+/**
+ * Has the fleet decide what a switch wants: by a decision that was made already, or by a new one. A person's word goes on top of
+ * whatever was decided meanwhile; everybody else follows it.
+ *
+ * @throws what `propose` rejects with.
+ * @internal
+ */
+export async function decideTogether(
+  { to, planned, reason, by }: SwitchTurn,
+  { obeyedEpoch, state, propose }: Deciding,
+): Promise<AgreeOutcome> {
+  const unheard = unheardEpoch(state(), obeyedEpoch);
+  if (unheard !== undefined && by !== 'operator') {
+    // The store was set back, or is about to tell it.
+    const because = `members have obeyed decision ${unheard}, which was not heard here`;
+    return { kind: 'refused', because };
+  }
+  const proposal: Proposal = { cluster: to, mode: planned ? 'planned' : 'unplanned', reason, by };
+  let after = unheard ?? obeyedEpoch;
+  for (;;) {
+    const { decision: known } = state();
+    const decision =
+      known !== undefined && known.epoch > after ? known : await propose(proposal, after);
+    const { epoch, cluster, mode } = decision;
+    if (cluster === to) {
+      return {
+        kind: 'agreed',
+        epoch,
+        planned: mode === undefined ? planned : mode !== 'unplanned',
+      };
+    }
+    if (by !== 'operator') {
+      const because = `the fleet has decided for ${cluster} (epoch ${epoch}): ${decision.reason}`;
+      return { kind: 'refused', because };
+    }
+    after = epoch;
+  }
+}
+
+/** A decision that others have obeyed, and that this process has not heard of. */
+function unheardEpoch(state: FleetState, obeyedEpoch: number): number | undefined {
+  const stated = newestStated(state);
+  return stated > Math.max(state.decision?.epoch ?? 0, obeyedEpoch) ? stated : undefined;
+}
