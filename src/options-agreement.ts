@@ -10,7 +10,7 @@ const SILENT_HEARTBEATS = 3;
 const DEFAULT_HEARTBEAT_MS = 2_000;
 
 /** @internal The options that every agreement has, for its own check. */
-export const limitsShape = {
+export const limitsShape: Readonly<Record<string, z.ZodType>> = {
   quorum: z
     .union(
       [
