@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { messageOf } from './caught.js';
 import type { EventSink } from './events.js';
+import type { KeptOfSignals } from './signals/listening.js';
+import type { Wish } from './signals/signal-state.js';
 import type { World } from './world.js';
 
 /**
@@ -8,15 +10,13 @@ import type { World } from './world.js';
  *
  * @internal
  */
-export interface AppliedState {
+export interface AppliedState extends KeptOfSignals {
   /** Alias of the cluster that was active. */
   readonly cluster: string;
   /** The activation that led to it. */
   readonly switchEpoch: number;
   /** The id that each cluster gave, by alias. */
   readonly clusterIds: Readonly<Record<string, string>>;
-  /** The highest epoch that each outside source has shown. */
-  readonly signalEpochs: Readonly<Record<string, number>>;
 }
 
 /** @internal What {@link StateFile} is made of. */
@@ -28,12 +28,17 @@ export interface StateFileParts {
   readonly aliases: readonly string[];
 }
 
+const wish = z
+  .strictObject({ cluster: z.string(), epoch: z.int().min(1).optional() })
+  .transform(({ cluster, epoch }): Wish => ({ cluster, epoch }));
+
 const shape = z.strictObject({
   version: z.literal(1),
   cluster: z.string(),
   switchEpoch: z.int().min(1),
   clusterIds: z.record(z.string(), z.string()),
   signalEpochs: z.record(z.string(), z.int().min(0)),
+  overtaken: z.record(z.string(), wish).default({}),
 });
 
 /**
@@ -73,11 +78,12 @@ export class StateFile {
       const [issue] = checked.error.issues;
       return this.#unreadable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
     }
-    const { cluster, switchEpoch, clusterIds, signalEpochs } = checked.data;
+    const { version: _version, ...state } = checked.data;
+    const { cluster } = state;
     if (!aliases.includes(cluster)) {
       return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
     }
-    return { cluster, switchEpoch, clusterIds, signalEpochs };
+    return state;
   }
 
   /** Keeps a state; one write at a time, in order. Never rejects. */

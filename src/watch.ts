@@ -6,7 +6,7 @@ import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
-import type { SignalState } from './signals/signal-state.js';
+import { overtakenWish, type SignalState, type Wish } from './signals/signal-state.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { HealthOptions } from './options-health.js';
@@ -81,6 +81,8 @@ export class Watch implements Watching {
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch'> | undefined;
+  /** When the switch to the session in force began: what a source has said since is news. */
+  #newsSinceMs = Number.NEGATIVE_INFINITY;
   #kept = '';
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -134,7 +136,7 @@ export class Watch implements Watching {
     const { strategy, world, aliases } = this.#parts.options;
     const last = await this.#stateFile.read();
     if (last !== undefined) {
-      this.#listening.remember(last.signalEpochs);
+      this.#listening.remember(last);
       this.#parts.identities().remember(last.clusterIds);
     }
     const active =
@@ -206,12 +208,16 @@ export class Watch implements Watching {
   /** Keeps what a restart needs; never waited for, and only written where it changed. */
   #keep(): void {
     if (this.#applied === undefined) return;
-    const epochs = this.#listening
-      .states()
-      .filter(({ highestEpoch }) => highestEpoch > 0)
-      .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
+    const { cluster } = this.#applied;
+    const signalEpochs: Record<string, number> = {};
+    const overtaken: Record<string, Wish> = {};
+    for (const signal of this.#listening.states()) {
+      if (signal.highestEpoch > 0) signalEpochs[signal.name] = signal.highestEpoch;
+      const wish = overtakenWish(signal, { cluster, newsSinceMs: this.#newsSinceMs });
+      if (wish !== undefined) overtaken[signal.name] = wish;
+    }
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
-    const state = { ...this.#applied, clusterIds, signalEpochs: Object.fromEntries(epochs) };
+    const state = { ...this.#applied, clusterIds, signalEpochs, overtaken };
     const text = JSON.stringify(state);
     if (text === this.#kept) return;
     this.#kept = text;
@@ -220,6 +226,11 @@ export class Watch implements Watching {
 
   sessionOpened(session: ClusterSession): void {
     this.#session = session;
+    const state = this.#parts.state();
+    // A switch that is rolled back has overtaken nothing: it is tried again.
+    if (state.kind === 'switching' && state.run.rollBackOf === undefined) {
+      this.#newsSinceMs = state.run.startedAtMs;
+    }
     // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
     this.#apply(session.alias, session.switchEpoch);
     this.#monitor.sessionOpened(session.alias);
