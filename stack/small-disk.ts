@@ -30,7 +30,9 @@ export class SmallDisk {
     try {
       await run('mount', ['-t', 'tmpfs', '-o', size, 'tmpfs', directory]);
     } catch (error) {
-      return `a small disk cannot be mounted here: ${messageOf(error).trim().split('\n').at(-1)}`;
+      const lines = messageOf(error).split('\n');
+      const said = lines.find((line) => line.startsWith('mount:')) ?? lines[0];
+      return `a small disk cannot be mounted here: ${said}`;
     }
     return new SmallDisk(directory);
   }
