@@ -273,9 +273,22 @@ export class Watch implements Watching {
     by: DecidedBy,
     fleet: FleetOrder = { kind: this.fleet === undefined ? 'none' : 'propose' },
   ): Promise<SwitchOutcome> {
+    if (fleet.kind === 'propose') await this.#confirm(order, by);
     const outcome = await this.#parts.order({ ...order, by, fleet });
     if (outcome.kind === 'switched') this.#decider.switched(outcome.report);
     return outcome;
+  }
+
+  /**
+   * An order to stay: the fleet should know it, where its decision names another cluster, or none was made. Whoever starts later
+   * begins there.
+   */
+  async #confirm({ to, planned, reason }: OperatorOrder, by: DecidedBy): Promise<void> {
+    const state = this.#parts.state();
+    const { fleet } = this;
+    if (fleet === undefined || state.kind !== 'steady' || state.active !== to) return;
+    if (fleet.decision?.cluster !== to)
+      await fleet.confirm({ cluster: to, mode: planned ? 'planned' : 'unplanned', reason, by });
   }
 
   #openFleet(): Fleet | undefined {
