@@ -58,7 +58,7 @@ export type {
   MirrorOptions,
   ProducerFailoverOptions,
 } from './options.js';
-export type { HealthOptions } from './options-health.js';
+export type { CanaryOptions, HealthOptions } from './options-health.js';
 export type { SwitchOptions } from './options-switch.js';
 export type { ConsulAgreementOptions } from './options-agreement.js';
 export { consulAgreement } from './agreement/consul.js';

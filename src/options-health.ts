@@ -29,4 +29,24 @@ export interface HealthOptions {
    * then forgotten. Default 300.
    */
   readonly lagMs?: number;
+  /**
+   * Writes a small record to a topic of its own on each cluster from time to time, so that it is known of both whether they take
+   * records, also while the service sends none. Default: nothing is written.
+   */
+  readonly canary?: CanaryOptions;
+}
+
+/**
+ * A topic that health writes to.
+ *
+ * @public
+ */
+export interface CanaryOptions {
+  /**
+   * The topic, for example `__kafkajs-failover.canary`: MirrorMaker's default leaves what begins with `__` out. Partition 0 of it is
+   * written. Where it does not exist it is made, with one partition that keeps its records for an hour.
+   */
+  readonly topic: string;
+  /** Time between two records, in milliseconds, for each process and cluster. Default 2000. At least 100. */
+  readonly everyMs?: number;
 }

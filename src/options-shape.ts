@@ -6,7 +6,7 @@ import type {
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
-import type { HealthOptions } from './options-health.js';
+import type { CanaryOptions, HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
 import type { Agreement } from './agreement/agreement.js';
 import type { Strategy } from './strategy/strategy.js';
@@ -129,6 +129,12 @@ const shape = z.strictObject({
       partialMs: timerMilliseconds.min(1).default(15_000),
       recoveryMs: timerMilliseconds.min(1).default(10_000),
       lagMs: timerMilliseconds.min(1).default(300),
+      canary: z
+        .strictObject({
+          topic: z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be the name of a topic'),
+          everyMs: timerMilliseconds.min(100).default(2_000),
+        })
+        .optional(),
     })
     .prefault({}),
   onWrongCluster: z.enum(['halt', 'follow']).optional(),
@@ -137,13 +143,18 @@ const shape = z.strictObject({
   world: anObject.optional(),
 });
 
+/** @internal How health is judged, with defaults; undefined: no canary. */
+export type ResolvedHealth = Required<Omit<HealthOptions, 'canary'>> & {
+  readonly canary?: Required<CanaryOptions> | undefined;
+};
+
 /** @internal The groups of options that have defaults, with them. */
 export interface CheckedGroups {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: ConsumerLimits;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
-  readonly health: Required<HealthOptions>;
+  readonly health: ResolvedHealth;
   readonly socketStalledAfterMs: number;
 }
 

@@ -2,7 +2,7 @@ import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import type { Agreement } from './agreement/agreement.js';
 import { FailoverOptionsError } from './errors.js';
 import type { HealthOptions } from './options-health.js';
-import { checkShape } from './options-shape.js';
+import { checkShape, type ResolvedHealth } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
 import type { MissingPosition } from './position/plan.js';
 import { manualStrategy } from './strategy/manual.js';
@@ -179,7 +179,7 @@ export interface ResolvedOptions {
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;
-  readonly health: Required<HealthOptions>;
+  readonly health: ResolvedHealth;
   readonly onWrongCluster: 'halt' | 'follow';
   readonly stateFile: string | undefined;
   readonly socketStalledAfterMs: number;

@@ -10,6 +10,7 @@ import type { AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
+import { canaryOn } from './canary-log.js';
 import { limitsOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
@@ -128,6 +129,7 @@ export class Watch implements Watching {
         lagMs: health.lagMs,
       },
       openProbe: (alias, onClosed) => parts.openProbe(alias, onClosed),
+      openCanary: (alias) => canaryOn(parts.openLog, alias, health.canary),
       traffic: () => this.#traffic(),
       groupIds: () => parts.groupIds(),
       onChange: () => this.#decider.look(),

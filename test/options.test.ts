@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { kafkaAgreement } from '../src/agreement/kafka.js';
 import { isFailoverError } from '../src/errors.js';
 import { resolveOptions, type FailoverKafkaConfig } from '../src/options.js';
 
@@ -93,6 +94,14 @@ describe('options', () => {
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, mirror: { policy: 'custom' } }, 'mirror.policy'],
     [{ clusters, strategy: 'manual' }, 'strategy'],
+    [{ clusters, agreement: 'consul' }, 'agreement'],
+    [{ clusters, agreement: { name: 'mine', open: () => {} } }, 'agreement'],
+    // A process of a fleet does not move alone.
+    [{ clusters, agreement: kafkaAgreement(), onWrongCluster: 'follow' }, 'onWrongCluster'],
+    [{ clusters, health: { canary: { topic: '' } } }, 'health.canary.topic'],
+    [{ clusters, health: { canary: { topic: 'a/b' } } }, 'health.canary.topic'],
+    [{ clusters, health: { canary: { topic: 'a', everyMs: 99 } } }, 'health.canary.everyMs'],
+    [{ clusters, health: { canary: true } }, 'health.canary'],
     // What is held would time out before it is released.
     [{ clusters, producer: { releaseJitterMs: 9, holdMaxWaitMs: 8 } }, 'producer.releaseJitterMs'],
   ])('are refused with the option named: %j', (config, option) => {

@@ -1,4 +1,4 @@
-import type { HealthOptions } from '../options-health.js';
+import type { ResolvedHealth } from '../options-shape.js';
 import type { HealthLimits } from './facet.js';
 
 const ATTEMPTS = {
@@ -21,7 +21,7 @@ export function limitsOf({
   recoveryMs,
   intervalMs,
   timeoutMs,
-}: Required<HealthOptions>): HealthLimits {
+}: ResolvedHealth): HealthLimits {
   const staleMs = STALE_INTERVALS * intervalMs + 2 * timeoutMs;
   return { ...ATTEMPTS, silentMs, goneMs, partialMs, recoveryMs, staleMs };
 }

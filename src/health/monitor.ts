@@ -1,6 +1,7 @@
 import type { ClusterProbe, ProbeOutcome } from '../cluster/probe.js';
 import type { EventSink } from '../events.js';
 import type { CancelTimer, World } from '../world.js';
+import { Canary } from './canary.js';
 import type { HealthLimits, Sample } from './facet.js';
 import {
   healthOf,
@@ -30,6 +31,13 @@ export interface WatchedTraffic {
   produceWaitingMs(sinceMs?: number): number;
 }
 
+/** @internal What a canary writes with. */
+export interface ClusterCanary {
+  readonly everyMs: number;
+  write(): Promise<void>;
+  close(): void;
+}
+
 /** @internal What a monitor is made of. */
 export interface HealthMonitorParts {
   readonly world: World;
@@ -39,6 +47,8 @@ export interface HealthMonitorParts {
   readonly aliases: readonly string[];
   /** Makes the probe of a cluster; `onClosed` tells that its connection was closed. */
   openProbe(alias: string, onClosed: () => void): ClusterProbe;
+  /** Makes what writes a record to a cluster from time to time; undefined: nothing is written. */
+  openCanary?(alias: string): ClusterCanary | undefined;
   /** The session in force, if there is one. */
   traffic(): WatchedTraffic | undefined;
   /** The groups whose coordinators are asked for. */
@@ -65,6 +75,7 @@ export class HealthMonitor {
   readonly #parts: HealthMonitorParts;
   readonly #states = new Map<string, HealthState>();
   readonly #rounds = new Map<string, Rounds>();
+  #canaries: readonly { stop(): void }[] = [];
   #told: ReadonlyMap<string, ClusterHealth>;
   #cancelLook: CancelTimer | undefined;
   /** When our own process was last seen to be asleep: what was asked before that proves nothing. */
@@ -86,6 +97,7 @@ export class HealthMonitor {
     const { world, aliases } = this.#parts;
     this.#awakeSinceMs = world.nowMs();
     for (const alias of aliases) this.#rounds.set(alias, this.#startRounds(alias));
+    this.#canaries = aliases.flatMap((alias) => this.#startCanary(alias) ?? []);
     this.#lookLater();
   }
 
@@ -95,6 +107,8 @@ export class HealthMonitor {
     this.#cancelLook = undefined;
     for (const rounds of this.#rounds.values()) rounds.stop();
     this.#rounds.clear();
+    for (const canary of this.#canaries) canary.stop();
+    this.#canaries = [];
     this.#forget('not asked any more');
     this.#told = this.#healths();
   }
@@ -131,6 +145,32 @@ export class HealthMonitor {
     });
     rounds.start();
     return rounds;
+  }
+
+  #startCanary(alias: string): { stop(): void } | undefined {
+    const opened = this.#parts.openCanary?.(alias);
+    if (opened === undefined) return undefined;
+    const { world } = this.#parts;
+    const canary = new Canary({
+      world,
+      everyMs: opened.everyMs,
+      write: () => opened.write(),
+      onOutcome: (startedAtMs, because) => {
+        const clusterId = null;
+        const outcome: ProbeOutcome =
+          because === undefined ? { kind: 'works', clusterId } : { kind: 'fails', because };
+        // While no cluster can be reached our own network is the likelier cause.
+        if (because !== undefined && this.#isCutOff()) return;
+        this.#onOutcome(alias, { facet: 'produce', startedAtMs, outcome });
+      },
+    });
+    canary.start();
+    return {
+      stop() {
+        canary.stop();
+        opened.close();
+      },
+    };
   }
 
   #onOutcome(

@@ -30,13 +30,9 @@ export class Traffic {
 
   /** It failed. An error that says nothing about the cluster (a handler's, a too large record) is left out. */
   failed(kind: TrafficKind, error: unknown): void {
-    const failure = judge(error);
-    const isEvidence =
-      failure.about === 'cluster' ||
-      (failure.about === 'partition' && kind === 'produce' && isWantOfBrokers(failure.kind)) ||
-      (failure.about === 'coordinator' && kind === 'consume');
-    if (isEvidence && this.#failures[kind].length < MAX_FAILURES) {
-      this.#failures[kind].push(failure.because);
+    const because = evidenceOf(kind, error);
+    if (because !== undefined && this.#failures[kind].length < MAX_FAILURES) {
+      this.#failures[kind].push(because);
     }
   }
 
@@ -47,6 +43,16 @@ export class Traffic {
     this.#failures[kind] = [];
     return seen;
   }
+}
+
+/** @internal What an error says against the cluster; undefined: nothing. */
+export function evidenceOf(kind: TrafficKind, error: unknown): string | undefined {
+  const failure = judge(error);
+  const isEvidence =
+    failure.about === 'cluster' ||
+    (failure.about === 'partition' && kind === 'produce' && isWantOfBrokers(failure.kind)) ||
+    (failure.about === 'coordinator' && kind === 'consume');
+  return isEvidence ? failure.because : undefined;
 }
 
 /** A topic that does not exist is a mistake of ours, and the other cluster would not have it either. */

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { FailoverKafkaConfig } from '../../src/options.js';
 import { startStack, waitFor } from '../../stack/index.js';
 import type { FaultProxy, Stack } from '../../stack/index.js';
 import { goesToB, keepSending, startService, type Service } from './service-support.js';
@@ -15,10 +16,11 @@ afterAll(() => stack?.stop());
 afterEach(() => proxy.heal());
 
 /** A service that works through the proxies. */
-function service(): Promise<Service> {
+function service(config: Pick<FailoverKafkaConfig, 'health'> = {}): Promise<Service> {
   const { clusters } = stack;
   const { A, B } = clusters;
-  return startService({ clusters, brokers: { A: A.proxiedBrokers, B: B.proxiedBrokers } });
+  const brokers = { A: A.proxiedBrokers, B: B.proxiedBrokers };
+  return startService({ clusters, brokers, ...config });
 }
 
 describe('a cluster that is half dead, on real brokers', () => {
@@ -29,6 +31,13 @@ describe('a cluster that is half dead, on real brokers', () => {
     const { reason } = await goesToB(one);
     expect(reason).toContain('a Produce request has no answer');
     await sent;
+  });
+
+  it('is left where it takes no canary, although nobody sends anything else', async () => {
+    const one = await service({ health: { canary: { topic: '__canary', everyMs: 500 } } });
+    proxy.stall({ apiKeys: ['Produce'] });
+    const { reason } = await goesToB(one);
+    expect(reason).toMatch(/^A is unhealthy: nothing worked for/);
   });
 
   it('is left where it refuses records for want of replicas', async () => {

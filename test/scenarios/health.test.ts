@@ -87,6 +87,59 @@ describe('a service that is decided by health', () => {
       });
     }));
 
+  it.each([true, false])(
+    'leaves a cluster that takes no records while nobody sends any, where a canary is written: %s',
+    async (isWritten) => {
+      const memory = ordersWorld();
+      await memory.run(async () => {
+        const kafka = kafkaIn(memory, {
+          strategy: healthStrategy(),
+          ...(isWritten ? { health: { canary: { topic: '__canary' } } } : {}),
+        });
+        await consumeOrders(kafka);
+        await until(memory, 'both clusters are healthy', () => kinds(kafka) === 'healthy healthy');
+        await memory.clock.sleep(10_000);
+        expect(memory.clusters.map((one) => one.partitionCount('__canary') === 1)).toEqual([
+          isWritten,
+          isWritten,
+        ]);
+        memory
+          .cluster('A')
+          .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+        if (isWritten) {
+          await until(memory, 'it is on B', () => kafka.status().active === 'B', 60_000);
+        } else {
+          await memory.clock.sleep(60_000);
+          expect(kafka.status().active).toBe('A');
+        }
+        await kafka.close();
+        await until(memory, 'no connection is left', () => connections(memory) === 0);
+      });
+    },
+  );
+
+  it('does not go to a cluster that takes no canary', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, {
+        strategy: healthStrategy(),
+        health: { canary: { topic: '__canary', everyMs: 500 } },
+      });
+      await kafka.producer().connect();
+      memory
+        .cluster('B')
+        .intercept(({ apiName }) =>
+          apiName === 'Produce' ? { kind: 'refuse', errorCode: 19 } : undefined,
+        );
+      const isKnown = () => kafka.status().clusters[1]?.health.produce.kind === 'unhealthy';
+      await until(memory, 'it is known of B', isKnown, 60_000);
+      memory.cluster('A').down();
+      await memory.clock.sleep(60_000);
+      expect(kafka.status().active).toBe('A');
+      await kafka.close();
+    });
+  });
+
   it('comes back to a cluster that took no records, when the one that it went to dies later', () =>
     service(
       async ({ memory, kafka, send }) => {

@@ -5,7 +5,7 @@ import type { HealthStrategyOptions } from '../../src/strategy/health.js';
 /** Who moves the processes of a fleet beside an operator, and by which rules. */
 export interface Automation {
   readonly strategy: 'health' | 'follow' | 'combined';
-  readonly health: Required<HealthOptions>;
+  readonly health: Required<Omit<HealthOptions, 'canary'>>;
   readonly limits: Required<
     Pick<HealthStrategyOptions, 'cooldownMs' | 'maxSwitchesPerHour' | 'failback' | 'stableMs'>
   >;
