@@ -71,6 +71,9 @@ const IDENTITY_LOOK_MS = 30_000;
 /** How long a start waits for the first word of outside sources, in milliseconds. */
 const FIRST_READING_MS = 3_000;
 
+/** Part of a question's limit after which a cluster that has not answered is not seen to work. */
+const UNANSWERED_SHARE = 0.4;
+
 /** Pause between two questions to a cluster that does not work, in milliseconds. */
 const RETRY_MS = 100;
 
@@ -127,6 +130,7 @@ export class Watch implements Watching {
         intervalMs: health.intervalMs,
         retryMs: RETRY_MS,
         lagMs: health.lagMs,
+        unansweredMs: health.timeoutMs * UNANSWERED_SHARE,
       },
       openProbe: (alias, onClosed) => parts.openProbe(alias, onClosed),
       openCanary: (alias) => canaryOn(parts.openLog, alias, health.canary),

@@ -160,6 +160,18 @@ function worse(reach: FacetHealth, facet: FacetState): FacetHealth {
 }
 
 /**
+ * A cluster that has not answered the last question is no proven one, however well it answered those before: what has taken
+ * the other cluster away may have taken this one as well.
+ *
+ * @internal
+ */
+export function withoutAnswer(health: ClusterHealth, sinceMs: number): ClusterHealth {
+  const doubted = (facet: FacetHealth): FacetHealth =>
+    isProven(facet) && facet.kind === 'healthy' ? { ...facet, failingSinceMs: sinceMs } : facet;
+  return { ...health, produce: doubted(health.produce), consume: doubted(health.consume) };
+}
+
+/**
  * Both clusters as they are decided by. Where neither can be reached, or the other one is failing as well, our own network is
  * the likelier cause: then nothing is known of either.
  *

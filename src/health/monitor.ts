@@ -9,6 +9,7 @@ import {
   reduceHealth,
   unknownHealth,
   withMutualDoubt,
+  withoutAnswer,
   type ClusterHealth,
   type Facet,
   type HealthInput,
@@ -21,6 +22,8 @@ import type { Traffic } from './traffic.js';
 export interface HealthPace extends RoundsPace {
   /** A timer that fires this late shows that our own process was asleep. */
   readonly lagMs: number;
+  /** A cluster that has not answered a question for this long is not seen to work. */
+  readonly unansweredMs: number;
 }
 
 /** @internal What the service does with the active cluster. */
@@ -293,8 +296,13 @@ export class HealthMonitor {
   }
 
   #healths(): ReadonlyMap<string, ClusterHealth> {
-    const healths = new Map([...this.#states].map(([alias, state]) => [alias, healthOf(state)]));
-    return withMutualDoubt(healths);
+    const { world, pace } = this.#parts;
+    const healths = [...this.#states].map(([alias, state]): [string, ClusterHealth] => {
+      const sinceMs = this.#rounds.get(alias)?.unansweredSinceMs;
+      const isLate = sinceMs !== undefined && world.nowMs() - sinceMs >= pace.unansweredMs;
+      return [alias, isLate ? withoutAnswer(healthOf(state), sinceMs) : healthOf(state)];
+    });
+    return withMutualDoubt(new Map(healths));
   }
 
   /** Tells what changed: in kind by event, and in any way to whoever decides. */

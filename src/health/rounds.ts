@@ -13,6 +13,12 @@ export interface RoundsPace {
 /** So many questions in a row are asked quickly where none is answered: enough to know. */
 const URGENT_COUNT = 20;
 
+interface Asking {
+  readonly kind: 'asking';
+  unansweredSinceMs: number | undefined;
+  wokenMeanwhile: boolean;
+}
+
 /** @internal What rounds are made of. */
 export interface RoundsParts {
   readonly world: World;
@@ -34,7 +40,7 @@ export class Rounds {
   #failedCount = 0;
   #state:
     | { readonly kind: 'resting'; readonly sinceMs: number; readonly cancel: CancelTimer }
-    | { readonly kind: 'asking'; wokenMeanwhile: boolean }
+    | Asking
     | { readonly kind: 'stopped' } = { kind: 'stopped' };
 
   constructor(parts: RoundsParts) {
@@ -43,6 +49,11 @@ export class Rounds {
 
   start(): void {
     void this.#ask();
+  }
+
+  /** When the question was asked whether anybody answers, where it was not answered yet. */
+  get unansweredSinceMs(): number | undefined {
+    return this.#state.kind === 'asking' ? this.#state.unansweredSinceMs : undefined;
   }
 
   stop(): void {
@@ -62,14 +73,16 @@ export class Rounds {
 
   async #ask(): Promise<void> {
     const { probe, world, pace, onOutcome } = this.#parts;
-    const asking: { readonly kind: 'asking'; wokenMeanwhile: boolean } = {
+    const startedAtMs = world.nowMs();
+    const asking: Asking = {
       kind: 'asking',
+      unansweredSinceMs: startedAtMs,
       wokenMeanwhile: false,
     };
     this.#state = asking;
-    const startedAtMs = world.nowMs();
     const outcome = await probe.reach();
     if (this.#state !== asking) return;
+    asking.unansweredSinceMs = undefined;
     onOutcome('reach', startedAtMs, outcome);
     if (outcome.kind === 'works') await this.#askGroups(asking);
     if (this.#state !== asking) return;

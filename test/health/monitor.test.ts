@@ -79,7 +79,7 @@ beforeEach(async () => {
       recoveryMs: 10_000,
       staleMs: 5_000,
     },
-    pace: { intervalMs: 500, retryMs: 100, lagMs: 300 },
+    pace: { intervalMs: 500, retryMs: 100, lagMs: 300, unansweredMs: 400 },
     openProbe: (alias, onClosed) => {
       const made = new FakeProbe(world, onClosed);
       probes.set(alias, made);
@@ -140,6 +140,22 @@ describe('the health monitor', () => {
     await world.advance(8_000);
     expect(kinds('produce')).toBe('healthy healthy');
     expect(kinds('consume')).toBe('unhealthy healthy');
+  });
+
+  it('does not take a cluster for proven that has not answered its last question yet', async () => {
+    const answer = controlled<ProbeOutcome>();
+    probe('B').held = answer;
+    await world.advance(600);
+    expect(monitor.health().get('B')?.produce).toMatchObject({ kind: 'healthy' });
+    await world.advance(400);
+    expect(monitor.health().get('B')?.produce).toMatchObject({
+      kind: 'healthy',
+      failingSinceMs: expect.any(Number),
+    });
+    probe('B').held = undefined;
+    answer.resolve(WORKS);
+    await world.advance(100);
+    expect(monitor.health().get('B')?.produce).toMatchObject({ failingSinceMs: undefined });
   });
 
   it('knows nothing after our own process was asleep, and moves nothing by what it saw before', async () => {
