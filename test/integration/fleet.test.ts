@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { StayReason } from '../../src/strategy/strategy.js';
 import { startConsul, startStack, waitFor, type Consul, type Stack } from '../../stack/index.js';
 import {
@@ -220,6 +220,7 @@ describe('six processes that decide in Kafka', () => {
     fleet = await startFleet('kafka', { heartbeatMs: HEARTBEAT_MS, leaseMs: undefined });
   });
   afterAll(() => fleet?.stop());
+  afterEach(() => Promise.all(fleet.members.map(({ proxy }) => proxy.heal())));
 
   it('stay while half of them are cut off from their cluster, say so there, and leave it when more are', async () => {
     const { members, marks } = fleet;
@@ -237,7 +238,6 @@ describe('six processes that decide in Kafka', () => {
     await fleet.untilOn('B');
     expect(epochsSince(marks)).toHaveLength(1);
     expect(decidedSince(marks)).toMatchObject(members.map(() => ({ cluster: 'B', by: 'health' })));
-    await Promise.all(members.map(({ proxy }) => proxy.heal()));
     await judge('cut off', fleet, { marks });
   });
 
