@@ -1,5 +1,6 @@
 /** One process of a fleet: settings come as an argument, orders and facts through Node's IPC channel. */
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ISocketFactory } from 'kafkajs';
 import { consulAgreement, FailoverKafka, healthStrategy, kafkaAgreement } from '../../src/index.js';
 import {
@@ -40,6 +41,7 @@ let isWorking = true;
 let sentCount = 0;
 let inFlightCount = 0;
 let failedSendCount = 0;
+let lingerMs = 0;
 
 // The parent has gone, however it ended: nothing may be left running.
 process.on('disconnect', () => process.exit());
@@ -82,6 +84,11 @@ async function start(): Promise<void> {
         switchEpoch,
         atMs: nowMs(),
       });
+      const forMs = lingerMs;
+      lingerMs = 0;
+      if (forMs === 0) return;
+      tell({ kind: 'lingering' });
+      await sleep(forMs);
     },
   });
   setInterval(send, settings.sendEveryMs);
@@ -179,6 +186,9 @@ async function obey(order: Order): Promise<void> {
       return;
     case 'work':
       isWorking = true;
+      return;
+    case 'linger':
+      lingerMs = order.forMs;
       return;
   }
 }

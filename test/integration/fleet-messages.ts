@@ -28,7 +28,9 @@ export type Order =
   | { readonly kind: 'switch'; readonly to: Alias; readonly options: SwitchOrder }
   /** Sends no more, and says so when all that it sent has an answer. */
   | { readonly kind: 'rest' }
-  | { readonly kind: 'work' };
+  | { readonly kind: 'work' }
+  /** Its next record takes its handler so long, in milliseconds; it says so when it begins. */
+  | { readonly kind: 'linger'; readonly forMs: number };
 
 export interface SwitchOrder {
   readonly planned?: boolean;
@@ -82,6 +84,7 @@ export type Fact =
   | { readonly kind: 'halted'; readonly code: string }
   | { readonly kind: 'stayed'; readonly because: StayReason; readonly detail: string }
   | { readonly kind: 'ordered'; readonly reason: string; readonly outcome: string }
+  | { readonly kind: 'lingering' }
   | { readonly kind: 'rested'; readonly failedSendCount: number };
 
 /** How a member is, again and again. */

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { FaultProxy, waitFor } from '../../stack/index.js';
-import type { Testimony } from './fleet-judge.js';
+import type { StayReason } from '../../src/strategy/strategy.js';
+import { factsOf, type Testimony } from './fleet-judge.js';
 import type {
   AgreementSettings,
   Alias,
@@ -216,4 +217,29 @@ export async function until(
 
 function names(members: readonly Member[]): string {
   return members.map(({ name }) => name).join(', ');
+}
+
+/** Places in the lists of what the members have told. */
+export type Marks = Fleet['marks'];
+
+export const toldSince = (marks: Marks): readonly Testimony[] =>
+  [...marks].map(([{ name, facts }, mark]) => ({ name, facts: facts.slice(mark) }));
+
+export const decidedSince = (marks: Marks): readonly FactOf<'decided'>[] =>
+  toldSince(marks).flatMap((one) => factsOf(one, 'decided'));
+
+/** By the epochs of the decisions that were heard. */
+export const epochsSince = (marks: Marks): readonly number[] => [
+  ...new Set(decidedSince(marks).map(({ epoch }) => epoch)),
+];
+
+/** Each of them has said why it stays. */
+export function untilTheySay(
+  because: StayReason,
+  members: readonly Member[],
+  marks: Marks,
+): Promise<void> {
+  return until(`the reason to stay: ${because}`, members, (each) =>
+    each.since(marks.get(each) ?? 0, 'stayed').some((stayed) => stayed.because === because),
+  );
 }

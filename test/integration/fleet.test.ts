@@ -1,21 +1,24 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { StayReason } from '../../src/strategy/strategy.js';
 import { startConsul, startStack, waitFor, type Consul, type Stack } from '../../stack/index.js';
-import {
-  decisions,
-  duplicates,
-  early,
-  factsOf,
-  lost,
-  skipped,
-  type Testimony,
-} from './fleet-judge.js';
+import { decisions, duplicates, early, factsOf, lost, skipped } from './fleet-judge.js';
 import { createMirrored, readLog } from './fleet-logs.js';
-import { nowMs, type AgreementSettings, type Alias, type FactOf } from './fleet-messages.js';
-import { Fleet, until, type Member } from './fleet-processes.js';
+import { nowMs, type AgreementSettings, type Alias } from './fleet-messages.js';
+import {
+  decidedSince,
+  epochsSince,
+  Fleet,
+  toldSince,
+  until,
+  untilTheySay,
+  type Marks,
+  type Member,
+} from './fleet-processes.js';
 
 /** The default. */
 const HEARTBEAT_MS = 2_000;
+
+/** Of a handler. Below `switch.drainMs`, and longer than the others would take to begin elsewhere. */
+const LINGER_MS = 7_000;
 
 let stack: Stack;
 let consul: Consul;
@@ -62,19 +65,6 @@ const other = (cluster: Alias): Alias => (cluster === 'A' ? 'B' : 'A');
 /** Where the first of its processes works. */
 const whereIs = ({ members: [{ status }] }: Fleet): Alias => (status.active === 'A' ? 'A' : 'B');
 
-type Marks = Fleet['marks'];
-
-const toldSince = (marks: Marks): readonly Testimony[] =>
-  [...marks].map(([{ name, facts }, mark]) => ({ name, facts: facts.slice(mark) }));
-
-const decidedSince = (marks: Marks): readonly FactOf<'decided'>[] =>
-  toldSince(marks).flatMap((one) => factsOf(one, 'decided'));
-
-/** By the epochs of the decisions that were heard. */
-const epochsSince = (marks: Marks): readonly number[] => [
-  ...new Set(decidedSince(marks).map(({ epoch }) => epoch)),
-];
-
 /**
  * Has the fleet rest, and judges it where it is: everything in the logs there was handled by somebody, everything that was
  * acknowledged there is in them, no epoch was decided twice, and nobody handled anything before the others had left.
@@ -120,16 +110,6 @@ async function goTo(cluster: Alias, fleet: Fleet): Promise<void> {
 
 function say(words: string): void {
   console.log(`fleet: ${words} (${Math.round(performance.now() / 1_000)} s)`);
-}
-
-function untilTheySay(
-  because: StayReason,
-  members: readonly Member[],
-  marks: Marks,
-): Promise<void> {
-  return until(`the reason to stay: ${because}`, members, (each) =>
-    each.since(marks.get(each) ?? 0, 'stayed').some((stayed) => stayed.because === because),
-  );
 }
 
 /** Three processes are told the same at the same moment, again and again; every other time one of them changes its mind at once. */
@@ -242,6 +222,20 @@ describe('six processes that decide in Kafka', () => {
   });
 
   it(EQUAL_AND_OPPOSITE, () => orderTogether(fleet, 10));
+
+  it('handle nothing on the target while one of them is still busy on the source', async () => {
+    const cluster = whereIs(fleet);
+    await fleet.untilReady(cluster);
+    const { members, marks } = fleet;
+    const [, ordered, , , , busy] = members;
+    busy.order({ kind: 'linger', forMs: LINGER_MS });
+    await until('a handler that takes its time', [busy], (each) => {
+      return each.since(marks.get(each) ?? 0, 'lingering').length > 0;
+    });
+    ordered.switchTo(other(cluster), { reason: 'one of us is busy' });
+    await fleet.untilReady(other(cluster));
+    await judge('busy', fleet, { marks });
+  });
 
   it('do not wait for a process that is stopped, which follows when it wakes', async () => {
     const { stopped, late } = await sleepOver(fleet);
