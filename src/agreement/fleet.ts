@@ -101,9 +101,13 @@ export class Fleet implements SwitchFleet {
     return this.#state.decision;
   }
 
-  /** True while the agreement is in contact. */
+  /**
+   * True while the agreement is in contact. A process that wakes has not failed to hear it yet, and has not heard it either: it
+   * counts from the first word after the end of the lease.
+   */
   get isHeard(): boolean {
-    return this.#contactAtMs !== undefined && !this.#complaints.isFailing;
+    const hasHeard = this.#contactAtMs !== undefined && !this.#complaints.isFailing;
+    return hasHeard && !this.#lease.isOver;
   }
 
   /** To be called before each byte that changes a cluster; undefined where there is no lease, and nothing to check. */

@@ -387,6 +387,31 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('writes nothing when it wakes after its lease, before it has heard the agreement again', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two] = members;
+        const producer = one.kafka.producer({ retry: { retries: 0 } });
+        await producer.connect();
+        const send = () => producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        one.process.sleep(20_000);
+        const mend = agreement.cutOff('one');
+        await two.kafka.switchTo('B', { planned: false });
+        await until(memory, 'it has stopped itself', () => one.kafka.status().state === 'halted');
+        one.writes.length = 0;
+        await memory.clock.sleep(200);
+        await expect(send()).rejects.toThrow();
+        await memory.clock.sleep(10_000);
+        await expect(send()).rejects.toThrow();
+        expect(one.writes).toEqual([]);
+        expect(one.kafka.status().state).toBe('halted');
+        mend();
+        await until(memory, 'all are on B', isOn('B', members));
+        expect(one.reports).toMatchObject([{ to: 'B', agreedEpoch: 1 }]);
+      },
+      { limits: { leaseMs: 6_000 }, isByHealth: true },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {
