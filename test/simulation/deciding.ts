@@ -19,6 +19,8 @@ export function strategyOf({ scenario, source, number, note }: ServiceParts): St
       return health;
     case 'follow':
       return follow;
+    case 'manual':
+      return manualStrategy();
     case 'combined':
       return combine({ follow, orElse: health });
     default:
