@@ -101,9 +101,9 @@ export class Fleet implements SwitchFleet {
     return this.#state.decision;
   }
 
-  /** True while the agreement is in contact. */
+  /** True while the agreement is in contact. Where a lease has ended, that a question did not fail yet says nothing. */
   get isHeard(): boolean {
-    return this.#contactAtMs !== undefined && !this.#complaints.isFailing;
+    return this.#contactAtMs !== undefined && !this.#complaints.isFailing && !this.#lease.isOver;
   }
 
   /** To be called before each byte that changes a cluster; undefined where there is no lease, and nothing to check. */

@@ -27,6 +27,11 @@ export class Lease {
     this.#listener = listener;
   }
 
+  /** True from its end until it is renewed. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   start(): void {
     this.#arm(this.#world.nowMs());
   }

@@ -365,6 +365,30 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('does not go on when it wakes and has not heard the agreement yet', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one] = members;
+        const producer = one.kafka.producer({ retry: { retries: 0 } });
+        await producer.connect();
+        const send = () => producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        await send();
+        one.process.sleep(20_000);
+        const mend = agreement.cutOff('one');
+        await memory.clock.sleep(19_000);
+        one.writes.length = 0;
+        await expect(send()).rejects.toThrow();
+        await memory.clock.sleep(5_000);
+        await expect(send()).rejects.toMatchObject({ code: 'ERR_FAILOVER_HALTED' });
+        expect(one.writes).toEqual([]);
+        mend();
+        await until(memory, 'it works again', isOn('A', [one]));
+        await send();
+        expect(one.writes).toEqual(['A']);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {
