@@ -2,7 +2,7 @@ import type { AgreedDecision } from '../../src/agreement/agreement.js';
 import { silentMsOf } from './agreeing.js';
 import { blameMs, Truth } from './clusters-truth.js';
 import type { EventOf, HistoryEvent, Run } from './history.js';
-import { Membership } from './membership.js';
+import { Membership, OrderedAlone } from './membership.js';
 
 /** Where a process was, and by which decision of its fleet. */
 interface Stand {
@@ -89,14 +89,12 @@ export function noMemberMovesAlone({ events, agreement }: Run): readonly string[
     held.set(epoch, (held.get(epoch) ?? new Set()).add(cluster));
   }
   const stands = new Map<number, Stand>();
-  const alone = new Set<string>();
+  const alone = new OrderedAlone();
   const heard = new Map<number, AgreedDecision>();
   /** What a process had heard when its switch began. */
   const known = new Map<number, AgreedDecision | undefined>();
   return events.flatMap((event) => {
-    if (event.kind === 'ordered' && event.alone !== undefined) {
-      alone.add(`${event.process} ${event.alone}`);
-    }
+    alone.take(event);
     if (event.kind === 'heard' && event.decision.epoch > (heard.get(event.process)?.epoch ?? 0)) {
       heard.set(event.process, event.decision);
     }
@@ -106,7 +104,7 @@ export function noMemberMovesAlone({ events, agreement }: Run): readonly string[
     const { cluster, agreedEpoch } = standOf(event);
     const before = stands.get(process);
     stands.set(process, { cluster, agreedEpoch });
-    if (before === undefined || before.cluster === cluster || alone.has(`${process} ${cluster}`)) {
+    if (before === undefined || before.cluster === cluster || alone.allows(process, cluster)) {
       return [];
     }
     const who = `process ${process} opened ${cluster} at ${atMs} by decision ${agreedEpoch}`;

@@ -34,7 +34,9 @@ export const AGREEMENT_MARKS: Readonly<Record<string, (run: Run) => boolean>> = 
   'a lease ended': ({ events }) =>
     events.some((event) => isFact(event, 'halted') && event.what.includes('leaseMs')),
   'a lease was renewed': ({ events }) =>
-    events.some((event) => event.kind === 'switching' && event.by === 'agreement'),
+    events.some(
+      (event) => event.kind === 'switching' && event.reason === 'the agreement is heard again',
+    ),
   'a barrier waited': ({ events }) => {
     const sinceMs = new Map<number, number>();
     return events.some((event) => {

@@ -131,7 +131,7 @@ const DECISIONS: readonly Way[] = [
       kind: 'decide',
       atMs,
       to: other,
-      mode: random.pick([undefined, 'planned', 'unplanned'] as const),
+      mode: random.chance(0.3) ? undefined : random.pick(['planned', 'unplanned'] as const),
     },
     ...(random.chance(0.5)
       ? [

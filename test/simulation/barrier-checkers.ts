@@ -1,6 +1,6 @@
 import { absentMsOf } from './agreeing.js';
 import { type EventOf, type HistoryEvent, logName, type Run } from './history.js';
-import { Membership } from './membership.js';
+import { Membership, OrderedAlone } from './membership.js';
 import { DEADLINES } from './service.js';
 
 /** Timers, and what takes no time. */
@@ -92,7 +92,7 @@ class Barrier {
   readonly #places = new Map<number, Place>();
   readonly #fencedAtMs = new Map<number, number>();
   readonly #calls = new Map<number, Map<string, Call>>();
-  readonly #alone = new Set<string>();
+  readonly #alone = new OrderedAlone();
   /** Processes that have handled something where they are, or have waited for as long as they have to. */
   readonly #isPast = new Set<number>();
 
@@ -102,10 +102,8 @@ class Barrier {
 
   take(event: HistoryEvent): readonly string[] {
     this.#members.take(event);
+    this.#alone.take(event);
     switch (event.kind) {
-      case 'ordered':
-        if (event.alone !== undefined) this.#alone.add(`${event.process} ${event.alone}`);
-        return [];
       case 'switching':
         this.#isPast.delete(event.process);
         this.#known.set(event.process, this.#heard(event));
@@ -140,7 +138,7 @@ class Barrier {
   }
 
   #open({ process, cluster, agreedEpoch = 0, atMs }: EventOf<'opened'>): void {
-    const isAlone = this.#alone.has(`${process} ${cluster}`);
+    const isAlone = this.#alone.allows(process, cluster);
     const known = this.#known.get(process) ?? this.#heard({ process, atMs });
     this.#places.set(process, { cluster, agreedEpoch, openedAtMs: atMs, isAlone, known });
   }

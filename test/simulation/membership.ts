@@ -11,10 +11,8 @@ const CONTACTS = 20;
 /** Who was in contact with the agreement, and who can have heard whom, while a history is read from its beginning. */
 export class Membership {
   readonly #contacts = new Map<number, Contact[]>();
-  readonly #gone = new Set<number>();
 
   take(event: HistoryEvent): void {
-    if (event.kind === 'crashed') this.#gone.add(event.process);
     if (event.kind !== 'contact') return;
     const { process, sinceMs, atMs } = event;
     const all = this.#contacts.get(process);
@@ -22,10 +20,6 @@ export class Membership {
     if (all === undefined) this.#contacts.set(process, []);
     else all.push({ begunAtMs: sinceMs, endedAtMs: atMs });
     if (all !== undefined && all.length > CONTACTS) all.shift();
-  }
-
-  isGone(process: number): boolean {
-    return this.#gone.has(process);
   }
 
   /** Everybody who was in contact within this time. */
@@ -48,5 +42,20 @@ export class Membership {
       const told = contacts.findLast(({ endedAtMs }) => endedAtMs <= listener.begunAtMs);
       return told !== undefined && nowMs - told.endedAtMs <= withinMs ? [other] : [];
     });
+  }
+}
+
+/** Whom a person has told to go somewhere without asking its fleet, until that is done. */
+export class OrderedAlone {
+  readonly #orders = new Map<number, { readonly process: number; readonly to: string }>();
+
+  take(event: HistoryEvent): void {
+    if (event.kind === 'order-settled') this.#orders.delete(event.order);
+    if (event.kind !== 'ordered' || event.alone === undefined) return;
+    this.#orders.set(event.order, { process: event.process, to: event.alone });
+  }
+
+  allows(process: number, cluster: string): boolean {
+    return [...this.#orders.values()].some((one) => one.process === process && one.to === cluster);
   }
 }

@@ -80,8 +80,11 @@ export const DEADLINES = {
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { number, memory, activeCluster, host } = parts;
   let isDead = false;
+  const decisions = new Decisions();
   const note = (fact: Fact): void => {
-    if (!isDead) parts.note(fact);
+    if (isDead) return;
+    if (fact.kind === 'heard') decisions.heard(fact.decision);
+    parts.note(fact);
   };
   const own = { ...parts, note };
   let isOpened = host === undefined;
@@ -98,7 +101,6 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       note({ kind: 'opened', process: number, cluster, switchEpoch, agreedEpoch });
     },
   });
-  const decisions = new Decisions();
   const strategy = decisions.watch(strategyOf(own));
   const agreement = parts.plane?.agreementFor({
     number,
