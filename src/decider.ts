@@ -129,12 +129,14 @@ export class Decider {
       this.#notBeforeMs = Number.NEGATIVE_INFINITY;
     }
     if (world.nowMs() < this.#notBeforeMs) return false;
+    // Nothing is opened without a lease, also where a decision is known: nothing would end it any more.
+    if (rest === 'lease-ended' && fleet?.isHeard !== true) return false;
     if (standing !== undefined) {
       const { epoch } = standing;
       void this.#carryOut(obeying(standing, view), { kind: 'agreed', epoch });
       return true;
     }
-    if (rest !== 'lease-ended' || fleet === undefined || !fleet.isHeard) return false;
+    if (rest !== 'lease-ended' || fleet === undefined) return false;
     const { decision } = fleet;
     const order = {
       kind: 'switch',

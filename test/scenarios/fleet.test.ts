@@ -389,6 +389,40 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('that had stopped goes nowhere before it was heard itself, although it hears decisions', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        let isMute = false;
+        const whole = agreement.with({ instance: 'late', leaseMs: 6_000 });
+        const late = join('late', {
+          agreement: {
+            ...whole,
+            open(context) {
+              const store = whole.open(context);
+              return {
+                ...store,
+                exchange: (self, signal) =>
+                  isMute ? Promise.reject(new Error('403')) : store.exchange(self, signal),
+              };
+            },
+          },
+        });
+        await late.kafka.producer().connect();
+        isMute = true;
+        await until(memory, 'it has stopped itself', () => late.kafka.status().state === 'halted');
+        await members[0].kafka.switchTo('B', { planned: false });
+        await expect(late.kafka.switchTo('B')).rejects.toMatchObject({
+          code: 'ERR_FAILOVER_SWITCH_REFUSED',
+        });
+        await memory.clock.sleep(10_000);
+        expect(late.heard).toContain('1 B by operator');
+        expect(late.kafka.status().state).toBe('halted');
+        isMute = false;
+        await until(memory, 'it is on B, too', isOn('B', [late]));
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {
