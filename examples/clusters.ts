@@ -9,6 +9,8 @@ export interface Clusters {
   readonly config: Pick<FailoverKafkaConfig, 'clusters'> & Partial<FailoverKafkaConfig>;
   /** Makes a topic of three partitions on both clusters, and waits until it is mirrored in both directions. */
   createTopic(topic: string): Promise<void>;
+  /** A cluster in memory dies, as after `kill -9`. Real ones are killed by whoever reads the example. */
+  lose(alias: 'A' | 'B'): void;
   /** Ends what was started for the example: clusters in memory. */
   close(): Promise<void>;
 }
@@ -25,6 +27,7 @@ export async function openClusters(): Promise<Clusters> {
     return {
       config: memory.config,
       createTopic: (name) => createMirroredTopic(kafka, { ...topic, topic: name }),
+      lose: (alias) => memory.kill(alias),
       close: async () => memory.close(),
     };
   }
@@ -37,6 +40,7 @@ export async function openClusters(): Promise<Clusters> {
   return {
     config: { clusters },
     createTopic: (name) => createMirroredTopic(kafka, { ...topic, topic: name }),
+    lose: () => {},
     close: async () => {},
   };
 }

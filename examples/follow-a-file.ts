@@ -7,9 +7,9 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { combine, FailoverKafka, fileStrategy, healthStrategy, logLevel } from 'kafkajs-failover';
 import { openClusters } from './clusters.js';
+import { until } from './until.js';
 
 async function main(): Promise<void> {
   const clusters = await openClusters();
@@ -41,26 +41,20 @@ async function main(): Promise<void> {
   await producer.send({ topic: 'letters', messages: [{ value: 'one' }] });
 
   await say('B', 2, 'maintenance of A');
-  await until(() => kafka.status().active === 'B');
+  await until('the service is on B', () => kafka.status().active === 'B');
   await producer.send({ topic: 'letters', messages: [{ value: 'two' }] });
 
   // A restored backup: refused, because its epoch is older.
   await say('A', 1, 'as ever');
-  await until(() => (kafka.status().signals[0]?.refusedCount ?? 0) > 0);
+  await until('the old value is refused', () => {
+    const [signal] = kafka.status().signals;
+    return (signal?.refusedCount ?? 0) > 0;
+  });
   console.log(`still on ${kafka.status().active}`);
 
   await kafka.close();
   await clusters.close();
   await rm(folder, { recursive: true });
-}
-
-/** Waits for a condition, half a minute at most. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineAtMs = performance.now() + 30_000;
-  while (!condition()) {
-    if (performance.now() > deadlineAtMs) throw new Error('waited half a minute in vain');
-    await sleep(20);
-  }
 }
 
 main().catch((error: unknown) => {

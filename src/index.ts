@@ -82,7 +82,7 @@ export type { FacetHealth } from './health/facet.js';
 export type { ClusterHealth } from './health/health.js';
 export type { Desired } from './signals/desired.js';
 export type { Reading, Signal, SignalWatch } from './signals/signal.js';
-export type { Opinion, SignalState } from './signals/signal-state.js';
+export type { Opinion, SignalState, Wish } from './signals/signal-state.js';
 export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';

@@ -115,6 +115,7 @@ const healthShape = z.strictObject(
     stableMs: milliseconds.optional(),
     cooldownMs: milliseconds.optional(),
     maxSwitchesPerHour: z.int().min(0).optional(),
+    whenRefused: z.enum(['ignore', 'veto']).optional(),
   },
   "must be an object, for example healthStrategy({ failback: 'manual' })",
 );

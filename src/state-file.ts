@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { messageOf } from './caught.js';
 import type { EventSink } from './events.js';
+import type { KeptOfSignals } from './signals/listening.js';
+import type { Wish } from './signals/signal-state.js';
 import type { World } from './world.js';
 
 /**
@@ -8,15 +10,13 @@ import type { World } from './world.js';
  *
  * @internal
  */
-export interface AppliedState {
+export interface AppliedState extends KeptOfSignals {
   /** Alias of the cluster that was active. */
   readonly cluster: string;
   /** The activation that led to it. */
   readonly switchEpoch: number;
   /** The id that each cluster gave, by alias. */
   readonly clusterIds: Readonly<Record<string, string>>;
-  /** The highest epoch that each outside source has shown. */
-  readonly signalEpochs: Readonly<Record<string, number>>;
   /** The newest decision of the fleet that was obeyed; 0: none. */
   readonly agreedEpoch: number;
 }
@@ -30,6 +30,10 @@ export interface StateFileParts {
   readonly aliases: readonly string[];
 }
 
+const wish = z
+  .strictObject({ cluster: z.string(), epoch: z.int().min(1).optional() })
+  .transform(({ cluster, epoch }): Wish => ({ cluster, epoch }));
+
 const shape = z.strictObject({
   version: z.literal(1),
   cluster: z.string(),
@@ -37,6 +41,7 @@ const shape = z.strictObject({
   clusterIds: z.record(z.string(), z.string()),
   signalEpochs: z.record(z.string(), z.int().min(0)),
   agreedEpoch: z.int().min(0).default(0),
+  overtaken: z.record(z.string(), wish).default({}),
 });
 
 /**
@@ -76,11 +81,11 @@ export class StateFile {
       const [issue] = checked.error.issues;
       return this.#unreadable(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
     }
-    const { cluster } = checked.data;
+    const { version: _version, ...state } = checked.data;
+    const { cluster } = state;
     if (!aliases.includes(cluster)) {
       return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
     }
-    const { version: _version, ...state } = checked.data;
     return state;
   }
 

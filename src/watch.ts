@@ -101,6 +101,8 @@ export class Watch implements Watching {
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
+  /** When the switch to the session in force began: what a source has said since is news. */
+  #newsSinceMs = Number.NEGATIVE_INFINITY;
   #kept = '';
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -158,7 +160,7 @@ export class Watch implements Watching {
     const { strategy, world, aliases } = this.#parts.options;
     const last = await this.#stateFile.read();
     if (last !== undefined) {
-      this.#listening.remember(last.signalEpochs);
+      this.#listening.remember(last);
       this.#parts.identities().remember(last.clusterIds);
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
@@ -239,12 +241,10 @@ export class Watch implements Watching {
     if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
       this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };
     }
-    const epochs = this.#listening
-      .states()
-      .filter(({ highestEpoch }) => highestEpoch > 0)
-      .map(({ name, highestEpoch }) => [name, highestEpoch] as const);
+    const { cluster } = this.#applied;
+    const kept = this.#listening.kept({ cluster, newsSinceMs: this.#newsSinceMs });
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
-    const state = { ...this.#applied, clusterIds, signalEpochs: Object.fromEntries(epochs) };
+    const state = { ...this.#applied, clusterIds, ...kept };
     const text = JSON.stringify(state);
     if (text === this.#kept) return;
     this.#kept = text;
@@ -253,6 +253,11 @@ export class Watch implements Watching {
 
   sessionOpened(session: ClusterSession): void {
     this.#session = session;
+    const state = this.#parts.state();
+    // A switch that is rolled back has overtaken nothing: it is tried again.
+    if (state.kind === 'switching' && state.run.rollBackOf === undefined) {
+      this.#newsSinceMs = state.run.startedAtMs;
+    }
     // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
     this.#apply(session.alias, session.switchEpoch);
     this.#monitor.sessionOpened(session.alias);
@@ -268,9 +273,22 @@ export class Watch implements Watching {
     by: DecidedBy,
     fleet: FleetOrder = { kind: this.fleet === undefined ? 'none' : 'propose' },
   ): Promise<SwitchOutcome> {
+    if (fleet.kind === 'propose') await this.#confirm(order, by);
     const outcome = await this.#parts.order({ ...order, by, fleet });
     if (outcome.kind === 'switched') this.#decider.switched(outcome.report);
     return outcome;
+  }
+
+  /**
+   * An order to stay: the fleet should know it, where its decision names another cluster, or none was made. Whoever starts later
+   * begins there.
+   */
+  async #confirm({ to, planned, reason }: OperatorOrder, by: DecidedBy): Promise<void> {
+    const state = this.#parts.state();
+    const { fleet } = this;
+    if (fleet === undefined || state.kind !== 'steady' || state.active !== to) return;
+    if (fleet.decision?.cluster !== to)
+      await fleet.confirm({ cluster: to, mode: planned ? 'planned' : 'unplanned', reason, by });
   }
 
   #openFleet(): Fleet | undefined {

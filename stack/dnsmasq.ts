@@ -1,19 +1,23 @@
 import { Resolver } from 'node:dns/promises';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { unreachable } from '../src/unreachable.js';
 import type { DnsRecordType } from '../src/world.js';
-import { StackError } from './errors.js';
-import { withLock } from './lock.js';
+import { ensureDebianServer, type DebianServer } from './debian.js';
 import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import { loopback } from './ports.js';
-import { findOnPath } from './preflight.js';
 import { createRun, removeDirectory, sweepRuns } from './runs.js';
 import type { Run } from './runs.js';
 import { LocalServer } from './server.js';
-import { ToolFailure, runTool } from './tool.js';
 import { waitFor } from './wait.js';
+
+/** @internal The package alone, without the service that the package dnsmasq would start. */
+export const dnsmasqServer: DebianServer = {
+  program: 'dnsmasq',
+  packageName: 'dnsmasq-base',
+  neededFor: 'DNS',
+};
 
 /** @internal A record as a zone file has it. The text of SRV is `host:port`. */
 export interface DnsRecord {
@@ -73,7 +77,7 @@ export class Dnsmasq {
   static async start(options: DnsmasqOptions = {}): Promise<Dnsmasq> {
     const { env = process.env } = options;
     const layout = cacheLayout(options.cacheDirectory ?? cacheDirectoryFrom(env));
-    const command = await ensureDnsmasq(layout.root, options);
+    const command = await ensureDebianServer(dnsmasqServer, layout.root, options);
     await mkdir(layout.runs, { recursive: true });
     await sweepRuns(layout.runs);
     const dnsmasq = new Dnsmasq(await createRun(layout.runs, 'dnsmasq'), command, options);
@@ -194,68 +198,4 @@ function partsOf(text: string): string[] {
 
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-}
-
-/** @internal Absolute path of dnsmasq, or undefined. Where Debian puts it is not on every user's PATH. */
-export function findDnsmasq(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const path = [env['PATH'] ?? '', '/usr/sbin', '/sbin'].join(delimiter);
-  return findOnPath('dnsmasq', { PATH: path });
-}
-
-/**
- * The path of dnsmasq, installed from Debian's packages where it is missing, and this user may do so.
- *
- * @throws StackError - there is none, and it cannot be installed.
- * @internal
- */
-export async function ensureDnsmasq(
-  cacheDirectory: string,
-  { env = process.env, onProgress }: DnsmasqOptions,
-): Promise<string> {
-  const found = await findDnsmasq(env);
-  if (found !== undefined) return found;
-  const apt = await findOnPath('apt-get', env);
-  if (apt === undefined || process.getuid?.() !== 0) {
-    throw new StackError(
-      'The tests of DNS need dnsmasq, and there is none: install it (on Debian: dnsmasq-base).',
-    );
-  }
-  onProgress?.('installing dnsmasq-base with apt-get (once)');
-  await mkdir(cacheDirectory, { recursive: true });
-  await withLock(join(cacheDirectory, 'apt.lock'), async () => {
-    if ((await findDnsmasq(env)) === undefined) await install(apt, cacheDirectory, env);
-  });
-  const installed = await findDnsmasq(env);
-  if (installed === undefined) {
-    throw new StackError(
-      'apt-get has installed dnsmasq-base, and there is no dnsmasq all the same.',
-    );
-  }
-  return installed;
-}
-
-async function install(apt: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const run = (...args: string[]): Promise<void> =>
-    runTool({
-      name: 'apt-get',
-      command: apt,
-      args,
-      directory,
-      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  // The package alone, without the service that the package dnsmasq would start.
-  const installing = ['install', '--yes', '--no-install-recommends', 'dnsmasq-base'];
-  try {
-    // A fresh machine has no list of packages yet, or an old one.
-    await run(...installing).catch(async () => {
-      await run('update');
-      await run(...installing);
-    });
-  } catch (error) {
-    if (!(error instanceof ToolFailure)) throw error;
-    throw new StackError(
-      `apt-get could not install dnsmasq-base (${error.lastLine}): install it by hand.`,
-      { cause: error },
-    );
-  }
 }

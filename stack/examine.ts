@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises';
-import { findDnsmasq } from './dnsmasq.js';
+import { findDebianServer, type DebianServer } from './debian.js';
+import { dnsmasqServer } from './dnsmasq.js';
 import { findConsul } from './consul-binary.js';
 import { messageOf } from './errors.js';
 import { findEureka } from './eureka.js';
+import { haproxyServer } from './haproxy.js';
 import { isAlive } from './identity.js';
 import { findKafka } from './jars.js';
 import type { CacheLayout } from './paths.js';
@@ -70,7 +72,7 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
       async () => `ports on ${loopback} can be had (${(await freePorts(2)).length} of 2)`,
     ),
     await crashes(layout),
-    ...(await signalServers(env, layout)),
+    ...(await testServers(env, layout)),
   ];
 }
 
@@ -156,10 +158,9 @@ async function crashes(layout: CacheLayout): Promise<Finding> {
       };
 }
 
-/** What only the tests of signals need. */
-async function signalServers(env: NodeJS.ProcessEnv, layout: CacheLayout): Promise<Finding[]> {
+/** What only tests need. */
+async function testServers(env: NodeJS.ProcessEnv, layout: CacheLayout): Promise<Finding[]> {
   const eureka = await findEureka(layout.root);
-  const dnsmasq = await findDnsmasq(env);
   return [
     eureka === undefined
       ? {
@@ -168,14 +169,21 @@ async function signalServers(env: NodeJS.ProcessEnv, layout: CacheLayout): Promi
           says: 'not cached; its tests fetch and compile it with Maven (60 MB).',
         }
       : { name: 'eureka', verdict: 'ok', says: 'cached' },
-    dnsmasq === undefined
-      ? {
-          name: 'dnsmasq',
-          verdict: 'note',
-          says: 'not found; the tests of DNS install it where they may (root, apt-get): else install it (on Debian: dnsmasq-base).',
-        }
-      : { name: 'dnsmasq', verdict: 'ok', says: dnsmasq },
+    await debianServer(dnsmasqServer, env),
+    await debianServer(haproxyServer, env),
   ];
+}
+
+async function debianServer(server: DebianServer, env: NodeJS.ProcessEnv): Promise<Finding> {
+  const { program, packageName, neededFor } = server;
+  const found = await findDebianServer(server, env);
+  return found === undefined
+    ? {
+        name: program,
+        verdict: 'note',
+        says: `not found; the tests of ${neededFor} install it where they may (root, apt-get): else install it (on Debian: ${packageName}).`,
+      }
+    : { name: program, verdict: 'ok', says: found };
 }
 
 async function cachedVersions(root: string): Promise<string[]> {

@@ -3,9 +3,11 @@ import { misused, readCommandLine } from '../scripts/command-line.js';
 import { nearest } from '../src/nearest.js';
 import { describe, findCliRuns, probe, stopCliRun } from './cli-runs.js';
 import { ensureConsul } from './consul-binary.js';
-import { ensureDnsmasq } from './dnsmasq.js';
+import { ensureDebianServer } from './debian.js';
+import { dnsmasqServer } from './dnsmasq.js';
 import { StackError } from './errors.js';
 import { ensureEureka } from './eureka.js';
+import { haproxyServer } from './haproxy.js';
 import { ensureKafka } from './jars.js';
 import { cacheDirectoryFrom, cacheLayout } from './paths.js';
 import type { CacheLayout } from './paths.js';
@@ -29,7 +31,8 @@ const usage = `Real Kafka clusters with MirrorMaker 2 between them, on this mach
   npm run stack -- status    what is up, and whether it answers; exit code 1 if nothing is
   npm run stack -- down      stop it and remove its data
   npm run stack -- fetch     only fetch Kafka into the cache
-    --all                    and what tests need beside it: Consul (built by Go, some minutes), Eureka, dnsmasq
+    --all                    and what tests need beside it: Consul (built by Go, some minutes), Eureka,
+                           dnsmasq, HAProxy
     --json                   up, status: one line of JSON instead of text`;
 
 const optionTypes = {
@@ -181,7 +184,8 @@ async function fetchOthers(cacheDirectory: string): Promise<void> {
   };
   await ensureConsul(options);
   await ensureEureka(options);
-  await ensureDnsmasq(cacheDirectory, options);
+  await ensureDebianServer(dnsmasqServer, cacheDirectory, options);
+  await ensureDebianServer(haproxyServer, cacheDirectory, options);
 }
 
 function say(text: string, exitCode: number): number {

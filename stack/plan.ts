@@ -26,7 +26,7 @@ export interface StackOptions<Alias extends string = 'A' | 'B'> {
   startMirror?: boolean;
   /** Default: `KAFKA_VERSION` of the environment, else 4.3.1. */
   kafkaVersion?: string;
-  /** More or other lines for `server.properties`. */
+  /** More or other lines for `server.properties`, read anew at each start of a broker. */
   brokerOverrides?: Properties;
   /** More or other lines for MM2's file; an alias or a flow in front narrows them, as in Kafka. */
   mirrorOverrides?: Properties;

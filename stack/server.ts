@@ -14,6 +14,8 @@ export interface LocalServerOptions {
   /** For messages and file names: "Eureka". */
   name: string;
   run: Run;
+  /** Default: one that is free at the first start. */
+  port?: number;
   /** What to run so that it listens on this port of loopback; called before every start. */
   command(port: number): Promise<Pick<ProcessOptions, 'command' | 'args' | 'env'>>;
   /** True once it serves requests. One that rejects counts as not yet. */
@@ -35,6 +37,7 @@ export class LocalServer {
   constructor(options: LocalServerOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#port = options.port;
   }
 
   /** @throws StackError - it was never started. */

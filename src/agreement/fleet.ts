@@ -2,6 +2,7 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import { resolveLimits, type ResolvedLimits } from './limits.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
+import { refusedError } from '../switch/answers.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
@@ -189,8 +190,13 @@ export class Fleet implements SwitchFleet {
     return {
       ...tally,
       isReached: tally.voices >= tally.needed,
-      isLong: nowMs - this.#wantsSinceMs > silentMs,
+      isLong: this.#isWishOld(),
     };
+  }
+
+  /** It has been open for so long that whoever sees the same has said so. */
+  #isWishOld(): boolean {
+    return this.#parts.world.nowMs() - this.#wantsSinceMs > this.#limits.silentMs;
   }
 
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
@@ -208,6 +214,35 @@ export class Fleet implements SwitchFleet {
       const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
       return { kind: 'refused', because };
     }
+  }
+
+  /**
+   * Has the fleet know where it is, by a decision for the cluster that this process works with.
+   *
+   * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - (rejects) the agreement was not reached.
+   */
+  async confirm(proposal: Proposal): Promise<void> {
+    const { cluster, mode, reason, by } = proposal;
+    const epoch = this.#obeyedEpoch;
+    const facts = { from: cluster, to: cluster, planned: mode === 'planned', reason, by };
+    const turn = { ...facts, switchEpoch: epoch, agreedEpoch: undefined };
+    const end = new AbortController();
+    const { world } = this.#parts;
+    const agreed = await untilDeadline(
+      world,
+      world.nowMs() + EXCHANGE_MS,
+      this.agree(turn, end.signal),
+    );
+    end.abort(new Error('it took too long'));
+    if (agreed.kind === 'settled' && agreed.value.kind === 'agreed') {
+      this.obeyed(agreed.value.epoch);
+      return;
+    }
+    const because =
+      agreed.kind === 'settled' && agreed.value.kind === 'refused'
+        ? agreed.value.because
+        : `the agreement (${this.name}) did not answer within ${EXCHANGE_MS} ms`;
+    throw refusedError(turn, [because]);
   }
 
   async #propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision> {
@@ -228,7 +263,9 @@ export class Fleet implements SwitchFleet {
   async entering(groups: readonly string[], signal: AbortSignal): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    await this.#waiters.until(() => (this.#contactAtMs ?? -1) >= sinceMs, signal);
+    const isSaid = (): boolean => (this.#contactAtMs ?? -1) >= sinceMs;
+    // Where nobody can be told, nobody is waited for.
+    await this.#waiters.until(() => isSaid() || this.#complaints.isFailing, signal);
     await this.othersLeft(this.#obeyedEpoch, groups, signal);
   }
 
@@ -285,7 +322,7 @@ export class Fleet implements SwitchFleet {
       this.#changed();
       await this.#rhythm.rest({
         isFailing: this.#complaints.isFailing,
-        isWanting: this.#wants !== undefined,
+        isWanting: this.#wants !== undefined && !this.#isWishOld(),
       });
     }
   }

@@ -8,7 +8,7 @@ import { SocketLine } from './wire.js';
 
 /** @internal What a gate needs. */
 export interface SocketGateOptions {
-  readonly world: Pick<World, 'nowMs'>;
+  readonly world: Pick<World, 'nowMs' | 'after'>;
   /** Opens the sockets: the user's own factory for the cluster, or the world's. */
   readonly open: ISocketFactory;
   /** Called when a socket begins to wait for an answer. */
@@ -39,6 +39,8 @@ export class SocketGate {
   readonly #lines = new Map<Socket, SocketLine>();
   /** The brokers that were connected to in this session. */
   readonly #connected = new Set<string>();
+  /** How many sockets were opened to each broker. */
+  readonly #openCounts = new Map<string, number>();
   #fenced: FencedError | undefined;
 
   constructor(options: SocketGateOptions) {
@@ -70,12 +72,16 @@ export class SocketGate {
   #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) throw finalRefusal(fenced);
+    const broker = `${args.host}:${args.port}`;
+    this.#openCounts.set(broker, (this.#openCounts.get(broker) ?? 0) + 1);
+    const attempt = new ConnectAttempt(args.onConnect);
     const socket: Socket = this.#options.open({
       ...args,
-      onConnect: () => this.#onConnect(args, () => socket),
+      onConnect: () => this.#onConnect(broker, attempt, () => socket),
     });
+    this.#endAttempts(socket, attempt, broker);
     const line = new SocketLine(
-      `${args.host}:${args.port}`,
+      broker,
       () => this.#options.world.nowMs(),
       this.#options.onWaiting ?? (() => {}),
     );
@@ -92,25 +98,50 @@ export class SocketGate {
   }
 
   /** kafkajs writes nothing before it hears of the connection. */
-  #onConnect(
-    { host, port, onConnect }: Parameters<ISocketFactory>[0],
-    socketOf: () => Socket,
-  ): void {
-    const broker = `${host}:${port}`;
+  #onConnect(broker: string, attempt: ConnectAttempt, socketOf: () => Socket): void {
     const isAgain = this.#connected.has(broker);
     this.#connected.add(broker);
     const verifying = this.#options.verify?.(isAgain);
     if (verifying === undefined) {
-      onConnect();
+      attempt.succeed();
       return;
     }
     void verifying.then(() => {
-      if (this.#fenced !== undefined) return;
-      onConnect();
+      if (this.#fenced !== undefined || !attempt.succeed()) return;
       // Its end came before kafkajs heard of its beginning: kafkajs would take it for connected, and write to it for ever.
       const socket = socketOf();
       if (socket.destroyed) socket.emit('end');
     });
+  }
+
+  /**
+   * Ends an attempt to connect when its socket is ended, instead of leaving it to its time limit. kafkajs 2.2.4 has no other
+   * end for it, and so a producer may never connect again:
+   *
+   * 1. One send fails to connect within `connectionTimeout`; its lock passes to the next one, which begins to connect.
+   * 2. The first one disconnects the broker (`brokerPool.js`, `findConnectedBroker`), and with it the socket of the second.
+   * 3. The second one hears of nothing, fails at its own time limit, and does the same to the third.
+   *
+   * It goes on so for as long as new sends come. An attempt whose own limit has ended it needs no word; there may be a newer
+   * socket by then, which an error would hit.
+   */
+  #endAttempts(socket: Socket, attempt: ConnectAttempt, broker: string): void {
+    const end = socket.end.bind(socket) as (...args: unknown[]) => Socket;
+    const guarded = (...args: unknown[]): Socket => {
+      if (attempt.end()) {
+        const openCount = this.#openCounts.get(broker);
+        this.#options.world.after(0, () => {
+          if (this.#fenced !== undefined || this.#openCounts.get(broker) !== openCount) return;
+          const error = new Error(
+            'the attempt to connect was ended by another one that had failed',
+          );
+          if (socket.destroyed) socket.emit('error', error);
+          else socket.destroy(error);
+        });
+      }
+      return end(...args);
+    };
+    Object.assign(socket, { end: guarded });
   }
 
   /**
@@ -146,6 +177,31 @@ export class SocketGate {
       return write(chunk, ...rest);
     };
     socket.write = guarded;
+  }
+}
+
+/** An attempt to connect: kafkajs hears of its success, or ends it. */
+class ConnectAttempt {
+  readonly #onConnect: () => void;
+  #isOver = false;
+
+  constructor(onConnect: () => void) {
+    this.#onConnect = onConnect;
+  }
+
+  /** @returns false where kafkajs has ended it: it must not hear that it is connected. */
+  succeed(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#onConnect();
+    return true;
+  }
+
+  /** @returns true where it was under way. */
+  end(): boolean {
+    const wasUnderWay = !this.#isOver;
+    this.#isOver = true;
+    return wasUnderWay;
   }
 }
 

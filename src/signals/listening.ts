@@ -1,7 +1,13 @@
 import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
-import { reduceSignal, unreadSignal, type SignalState } from './signal-state.js';
+import {
+  overtakenWish,
+  reduceSignal,
+  unreadSignal,
+  type SignalState,
+  type Wish,
+} from './signal-state.js';
 import type { Reading, Signal, SignalWatch } from './signal.js';
 
 /** @internal What listening is made of. */
@@ -12,6 +18,14 @@ export interface ListeningParts {
   readonly signals: readonly Signal[];
   /** What is known has changed. */
   onChange(): void;
+}
+
+/** @internal What a process keeps of its sources over a restart, by the sources' names. */
+export interface KeptOfSignals {
+  /** The highest epoch that each has shown. */
+  readonly signalEpochs: Readonly<Record<string, number>>;
+  /** What each wanted, where a switch has overtaken that: to a restart it is no news. */
+  readonly overtaken: Readonly<Record<string, Wish>>;
 }
 
 /**
@@ -31,11 +45,14 @@ export class Listening {
     for (const signal of parts.signals) this.#states.set(signal, unreadSignal(signal.name));
   }
 
-  /** Epochs that were seen in an earlier life of the process: older values are refused. */
-  remember(epochs: Readonly<Record<string, number>>): void {
+  /** What an earlier life of the process has kept: older epochs are refused, and what was overtaken is no news. */
+  remember({ signalEpochs, overtaken }: KeptOfSignals): void {
     for (const [signal, state] of this.#states) {
-      const highestEpoch = Math.max(state.highestEpoch, epochs[signal.name] ?? 0);
-      this.#states.set(signal, { ...state, highestEpoch });
+      const highestEpoch = Math.max(state.highestEpoch, signalEpochs[signal.name] ?? 0);
+      // A start that failed is tried again: what the source has said meanwhile is newer than the file.
+      const overtakenBefore =
+        state.lastGood === undefined ? overtaken[signal.name] : state.overtakenBefore;
+      this.#states.set(signal, { ...state, highestEpoch, overtakenBefore });
     }
   }
 
@@ -60,6 +77,18 @@ export class Listening {
 
   states(): readonly SignalState[] {
     return [...this.#states.values()];
+  }
+
+  /** What a restart has to know: see `signal-state.ts:overtakenWish`. */
+  kept(session: Parameters<typeof overtakenWish>[1]): KeptOfSignals {
+    const signalEpochs: Record<string, number> = {};
+    const overtaken: Record<string, Wish> = {};
+    for (const signal of this.states()) {
+      if (signal.highestEpoch > 0) signalEpochs[signal.name] = signal.highestEpoch;
+      const wish = overtakenWish(signal, session);
+      if (wish !== undefined) overtaken[signal.name] = wish;
+    }
+    return { signalEpochs, overtaken };
   }
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */

@@ -15,6 +15,13 @@ export type Opinion =
   | { readonly kind: 'unknown'; readonly because: string };
 
 /**
+ * What tells one wish of a source from another one.
+ *
+ * @public
+ */
+export type Wish = Pick<Desired, 'cluster' | 'epoch'>;
+
+/**
  * What is known of one source.
  *
  * @public
@@ -35,6 +42,11 @@ export interface SignalState {
         readonly heardAtMs: number;
       }
     | undefined;
+  /**
+   * What it wanted when this process last ran, where a switch to another cluster had overtaken that (`stateFile`): the same again is
+   * no news. Undefined where nothing was overtaken, and once the source has wanted something else.
+   */
+  readonly overtakenBefore: Wish | undefined;
   /** The highest epoch that was seen; 0 where none was. */
   readonly highestEpoch: number;
   /** Values that were refused: garbage, unknown aliases, older epochs. */
@@ -49,6 +61,7 @@ export function unreadSignal(name: string, highestEpoch = 0): SignalState {
     name,
     opinion: { kind: 'unknown', because: 'it was not read yet' },
     lastGood: undefined,
+    overtakenBefore: undefined,
     highestEpoch,
     refusedCount: 0,
     failedCount: 0,
@@ -96,12 +109,14 @@ function refused(state: SignalState, because: string): SignalState {
 }
 
 function taken(state: SignalState, desired: Desired, atMs: number): SignalState {
-  const { lastGood } = state;
+  const { lastGood, overtakenBefore } = state;
   const isSame = lastGood !== undefined && isSameWish(lastGood.desired, desired);
+  const isOvertaken = overtakenBefore !== undefined && isSameWish(overtakenBefore, desired);
   return {
     ...state,
     opinion: { kind: 'desired', desired },
     lastGood: { desired, sinceMs: isSame ? lastGood.sinceMs : atMs, heardAtMs: atMs },
+    overtakenBefore: isOvertaken ? overtakenBefore : undefined,
     highestEpoch: desired.epoch ?? state.highestEpoch,
   };
 }
@@ -122,6 +137,22 @@ function whyRefused(
   return `epoch ${epoch} named ${before.cluster} before, and names ${cluster} now`;
 }
 
-function isSameWish(a: Desired, b: Desired): boolean {
+function isSameWish(a: Wish, b: Wish): boolean {
   return a.cluster === b.cluster && a.epoch === b.epoch;
+}
+
+/**
+ * What a process that restarts must not take for news: what was heard before the switch to the session in force began, and names
+ * another cluster. What an earlier life had overtaken stays so, wherever the process went since. Pure.
+ *
+ * @internal
+ */
+export function overtakenWish(
+  { overtakenBefore, lastGood }: SignalState,
+  session: { readonly cluster: string; readonly newsSinceMs: number },
+): Wish | undefined {
+  if (overtakenBefore !== undefined) return overtakenBefore;
+  if (lastGood === undefined || lastGood.sinceMs >= session.newsSinceMs) return undefined;
+  const { cluster, epoch } = lastGood.desired;
+  return cluster === session.cluster ? undefined : { cluster, epoch };
 }

@@ -28,7 +28,7 @@ export interface FollowOptions {
  * first one that has an opinion.
  *
  * What a source says is an order only while it is news: after a switch that somebody else ordered, or that health decided, the
- * same value does not take the service back.
+ * same value does not take the service back; with a `stateFile` not after a restart either.
  *
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - at once, when an option is unknown or wrong; from `startOn`, when
  *   `initial` names no cluster, or no source can be read and `onUnknownAtStart` is `'fail'`.
@@ -51,9 +51,10 @@ export function followStrategy(
     async startOn(sources, aliases) {
       const states = (await sources.signals()).filter(({ name }) => names.includes(name));
       const chosen = chosenOf(states);
-      if (chosen !== undefined) return chosen.lastGood.desired.cluster;
+      if (chosen !== undefined && isNews(chosen, [])) return chosen.lastGood.desired.cluster;
       const isUnknown = states.some(({ opinion }) => opinion.kind === 'unknown');
-      if (isUnknown && options.onUnknownAtStart === 'fail') throw unknownAtStart(states);
+      if (chosen === undefined && isUnknown && options.onUnknownAtStart === 'fail')
+        throw unknownAtStart(states);
       const last = await sources.lastApplied();
       if (last !== undefined) return last;
       return options.initial === undefined
@@ -91,18 +92,22 @@ export function followed(states: readonly SignalState[], view: View): Decision {
     const isUnknown = states.some(({ opinion }) => opinion.kind === 'unknown');
     return { kind: 'stay', because: isUnknown ? 'signal-unknown' : 'no-opinion' };
   }
-  const { desired, sinceMs } = chosen.lastGood;
+  const { desired } = chosen.lastGood;
   if (desired.cluster === view.active) return { kind: 'stay', because: 'already-active' };
-  if (!isNews(sinceMs, view.switches)) return { kind: 'stay', because: 'overtaken' };
+  if (!isNews(chosen, view.switches)) return { kind: 'stay', because: 'overtaken' };
   const planned =
     desired.mode === undefined ? !isActiveUnhealthy(view) : desired.mode !== 'unplanned';
   const reason = desired.reason ?? `${chosen.name} says ${desired.cluster}`;
   return { kind: 'switch', to: desired.cluster, planned, reason, by: 'signal' };
 }
 
-function isNews(sinceMs: number, switches: readonly PastSwitch[]): boolean {
+function isNews(
+  { overtakenBefore, lastGood }: WithOpinion,
+  switches: readonly PastSwitch[],
+): boolean {
+  if (overtakenBefore !== undefined) return false;
   const last = switches.at(-1);
-  return last === undefined || sinceMs >= last.startedAtMs;
+  return last === undefined || lastGood.sinceMs >= last.startedAtMs;
 }
 
 /** @internal Does a source forbid that anybody but a person moves the service? */

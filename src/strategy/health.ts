@@ -39,6 +39,13 @@ export interface HealthStrategyOptions {
    * `strategy.stayed`. Default 4. 0: no automatic switch at all. Does not affect orders.
    */
   readonly maxSwitchesPerHour?: number;
+  /**
+   * The active cluster is unhealthy, and what it last answered was that it refuses our credentials, or we did not trust it.
+   * `'ignore'`: it is left all the same. `'veto'`: the service stays, and says so by the event `strategy.stayed`: while credentials
+   * are being changed, what looks like a dead cluster may be our own doing. That lasts until the cluster lets us in again, also if
+   * it is really dead. Default `'ignore'`. Does not affect the target: one that refuses us is never gone to without an order.
+   */
+  readonly whenRefused?: 'ignore' | 'veto';
 }
 
 const HOUR_MS = 3_600_000;
@@ -49,6 +56,7 @@ const DEFAULTS = {
   stableMs: 600_000,
   cooldownMs: 60_000,
   maxSwitchesPerHour: 4,
+  whenRefused: 'ignore',
 } as const;
 
 type Resolved = Required<Omit<HealthStrategyOptions, 'initial'>>;
@@ -92,11 +100,17 @@ function decideByHealth(view: View, options: Resolved): Decision {
   const active = view.clusters.find(({ alias }) => alias === view.active);
   if (active === undefined) return { kind: 'stay', because: 'no-order' };
   const fault = faultOf(active.health, options.failoverOn);
-  return fault === undefined ? failBack(view, active, options) : failOver(view, fault, options);
+  if (fault === undefined) return failBack(view, active, options);
+  const why = `${view.active} is unhealthy: ${fault}`;
+  const { refusedBecause } = active.health;
+  if (refusedBecause === undefined || options.whenRefused === 'ignore') {
+    return failOver(view, why, options);
+  }
+  const detail = `${why}; it does not let us in, which is a veto: ${refusedBecause}`;
+  return { kind: 'stay', because: 'not-let-in', detail, isAlarming: true };
 }
 
-function failOver(view: View, fault: string, options: Resolved): Decision {
-  const why = `${view.active} is unhealthy: ${fault}`;
+function failOver(view: View, why: string, options: Resolved): Decision {
   const others = view.clusters.filter(({ alias }) => alias !== view.active);
   const target = others.find(({ health }) => isReady(health));
   if (target === undefined) {

@@ -80,7 +80,8 @@ export interface View {
  * - `no-order`: nothing asks for a switch. `already-active`: the order is carried out already.
  * - `active-well`: the active cluster is not known to be unhealthy.
  * - `no-proven-target`: the active cluster is unhealthy, and no other one is seen to work.
- * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it.
+ * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it; or the active one
+ *   does, and that is a veto.
  * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
  * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
  *   say was heard before the last switch. `pinned`: a source, or the fleet's decision, forbids automatic switches, and there is a

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { SocketGate } from '../../src/cluster/socket-gate.js';
 import { FencedError } from '../../src/errors.js';
 import { thrownBy } from '../support/failures.js';
-import { settle } from '../support/manual-world.js';
+import { manualWorld, settle } from '../support/manual-world.js';
 import { HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
 
 /** A user's own kind of socket: no net.Socket, and in no hurry to be destroyed. */
@@ -43,7 +43,7 @@ function gateOver(...sockets: SlowSocket[]): { gate: SocketGate; opened: object[
     opened.push(given);
     return sockets[opened.length - 1] as unknown as Socket;
   };
-  return { gate: new SocketGate({ world: { nowMs: () => 0 }, open }), opened };
+  return { gate: new SocketGate({ world: manualWorld(), open }), opened };
 }
 
 const closed = (socket: Duplex): Promise<void> =>
@@ -66,7 +66,7 @@ describe('SocketGate', () => {
     let connects = 0;
     const opened: Parameters<ISocketFactory>[0][] = [];
     const gate = new SocketGate({
-      world: { nowMs: () => 0 },
+      world: manualWorld(),
       open: (given) => {
         opened.push(given);
         return new SlowSocket() as unknown as Socket;
@@ -99,13 +99,61 @@ describe('SocketGate', () => {
     expect(asked).toEqual([false, true, true]);
   });
 
+  it.each([
+    ['while it is being made', false],
+    ['while the name is looked behind', true],
+  ])('fails an attempt to connect that kafkajs has ended %s', async (_when, isMade) => {
+    const world = manualWorld();
+    const heard: string[] = [];
+    const socket = new SlowSocket();
+    let connected = (): void => {};
+    let release = (): void => {};
+    const gate = new SocketGate({
+      world,
+      open: ({ onConnect }) => {
+        connected = onConnect;
+        return socket as unknown as Socket;
+      },
+      verify: () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    });
+    gate.factory({ ...args, onConnect: () => heard.push('connected') });
+    socket.on('error', ({ message }) => heard.push(message));
+    if (isMade) connected();
+    socket.end();
+    await world.advance(0);
+    if (!isMade) connected();
+    release();
+    await settle();
+    expect(heard).toEqual(['the attempt to connect was ended by another one that had failed']);
+  });
+
+  it('says nothing of an attempt that was ended where kafkajs makes the next one already', async () => {
+    const world = manualWorld();
+    const sockets = [new SlowSocket(), new SlowSocket()] as const;
+    const heard: string[] = [];
+    let count = 0;
+    const gate = new SocketGate({
+      world,
+      open: () => sockets[count++ === 0 ? 0 : 1] as unknown as Socket,
+    });
+    for (const socket of sockets) socket.on('error', ({ message }) => heard.push(message));
+    gate.factory(args);
+    sockets[0].end();
+    gate.factory(args);
+    await world.advance(0);
+    expect(heard).toEqual([]);
+  });
+
   it('tells of the end after the beginning, where a socket ended while the name was looked behind', async () => {
     let release = (): void => {};
     const heard: string[] = [];
     const socket = new SlowSocket();
     const opened: Parameters<ISocketFactory>[0][] = [];
     const gate = new SocketGate({
-      world: { nowMs: () => 0 },
+      world: manualWorld(),
       open: (given) => {
         opened.push(given);
         return socket as unknown as Socket;

@@ -13,6 +13,13 @@ function example(name: string): Child {
 describe('the examples on clusters in memory', () => {
   standaloneExamples(example);
 
+  it('a service leaves a cluster that is killed, by itself', async () => {
+    const service = example('health');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toMatch(/switched from A to B: A is unhealthy: /);
+    expect(service.stdout()).toContain('goes on with B');
+  });
+
   it('says what is missing where an existing service is not told its brokers', async () => {
     const service = example('after');
     expect(await service.ended).toBe(1);

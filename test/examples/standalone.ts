@@ -24,4 +24,15 @@ export function standaloneExamples(example: (name: string) => Child): void {
     expect(service.stdout()).toMatch(/refused: its epoch 1 is older than 2/);
     expect(service.stdout()).toContain('still on B');
   });
+
+  it('three services with an agreement go together, by one decision each time', async () => {
+    const fleet = example('fleet');
+    expect(await fleet.ended, fleet.stderr()).toBe(0);
+    for (const instance of ['one', 'two', 'three']) {
+      expect(fleet.stdout()).toMatch(
+        new RegExp(`${instance} went from A to B, by operator, decision \\d+`),
+      );
+    }
+    expect(fleet.stdout()).toMatch(/all are on A, by decision \d+\n/);
+  });
 }

@@ -1,16 +1,11 @@
-import { setImmediate } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { FailoverKafka } from '../../src/failover-kafka.js';
-import type { FailoverKafkaConfig } from '../../src/options.js';
-import { healthStrategy } from '../../src/strategy/health.js';
-import type { SwitchReport } from '../../src/switch/report.js';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startStack, waitFor } from '../../stack/index.js';
 import type { FaultProxy, Stack } from '../../stack/index.js';
+import { goesToB, keepSending, startService, type Service } from './service-support.js';
 import { count, createTopic } from './stack-support.js';
 
 let stack: Stack;
 let proxy: FaultProxy;
-let topicCount = 0;
 
 beforeAll(async () => {
   stack = await startStack({ name: 'health', flows: [], proxied: true });
@@ -19,79 +14,11 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 afterEach(() => proxy.heal());
 
-interface Service {
-  readonly kafka: FailoverKafka;
-  readonly topic: string;
-  readonly handled: string[];
-  readonly reports: SwitchReport[];
-  send(value: string): Promise<unknown>;
-}
-
-/** A service that produces and consumes through the proxies, on topics of its own; both clusters are healthy. */
-async function service(config: Partial<FailoverKafkaConfig> = {}): Promise<Service> {
-  const { A, B } = stack.clusters;
-  topicCount += 1;
-  const topic = `orders-${topicCount}`;
-  await Promise.all([createTopic(A, topic), createTopic(B, topic)]);
-  const kafka = new FailoverKafka({
-    clientId: 'service',
-    logLevel: 0,
-    clusters: { A: { brokers: A.proxiedBrokers }, B: { brokers: B.proxiedBrokers } },
-    strategy: healthStrategy(),
-    ...config,
-  });
-  onTestFinished(() => kafka.close());
-  const reports: SwitchReport[] = [];
-  kafka.on('switch.completed', ({ report }) => reports.push(report));
-  const handled: string[] = [];
-  const consumer = kafka.consumer({ groupId: topic });
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topic], fromBeginning: true });
-  await consumer.run({
-    eachMessage: async ({ message }) => {
-      handled.push(String(message.value));
-    },
-  });
-  // A send that is refused is an answer soon: by default kafkajs tries again for ten seconds.
-  const producer = kafka.producer({ retry: { retries: 1 } });
-  await producer.connect();
-  const send = (value: string): Promise<unknown> => producer.send({ topic, messages: [{ value }] });
-  await send('before');
-  await waitFor('the first record', () => handled, { until: (all) => all.includes('before') });
-  await waitFor('both clusters are healthy', () => kinds(kafka), {
-    until: (all) => all === 'healthy/healthy healthy/healthy',
-  });
-  return { kafka, topic, handled, reports, send };
-}
-
-/** Sends again and again, whatever comes of it, while something is so, and not beyond the end of the test. */
-async function keepSending({ send }: Service, isSo: () => boolean): Promise<void> {
-  let isOver = false;
-  onTestFinished(() => {
-    isOver = true;
-  });
-  while (!isOver && isSo()) await send('again').catch(() => setImmediate());
-}
-
-function kinds(kafka: FailoverKafka): string {
-  const { clusters } = kafka.status();
-  return clusters.map(({ health }) => `${health.produce.kind}/${health.consume.kind}`).join(' ');
-}
-
-async function goesToB({ kafka, handled, reports, send }: Service): Promise<SwitchReport> {
-  await waitFor('it is on B', () => kafka.status().active, {
-    until: (active) => active === 'B',
-    timeoutMs: 60_000,
-  });
-  await send('after');
-  await waitFor('the record is handled there', () => handled, {
-    until: (all) => all.includes('after'),
-    timeoutMs: 30_000,
-  });
-  const [report] = reports;
-  if (report === undefined) throw new Error('there is no report');
-  expect(report).toMatchObject({ from: 'A', to: 'B', planned: false });
-  return report;
+/** A service that works through the proxies. */
+function service(): Promise<Service> {
+  const { clusters } = stack;
+  const { A, B } = clusters;
+  return startService({ clusters, brokers: { A: A.proxiedBrokers, B: B.proxiedBrokers } });
 }
 
 describe('a cluster that is half dead, on real brokers', () => {

@@ -322,6 +322,28 @@ describe('a member that does not reach the agreement', () => {
       await until(memory, 'all are on B', isOn('B', members));
     }));
 
+  it('tells the fleet where it is by an order to stay', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const [one] = members;
+      const mend = agreement.cutOff();
+      for (const { kafka } of members) {
+        await kafka.switchTo('B', { planned: false, alone: true });
+      }
+      await expect(one.kafka.switchTo('B')).rejects.toMatchObject({
+        code: 'ERR_FAILOVER_SWITCH_REFUSED',
+      });
+      mend();
+      await memory.clock.sleep(5_000);
+      expect(await one.kafka.switchTo('B', { reason: 'we are here' })).toMatchObject({
+        kind: 'already-active',
+      });
+      expect(agreement.decisions).toMatchObject([{ cluster: 'B', reason: 'we are here' }]);
+      const late = join('late');
+      await late.kafka.producer().connect();
+      expect(late.kafka.status().active).toBe('B');
+      expect(isOn('B', members)()).toBe(true);
+    }));
+
   it('stops writing after its lease, and goes on when it hears the agreement again', () =>
     fleet(
       async ({ memory, agreement, members }) => {

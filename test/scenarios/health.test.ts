@@ -298,5 +298,30 @@ describe('a service that is decided by health', () => {
         );
       await memory.clock.sleep(60_000);
       expect(kafka.status()).toMatchObject({ active: 'A', switchEpoch: 1 });
+      expect(refused).toEqual(['A: no permission for the cluster operation']);
     }));
+
+  it.each([
+    ['leaves', 'ignore', 'B', []],
+    ['stays with', 'veto', 'A', ['not-let-in']],
+  ] as const)('%s a cluster that did not let us in and is dead now: %s', (...row) =>
+    service(
+      async ({ memory, kafka, stayed }) => {
+        const [, , active, because] = row;
+        const A = memory.cluster('A');
+        A.intercept(({ apiName }) =>
+          apiName === 'Metadata' ? { kind: 'refuse', errorCode: 31 } : undefined,
+        );
+        await until(memory, 'it is refused', () => {
+          const [health] = kafka.status().clusters.map((one) => one.health);
+          return health?.refusedBecause !== undefined;
+        });
+        A.down();
+        await memory.clock.sleep(20_000);
+        expect(kafka.status()).toMatchObject({ state: 'steady', active });
+        expect(stayed.map((one) => one.because)).toEqual(because);
+      },
+      { whenRefused: row[1] },
+    ),
+  );
 });

@@ -216,6 +216,93 @@ describe('a process that restarts', () => {
       await after.close();
     }));
 
+  it.each([
+    ['with an epoch', '{"cluster":"B","epoch":5}', '{"cluster":"B","epoch":6}'],
+    ['that is a plain alias', 'B', '{"cluster":"B","epoch":1}'],
+  ])('is not taken back by a value %s that an order has overtaken', (_what, old, news) =>
+    inWorld(async (memory, files) => {
+      const said = new Said({ kind: 'value', text: old });
+      const first = await start(memory, said);
+      await first.switchTo('A');
+      expect(first.status()).toMatchObject({ active: 'A', switchEpoch: 2 });
+      await first.close();
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({
+        cluster: 'A',
+        switchEpoch: 2,
+        overtaken: { key: { cluster: 'B' } },
+      });
+      // The source cannot be read during the whole second life.
+      const second = await start(memory, new Said());
+      await memory.clock.sleep(60_000);
+      await second.close();
+      const third = await start(memory, said);
+      await memory.clock.sleep(60_000);
+      expect(third.status()).toMatchObject({
+        active: 'A',
+        switchEpoch: 2,
+        signals: [{ opinion: { kind: 'desired', desired: { cluster: 'B' } } }],
+      });
+      said.say(news);
+      await until(memory, 'it follows news', isOn(third, 'B'));
+      await third.close();
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({ cluster: 'B', overtaken: {} });
+    }),
+  );
+
+  it('is not taken back by a value that health has overtaken', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
+      const before = await start(memory, said, { withHealth: true });
+      await memory.clock.sleep(3_000);
+      memory.cluster('A').down();
+      await until(memory, 'it is on B', isOn(before, 'B'));
+      await before.close();
+      memory.cluster('A').up();
+      const after = await start(memory, said, { withHealth: true });
+      await memory.clock.sleep(60_000);
+      expect(after.status()).toMatchObject({ active: 'B', switchEpoch: 2 });
+      await after.close();
+    }));
+
+  it('goes where the source says where it died in a switch before it had carried that out', () =>
+    inWorld(async (memory, files) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
+      const before = await start(memory, said);
+      let kept = '';
+      before.on('switch.started', ({ to }) => {
+        if (to === 'B') said.say('{"cluster":"A","epoch":6}');
+      });
+      before.on('switch.completed', ({ report }) => {
+        if (report.to === 'B') kept = files.get(STATE) ?? '';
+      });
+      await before.switchTo('B');
+      await before.close();
+      expect(JSON.parse(kept)).toMatchObject({ cluster: 'B', overtaken: {} });
+      files.set(STATE, kept);
+      const after = await start(memory, said);
+      expect(after.status()).toMatchObject({ active: 'A', switchEpoch: 3 });
+      await after.close();
+    }));
+
+  it('goes where the source says where a switch to there was rolled back', () =>
+    inWorld(async (memory, files) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
+      const before = await start(memory, said);
+      await consumeOrders(before);
+      // Positions cannot be found: the planned switch goes back.
+      memory
+        .cluster('B')
+        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      let isBack = false;
+      before.on('switch.rolled-back', () => {
+        isBack = true;
+      });
+      said.say('{"cluster":"B","epoch":6}');
+      await until(memory, 'it was rolled back', () => isBack, 120_000);
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({ cluster: 'A', overtaken: {} });
+      await before.close();
+    }));
+
   it('comes back to the cluster that it had begun to work with when it died in the middle of a switch', () =>
     inWorld(async (memory, files) => {
       const kafka = kafkaIn(memory, { stateFile: STATE });
@@ -260,9 +347,22 @@ describe('a process that restarts', () => {
         clusterIds: expect.objectContaining({ A: memory.cluster('A').clusterId }),
         signalEpochs: {},
         agreedEpoch: 0,
+        overtaken: {},
       });
     }),
   );
+
+  it('reads a state file that says nothing of overtaken values', () =>
+    inWorld(async (memory, files) => {
+      files.set(
+        STATE,
+        '{"version":1,"cluster":"B","switchEpoch":3,"clusterIds":{},"signalEpochs":{}}',
+      );
+      const kafka = kafkaIn(memory, { stateFile: STATE });
+      await kafka.producer().connect();
+      expect(kafka.status()).toMatchObject({ active: 'B', switchEpoch: 3 });
+      await kafka.close();
+    }));
 
   it('works on where its state file cannot be written, and says so once', async () => {
     const memory = ordersWorld();

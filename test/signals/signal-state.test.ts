@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TEXT_LENGTH, readDesired } from '../../src/signals/desired.js';
-import { reduceSignal, unreadSignal, type SignalState } from '../../src/signals/signal-state.js';
+import {
+  overtakenWish,
+  reduceSignal,
+  unreadSignal,
+  type SignalState,
+} from '../../src/signals/signal-state.js';
 import type { Reading } from '../../src/signals/signal.js';
 
 const aliases = ['A', 'B'];
@@ -116,6 +121,26 @@ describe('what is known of a source', () => {
     );
   });
 
+  it.each<[string, readonly Reading[], boolean]>([
+    ['is not read', [], true],
+    ['says the same', [json({ cluster: 'B', epoch: 5 })], true],
+    ['says the same for another reason', [json({ cluster: 'B', epoch: 5, reason: 'x' })], true],
+    ['is broken, or holds nothing', [{ kind: 'failed', because: 'x' }, { kind: 'absent' }], true],
+    ['says what is refused', [json({ cluster: 'A', epoch: 4 }), json({ cluster: 'A' })], true],
+    ['says the same in a new epoch', [json({ cluster: 'B', epoch: 6 })], false],
+    ['wants another cluster', [json({ cluster: 'A', epoch: 6 })], false],
+  ])('was overtaken in an earlier life, and it %s', (_what, readings, isStill) => {
+    const overtakenBefore = { cluster: 'B', epoch: 5 };
+    const state = after(readings, { ...unreadSignal('key', 5), overtakenBefore });
+    expect(state.overtakenBefore).toEqual(isStill ? overtakenBefore : undefined);
+  });
+
+  it('was overtaken in an earlier life until it has wanted something else, without epochs too', () => {
+    const before = { ...unreadSignal('key'), overtakenBefore: { cluster: 'B', epoch: undefined } };
+    expect(after([value('B'), value('B')], before).overtakenBefore).toBeDefined();
+    expect(after([value('A'), value('B')], before).overtakenBefore).toBeUndefined();
+  });
+
   it('never goes back to a lower epoch, whatever is read', () => {
     const readings = fc.oneof(
       fc.constant<Reading>({ kind: 'absent' }),
@@ -139,5 +164,25 @@ describe('what is known of a source', () => {
         }
       }),
     );
+  });
+});
+
+describe('what a restart must not take for news', () => {
+  const onA = { cluster: 'A', newsSinceMs: 1_000 };
+  const heard = (cluster: string, sinceMs: number): SignalState =>
+    reduceSignal(unreadSignal('key'), value(cluster), { atMs: sinceMs, aliases });
+
+  it('is what was heard before the switch began, and names another cluster', () => {
+    expect(overtakenWish(heard('B', 999), onA)).toEqual({ cluster: 'B', epoch: undefined });
+    expect(overtakenWish(heard('B', 1_000), onA)).toBeUndefined();
+    expect(overtakenWish(heard('A', 999), onA)).toBeUndefined();
+    expect(overtakenWish(unreadSignal('key'), onA)).toBeUndefined();
+  });
+
+  it('is what an earlier life must not have taken for it either, wherever the process went since', () => {
+    const overtakenBefore = { cluster: 'B', epoch: 5 };
+    const state = { ...unreadSignal('key', 5), overtakenBefore };
+    expect(overtakenWish(state, onA)).toBe(overtakenBefore);
+    expect(overtakenWish(state, { ...onA, cluster: 'B' })).toBe(overtakenBefore);
   });
 });

@@ -13,6 +13,7 @@ import {
   toldNothing,
 } from './histories.js';
 import type { Run } from './history.js';
+import type { Fact } from './service.js';
 
 /** The invariants that a run breaks, each once. */
 function broken(run: Run): readonly Invariant[] {
@@ -108,6 +109,51 @@ describe('I10, ignorance never switches', () => {
       ]);
     expect(broken(again(true))).toEqual(['I10']);
     expect(check(again(false))).toEqual([]);
+  });
+});
+
+describe('I10, old news', () => {
+  const overtaken = [
+    started(1),
+    opened('A'),
+    told('B', 5),
+    ...switched('B', 'signal'),
+    fenced('A'),
+    opened('B', { epoch: 2 }),
+    ...switched('A', 'operator', { epoch: 3 }),
+    fenced('B', { epoch: 2 }),
+    opened('A', { epoch: 3 }),
+  ];
+  const restarted = (isIntact: boolean): readonly Fact[] => [
+    started(2, { isIntact }),
+    told('B', 5, undefined, { process: 2 }),
+  ];
+  const onA = opened('A', { process: 2, epoch: 3 });
+  const onB = opened('B', { process: 2, epoch: 4 });
+  const toB = switched('B', 'signal', { process: 2, epoch: 4 });
+
+  it('sees a process that restarts taken back by a word that was overtaken', () => {
+    expect(check(automaticRun([...overtaken, restarted(true), onA]))).toEqual([]);
+    expect(broken(automaticRun([...overtaken, restarted(true), onB]))).toEqual(['I10']);
+    expect(broken(automaticRun([...overtaken, restarted(true), onA, toB]))).toEqual(['I10']);
+  });
+
+  it('sees it in the same process, too', () => {
+    const again = switched('B', 'signal', { epoch: 4 });
+    expect(broken(automaticRun([...overtaken, again]))).toEqual(['I10']);
+  });
+
+  it('is clean where the source has said something else since, or the state file is lost', () => {
+    const news = [...overtaken, told('B', 6), restarted(true).slice(0, 1)];
+    const again = told('B', 6, undefined, { process: 2 });
+    expect(check(automaticRun([...news, again, onB]))).toEqual([]);
+    expect(check(automaticRun([...overtaken, restarted(false), onB]))).toEqual([]);
+  });
+
+  it('is clean where a switch to there was rolled back', () => {
+    const begun = switched('B', 'signal').slice(0, 1);
+    const back = [opened('A'), told('B', 5), begun, fenced('A'), opened('A', { epoch: 3 })];
+    expect(check(automaticRun([started(1), ...back, restarted(true), onB]))).toEqual([]);
   });
 });
 

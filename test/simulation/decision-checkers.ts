@@ -11,28 +11,87 @@ class Heard {
   readonly #highest = new Map<number, number>();
   readonly #wishes = new Map<number, { readonly wish: Wish; readonly sinceMs: number }>();
   readonly #isCurrent = new Map<number, boolean>();
+  /** When each switch began, by process and epoch. */
+  readonly #begunAtMs = new Map<string, number>();
+  /**
+   * What a switch has overtaken, by machine: no news to a process that restarts there. Not sure where the state file may say
+   * less: it is damaged, or the disk was full.
+   */
+  readonly #overtaken = new Map<number, { readonly wish: Wish; readonly isSure: boolean }>();
+  /** The cluster that was last opened on a machine. */
+  readonly #opened = new Map<number, string>();
 
   take(event: HistoryEvent): void {
-    if (event.kind === 'started') {
-      this.#hosts.set(event.process, event.host);
-      if (!event.isIntact) this.#highest.delete(event.host);
+    switch (event.kind) {
+      case 'started':
+        this.#hosts.set(event.process, event.host);
+        if (!event.isIntact) this.#lose(event.host);
+        return;
+      case 'switching':
+        this.#begunAtMs.set(`${event.process} ${event.switchEpoch}`, event.atMs);
+        return;
+      case 'opened':
+        this.#open(event);
+        return;
+      case 'told':
+        this.#hear(event);
+        return;
+      default:
     }
-    if (event.kind !== 'told') return;
-    const { process, wish, atMs } = event;
-    const host = this.#hosts.get(process) ?? -process;
+  }
+
+  #hostOf(process: number): number {
+    return this.#hosts.get(process) ?? -process;
+  }
+
+  #lose(host: number): void {
+    this.#highest.delete(host);
+    this.#opened.delete(host);
+    const overtaken = this.#overtaken.get(host);
+    if (overtaken !== undefined) this.#overtaken.set(host, { ...overtaken, isSure: false });
+  }
+
+  /** A start and a way back have overtaken nothing. */
+  #open({ process, switchEpoch, cluster }: EventOf<'fenced' | 'opened'>): void {
+    const host = this.#hostOf(process);
+    this.#opened.set(host, cluster);
+    const begunAtMs = this.#begunAtMs.get(`${process} ${switchEpoch}`);
+    const last = this.last(process);
+    if (begunAtMs === undefined || last === undefined) return;
+    const { wish, sinceMs } = last;
+    if (sinceMs < begunAtMs && wish.cluster !== cluster) {
+      this.#overtaken.set(host, { wish, isSure: true });
+    }
+  }
+
+  #hear({ process, wish, atMs }: EventOf<'told'>): void {
+    const host = this.#hostOf(process);
     const highest = this.#highest.get(host) ?? 0;
     const isGood = wish !== undefined && (wish.epoch ?? 0) >= highest;
     this.#isCurrent.set(process, isGood);
     if (!isGood) return;
     this.#highest.set(host, wish.epoch ?? highest);
     const before = this.#wishes.get(process);
-    const isSame = before?.wish.cluster === wish.cluster && before.wish.epoch === wish.epoch;
-    this.#wishes.set(process, { wish, sinceMs: isSame ? before.sinceMs : atMs });
+    const sinceMs = before !== undefined && isSameWish(before.wish, wish) ? before.sinceMs : atMs;
+    this.#wishes.set(process, { wish, sinceMs });
+    const overtaken = this.#overtaken.get(host);
+    if (overtaken !== undefined && !isSameWish(overtaken.wish, wish)) this.#overtaken.delete(host);
   }
 
   /** What a process may follow now. */
   current(process: number): Wish | undefined {
     return this.#isCurrent.get(process) === true ? this.last(process)?.wish : undefined;
+  }
+
+  /** Was what it hears overtaken, perhaps by a switch of a process that ran on its machine before? */
+  overtaken(process: number): 'surely' | 'perhaps' | 'no' {
+    const overtaken = this.#overtaken.get(this.#hostOf(process));
+    return overtaken === undefined ? 'no' : overtaken.isSure ? 'surely' : 'perhaps';
+  }
+
+  /** The cluster that was last opened on its machine. */
+  opened(process: number): string | undefined {
+    return this.#opened.get(this.#hostOf(process));
   }
 
   /** The last good word that it heard, and since when. */
@@ -41,26 +100,38 @@ class Heard {
   }
 }
 
+function isSameWish(a: Wish, b: Wish): boolean {
+  return a.cluster === b.cluster && a.epoch === b.epoch;
+}
+
 /**
  * I10. Ignorance never switches. By health a process leaves only a cluster that really is in trouble, or was a moment ago, and
- * goes only to one that really works, or did a moment ago. By the source it goes only where that really says, in order.
+ * goes only to one that really works, or did a moment ago. By the source it goes only where that really says, in order, and where
+ * that is news, after a restart on a machine whose state file is intact, too.
  */
-export function ignoranceNeverSwitches({ events, automation }: Run): readonly string[] {
+export function ignoranceNeverSwitches({ events, automation, agreement }: Run): readonly string[] {
   if (automation === undefined) return [];
   const truth = new Truth();
   const heard = new Heard();
   const obedience = new Obedience();
+  const starting = new Set<number>();
   return events.flatMap((event) => {
     truth.take(event);
+    if (event.kind === 'started') starting.add(event.process);
+    const isFirst = event.kind === 'opened' && starting.delete(event.process);
+    // Where there is an agreement, that has the first word.
+    const oldNews = isFirst && agreement === undefined ? oldNewsAtStart(event, heard) : [];
     heard.take(event);
     obedience.take(event);
+    if (isFirst) return oldNews;
     // What the fleet has decided is obeyed, whatever this process knows.
     if (event.kind !== 'switching' || obedience.explains(event)) return [];
     const { process, from, to, atMs, reason } = event;
     const who = `process ${process} left ${from} for ${to} at ${atMs} (${reason})`;
     if (event.by === 'signal') {
       const wish = heard.current(process);
-      return wish?.cluster === to ? [] : [`${who}, and the source does not say so`];
+      if (wish?.cluster !== to) return [`${who}, and the source does not say so`];
+      return heard.overtaken(process) === 'surely' ? [`${who}, and that was overtaken before`] : [];
     }
     if (event.by !== 'health') return [];
     const violations: string[] = [];
@@ -78,6 +149,19 @@ export function ignoranceNeverSwitches({ events, automation }: Run): readonly st
     }
     return violations;
   });
+}
+
+/** A process that restarts on another cluster than it was on, by a word that had been overtaken there. */
+function oldNewsAtStart(
+  { process, cluster, atMs }: EventOf<'fenced' | 'opened'>,
+  heard: Heard,
+): readonly string[] {
+  const before = heard.opened(process);
+  const isElsewhere = before !== undefined && before !== cluster;
+  if (!isElsewhere || heard.current(process)?.cluster !== cluster) return [];
+  return heard.overtaken(process) === 'surely'
+    ? [`process ${process} began with ${cluster} at ${atMs}, by a word that was overtaken before`]
+    : [];
 }
 
 /**
@@ -149,7 +233,9 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
     const word = heard.last(process);
     const switches = done.get(process) ?? [];
     const isNews =
-      word !== undefined && (switches.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) <= word.sinceMs;
+      word !== undefined &&
+      heard.overtaken(process) === 'no' &&
+      (switches.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) <= word.sinceMs;
     const isPossible = wish !== undefined && truth.faults(wish.cluster, process).length === 0;
     if (isPossible && isNews && automation.strategy !== 'health' && cluster !== wish.cluster) {
       return [`${who}, and the source has said ${wish.cluster} since ${word.sinceMs}`];

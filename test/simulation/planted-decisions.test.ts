@@ -10,6 +10,7 @@ type BugName =
   | 'an older epoch of the source is taken'
   | 'no value means the first cluster'
   | 'the epoch in the state file is forgotten'
+  | 'what was overtaken is forgotten'
   | 'a source is listened to once';
 
 /** Fleets that go by health, in whose story something happens. */
@@ -84,6 +85,16 @@ const BUGS: readonly PlantedBug<BugName>[] = [
       automation !== undefined &&
       steps.some(({ kind }) => kind === 'crash') &&
       steps.every(({ kind }) => kind !== 'state-file'),
+  },
+  {
+    name: 'what was overtaken is forgotten',
+    seenBy: 'I10',
+    withinRuns: 20,
+    // Somebody leaves the cluster that the source names, and a process crashes.
+    matters: (scenario) =>
+      bySource(({ kind }) => kind === 'crash')(scenario) &&
+      scenario.steps.some(({ kind }) => kind === 'order' || kind === 'down') &&
+      scenario.steps.every(({ kind }) => kind !== 'state-file'),
   },
   {
     name: 'a source is listened to once',
@@ -173,9 +184,9 @@ vi.mock('../../src/state-file.js', async (importOriginal) => {
   class StateFile extends original.StateFile {
     override async read(): ReturnType<typeof original.StateFile.prototype.read> {
       const state = await super.read();
-      return is('the epoch in the state file is forgotten') && state !== undefined
-        ? { ...state, switchEpoch: 1 }
-        : state;
+      if (state === undefined) return undefined;
+      if (is('the epoch in the state file is forgotten')) return { ...state, switchEpoch: 1 };
+      return is('what was overtaken is forgotten') ? { ...state, overtaken: {} } : state;
     }
   }
   return { ...original, StateFile };

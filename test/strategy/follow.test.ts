@@ -90,6 +90,18 @@ describe('a strategy that follows a source', () => {
     expect(decide(wants('A', { sinceMs: 5_000 }), onB)).toMatchObject({ kind: 'switch', to: 'A' });
   });
 
+  it('takes nothing for news that was overtaken before the process started', () => {
+    const overtakenBefore = { cluster: 'B', epoch: undefined };
+    expect(decide({ ...wants('B'), overtakenBefore })).toEqual({
+      kind: 'stay',
+      because: 'overtaken',
+    });
+    expect(decide({ ...wants('B'), overtakenBefore }, { active: 'B' })).toEqual({
+      kind: 'stay',
+      because: 'already-active',
+    });
+  });
+
   it('follows the highest epoch of several sources, and the first where there is none', () => {
     const two = followStrategy([signal('east'), signal('west')]);
     const east = wants('A', { name: 'east', epoch: 3 });
@@ -118,6 +130,16 @@ describe('a strategy that follows a source', () => {
     expect(await start([broken], 'B')).toBe('B');
     expect(await start([silent])).toBe('A');
     expect(await start([broken])).toBe('A');
+  });
+
+  it('starts where it was, and not where the source says, where that was overtaken before', async () => {
+    const overtakenBefore = { cluster: 'B', epoch: 5 };
+    const state = { ...wants('B', { epoch: 5 }), overtakenBefore };
+    const sources = sourcesOf({ signals: [state], lastApplied: 'A' });
+    expect(await followStrategy(signal()).startOn(sources, aliases)).toBe('A');
+    // Its source is known: there is no reason not to start.
+    const strict = followStrategy(signal(), { onUnknownAtStart: 'fail' });
+    expect(await strict.startOn(sources, aliases)).toBe('A');
   });
 
   it('does not start blindly where it is told not to', async () => {

@@ -72,6 +72,22 @@ describe('the health strategy', () => {
     expect(kindFor('both')).toBe('stay');
   });
 
+  it('leaves an unhealthy cluster that does not let us in, unless that is a veto', () => {
+    const A = healthOf(UNHEALTHY, { refusedBecause: 'SASL authentication failed' });
+    const view = viewOf({ A, B: well });
+    expect(healthStrategy().decide(view)).toMatchObject({ kind: 'switch', to: 'B' });
+    const strict = healthStrategy({ whenRefused: 'veto' });
+    expect(strict.decide(view)).toEqual({
+      kind: 'stay',
+      because: 'not-let-in',
+      detail: expect.stringMatching(/^A is unhealthy: it is dead; .*SASL authentication failed/),
+      isAlarming: true,
+    });
+    const order = { to: 'B', planned: false, reason: 'now' };
+    expect(strict.decide({ ...view, order })).toMatchObject({ kind: 'switch', to: 'B' });
+    expect(strict.decide(viewOf({ A: dead, B: well }))).toMatchObject({ kind: 'switch' });
+  });
+
   it('obeys an order before anything else', () => {
     const order = { to: 'A', planned: true, reason: 'home' };
     const view = viewOf({ active: 'B', A: dead, B: well, order });
@@ -117,6 +133,7 @@ describe('the health strategy', () => {
     expect(() => healthStrategy({ failBack: 'automatic' } as never)).toThrow(
       /strategy\.failBack.*failback/,
     );
+    expect(() => healthStrategy({ whenRefused: 'stay' as never })).toThrow(/strategy\.whenRefused/);
     expect(() => healthStrategy({ cooldownMs: -1 })).toThrow(/strategy\.cooldownMs/);
   });
 });
