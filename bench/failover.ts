@@ -25,6 +25,7 @@ const HELP = `${NAME} [-- options]: how soon a lost cluster is noticed and left,
 
 killed    kill -9 of A under a process that sends every 5 ms and one that handles records, both decided by health
 stopped   the same with SIGSTOP: connections stay open and nothing is answered
+fleet     kill -9 of A under six processes that decide together (kafkaAgreement), three of which send
 consul    a key of Consul is changed, and ten processes follow it, each with a group of its own
 noise     switches without a reason in a simulated hour of latency, loss and pauses, on clusters in memory; a run is a seed
 
@@ -116,7 +117,7 @@ async function measure(stack: Stack, name: CaseName): Promise<CaseFigures> {
   const options = { runs, topic: topicOf(name), say };
   const figures = figuresOf(
     name,
-    name === 'killed' || name === 'stopped'
+    name !== 'consul' && name !== 'noise'
       ? await measureLoss(stack, name, options)
       : await measureKey(stack, options),
   );

@@ -1,4 +1,5 @@
 import type { AgreementContext } from './agreement/agreement.js';
+import { confirm } from './agreement/confirm.js';
 import { firstDecision } from './agreement/first-decision.js';
 import { Fleet } from './agreement/fleet.js';
 import { isLost, lostError } from './agreement/lost.js';
@@ -9,12 +10,12 @@ import type { AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
+import { limitsOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
 import type { SignalState } from './signals/signal-state.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
-import type { HealthOptions } from './options-health.js';
 import type { OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
 import type { DecidedBy } from './switch/report.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
@@ -69,20 +70,8 @@ const IDENTITY_LOOK_MS = 30_000;
 /** How long a start waits for the first word of outside sources, in milliseconds. */
 const FIRST_READING_MS = 3_000;
 
-const ATTEMPTS = {
-  minFailures: 2,
-  minRefusals: 3,
-  windowMs: 30_000,
-  failureRatio: 0.8,
-  minSamples: 10,
-  minSuccesses: 2,
-} as const;
-
 /** Pause between two questions to a cluster that does not work, in milliseconds. */
 const RETRY_MS = 100;
-
-/** A cluster that was not heard of for so many intervals, and the time of one question, is unknown. */
-const STALE_INTERVALS = 6;
 
 /**
  * Knowing and deciding, put together: what is known of the clusters goes into a view, and the strategy sees the view. It runs
@@ -132,7 +121,7 @@ export class Watch implements Watching {
       world,
       events,
       aliases,
-      limits: { ...ATTEMPTS, ...limitsOf(health) },
+      limits: limitsOf(health),
       pace: {
         intervalMs: health.intervalMs,
         retryMs: RETRY_MS,
@@ -287,8 +276,10 @@ export class Watch implements Watching {
     const state = this.#parts.state();
     const { fleet } = this;
     if (fleet === undefined || state.kind !== 'steady' || state.active !== to) return;
-    if (fleet.decision?.cluster !== to)
-      await fleet.confirm({ cluster: to, mode: planned ? 'planned' : 'unplanned', reason, by });
+    if (fleet.decision?.cluster !== to) {
+      const mode = planned ? 'planned' : 'unplanned';
+      await confirm(fleet, this.#parts.options.world, { cluster: to, mode, reason, by });
+    }
   }
 
   #openFleet(): Fleet | undefined {
@@ -347,15 +338,4 @@ function restOf(state: SwitchState): 'steady' | 'halted' | 'lease-ended' | 'busy
   if (state.kind === 'steady') return 'steady';
   if (state.kind !== 'halted') return 'busy';
   return isLost(state.error) ? 'lease-ended' : 'halted';
-}
-
-function limitsOf(health: Required<HealthOptions>) {
-  const { silentMs, goneMs, partialMs, recoveryMs, intervalMs, timeoutMs } = health;
-  return {
-    silentMs,
-    goneMs,
-    partialMs,
-    recoveryMs,
-    staleMs: STALE_INTERVALS * intervalMs + 2 * timeoutMs,
-  };
 }

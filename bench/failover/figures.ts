@@ -2,10 +2,10 @@ import type { SwitchPhase } from 'kafkajs-failover';
 import { median, percentile, rounded } from '../statistics.js';
 
 /** @internal */
-export type CaseName = 'killed' | 'stopped' | 'consul' | 'noise';
+export type CaseName = 'killed' | 'stopped' | 'fleet' | 'consul' | 'noise';
 
 /** @internal */
-export const CASE_NAMES: readonly CaseName[] = ['killed', 'stopped', 'consul', 'noise'];
+export const CASE_NAMES: readonly CaseName[] = ['killed', 'stopped', 'fleet', 'consul', 'noise'];
 
 /**
  * What is measured in a run, in milliseconds: from the event, but `switchMs`, which runs from the start of a switch to its end.
@@ -95,7 +95,7 @@ function rowsOf(figures: CaseFigures): readonly (readonly [name: string, value: 
   if (falseSwitches !== undefined) {
     return [[`${title} of a simulated hour: switches without a reason`, String(falseSwitches)]];
   }
-  const words = name === 'consul' ? { ...WORDS, ...WORDS_OF_FLEETS } : WORDS;
+  const words = name === 'consul' || name === 'fleet' ? { ...WORDS, ...WORDS_OF_FLEETS } : WORDS;
   return [
     ...FIGURES.flatMap((figure) => {
       const value = figures[figure];

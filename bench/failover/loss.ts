@@ -9,35 +9,54 @@ const SEND_EVERY_MS = 5;
 /** The pause between two questions to a cluster (`health.intervalMs`): runs begin anywhere in it. */
 const PROBE_PAUSE_MS = 500;
 
+/** Half of them send, the others handle what these send. */
+const FLEET_SIZE = 6;
+
 /**
- * A is lost under a process that sends and one that handles records, both decided by health, and comes back for the next run.
+ * A is lost under services that are decided by health, and comes back for the next run.
+ *
+ * - `killed`, `stopped`: a process that sends and one that handles records.
+ * - `fleet`: killed, under six processes that decide together.
  *
  * @internal
  */
 export async function measureLoss(
   { clusters: { A, B } }: Stack,
-  how: 'killed' | 'stopped',
+  how: 'killed' | 'stopped' | 'fleet',
   { runs, topic, say }: { runs: number; topic: string; say(words: string): void },
 ): Promise<readonly Run[]> {
   const common = { brokers: { A: A.brokers, B: B.brokers }, topic, consul: undefined };
-  const services: ServiceSettings[] = [
-    { ...common, name: 'producer', sendEveryMs: SEND_EVERY_MS, groupId: undefined },
-    { ...common, name: 'consumer', sendEveryMs: undefined, groupId: topic },
-  ];
+  const producer = { ...common, sendEveryMs: SEND_EVERY_MS, groupId: undefined };
+  const consumer = { ...common, sendEveryMs: undefined, groupId: topic };
+  const services: readonly ServiceSettings[] =
+    how === 'fleet'
+      ? Array.from({ length: FLEET_SIZE }, (_, index) => ({
+          ...(index % 2 === 0 ? producer : { ...consumer, groupId: `${topic}-${index}` }),
+          name: `member-${index + 1}`,
+          fleet: topic,
+        }))
+      : [
+          { ...producer, name: 'producer' },
+          { ...consumer, name: 'consumer' },
+        ];
   const fleet = new Fleet(services);
-  const parts = { processes: 2, producers: 1, consumers: 1 };
+  const parts = {
+    processes: services.length,
+    producers: services.length / 2,
+    consumers: services.length / 2,
+  };
   const measured: Run[] = [];
   try {
     for (let run = 1; run <= runs; run += 1) {
       const failedSendCount = await fleet.settle('A', nowMs());
       await sleep(Math.random() * PROBE_PAUSE_MS);
       const one = await measureSwitch(fleet, 'B', parts, () =>
-        how === 'killed' ? A.kill() : A.pause(),
+        how === 'stopped' ? A.pause() : A.kill(),
       );
       measured.push(one);
       say(`  run ${run}: ${inWords(one)}; failed sends so far ${failedSendCount}`);
-      if (how === 'killed') await A.start();
-      else A.resume();
+      if (how === 'stopped') A.resume();
+      else await A.start();
     }
   } finally {
     await fleet.stop();

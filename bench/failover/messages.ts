@@ -12,6 +12,8 @@ export interface ServiceSettings {
   readonly sendEveryMs: number | undefined;
   /** It handles the topic in this group. Undefined: it handles nothing. */
   readonly groupId: string | undefined;
+  /** Names the fleet that decides together, by a log on the clusters. Undefined: it decides alone. */
+  readonly fleet?: string;
   /** The key that it follows. Undefined: it follows health alone. */
   readonly consul: { readonly address: string; readonly key: string } | undefined;
 }

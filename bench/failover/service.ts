@@ -4,12 +4,16 @@ import {
   consulStrategy,
   FailoverKafka,
   healthStrategy,
+  kafkaAgreement,
   logLevel,
   type Strategy,
+  type SwitchPhase,
 } from 'kafkajs-failover';
 import { waitFor } from '../../stack/index.js';
 import { untilMirrorsAreFollowed } from '../mirrored.js';
 import { nowMs, type Alias, type Fact, type Order, type ServiceSettings } from './messages.js';
+
+const BEFORE_THE_FENCE: ReadonlySet<SwitchPhase> = new Set(['prepare', 'agree', 'hold', 'drain']);
 
 /** A killed broker is back after 12 seconds, and is called healthy 10 seconds later. */
 const SETTLE_LIMIT_MS = 180_000;
@@ -23,6 +27,9 @@ const kafka = new FailoverKafka({
     B: { brokers: [...settings.brokers.B] },
   },
   strategy: strategyOf(settings),
+  ...(settings.fleet === undefined
+    ? {}
+    : { agreement: kafkaAgreement({ topicPrefix: settings.fleet, instance: settings.name }) }),
 });
 /** What the next switch is measured by; each is told once. */
 let awaited: { on: Alias; sinceMs: number; ack: boolean; record: boolean } | undefined;
@@ -51,7 +58,7 @@ async function start(): Promise<void> {
   kafka.on('switch.phase-started', ({ to, phase }) => {
     if (phase === 'fence') fencedFor = undefined;
     // The fence stands when the phase after it begins.
-    else if (phase !== 'prepare' && phase !== 'hold' && phase !== 'drain') fencedFor = to;
+    else if (!BEFORE_THE_FENCE.has(phase)) fencedFor = to;
   });
   kafka.on('switch.rolled-back', () => {
     fencedFor = undefined;

@@ -2,7 +2,6 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import { resolveLimits, type ResolvedLimits } from './limits.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
-import { refusedError } from '../switch/answers.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
@@ -214,35 +213,6 @@ export class Fleet implements SwitchFleet {
       const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
       return { kind: 'refused', because };
     }
-  }
-
-  /**
-   * Has the fleet know where it is, by a decision for the cluster that this process works with.
-   *
-   * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - (rejects) the agreement was not reached.
-   */
-  async confirm(proposal: Proposal): Promise<void> {
-    const { cluster, mode, reason, by } = proposal;
-    const epoch = this.#obeyedEpoch;
-    const facts = { from: cluster, to: cluster, planned: mode === 'planned', reason, by };
-    const turn = { ...facts, switchEpoch: epoch, agreedEpoch: undefined };
-    const end = new AbortController();
-    const { world } = this.#parts;
-    const agreed = await untilDeadline(
-      world,
-      world.nowMs() + EXCHANGE_MS,
-      this.agree(turn, end.signal),
-    );
-    end.abort(new Error('it took too long'));
-    if (agreed.kind === 'settled' && agreed.value.kind === 'agreed') {
-      this.obeyed(agreed.value.epoch);
-      return;
-    }
-    const because =
-      agreed.kind === 'settled' && agreed.value.kind === 'refused'
-        ? agreed.value.because
-        : `the agreement (${this.name}) did not answer within ${EXCHANGE_MS} ms`;
-    throw refusedError(turn, [because]);
   }
 
   async #propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision> {

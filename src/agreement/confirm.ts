@@ -1,0 +1,39 @@
+import { refusedError } from '../switch/answers.js';
+import type { SwitchTurn } from '../switch/participant.js';
+import { withinDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import type { Proposal } from './agreement.js';
+import type { Fleet } from './fleet.js';
+
+/** Longest wait for the agreement, in milliseconds: nothing is held meanwhile. */
+const CONFIRM_MS = 3_000;
+
+/**
+ * Has the fleet know where it is, by a decision for the cluster that this process works with: whoever starts later begins there.
+ *
+ * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - (rejects) the agreement was not reached.
+ * @internal
+ */
+export async function confirm(
+  fleet: Fleet,
+  world: World,
+  { cluster, mode, reason, by }: Proposal,
+): Promise<void> {
+  const turn: SwitchTurn = {
+    switchEpoch: fleet.obeyedEpoch,
+    from: cluster,
+    to: cluster,
+    planned: mode === 'planned',
+    reason,
+    by,
+    agreedEpoch: undefined,
+  };
+  const deadlineAtMs = world.nowMs() + CONFIRM_MS;
+  const asked = await withinDeadline(world, deadlineAtMs, (signal) => fleet.agree(turn, signal));
+  if (asked.kind === 'overrun') {
+    const because = `the agreement (${fleet.name}) did not answer within ${CONFIRM_MS} ms`;
+    throw refusedError(turn, [because]);
+  }
+  if (asked.value.kind === 'refused') throw refusedError(turn, [asked.value.because]);
+  fleet.obeyed(asked.value.epoch);
+}
