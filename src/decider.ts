@@ -19,6 +19,8 @@ export interface DeciderParts {
   view(): View;
   /** What the library does: it is steady, has stopped itself (for want of the agreement, or for another reason), or is busy. */
   rest(): 'steady' | 'halted' | 'lease-ended' | 'busy';
+  /** Where the fleet had sent it when it stopped itself on its way; undefined: it was not on its way. */
+  owed(): string | undefined;
   /** The other processes; undefined where each decides for itself. */
   readonly fleet: DecidingFleet | undefined;
   /** Carries a decision out. */
@@ -140,7 +142,8 @@ export class Decider {
     const { decision } = fleet;
     const order = {
       kind: 'switch',
-      to: view.active,
+      // What was obeyed already is not standing any more.
+      to: this.#parts.owed() ?? view.active,
       planned: false,
       reason: 'the agreement is heard again',
       by: 'agreement',

@@ -445,6 +445,30 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('goes on to where it was going when it stopped, not back', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const late = join('late');
+        await consume(late.kafka, async () => {});
+        const heal = memory
+          .cluster('B')
+          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        await members[0].kafka.switchTo('B', { planned: false });
+        await until(
+          memory,
+          'it looks for positions',
+          () => late.kafka.status().phase === 'translate',
+        );
+        const mend = agreement.cutOff('late');
+        await until(memory, 'it has stopped itself', () => late.kafka.status().state === 'halted');
+        heal();
+        mend();
+        await until(memory, 'it works again', () => late.kafka.status().state === 'steady');
+        expect(late.kafka.status().active).toBe('B');
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {

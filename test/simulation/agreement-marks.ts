@@ -10,8 +10,12 @@ export const AGREEMENT_MARKS: Readonly<Record<string, (run: Run) => boolean>> = 
   'a fleet decided in its clusters': (run) => hasDecided(run, 'kafka'),
   'a quorum was not reached, and the fleet stayed': ({ events }) =>
     events.some((event) => event.kind === 'stayed' && event.because === 'no-quorum'),
-  'a proposal was lost to a rival': ({ events }) =>
-    events.some((event) => event.kind === 'proposed' && !event.isOwn),
+  'a proposal was lost to a rival': ({ events }) => {
+    const decided = new Set<number>();
+    return events.some(
+      (event) => event.kind === 'proposed' && decided.size === decided.add(event.epoch).size,
+    );
+  },
   'the agreement was lost during a switch': ({ events }) => {
     const switching = new Set<number>();
     return events.some((event) => {

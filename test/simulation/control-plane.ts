@@ -187,7 +187,7 @@ export class ControlPlane {
         note({ kind: 'proposing', process, to, by });
         const decision = await passing(signal, () => store.propose(proposal, after, signal));
         hear(decision);
-        note({ kind: 'proposed', process, to, isOwn: decision.cluster === to });
+        note({ kind: 'proposed', process, to, epoch: decision.epoch });
         return decision;
       },
       close: () =>

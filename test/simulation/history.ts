@@ -104,9 +104,9 @@ export type HistoryEvent = { readonly atMs: number } & (
     })
   /** A process has exchanged news with the agreement; it had begun at `sinceMs`. The first one: it begins to listen. */
   | (ByProcess & { readonly kind: 'contact'; readonly sinceMs: number })
-  /** A process asks for a decision, and has one: for the cluster that it wanted, or not. */
+  /** A process asks for a decision, and has one: its own, or that of another process. */
   | (ByProcess & { readonly kind: 'proposing'; readonly to: string; readonly by: DecidedBy })
-  | (ByProcess & { readonly kind: 'proposed'; readonly to: string; readonly isOwn: boolean })
+  | (ByProcess & { readonly kind: 'proposed'; readonly to: string; readonly epoch: number })
   /** What the source told a process. `wish`: a value that was really set; undefined where nobody should follow it. */
   | (ByProcess & {
       readonly kind: 'told';
