@@ -19,6 +19,8 @@ export interface DeciderParts {
   view(): View;
   /** What the library does: it is steady, has stopped itself (for want of the agreement, or for another reason), or is busy. */
   rest(): 'steady' | 'halted' | 'lease-ended' | 'busy';
+  /** Where the fleet had sent it when it stopped itself on its way; undefined: it was not on its way. */
+  owed(): string | undefined;
   /** The other processes; undefined where each decides for itself. */
   readonly fleet: DecidingFleet | undefined;
   /** Carries a decision out. */
@@ -129,16 +131,19 @@ export class Decider {
       this.#notBeforeMs = Number.NEGATIVE_INFINITY;
     }
     if (world.nowMs() < this.#notBeforeMs) return false;
+    // Nothing is opened without a lease, also where a decision is known: nothing would end it any more.
+    if (rest === 'lease-ended' && fleet?.isHeard !== true) return false;
     if (standing !== undefined) {
       const { epoch } = standing;
       void this.#carryOut(obeying(standing, view), { kind: 'agreed', epoch });
       return true;
     }
-    if (rest !== 'lease-ended' || fleet === undefined || !fleet.isHeard) return false;
+    if (rest !== 'lease-ended' || fleet === undefined) return false;
     const { decision } = fleet;
     const order = {
       kind: 'switch',
-      to: view.active,
+      // What was obeyed already is not standing any more.
+      to: this.#parts.owed() ?? view.active,
       planned: false,
       reason: 'the agreement is heard again',
       by: 'agreement',

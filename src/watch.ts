@@ -111,6 +111,7 @@ export class Watch implements Watching {
       fleet: this.fleet,
       view: () => this.view(undefined),
       rest: () => restOf(parts.state()),
+      owed: () => owedOf(parts.state()),
       order: (order, by, fleet) => this.order(order, by, fleet),
     });
     this.#listening = new Listening({
@@ -344,4 +345,8 @@ function restOf(state: SwitchState): 'steady' | 'halted' | 'lease-ended' | 'busy
   if (state.kind === 'steady') return 'steady';
   if (state.kind !== 'halted') return 'busy';
   return isLost(state.error) ? 'lease-ended' : 'halted';
+}
+
+function owedOf(state: SwitchState): string | undefined {
+  return state.kind === 'halted' ? state.owed : undefined;
 }

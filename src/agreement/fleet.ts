@@ -204,6 +204,9 @@ export class Fleet implements SwitchFleet {
 
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     try {
+      // A decision that is heard does not mean that the others hear this process.
+      await this.#waiters.until(() => !this.#lease.isOver, signal);
+      signal.throwIfAborted();
       return await decideTogether(turn, {
         obeyedEpoch: this.#obeyedEpoch,
         state: () => this.#state,

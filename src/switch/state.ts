@@ -71,6 +71,8 @@ export type SwitchState =
       readonly active: string;
       readonly switchEpoch: number;
       readonly error: Error;
+      /** Where the fleet had sent the process when it stopped on its way: what it has obeyed already, and not done. */
+      readonly owed?: string;
     }
   | { readonly kind: 'closed'; readonly switchEpoch: number };
 

@@ -319,8 +319,10 @@ function onHalt(state: SwitchState, starting: string, error: Error): Transition 
   if (state.kind === 'closed' || state.kind === 'halted') return stay(state);
   // The cluster that the process works with, whichever one turned out to be wrong: its progress is progress there.
   const active = activeOf(state) ?? starting;
+  const turn = state.kind === 'switching' ? state.run.turn : undefined;
+  const owed = turn?.agreedEpoch === undefined ? {} : { owed: turn.to };
   return {
-    state: { kind: 'halted', active, switchEpoch: epochOf(state), error },
+    state: { kind: 'halted', active, switchEpoch: epochOf(state), error, ...owed },
     effects: [{ kind: 'halt', active, error, orderIds: waitingOrders(state) }],
   };
 }

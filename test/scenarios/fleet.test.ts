@@ -412,6 +412,88 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 }, isByHealth: true },
     ));
 
+  it('does not go on when it wakes and has not heard the agreement yet', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one] = members;
+        const producer = one.kafka.producer({ retry: { retries: 0 } });
+        await producer.connect();
+        const send = () => producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        await send();
+        one.process.sleep(20_000);
+        const mend = agreement.cutOff('one');
+        await memory.clock.sleep(19_000);
+        one.writes.length = 0;
+        await expect(send()).rejects.toThrow();
+        await memory.clock.sleep(5_000);
+        await expect(send()).rejects.toMatchObject({ code: 'ERR_FAILOVER_HALTED' });
+        expect(one.writes).toEqual([]);
+        mend();
+        await until(memory, 'it works again', isOn('A', [one]));
+        await send();
+        expect(one.writes).toEqual(['A']);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('that had stopped goes nowhere before it was heard itself, although it hears decisions', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        let isMute = false;
+        const whole = agreement.with({ instance: 'late', leaseMs: 6_000 });
+        const late = join('late', {
+          agreement: {
+            ...whole,
+            open(context) {
+              const store = whole.open(context);
+              return {
+                ...store,
+                exchange: (self, signal) =>
+                  isMute ? Promise.reject(new Error('403')) : store.exchange(self, signal),
+              };
+            },
+          },
+        });
+        await late.kafka.producer().connect();
+        isMute = true;
+        await until(memory, 'it has stopped itself', () => late.kafka.status().state === 'halted');
+        await members[0].kafka.switchTo('B', { planned: false });
+        await expect(late.kafka.switchTo('B')).rejects.toMatchObject({
+          code: 'ERR_FAILOVER_SWITCH_REFUSED',
+        });
+        await memory.clock.sleep(10_000);
+        expect(late.heard).toContain('1 B by operator');
+        expect(late.kafka.status().state).toBe('halted');
+        isMute = false;
+        await until(memory, 'it is on B, too', isOn('B', [late]));
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('goes on to where it was going when it stopped, not back', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const late = join('late');
+        await consume(late.kafka, async () => {});
+        const heal = memory
+          .cluster('B')
+          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        await members[0].kafka.switchTo('B', { planned: false });
+        await until(
+          memory,
+          'it looks for positions',
+          () => late.kafka.status().phase === 'translate',
+        );
+        const mend = agreement.cutOff('late');
+        await until(memory, 'it has stopped itself', () => late.kafka.status().state === 'halted');
+        heal();
+        mend();
+        await until(memory, 'it works again', () => late.kafka.status().state === 'steady');
+        expect(late.kafka.status().active).toBe('B');
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {

@@ -3,13 +3,13 @@ import type { Automation } from './automation.js';
 import type { Step } from './scenario.js';
 
 /** When the first thing happens: groups have joined, and the health of both clusters is known. */
-const FIRST_MS = 4_000;
+export const FIRST_MS = 4_000;
 
 /** How long a fleet is left alone between two episodes. */
-const PAUSE_MS = 2_000;
+export const PAUSE_MS = 2_000;
 
 /** One episode: what happens, and how long it takes. */
-interface Episode {
+export interface Episode {
   readonly random: Random;
   readonly automation: Automation;
   readonly atMs: number;
@@ -18,7 +18,7 @@ interface Episode {
   readonly other: string;
 }
 
-type Way = (episode: Episode) => readonly Step[];
+export type Way = (episode: Episode) => readonly Step[];
 
 /** Draws what happens to a fleet that decides for itself: one or two episodes, with an operator among them now and then. */
 export function drawAutomaticStory(random: Random, automation: Automation): readonly Step[] {
@@ -46,7 +46,7 @@ export function drawAutomaticStory(random: Random, automation: Automation): read
 }
 
 /** What may happen at the same time. */
-function besides({ random, atMs }: Episode): readonly Step[] {
+export function besides({ random, atMs }: Episode): readonly Step[] {
   const steps: Step[] = [];
   if (random.chance(0.25)) {
     const byMs = random.pick([-3_600_000, 3_600_000, 7_200_000]);
@@ -238,9 +238,11 @@ const NOISES: readonly Way[] = [
   ],
 ];
 
-function waysOf({ strategy }: Automation): readonly Way[] {
+/** What happens to a fleet with this strategy. */
+export function waysOf({ strategy }: Automation): readonly Way[] {
   const byHealth = [...DEATHS, ...HALF_DEATHS, ...NO_DEATHS, ...BAD_NIGHTS];
   if (strategy === 'health') return byHealth;
+  if (strategy === 'manual') return DEATHS;
   const bySource = [...WORDS, ...NOISES];
   return strategy === 'follow' ? [...bySource, ...DEATHS] : [...bySource, ...byHealth];
 }

@@ -4,7 +4,7 @@ import type { HealthStrategyOptions } from '../../src/strategy/health.js';
 
 /** Who moves the processes of a fleet beside an operator, and by which rules. */
 export interface Automation {
-  readonly strategy: 'health' | 'follow' | 'combined';
+  readonly strategy: 'manual' | 'health' | 'follow' | 'combined';
   readonly health: Required<Omit<HealthOptions, 'canary'>>;
   readonly limits: Required<
     Pick<HealthStrategyOptions, 'cooldownMs' | 'maxSwitchesPerHour' | 'failback' | 'stableMs'>
@@ -20,11 +20,22 @@ export interface Automation {
 /** Share of the seeds in which somebody else than an operator decides. */
 const SHARE = 0.3;
 
-/** Draws it from a stream of its own: the other seeds stay what they were. Pure. */
-export function drawAutomation(seed: string): Automation | undefined {
+const STRATEGIES = ['health', 'health', 'combined', 'combined', 'follow'] as const;
+
+/** Who has an agreement needs nothing else to be moved by. */
+const STRATEGIES_TOGETHER = ['health', 'health', 'manual', 'manual', 'combined', 'follow'] as const;
+
+/**
+ * Draws it from a stream of its own: the other seeds stay what they were. Pure.
+ *
+ * @param isTogether - the fleet has an agreement, which every process listens to whatever moves it otherwise.
+ */
+export function drawAutomation(seed: string, isTogether: boolean): Automation | undefined {
   const random = createRandom(seed).fork('automation');
-  if (!random.chance(SHARE)) return undefined;
-  const strategy = random.pick(['health', 'health', 'combined', 'combined', 'follow'] as const);
+  if (!random.chance(SHARE) && !isTogether) return undefined;
+  const strategy = random.pick<Automation['strategy']>(
+    isTogether ? STRATEGIES_TOGETHER : STRATEGIES,
+  );
   return {
     strategy,
     health: {
@@ -45,6 +56,9 @@ export function drawAutomation(seed: string): Automation | undefined {
     },
     hasEpochs: random.chance(0.75),
     hearsWithinMs: random.pick([10, 200, 1_500]),
-    leftDead: strategy !== 'follow' && random.chance(0.25) ? random.pick(['A', 'B']) : undefined,
+    leftDead:
+      strategy !== 'follow' && !isTogether && random.chance(0.25)
+        ? random.pick(['A', 'B'])
+        : undefined,
   };
 }

@@ -1,4 +1,16 @@
 import {
+  healthNeedsAQuorum,
+  noMemberMovesAlone,
+  obeysNothingOlder,
+  oneDecisionForAnEpoch,
+  theFleetIsTogether,
+} from './agreement-checkers.js';
+import {
+  nobodyHandlesOnBothClusters,
+  nothingIsWrittenAfterTheLease,
+  obeyedIsFenced,
+} from './barrier-checkers.js';
+import {
   automaticSwitchesAreRare,
   everybodyArrives,
   ignoranceNeverSwitches,
@@ -23,7 +35,20 @@ import {
 
 /** The invariants that are checked so far, by their numbers in the reliability notes. */
 export type Invariant =
-  'I1' | 'I2' | 'I3' | 'I5' | 'I7' | 'I8' | 'I10' | 'I11' | 'I14' | 'I16' | 'I17' | 'I18' | 'I19';
+  | 'I1'
+  | 'I2'
+  | 'I3'
+  | 'I5'
+  | 'I7'
+  | 'I8'
+  | 'I9'
+  | 'I10'
+  | 'I11'
+  | 'I14'
+  | 'I16'
+  | 'I17'
+  | 'I18'
+  | 'I19';
 
 /** What a checker found: the invariant, and the evidence in words. */
 export interface Violation {
@@ -40,15 +65,21 @@ export const CHECKERS: Readonly<Record<Invariant, readonly Checker[]>> = {
   I2: [notSentIsNowhere],
   I3: [plansSkipNothing],
   I5: [handlingLeavesNoGap],
-  I7: [nothingIsWrittenAfterTheFence, oneClusterAtATime],
-  I8: [epochsOnlyGrow],
-  I10: [ignoranceNeverSwitches],
+  I7: [
+    nothingIsWrittenAfterTheFence,
+    oneClusterAtATime,
+    nothingIsWrittenAfterTheLease,
+    obeyedIsFenced,
+  ],
+  I8: [epochsOnlyGrow, obeysNothingOlder],
+  I9: [oneDecisionForAnEpoch, noMemberMovesAlone],
+  I10: [ignoranceNeverSwitches, healthNeedsAQuorum],
   I11: [automaticSwitchesAreRare],
   I14: [noSilentReset],
   I16: [commitsNeverRunAhead],
-  I17: [promisesSettle, oneHandlerAtATime],
+  I17: [promisesSettle, oneHandlerAtATime, nobodyHandlesOnBothClusters],
   I18: [positionsBeforeHandling],
-  I19: [everybodyArrives],
+  I19: [everybodyArrives, theFleetIsTogether],
 };
 
 /** Checks a run against every invariant. */

@@ -1,3 +1,4 @@
+import type { AgreedDecision } from '../../src/agreement/agreement.js';
 import { combine } from '../../src/strategy/combine.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import { healthStrategy } from '../../src/strategy/health.js';
@@ -19,6 +20,8 @@ export function strategyOf({ scenario, source, number, note }: ServiceParts): St
       return health;
     case 'follow':
       return follow;
+    case 'manual':
+      return manualStrategy();
     case 'combined':
       return combine({ follow, orElse: health });
     default:
@@ -41,6 +44,11 @@ export class Decisions {
         return decision;
       },
     };
+  }
+
+  /** What its fleet has decided is somebody's opinion, too. */
+  heard({ cluster, reason, by }: AgreedDecision): void {
+    this.#by.set(`${cluster} ${reason}`, by);
   }
 
   /** Whose opinion led there, for this reason. */

@@ -1,74 +1,9 @@
-import type { Automation } from './automation.js';
-import type { Fault } from './conditions.js';
+import { Obedience } from './agreement-checkers.js';
+import { blameMs, proofMs, Truth } from './clusters-truth.js';
 import type { EventOf, HistoryEvent, Run } from './history.js';
 import type { Wish } from './source.js';
 
-/** A cluster with one of these cannot be seen to work. (Who takes no records shows it only to those who send some.) */
-const PREVENT_PROOF: ReadonlySet<Fault> = new Set(['down', 'frozen', 'cut', 'coordinator-hangs']);
-
 const HOUR_MS = 3_600_000;
-
-/** Timers, and the way of a question. */
-const SLACK_MS = 500;
-
-/** How long ago a fault may have ended that somebody leaves a cluster for: it is healthy again only after a clean time. */
-function blameMs({ health }: Automation): number {
-  // Whether it takes records is seen when the next one is acknowledged, and kafkajs may be pausing between two attempts.
-  const kafkajsPauseMs = 7_000;
-  return health.recoveryMs + 2 * health.intervalMs + 4 * health.timeoutMs + kafkajsPauseMs;
-}
-
-/** How old the newest proof may be that a cluster works: the last question before its death was answered. */
-function proofMs({ health }: Automation): number {
-  return 1.1 * health.intervalMs + 4 * health.timeoutMs + SLACK_MS;
-}
-
-/** How each cluster really is, while a history is read from its beginning. */
-class Truth {
-  /** Of a cluster, or of the way of one process to it. */
-  readonly #faults = new Map<
-    string,
-    { readonly faults: readonly Fault[]; readonly atMs: number }
-  >();
-  readonly #lastFaultyAtMs = new Map<string, number>();
-  readonly #lastProvableAtMs = new Map<string, number>();
-
-  take(event: HistoryEvent): void {
-    if (event.kind !== 'condition') return;
-    const { cluster, process, faults, atMs } = event;
-    const key = process === undefined ? cluster : `${cluster} of ${process}`;
-    const before = this.#faults.get(key)?.faults ?? [];
-    if (before.length > 0) this.#lastFaultyAtMs.set(key, atMs);
-    if (!before.some((fault) => PREVENT_PROOF.has(fault))) this.#lastProvableAtMs.set(key, atMs);
-    this.#faults.set(key, { faults, atMs });
-  }
-
-  /** What is wrong with a cluster for one process now. */
-  faults(cluster: string, process: number): readonly Fault[] {
-    return keysOf(cluster, process).flatMap((key) => this.#faults.get(key)?.faults ?? []);
-  }
-
-  /** When something was last wrong with it. */
-  faultyAtMs(cluster: string, process: number, nowMs: number): number {
-    if (this.faults(cluster, process).length > 0) return nowMs;
-    const ends = keysOf(cluster, process).map((key) => this.#lastFaultyAtMs.get(key));
-    return Math.max(...ends.map((atMs) => atMs ?? Number.NEGATIVE_INFINITY));
-  }
-
-  /** When it could last be seen to work. */
-  provableAtMs(cluster: string, process: number, nowMs: number): number {
-    const times = keysOf(cluster, process).map((key) => {
-      const { faults = [] } = this.#faults.get(key) ?? {};
-      if (!faults.some((fault) => PREVENT_PROOF.has(fault))) return nowMs;
-      return this.#lastProvableAtMs.get(key) ?? Number.NEGATIVE_INFINITY;
-    });
-    return Math.min(...times);
-  }
-}
-
-function keysOf(cluster: string, process: number): readonly [string, string] {
-  return [cluster, `${cluster} of ${process}`];
-}
 
 /** What the source has said to a machine, by the rules: what may be followed, while a history is read. */
 class Heard {
@@ -174,19 +109,23 @@ function isSameWish(a: Wish, b: Wish): boolean {
  * goes only to one that really works, or did a moment ago. By the source it goes only where that really says, in order, and where
  * that is news, after a restart on a machine whose state file is intact, too.
  */
-export function ignoranceNeverSwitches({ events, automation }: Run): readonly string[] {
+export function ignoranceNeverSwitches({ events, automation, agreement }: Run): readonly string[] {
   if (automation === undefined) return [];
   const truth = new Truth();
   const heard = new Heard();
+  const obedience = new Obedience();
   const starting = new Set<number>();
   return events.flatMap((event) => {
     truth.take(event);
     if (event.kind === 'started') starting.add(event.process);
     const isFirst = event.kind === 'opened' && starting.delete(event.process);
-    const oldNews = isFirst ? oldNewsAtStart(event, heard) : [];
+    // Where there is an agreement, that has the first word.
+    const oldNews = isFirst && agreement === undefined ? oldNewsAtStart(event, heard) : [];
     heard.take(event);
+    obedience.take(event);
     if (isFirst) return oldNews;
-    if (event.kind !== 'switching') return [];
+    // What the fleet has decided is obeyed, whatever this process knows.
+    if (event.kind !== 'switching' || obedience.explains(event)) return [];
     const { process, from, to, atMs, reason } = event;
     const who = `process ${process} left ${from} for ${to} at ${atMs} (${reason})`;
     if (event.by === 'signal') {
@@ -232,9 +171,11 @@ function oldNewsAtStart(
 export function automaticSwitchesAreRare({ events, automation }: Run): readonly string[] {
   if (automation === undefined) return [];
   const { cooldownMs, maxSwitchesPerHour, failback } = automation.limits;
+  const obedience = new Obedience();
   const begun = new Map<string, EventOf<'switching'>>();
   const done = new Map<number, { readonly atMs: number; readonly by: string }[]>();
   return events.flatMap((event) => {
+    obedience.take(event);
     if (event.kind === 'switched') {
       const by = begun.get(`${event.process} ${event.switchEpoch}`)?.by ?? 'operator';
       const all = done.get(event.process) ?? [];
@@ -242,7 +183,7 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
     }
     if (event.kind !== 'switching') return [];
     begun.set(`${event.process} ${event.switchEpoch}`, event);
-    if (event.by !== 'health') return [];
+    if (event.by !== 'health' || obedience.explains(event)) return [];
     const { process, atMs, to, planned } = event;
     const who = `process ${process} went to ${to} by health at ${atMs}`;
     const all = done.get(process) ?? [];
@@ -266,8 +207,9 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
  *
  * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent.
  */
-export function everybodyArrives({ events, automation }: Run): readonly string[] {
-  if (automation === undefined) return [];
+export function everybodyArrives({ events, automation, agreement }: Run): readonly string[] {
+  // Where a fleet with an agreement has to be says its newest decision.
+  if (automation === undefined || agreement !== undefined) return [];
   const truth = new Truth();
   const heard = new Heard();
   const begun = new Map<number, EventOf<'switching'>[]>();

@@ -1,4 +1,5 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
+import type { ControlPlane } from './control-plane.js';
 import type { HistoryEvent } from './history.js';
 import { type Host, Hosts } from './hosts.js';
 import type { Scenario, Step } from './scenario.js';
@@ -20,6 +21,15 @@ const RESTART_MS = 1_000;
 const RECOVERY_MS = 3_000;
 const RECOVERY_ATTEMPTS = 10;
 
+/** What the processes of a fleet share. */
+interface FleetParts {
+  readonly events: HistoryEvent[];
+  readonly pending: Set<string>;
+  readonly source: Source;
+  /** Where they decide together; undefined where each decides for itself. */
+  readonly plane: ControlPlane | undefined;
+}
+
 /** The service's processes, and the operator who sends them from cluster to cluster. */
 export class Fleet {
   readonly #memory: MemoryWorld;
@@ -27,6 +37,7 @@ export class Fleet {
   readonly #events: HistoryEvent[];
   readonly #pending: Set<string>;
   readonly #source: Source;
+  readonly #plane: ControlPlane | undefined;
   readonly #hosts = new Hosts();
   #members: Member[] = [];
   #startedCount = 0;
@@ -35,17 +46,20 @@ export class Fleet {
   /** Where the whole fleet was sent last: the flag that a starting process reads. */
   #flag = 'A';
   #isOver = false;
+  /** Somebody was moved without the fleet: it stays so until the fleet decides anew. */
+  #wasAlone = false;
 
   constructor(
     memory: MemoryWorld,
     scenario: Scenario,
-    { events, pending, source }: { events: HistoryEvent[]; pending: Set<string>; source: Source },
+    { events, pending, source, plane }: FleetParts,
   ) {
     this.#memory = memory;
     this.#scenario = scenario;
     this.#events = events;
     this.#pending = pending;
     this.#source = source;
+    this.#plane = plane;
   }
 
   /** Sends the next record, from one process after the other. */
@@ -93,6 +107,7 @@ export class Fleet {
       activeCluster,
       host,
       source: this.#source,
+      plane: this.#plane,
       note,
       pending: this.#pending,
       nextOrder: () => (this.#orderCount += 1),
@@ -150,15 +165,16 @@ export class Fleet {
     for (const { service } of this.#members) service.stall(forMs);
   }
 
-  order({ to, planned, spreadMs, who }: Order): void {
+  order({ to, planned, spreadMs, who, alone = false }: Order): void {
     if (who === 'all') this.#flag = to;
+    if (alone) this.#wasAlone = true;
     const { clock, random } = this.#memory;
     const isMeant = ({ service }: Member): boolean =>
       who === 'all' || (service.number % 2 === 0) === (who === 'even');
     for (const { service } of this.#members.filter(isMeant)) {
       void clock.sleep(random.below(spreadMs + 1)).then(() => {
         if (this.#members.some((member) => member.service === service)) {
-          service.order(to, { planned });
+          service.order(to, { planned, alone });
         }
       });
     }
@@ -171,11 +187,23 @@ export class Fleet {
    */
   async recover(): Promise<void> {
     if (!this.#members.some(({ isConsuming }) => isConsuming)) await this.join();
+    if (this.#plane !== undefined && this.#wasAlone) await this.#gather(this.#plane);
     if (this.#scenario.policy !== 'identity') return;
     for (let attempts = 0; attempts < RECOVERY_ATTEMPTS; attempts += 1) {
       const astray = this.#members.filter(({ service }) => !isSteadyOn(service, this.#flag));
       if (astray.length === 0) return;
       for (const { service } of astray) service.order(this.#flag, { planned: true });
+      await this.#memory.clock.sleep(RECOVERY_MS);
+    }
+  }
+
+  /** Who was moved alone comes back by another decision. */
+  async #gather(plane: ControlPlane): Promise<void> {
+    for (let attempts = 0; attempts < RECOVERY_ATTEMPTS; attempts += 1) {
+      const cluster = plane.newest?.cluster ?? 'A';
+      const astray = this.#members.find(({ service }) => !isSteadyOn(service, cluster));
+      if (astray === undefined) return;
+      astray.service.order(cluster, { planned: false });
       await this.#memory.clock.sleep(RECOVERY_MS);
     }
   }

@@ -120,6 +120,7 @@ export function runOf(
     orderLimitMs: 1_000,
     onMissingPosition: 'earliest',
     automation: undefined,
+    agreement: undefined,
     ...rest,
     events,
   };

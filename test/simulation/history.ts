@@ -1,7 +1,9 @@
+import type { AgreedDecision } from '../../src/agreement/agreement.js';
 import type { SwitchPhase } from '../../src/events.js';
 import type { GroupPlan, MissingPosition } from '../../src/position/plan.js';
 import type { StayReason } from '../../src/strategy/strategy.js';
 import type { DecidedBy } from '../../src/switch/report.js';
+import type { FleetAgreement } from './agreeing.js';
 import type { Automation } from './automation.js';
 import type { Fault } from './conditions.js';
 import type { Wish } from './source.js';
@@ -45,9 +47,21 @@ export type HistoryEvent = { readonly atMs: number } & (
       readonly ends: readonly bigint[];
     })
   | (InEpoch & { readonly kind: 'phase'; readonly phase: SwitchPhase })
-  | (InEpoch & { readonly kind: 'fenced' | 'opened'; readonly cluster: string })
+  | (InEpoch & { readonly kind: 'fenced'; readonly cluster: string })
+  /** `agreedEpoch`: the newest decision of its fleet that the process has obeyed; 0: none. */
+  | (InEpoch & {
+      readonly kind: 'opened';
+      readonly cluster: string;
+      readonly agreedEpoch?: number;
+    })
   /** An order to switch, and the end of the promise that it gave. */
-  | (ByProcess & { readonly kind: 'ordered' | 'order-settled'; readonly order: number })
+  | (ByProcess & { readonly kind: 'order-settled'; readonly order: number })
+  | (ByProcess & {
+      readonly kind: 'ordered';
+      readonly order: number;
+      /** Where the process was to go without asking its fleet. */
+      readonly alone?: string;
+    })
   /** The process is gone, like with kill -9: nothing more is heard of it. */
   | (ByProcess & { readonly kind: 'crashed' })
   /** A group's commit, looked at after the broker had taken a commit request. */
@@ -75,6 +89,24 @@ export type HistoryEvent = { readonly atMs: number } & (
   | (InEpoch & { readonly kind: 'switched'; readonly to: string })
   /** The process would be elsewhere, and says why it is not. */
   | (ByProcess & { readonly kind: 'stayed'; readonly because: StayReason })
+  /** The agreement holds this decision from now on, for everybody to see. */
+  | { readonly kind: 'held'; readonly decision: AgreedDecision }
+  /** It has lost what it held above this epoch: something else was written in its place. */
+  | { readonly kind: 'lost'; readonly above: number }
+  /** A process was told this decision, for the first time. */
+  | (ByProcess & { readonly kind: 'heard'; readonly decision: AgreedDecision })
+  /** What a process says of itself to the agreement, where it says something new. */
+  | (ByProcess & {
+      readonly kind: 'stated';
+      readonly epoch: number;
+      readonly cluster: string;
+      readonly wants: string | undefined;
+    })
+  /** A process has exchanged news with the agreement; it had begun at `sinceMs`. The first one: it begins to listen. */
+  | (ByProcess & { readonly kind: 'contact'; readonly sinceMs: number })
+  /** A process asks for a decision, and has one: its own, or that of another process. */
+  | (ByProcess & { readonly kind: 'proposing'; readonly to: string; readonly by: DecidedBy })
+  | (ByProcess & { readonly kind: 'proposed'; readonly to: string; readonly epoch: number })
   /** What the source told a process. `wish`: a value that was really set; undefined where nobody should follow it. */
   | (ByProcess & {
       readonly kind: 'told';
@@ -126,6 +158,8 @@ export interface Run {
   readonly onMissingPosition: MissingPosition;
   /** Who decides beside an operator, and by which rules. */
   readonly automation: Automation | undefined;
+  /** How the processes decide together; undefined: each for itself. */
+  readonly agreement: FleetAgreement | undefined;
 }
 
 /** `cluster/topic-partition`, the name of a physical log. */

@@ -33,6 +33,11 @@ export class Host {
     this.#text = this.#text?.slice(0, Math.floor(this.#text.length / 2));
   }
 
+  /** The file is lost. */
+  remove(): void {
+    this.#text = undefined;
+  }
+
   /** The disk is full, or has room again. */
   setWritable(isWritable: boolean): void {
     this.#isWritable = isWritable;

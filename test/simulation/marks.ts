@@ -1,3 +1,4 @@
+import { AGREEMENT_MARKS } from './agreement-marks.js';
 import { DECISION_MARKS } from './decision-marks.js';
 import { logName, type Run } from './history.js';
 
@@ -106,6 +107,7 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
       (event) => event.kind === 'send-failed' && event.code === 'ERR_FAILOVER_OUTCOME_UNKNOWN',
     ),
   ...DECISION_MARKS,
+  ...AGREEMENT_MARKS,
 };
 
 function hasFact({ events }: Run, what: string): boolean {

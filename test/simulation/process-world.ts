@@ -10,6 +10,12 @@ const WRITES = new Map<number, 'Produce' | 'OffsetCommit'>([
   [8, 'OffsetCommit'],
 ]);
 
+/** The limit that a control log gives a Produce request, in milliseconds; the service's own producers give kafkajs's 30 s. */
+const CONTROL_TIMEOUT_MS = 2_000;
+
+/** Where a memory cluster's frame of a Produce request has its limit: before the ticket, from its end. */
+const TIMEOUT_FROM_END = 12;
+
 /** The environment variable that tells a process where the fleet is. */
 export const ACTIVE_CLUSTER = 'KAFKA_ACTIVE_CLUSTER';
 
@@ -77,7 +83,7 @@ export function processWorld(parts: ProcessWorldParts): ProcessWorld {
       holdIncoming(socket, eventLoop, way);
       const write = socket.write.bind(socket) as (...rest: unknown[]) => boolean;
       socket.write = (chunk: unknown, ...rest: unknown[]): boolean => {
-        const apiName = Buffer.isBuffer(chunk) ? WRITES.get(chunk.readInt16BE(4)) : undefined;
+        const apiName = Buffer.isBuffer(chunk) ? writeIn(chunk) : undefined;
         if (apiName !== undefined) onWrite(cluster, apiName);
         if (!way.isHolding) return write(chunk, ...rest);
         way.pass(() => void write(chunk, ...rest));
@@ -113,6 +119,15 @@ export function processWorld(parts: ProcessWorldParts): ProcessWorld {
       wallAheadMs += byMs;
     },
   };
+}
+
+/** What a request changes that the service works with. What a fleet says of itself in a control log is none of that. */
+function writeIn(frame: Buffer): 'Produce' | 'OffsetCommit' | undefined {
+  const apiName = WRITES.get(frame.readInt16BE(4));
+  const isControl =
+    apiName === 'Produce' &&
+    frame.readInt32BE(frame.length - TIMEOUT_FROM_END) === CONTROL_TIMEOUT_MS;
+  return isControl ? undefined : apiName;
 }
 
 function readFrom(host: Host): Promise<string | undefined> {

@@ -47,14 +47,23 @@ export async function comeToRest(
 const SETTLE_LIMIT_MS = 50_000;
 
 /** Waits until every process is where it ought to be, or has had time enough to get there, and writes down where it is. */
-export async function settle({ memory, fleet, conditions, source, events }: Stage): Promise<void> {
+export async function settle({
+  memory,
+  fleet,
+  conditions,
+  source,
+  plane,
+  events,
+}: Stage): Promise<void> {
   const { clock } = memory;
   const { wish } = source;
+  // Where a fleet decides together, that is the last word.
+  const wanted = plane === undefined ? wish?.cluster : plane.newest?.cluster;
   const isSettled = ({ state, active }: { state: string; active: string | undefined }): boolean =>
     state === 'steady' &&
     active !== undefined &&
     conditions.of(active).length === 0 &&
-    (wish === undefined || wish.cluster === active);
+    (wanted === undefined || wanted === active);
   const giveUpAtMs = clock.nowMs() + SETTLE_LIMIT_MS;
   while (
     clock.nowMs() < giveUpAtMs &&

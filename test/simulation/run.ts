@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createMemoryWorld, type MemoryWorld } from '../../src/testing/index.js';
 import { check, type Violation } from './checkers.js';
+import { absentMsOf } from './agreeing.js';
 import { Conditions } from './conditions.js';
+import { ControlPlane } from './control-plane.js';
 import { Fleet } from './fleet.js';
 import type { HistoryEvent, Run } from './history.js';
 import { finalLogs, watchCommits } from './observation.js';
@@ -51,11 +53,18 @@ export async function runSeed(seed: string): Promise<SeedResult> {
     logs: finalLogs(memory),
     unsettledSends: [...pending],
     sendLimitMs: HOLD_MAX_WAIT_MS + RETRIES_MS,
-    orderLimitMs: switchMs * SWITCHES_PER_ORDER,
+    orderLimitMs: (switchMs + barrierMsOf(scenario)) * SWITCHES_PER_ORDER,
     onMissingPosition: scenario.onMissingPosition,
     automation: scenario.automation,
+    agreement: scenario.agreement,
   };
   return { seed, scenario, run, violations: check(run), trace: traceOf(events) };
+}
+
+/** How long a switch may wait for other processes, twice. */
+function barrierMsOf({ agreement }: Scenario): number {
+  if (agreement === undefined) return 0;
+  return 2 * (absentMsOf(agreement) + DEADLINES.drainMs + DEADLINES.handlersMs);
 }
 
 function makeWorld(scenario: Scenario): MemoryWorld {
@@ -83,14 +92,16 @@ async function live(
   { events, pending }: { events: HistoryEvent[]; pending: Set<string> },
 ): Promise<void> {
   const { clock, random } = memory;
-  const { automation } = scenario;
+  const { automation, agreement } = scenario;
   const { hearsWithinMs = 0, hasEpochs = false } = automation ?? {};
   const source = new Source(random.fork('source'), { hearsWithinMs, hasEpochs });
-  const fleet = new Fleet(memory, scenario, { events, pending, source });
+  const plane = agreement === undefined ? undefined : new ControlPlane(agreement, memory, events);
+  const fleet = new Fleet(memory, scenario, { events, pending, source, plane });
   const stage: Stage = {
     memory,
     fleet,
     source,
+    plane,
     conditions: new Conditions(memory, events),
     events,
   };

@@ -1,8 +1,11 @@
 import type { MissingPosition } from '../../src/position/plan.js';
 import { type ApiName, createRandom, type Random } from '../../src/testing/index.js';
+import { drawAgreement, type FleetAgreement } from './agreeing.js';
+import { drawAgreedStory } from './agreement-stories.js';
 import { type Automation, drawAutomation } from './automation.js';
 import { drawAutomaticStory } from './automatic-stories.js';
 import type { HalfDead } from './conditions.js';
+import type { Who } from './control-plane.js';
 import type { Wish } from './source.js';
 import { drawNoise, drawStory } from './stories.js';
 
@@ -32,6 +35,8 @@ export type Step = { readonly atMs: number } & (
       readonly spreadMs: number;
       /** Which of the processes hear of it. */
       readonly who: 'all' | 'even' | 'odd';
+      /** Each goes without asking its fleet. */
+      readonly alone?: boolean;
     }
   | {
       readonly kind: 'down' | 'up' | 'freeze' | 'thaw' | 'refuse' | 'blackhole' | 'heal';
@@ -55,10 +60,15 @@ export type Step = { readonly atMs: number } & (
   | { readonly kind: 'sleep'; readonly forMs: number }
   /** The wall clocks of all processes jump. */
   | { readonly kind: 'jump-wall'; readonly byMs: number }
-  | { readonly kind: 'state-file'; readonly what: 'corrupt' | 'fill-disk' | 'free-disk' }
+  | { readonly kind: 'state-file'; readonly what: 'corrupt' | 'remove' | 'fill-disk' | 'free-disk' }
   | { readonly kind: 'set'; readonly to: string; readonly mode: Wish['mode'] }
   | { readonly kind: 'source'; readonly what: 'garble' | 'regress' | 'remove' | 'repeat' | 'heal' }
-  | { readonly kind: 'deafen'; readonly who: 'all' | 'even' | 'odd' | 'none' }
+  | { readonly kind: 'deafen'; readonly who: Who }
+  /** Processes cannot reach the agreement; or it holds what it should not. */
+  | { readonly kind: 'isolate'; readonly who: Who }
+  | { readonly kind: 'agreement'; readonly what: 'restore' | 'garble' | 'heal' }
+  /** A person writes a decision. */
+  | { readonly kind: 'decide'; readonly to: string; readonly mode: Wish['mode'] }
 );
 
 /** A fleet, its work and its faults, all drawn from one seed. */
@@ -84,6 +94,8 @@ export interface Scenario {
   readonly isRestLong: boolean;
   /** Who decides beside an operator; undefined: nobody. */
   readonly automation: Automation | undefined;
+  /** How the processes decide together; undefined: each for itself. */
+  readonly agreement: FleetAgreement | undefined;
   readonly steps: readonly Step[];
 }
 
@@ -91,11 +103,11 @@ export interface Scenario {
 export function drawScenario(seed: string): Scenario {
   const random = createRandom(seed).fork('scenario');
   // Under Identity only one direction may mirror, so there is no way home, and the fleet has to stay together.
-  const automation = drawAutomation(seed);
+  const agreement = drawAgreement(seed);
+  const automation = drawAutomation(seed, agreement !== undefined);
   const isOneWay = random.chance(0.2) && automation === undefined;
   const policy = isOneWay ? 'identity' : 'default';
-  const story =
-    automation === undefined ? drawStory(random, policy) : drawAutomaticStory(random, automation);
+  const story = drawStoryOf(random, { policy, automation, agreement });
   const hasCheckpoints = random.chance(0.85);
   // Where nobody sends any more, a Produce request without an answer looks like a cluster that takes no records, and is meant to.
   const isFair = (step: Step): boolean =>
@@ -104,7 +116,7 @@ export function drawScenario(seed: string): Scenario {
     seed,
     policy,
     offsetSyncsLocation: random.chance(hasCheckpoints ? 0.15 : 0.4) ? 'source' : 'target',
-    processCount: 1 + random.below(3),
+    processCount: agreement?.processCount ?? 1 + random.below(3),
     partitionCount: 1 + random.below(3),
     sendEveryMs: 20 + random.below(60),
     trafficMs: Math.max(...story.map(({ atMs }) => atMs)) + 1_500,
@@ -119,8 +131,19 @@ export function drawScenario(seed: string): Scenario {
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),
     automation,
+    agreement,
     steps: [...story, ...drawNoise(random, policy).filter(isFair)].sort((a, b) => a.atMs - b.atMs),
   };
+}
+
+function drawStoryOf(
+  random: Random,
+  { policy, automation, agreement }: Pick<Scenario, 'policy' | 'automation' | 'agreement'>,
+): readonly Step[] {
+  if (automation === undefined) return drawStory(random, policy);
+  return agreement === undefined
+    ? drawAutomaticStory(random, automation)
+    : drawAgreedStory(random, automation);
 }
 
 /** Where positions are missing, it matters what the service has chosen. */

@@ -1,7 +1,10 @@
 import type { Consumer, Producer } from 'kafkajs';
+import type { Agreement } from '../../src/agreement/agreement.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
+import type { AppliedState } from '../../src/state-file.js';
 import type { Strategy } from '../../src/strategy/strategy.js';
 import type { MemoryWorld, Random } from '../../src/testing/index.js';
+import type { ControlPlane } from './control-plane.js';
 import { Decisions, strategyOf } from './deciding.js';
 import { Handlers } from './handlers.js';
 import type { HistoryEvent } from './history.js';
@@ -16,7 +19,7 @@ export interface Service {
   readonly kafka: FailoverKafka;
   readonly own: ProcessWorld;
   send(id: string, key: string): void;
-  order(to: string, options: { planned: boolean }): void;
+  order(to: string, options: { planned: boolean; alone?: boolean }): void;
   /** The next handler call takes this long, in milliseconds. */
   stall(forMs: number): void;
   stopConsumer(): Promise<void>;
@@ -43,6 +46,8 @@ export interface ServiceParts {
   /** The machine of a service that decides for itself: with its state file. */
   readonly host: Host | undefined;
   readonly source: Source;
+  /** Where the fleet decides together. */
+  readonly plane: ControlPlane | undefined;
   /** Writes a fact down, unless the process is dead. */
   note(fact: Fact): void;
   /** Sends that have not settled, with the time of the call. */
@@ -63,6 +68,7 @@ export const HOLD_MAX_WAIT_MS = 20_000;
 /** Deadlines of the phases of a switch, in milliseconds. */
 export const DEADLINES = {
   prepareMs: 1_000,
+  agreeMs: 2_500,
   drainMs: 2_000,
   handlersMs: 2_000,
   catchUpMs: 1_000,
@@ -74,8 +80,11 @@ export const DEADLINES = {
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { number, memory, activeCluster, host } = parts;
   let isDead = false;
+  const decisions = new Decisions();
   const note = (fact: Fact): void => {
-    if (!isDead) parts.note(fact);
+    if (isDead) return;
+    if (fact.kind === 'heard') decisions.heard(fact.decision);
+    parts.note(fact);
   };
   const own = { ...parts, note };
   let isOpened = host === undefined;
@@ -88,13 +97,18 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     onKept(text) {
       if (isOpened) return;
       isOpened = true;
-      const { cluster, switchEpoch } = JSON.parse(text) as { cluster: string; switchEpoch: number };
-      note({ kind: 'opened', process: number, cluster, switchEpoch });
+      const { cluster, switchEpoch, agreedEpoch } = JSON.parse(text) as AppliedState;
+      note({ kind: 'opened', process: number, cluster, switchEpoch, agreedEpoch });
     },
   });
-  const decisions = new Decisions();
   const strategy = decisions.watch(strategyOf(own));
-  const kafka = makeKafka(parts, process.world, strategy);
+  const agreement = parts.plane?.agreementFor({
+    number,
+    instance: parts.scenario.agreement?.isNamed === true ? `host-${host?.number}` : undefined,
+    isDead: () => isDead,
+    note,
+  });
+  const kafka = makeKafka(parts, process.world, { strategy, agreement });
   observe(kafka, own, decisions);
   const name = `consumer-${number}`;
   const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {
@@ -143,11 +157,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
           settled({ kind: 'send-failed', process: number, id, code: error.code ?? error.name }),
       );
     },
-    order(to, { planned }) {
+    order(to, { planned, alone = false }) {
       const order = parts.nextOrder();
-      note({ kind: 'ordered', process: number, order });
+      note({ kind: 'ordered', process: number, order, ...(alone ? { alone: to } : {}) });
       const settled = (): void => note({ kind: 'order-settled', process: number, order });
-      kafka.switchTo(to, { planned, reason: 'scenario' }).then(settled, settled);
+      kafka.switchTo(to, { planned, alone, reason: 'scenario' }).then(settled, settled);
     },
     stall: (forMs) => handlers.stall(forMs),
     stopConsumer() {
@@ -173,7 +187,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 function makeKafka(
   { number, memory, scenario, host }: ServiceParts,
   world: MemoryWorld['world'],
-  strategy: Strategy,
+  { strategy, agreement }: { strategy: Strategy; agreement: Agreement | undefined },
 ): FailoverKafka {
   const { policy, offsetSyncsLocation, automation } = scenario;
   return new FailoverKafka({
@@ -186,6 +200,7 @@ function makeKafka(
       B: { brokers: [...memory.cluster('B').brokers] },
     },
     strategy,
+    ...(agreement === undefined ? {} : { agreement }),
     ...(host === undefined ? {} : { stateFile: STATE_FILE }),
     ...(automation === undefined ? {} : { health: automation.health }),
     mirror: { policy, offsetSyncsLocation },
@@ -236,13 +251,16 @@ function observe(
     note({ kind: 'fenced', process, cluster, switchEpoch }),
   );
   kafka.on('switch.phase-started', ({ phase, switchEpoch }) => {
-    const { switchingTo } = kafka.status();
+    const { switchingTo, agreement } = kafka.status();
     note({ kind: 'phase', process, switchEpoch, phase });
     if (phase !== 'open' || switchingTo === undefined) return;
-    note({ kind: 'opened', process, cluster: switchingTo, switchEpoch });
+    const agreedEpoch = agreement?.obeyedEpoch ?? 0;
+    note({ kind: 'opened', process, cluster: switchingTo, switchEpoch, agreedEpoch });
   });
   kafka.on('switch.phase-overran', ({ phase }) => fact(`${phase} overran`));
   kafka.on('switch.refused', () => fact('refused'));
+  kafka.on('agreement.failed', ({ because }) => fact(`agreement failed: ${because}`));
+  kafka.on('agreement.refused', ({ because }) => fact(`agreement refused: ${because}`));
   kafka.on('switch.started', ({ switchEpoch, from, to, planned, reason }) => {
     const by = decisions.whose(to, reason);
     note({ kind: 'switching', process, switchEpoch, from, to, planned, by, reason });

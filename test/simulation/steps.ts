@@ -1,6 +1,7 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { unreachable } from '../../src/unreachable.js';
 import type { Conditions } from './conditions.js';
+import type { ControlPlane } from './control-plane.js';
 import type { Fleet } from './fleet.js';
 import type { HistoryEvent } from './history.js';
 import type { Step } from './scenario.js';
@@ -12,6 +13,7 @@ export interface Stage {
   readonly fleet: Fleet;
   readonly conditions: Conditions;
   readonly source: Source;
+  readonly plane: ControlPlane | undefined;
   readonly events: HistoryEvent[];
 }
 
@@ -30,7 +32,7 @@ export async function performSteps(steps: readonly Step[], stage: Stage): Promis
 }
 
 function perform(step: Step, stage: Stage): void {
-  const { memory, fleet, conditions, source } = stage;
+  const { memory, fleet, conditions, source, plane } = stage;
   switch (step.kind) {
     case 'order':
       fleet.order(step);
@@ -81,6 +83,7 @@ function perform(step: Step, stage: Stage): void {
     case 'state-file':
       for (const host of fleet.hosts) {
         if (step.what === 'corrupt') host.corrupt();
+        else if (step.what === 'remove') host.remove();
         else host.setWritable(step.what === 'free-disk');
       }
       return;
@@ -92,6 +95,15 @@ function perform(step: Step, stage: Stage): void {
       return;
     case 'deafen':
       source.deafen(step.who);
+      return;
+    case 'isolate':
+      plane?.cutOff(step.who);
+      return;
+    case 'agreement':
+      plane?.[step.what]();
+      return;
+    case 'decide':
+      plane?.decide(step.to, step.mode);
       return;
     default:
       unreachable(step);
@@ -126,11 +138,12 @@ function steerMirror(memory: MemoryWorld, step: Extract<Step, { kind: 'mirror' }
 }
 
 /** Takes every fault back, but for a cluster that stays dead a while longer. */
-export function heal({ memory, conditions, source, fleet }: Stage, leftDead?: string): void {
+export function heal({ memory, conditions, source, plane, fleet }: Stage, leftDead?: string): void {
   for (const cluster of memory.clusters) {
     if (cluster.alias !== leftDead) conditions.heal(cluster);
   }
   source.heal();
+  plane?.heal();
   for (const host of fleet.hosts) host.setWritable(true);
   for (const mirror of memory.mirrors) {
     if (mirror.state === 'stopped') mirror.start();

@@ -22,6 +22,14 @@ export interface MemoryAgreement {
   cutOff(instance?: string): () => void;
 }
 
+/** How a memory agreement behaves, and who watches it. */
+export interface MemoryAgreementOptions {
+  /** Time of one way to the store, in milliseconds. Default: 5, always. */
+  readonly latencyMs?: () => number;
+  /** The text in the place of the decision is another one. */
+  readonly onText?: (text: string) => void;
+}
+
 interface Reader {
   readonly context: AgreementContext;
   instance: string | undefined;
@@ -33,7 +41,10 @@ const LATENCY_MS = 5;
 /** How long a process that is cut off waits for nothing, in milliseconds. */
 const TIMEOUT_MS = 500;
 
-export function memoryAgreement(): MemoryAgreement {
+export function memoryAgreement({
+  latencyMs = () => LATENCY_MS,
+  onText = () => {},
+}: MemoryAgreementOptions = {}): MemoryAgreement {
   const decisions: AgreedDecision[] = [];
   const members = new Map<string, MemberState>();
   const readers = new Set<Reader>();
@@ -49,13 +60,19 @@ export function memoryAgreement(): MemoryAgreement {
     context.tell(read.kind === 'decision' ? read : { kind: 'refused', because: read.because });
   };
 
-  const write = (written: string): void => {
-    text = written;
+  /** Everybody hears it, each at the end of its own way. */
+  const spread = (tell: (reader: Reader) => void): void => {
     for (const reader of readers) {
-      reader.context.world.after(LATENCY_MS, () => {
-        if (readers.has(reader)) tellDecision(reader);
+      reader.context.world.after(latencyMs(), () => {
+        if (readers.has(reader) && !isCut(reader.instance)) tell(reader);
       });
     }
+  };
+
+  const write = (written: string): void => {
+    text = written;
+    onText(written);
+    spread(tellDecision);
   };
 
   const open = (context: AgreementContext): AgreementStore => {
@@ -67,7 +84,7 @@ export function memoryAgreement(): MemoryAgreement {
         await sleep(world, TIMEOUT_MS, { signal });
         throw new Error('the agreement does not answer');
       }
-      await sleep(world, LATENCY_MS, { signal });
+      await sleep(world, latencyMs(), { signal });
     };
     return {
       async exchange(self, signal) {
@@ -94,7 +111,10 @@ export function memoryAgreement(): MemoryAgreement {
         const { instance } = reader;
         if (instance === undefined || isCut(instance)) return;
         members.delete(instance);
-        for (const { context: other } of readers) other.tell({ kind: 'left', instance });
+        spread(({ context: other }) => {
+          // A process of the same name may have come meanwhile.
+          if (!members.has(instance)) other.tell({ kind: 'left', instance });
+        });
       },
     };
   };
