@@ -136,11 +136,15 @@ export class ClusterOperations implements SwitchOperations {
       events,
       stalledAfterMs: options.socketStalledAfterMs,
       onSuspicion: () => watch.suspect(alias),
-      beforeWrite: watch.fleet?.checkLease,
+      beforeWrite: watch.fleet?.lease.guard,
       verify: (isAgain) => this.#identities.verify(alias, { isUrgent: isAgain }),
     });
     watch.sessionOpened(session);
     return session;
+  }
+
+  ready(): Promise<void> {
+    return this.#parts.watch().ready();
   }
 
   watch(): void {
@@ -279,8 +283,7 @@ export class ClusterOperations implements SwitchOperations {
   /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#parts.watch().stop();
-    await this.#disconnect();
+    await Promise.all([this.#parts.watch().close(), this.#disconnect()]);
   }
 
   async #disconnect(): Promise<void> {

@@ -51,6 +51,7 @@ export class Decider {
   #isWatching = false;
   #cancelLook: CancelTimer | undefined;
   #isOrdering = false;
+  #ordering: Promise<void> = Promise.resolve();
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #refusedCount = 0;
   #alarm: string | undefined;
@@ -71,6 +72,11 @@ export class Decider {
     if (this.#isWatching) return;
     this.#isWatching = true;
     this.#lookLater();
+  }
+
+  /** Resolves when nothing that it has ordered is under way. Never rejects. */
+  get idle(): Promise<void> {
+    return this.#ordering;
   }
 
   /** Ends it; a switch under way goes on. Idempotent. */
@@ -96,7 +102,12 @@ export class Decider {
     if (rest === 'busy') return;
     const view = this.#parts.view();
     // What the fleet has decided goes before everything, and leads out of a halt.
-    if (this.#obey(rest, view) || rest !== 'steady') return;
+    if (this.#obey(rest, view)) return;
+    if (rest !== 'steady') {
+      // Whoever has stopped itself sees nothing that the others should move for.
+      this.#parts.fleet?.want(undefined);
+      return;
+    }
     if (this.#parts.world.nowMs() < this.#notBeforeMs) return;
     const decision = this.#decide(view);
     if (decision === undefined) return;
@@ -114,7 +125,9 @@ export class Decider {
         }
         this.#alarm = undefined;
         if (decision.to === view.active) return;
-        void this.#carryOut(decision, { kind: fleet === undefined ? 'none' : 'propose' });
+        this.#ordering = this.#carryOut(decision, {
+          kind: fleet === undefined ? 'none' : 'propose',
+        });
         return;
       }
       default:
@@ -135,7 +148,7 @@ export class Decider {
     if (rest === 'lease-ended' && fleet?.isHeard !== true) return false;
     if (standing !== undefined) {
       const { epoch } = standing;
-      void this.#carryOut(obeying(standing, view), { kind: 'agreed', epoch });
+      this.#ordering = this.#carryOut(obeying(standing, view), { kind: 'agreed', epoch });
       return true;
     }
     if (rest !== 'lease-ended' || fleet === undefined) return false;
@@ -148,7 +161,7 @@ export class Decider {
       reason: 'the agreement is heard again',
       by: 'agreement',
     } as const;
-    void this.#carryOut(
+    this.#ordering = this.#carryOut(
       order,
       decision === undefined ? { kind: 'none' } : { kind: 'agreed', epoch: decision.epoch },
     );

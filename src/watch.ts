@@ -1,12 +1,10 @@
 import type { AgreementContext } from './agreement/agreement.js';
-import { confirm } from './agreement/confirm.js';
 import { firstDecision } from './agreement/first-decision.js';
-import { Fleet } from './agreement/fleet.js';
-import { isLost, lostError } from './agreement/lost.js';
+import type { Fleet } from './agreement/fleet.js';
 import type { ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { Decider } from './decider.js';
-import type { AgreementLostError } from './errors.js';
+import { FailoverClosedError, type AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
@@ -15,6 +13,7 @@ import { limitsOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
 import { Listening } from './signals/listening.js';
 import type { SignalState } from './signals/signal-state.js';
+import { openMembership, owedOf, restOf, type Membership } from './membership.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
@@ -49,7 +48,7 @@ export interface WatchParts {
 /** @internal What whoever works with the clusters tells the watch, and asks it. */
 export interface Watching {
   /** The other processes; undefined where each decides for itself. */
-  readonly fleet: Pick<Fleet, 'checkLease'> | undefined;
+  readonly fleet: Pick<Fleet, 'lease'> | undefined;
   /** Begins. Idempotent, and nothing where the strategy watches nothing. */
   start(): void;
   /** Ends it: no timer and no connection is left. Idempotent. */
@@ -59,6 +58,10 @@ export interface Watching {
    * last ran.
    */
   startOn(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
+  /** As {@link SwitchOperations.ready}. */
+  ready(): Promise<void>;
+  /** Ends it for good: nothing is begun any more, also by a start that is under way. Resolves when nothing is left. */
+  close(): Promise<void>;
   /** A new session is there: its traffic is evidence. */
   sessionOpened(session: ClusterSession): void;
   /** Something looks wrong with this cluster. */
@@ -89,21 +92,25 @@ export class Watch implements Watching {
   readonly #decider: Decider;
   readonly #listening: Listening;
   readonly #stateFile: StateFile;
-  /** The other processes; undefined where each decides for itself. */
-  readonly fleet: Fleet | undefined;
+  readonly #membership: Membership | undefined;
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
   /** When the switch to the session in force began: what a source has said since is news. */
   #newsSinceMs = Number.NEGATIVE_INFINITY;
   #kept = '';
+  #isClosed = false;
   #cancelIdentityLook: CancelTimer | undefined;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
     const { options, events } = parts;
     const { world, health, aliases, strategy } = options;
-    this.fleet = this.#openFleet();
+    this.#membership = openMembership({
+      ...parts,
+      onChange: () => this.#heard(),
+      onLeaseRenewed: () => this.#decider.look(),
+    });
     this.#decider = new Decider({
       world,
       events,
@@ -142,7 +149,12 @@ export class Watch implements Watching {
     });
   }
 
+  get fleet(): Fleet | undefined {
+    return this.#membership?.fleet;
+  }
+
   start(): void {
+    if (this.#isClosed) return;
     const { watchesHealth = false, signals = [] } = this.#parts.options.strategy;
     if (watchesHealth) this.#monitor.start();
     this.#listening.start();
@@ -152,14 +164,38 @@ export class Watch implements Watching {
     if (this.#cancelIdentityLook === undefined) this.#lookBehindNames();
   }
 
+  async ready(): Promise<void> {
+    const { fleet } = this;
+    if (fleet === undefined) return;
+    const isMissing = !fleet.isRunning || restOf(this.#parts.state()) === 'lease-ended';
+    this.start();
+    if (isMissing) await fleet.heardAnew(FIRST_READING_MS);
+    this.#membership?.checkLease();
+    this.#decider.look();
+    await this.#decider.idle;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.stop();
+    await this.fleet?.stopped;
+  }
+
+  /** A start is given up where the end has come meanwhile. */
+  #refuseWhenClosed(): void {
+    if (this.#isClosed) throw new FailoverClosedError('FailoverKafka was closed');
+  }
+
   async startOn(): Promise<{ active: string; switchEpoch: number }> {
     const { strategy, world, aliases } = this.#parts.options;
     const last = await this.#stateFile.read();
+    this.#refuseWhenClosed();
     if (last !== undefined) {
       this.#listening.remember(last);
       this.#parts.identities().remember(last.clusterIds);
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
+    this.#refuseWhenClosed();
     const active =
       agreed?.cluster ??
       (await strategy.startOn(
@@ -269,43 +305,11 @@ export class Watch implements Watching {
     by: DecidedBy,
     fleet: FleetOrder = { kind: this.fleet === undefined ? 'none' : 'propose' },
   ): Promise<SwitchOutcome> {
-    if (fleet.kind === 'propose') await this.#confirm(order, by);
+    if (fleet.kind === 'propose') await this.#membership?.confirm(order, by);
     const outcome = await this.#parts.order({ ...order, by, fleet });
     if (outcome.kind === 'switched') this.#decider.switched(outcome.report);
+    if (fleet.kind === 'none' && by === 'operator') this.fleet?.lease.stop();
     return outcome;
-  }
-
-  /**
-   * An order to stay: the fleet should know it, where its decision names another cluster, or none was made. Whoever starts later
-   * begins there.
-   */
-  async #confirm({ to, planned, reason }: OperatorOrder, by: DecidedBy): Promise<void> {
-    const state = this.#parts.state();
-    const { fleet } = this;
-    if (fleet === undefined || state.kind !== 'steady' || state.active !== to) return;
-    if (fleet.decision?.cluster !== to) {
-      const mode = planned ? 'planned' : 'unplanned';
-      await confirm(fleet, this.#parts.options.world, { cluster: to, mode, reason, by });
-    }
-  }
-
-  #openFleet(): Fleet | undefined {
-    const { options, events, groupIds, state, openLog } = this.#parts;
-    const { agreement, aliases, world, kafka } = options;
-    if (agreement === undefined) return undefined;
-    const active = (): string => activeOf(state()) ?? aliases[0];
-    return new Fleet({
-      world,
-      events,
-      agreement,
-      aliases,
-      clientId: kafka.clientId,
-      openLog,
-      self: () => ({ cluster: active(), groups: groupIds() }),
-      onChange: () => this.#heard(),
-      onLeaseEnded: () => this.#parts.halt(active(), lostError(agreement)),
-      onLeaseRenewed: () => this.#decider.look(),
-    });
   }
 
   health(alias: string): ClusterHealth {
@@ -338,15 +342,4 @@ export class Watch implements Watching {
     const session = this.#session;
     return session === undefined || session.signal.aborted ? undefined : session;
   }
-}
-
-/** What the library does, as far as a decision has to wait for it. */
-function restOf(state: SwitchState): 'steady' | 'halted' | 'lease-ended' | 'busy' {
-  if (state.kind === 'steady') return 'steady';
-  if (state.kind !== 'halted') return 'busy';
-  return isLost(state.error) ? 'lease-ended' : 'halted';
-}
-
-function owedOf(state: SwitchState): string | undefined {
-  return state.kind === 'halted' ? state.owed : undefined;
 }

@@ -159,6 +159,8 @@ describe('the way out of a halt to the cluster that it came from', () => {
         watch: () => ({
           fleet: undefined,
           start() {},
+          ready: () => Promise.resolve(),
+          close: () => Promise.resolve(),
           stop() {},
           startOn: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
           sessionOpened() {},

@@ -182,7 +182,7 @@ export interface AgreementLimits {
   readonly leaseMs?: number;
   /**
    * Names this process among the members. Default: the `clientId` and random letters. Two processes with the same one are one
-   * member.
+   * member; one that is restarted with a clock that was set back is not heard until the clock has caught up.
    */
   readonly instance?: string;
   /**

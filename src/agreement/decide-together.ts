@@ -1,7 +1,7 @@
 import type { AgreeOutcome } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import type { AgreedDecision, Proposal } from './agreement.js';
-import { newestStated, type FleetState } from './fleet-state.js';
+import { newestMember, type FleetState } from './fleet-state.js';
 
 /** @internal What {@link decideTogether} looks at, and whom it asks. */
 export interface Deciding {
@@ -53,6 +53,6 @@ export async function decideTogether(
 
 /** A decision that others have obeyed, and that this process has not heard of. */
 function unheardEpoch(state: FleetState, obeyedEpoch: number): number | undefined {
-  const stated = newestStated(state);
+  const stated = newestMember(state)?.epoch ?? 0;
   return stated > Math.max(state.decision?.epoch ?? 0, obeyedEpoch) ? stated : undefined;
 }

@@ -11,6 +11,7 @@ const FIRST_WORD_MS = 3_000;
  *
  * @param last - what the state file says.
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - (rejects) the agreement is not heard, and `onUnknownAtStart` is `'fail'`.
+ * @throws {@link AgreementLostError} ERR_FAILOVER_AGREEMENT_LOST - (rejects) it is not heard, and there is a lease.
  * @internal
  */
 export async function firstDecision(
@@ -20,15 +21,23 @@ export async function firstDecision(
   fleet.remember(last?.agreedEpoch ?? 0);
   fleet.start();
   const isHeard = await fleet.firstWord(FIRST_WORD_MS);
-  const { decision } = fleet;
-  if (decision !== undefined && decision.epoch > fleet.obeyedEpoch) {
-    fleet.obeyed(decision.epoch);
-    return decision;
+  const newest = newestOf(fleet);
+  if (newest !== undefined && newest.epoch > fleet.obeyedEpoch) {
+    fleet.obeyed(newest.epoch);
+    return newest;
   }
-  if (!isHeard && fleet.onUnknownAtStart === 'fail') throw unheardError(fleet);
+  // Whoever may not write without the agreement does not begin without it.
+  if (!isHeard && fleet.lease.guard !== undefined) throw fleet.lostError();
+  if (!isHeard && fleet.limits.onUnknownAtStart === 'fail') throw unheardError(fleet);
   // Without a decision the strategy has the first word, which may be the state file's.
   if (last === undefined || last.agreedEpoch === 0) return undefined;
   return { cluster: last.cluster, epoch: last.agreedEpoch };
+}
+
+/** Members may have obeyed what the store has lost, or does not tell yet. */
+function newestOf(fleet: Fleet): { readonly cluster: string; readonly epoch: number } | undefined {
+  const { decision, newestMember: member } = fleet;
+  return member !== undefined && member.epoch > (decision?.epoch ?? 0) ? member : decision;
 }
 
 function unheardError({ name }: Fleet): FailoverOptionsError {

@@ -5,6 +5,8 @@ export interface HeardMember {
   readonly member: MemberState;
   /** When a new statement of it was heard, in monotonic milliseconds of this process. */
   readonly heardAtMs: number;
+  /** It was heard to speak at least twice: the first time it may have been dead for long, and a store repeat its last words. */
+  readonly isAlive: boolean;
 }
 
 /** @internal What is known of a fleet. */
@@ -38,7 +40,8 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
       const known = state.members.get(member.instance);
       if (known !== undefined && known.member.sequence >= member.sequence) return state;
       const others = [...state.members].filter(([, one]) => atMs - one.heardAtMs < FORGOTTEN_MS);
-      const members = new Map(others).set(member.instance, { member, heardAtMs: atMs });
+      const isAlive = known !== undefined;
+      const members = new Map(others).set(member.instance, { member, heardAtMs: atMs, isAlive });
       return { ...state, members };
     }
     case 'left': {
@@ -53,9 +56,14 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
   }
 }
 
-/** @internal The newest decision that anybody says to have obeyed. The store may have lost it. */
-export function newestStated({ members }: FleetState): number {
-  return Math.max(0, ...[...members.values()].map(({ member }) => member.epoch));
+/** @internal Who has obeyed the newest decision that anybody says to have obeyed. The store may have lost it. */
+export function newestMember({ members }: FleetState): MemberState | undefined {
+  return [...members.values()]
+    .map(({ member }) => member)
+    .reduce<MemberState | undefined>(
+      (newest, one) => (newest === undefined || one.epoch > newest.epoch ? one : newest),
+      undefined,
+    );
 }
 
 /** @internal How a vote stands. */
@@ -75,8 +83,8 @@ export interface Hearing {
 }
 
 /**
- * Counts who wants a cluster. Only members count that were heard lately, and only those speak that know the decision in force: a
- * voice from before it was about another cluster.
+ * Counts who wants a cluster. Only members count that were heard lately, and only those speak that are known to live, and that know
+ * the decision in force: a voice from before it was about another cluster.
  *
  * @internal
  */
@@ -88,7 +96,9 @@ export function tallyOf(
 ): Tally {
   const heard = [...members.values()].filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs);
   const epoch = decision?.epoch ?? 0;
-  const voices = heard.filter(({ member }) => member.wants === wanted && member.epoch >= epoch);
+  const voices = heard.filter(
+    ({ member, isAlive }) => isAlive && member.wants === wanted && member.epoch >= epoch,
+  );
   // More than this part of them: the smallest number above it.
   const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
   return { voices: voices.length, heard: heard.length, needed };

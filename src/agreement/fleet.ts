@@ -1,6 +1,6 @@
 import { messageOf } from '../caught.js';
+import type { AgreementLostError } from '../errors.js';
 import type { EventSink } from '../events.js';
-import { resolveLimits, type ResolvedLimits } from './limits.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilDeadline, withinDeadline } from '../wait.js';
@@ -17,17 +17,21 @@ import type {
 import { Complaints } from './complaints.js';
 import { decideTogether } from './decide-together.js';
 import {
+  newestMember,
   reduceFleet,
-  stillThere,
   tallyOf,
   UNKNOWN_FLEET,
   type FleetState,
   type Tally,
 } from './fleet-state.js';
 import { Lease } from './lease.js';
+import { resolveLimits, type ResolvedLimits } from './limits.js';
+import { lostError } from './lost.js';
+import { othersLeft } from './others-left.js';
 import { Rhythm } from './rhythm.js';
 import { describeFleet, type AgreementStatus } from './status.js';
 import { Waiters } from './waiters.js';
+import { Wish } from './wish.js';
 
 /** @internal What a fleet is made of. */
 export interface FleetParts {
@@ -59,37 +63,36 @@ const EXCHANGE_MS = 3_000;
  */
 export class Fleet implements SwitchFleet {
   readonly #parts: FleetParts;
-  readonly #limits: ResolvedLimits;
+  readonly limits: ResolvedLimits;
   readonly #instance: string;
   readonly #rhythm: Rhythm;
-  readonly #lease: Lease;
+  /** How long it may go on without being heard. */
+  readonly lease: Lease;
   #state: FleetState = UNKNOWN_FLEET;
   #obeyedEpoch = 0;
-  #wants: string | undefined;
-  #wantsSinceMs = 0;
+  readonly #wish: Wish;
   #sequence = 0;
   #contactAtMs: number | undefined;
   readonly #complaints: Complaints;
   #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
   readonly #waiters = new Waiters();
+  /** Resolves when what was stopped last has said farewell. */
+  #farewell: Promise<void> = Promise.resolve();
 
   constructor(parts: FleetParts) {
     const { world, agreement, clientId } = parts;
     this.#parts = parts;
-    this.#limits = resolveLimits(agreement.limits);
+    this.limits = resolveLimits(agreement.limits);
     const random = Math.floor(world.random() * 36 ** 8).toString(36);
     const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
-    this.#instance = this.#limits.instance ?? `${prefix}-${random}`;
+    this.#instance = this.limits.instance ?? `${prefix}-${random}`;
     this.#complaints = new Complaints(agreement.name, parts.events);
-    this.#rhythm = new Rhythm(world, this.#limits.heartbeatMs);
-    this.#lease = new Lease(world, this.#limits.leaseMs, {
+    this.#wish = new Wish(world, this.limits.silentMs);
+    this.#rhythm = new Rhythm(world, this.limits.heartbeatMs);
+    this.lease = new Lease(world, this.limits.leaseMs, {
       onEnded: () => parts.onLeaseEnded(),
       onRenewed: () => parts.onLeaseRenewed(),
     });
-  }
-
-  get onUnknownAtStart(): 'last-applied' | 'fail' {
-    return this.#limits.onUnknownAtStart;
   }
 
   get name(): string {
@@ -107,12 +110,16 @@ export class Fleet implements SwitchFleet {
    */
   get isHeard(): boolean {
     const hasHeard = this.#contactAtMs !== undefined && !this.#complaints.isFailing;
-    return hasHeard && !this.#lease.isOver;
+    return hasHeard && !this.lease.isOver;
   }
 
-  /** To be called before each byte that changes a cluster; undefined where there is no lease, and nothing to check. */
-  get checkLease(): (() => void) | undefined {
-    return this.#limits.leaseMs === undefined ? undefined : () => this.#lease.check();
+  /** Who has obeyed the newest decision that any member speaks of. */
+  get newestMember(): MemberState | undefined {
+    return newestMember(this.#state);
+  }
+
+  lostError(): AgreementLostError {
+    return lostError(this.#parts.agreement);
   }
 
   get obeyedEpoch(): number {
@@ -133,7 +140,7 @@ export class Fleet implements SwitchFleet {
       },
     });
     this.#run = { store, end };
-    this.#lease.start();
+    this.lease.start();
     void this.#speak(store, end.signal);
   }
 
@@ -141,12 +148,17 @@ export class Fleet implements SwitchFleet {
   stop(): void {
     const run = this.#run;
     this.#run = undefined;
-    this.#lease.stop();
+    this.lease.pause();
     if (run === undefined) return;
     run.end.abort(new Error('the agreement was closed'));
     this.#rhythm.stop();
-    // Bounded by the store itself; nobody waits for it.
-    run.store.close().catch(() => {});
+    // Bounded by the store itself.
+    this.#farewell = run.store.close().catch(() => {});
+  }
+
+  /** Resolves when nothing is left of what was stopped. Never rejects. */
+  get stopped(): Promise<void> {
+    return this.#farewell;
   }
 
   /** What was obeyed in an earlier life of the process. */
@@ -154,15 +166,30 @@ export class Fleet implements SwitchFleet {
     this.#obeyedEpoch = Math.max(this.#obeyedEpoch, epoch);
   }
 
+  get isRunning(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** Resolves when the store was heard by a question that begins now, or after `maxWaitMs`. */
+  heardAnew(maxWaitMs: number): Promise<void> {
+    const sinceMs = this.#parts.world.nowMs();
+    this.#say();
+    const isHeard = (): boolean => (this.#contactAtMs ?? -1) >= sinceMs && !this.lease.isOver;
+    return this.#within(maxWaitMs, isHeard);
+  }
+
   /** True once the store was heard, within `maxWaitMs`. */
   async firstWord(maxWaitMs: number): Promise<boolean> {
-    const { world } = this.#parts;
-    const deadlineAtMs = world.nowMs() + maxWaitMs;
-    const end = new AbortController();
-    const heard = this.#waiters.until(() => this.#contactAtMs !== undefined, end.signal);
-    await untilDeadline(world, deadlineAtMs, heard);
-    end.abort();
+    await this.#within(maxWaitMs, () => this.#contactAtMs !== undefined);
     return this.#contactAtMs !== undefined;
+  }
+
+  async #within(maxWaitMs: number, isSo: () => boolean): Promise<void> {
+    const { world } = this.#parts;
+    const end = new AbortController();
+    const waited = this.#waiters.until(isSo, end.signal);
+    await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
+    end.abort();
   }
 
   /**
@@ -179,33 +206,21 @@ export class Fleet implements SwitchFleet {
 
   /** What this process would have the fleet do by what it sees of the clusters' health. */
   want(cluster: string | undefined): void {
-    if (this.#wants === cluster) return;
-    this.#wants = cluster;
-    this.#wantsSinceMs = this.#parts.world.nowMs();
-    this.#say();
+    if (this.#wish.set(cluster)) this.#say();
   }
 
   /** How the vote for a cluster stands, and whether it has been open for so long that somebody should know. */
   vote(cluster: string): Tally & { readonly isReached: boolean; readonly isLong: boolean } {
     const nowMs = this.#parts.world.nowMs();
-    const { quorum, silentMs } = this.#limits;
+    const { quorum, silentMs } = this.limits;
     const tally = tallyOf(this.#state, cluster, quorum, { nowMs, silentMs });
-    return {
-      ...tally,
-      isReached: tally.voices >= tally.needed,
-      isLong: this.#isWishOld(),
-    };
-  }
-
-  /** It has been open for so long that whoever sees the same has said so. */
-  #isWishOld(): boolean {
-    return this.#parts.world.nowMs() - this.#wantsSinceMs > this.#limits.silentMs;
+    return { ...tally, isReached: tally.voices >= tally.needed, isLong: this.#wish.isOld };
   }
 
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     try {
       // A decision that is heard does not mean that the others hear this process.
-      await this.#waiters.until(() => !this.#lease.isOver, signal);
+      await this.#waiters.until(() => !this.lease.isOver, signal);
       signal.throwIfAborted();
       return await decideTogether(turn, {
         obeyedEpoch: this.#obeyedEpoch,
@@ -230,7 +245,7 @@ export class Fleet implements SwitchFleet {
   obeyed(epoch: number): void {
     if (epoch <= this.#obeyedEpoch) return;
     this.#obeyedEpoch = epoch;
-    this.#wants = undefined;
+    this.#wish.set(undefined);
     this.#say();
   }
 
@@ -243,25 +258,18 @@ export class Fleet implements SwitchFleet {
     await this.othersLeft(this.#obeyedEpoch, groups, signal);
   }
 
-  async othersLeft(
+  othersLeft(
     epoch: number,
     groups: readonly string[] | undefined,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const departure = { epoch, groups, instance: this.#instance };
-    const { leaseMs, silentMs } = this.#limits;
-    const left = () =>
-      stillThere(this.#state, departure, {
-        nowMs: this.#parts.world.nowMs(),
-        silentMs: leaseMs ?? silentMs,
-      });
-    const calm = this.#rhythm.quicken();
-    try {
-      await this.#waiters.until(() => left().length === 0, signal);
-      return signal.aborted ? left().map(({ member }) => member.instance) : [];
-    } finally {
-      calm();
-    }
+    return othersLeft({ epoch, groups, instance: this.#instance }, signal, {
+      world: this.#parts.world,
+      limits: this.limits,
+      rhythm: this.#rhythm,
+      waiters: this.#waiters,
+      state: () => this.#state,
+    });
   }
 
   status(): AgreementStatus {
@@ -285,10 +293,11 @@ export class Fleet implements SwitchFleet {
       try {
         const exchange = (until: AbortSignal) => store.exchange(this.#statement(), until);
         const exchanged = await withinDeadline(world, deadlineAtMs, exchange, { signal });
+        if (signal.aborted) return;
         if (exchanged.kind === 'overrun') throw new Error(`no answer within ${EXCHANGE_MS} ms`);
         this.#contactAtMs = begunAtMs;
         this.#complaints.reached();
-        this.#lease.renew(begunAtMs);
+        this.lease.renew(begunAtMs);
       } catch (error) {
         if (signal.aborted) return;
         this.#complaints.failed(messageOf(error));
@@ -296,7 +305,7 @@ export class Fleet implements SwitchFleet {
       this.#changed();
       await this.#rhythm.rest({
         isFailing: this.#complaints.isFailing,
-        isWanting: this.#wants !== undefined && !this.#isWishOld(),
+        isWanting: this.#wish.isNew,
       });
     }
   }
@@ -304,13 +313,14 @@ export class Fleet implements SwitchFleet {
   #statement(): MemberState {
     const { world } = this.#parts;
     // A restarted process that keeps its name goes on above what was heard of it before.
-    this.#sequence = Math.max(this.#sequence + 1, Math.floor(world.wallMs()));
+    const before = this.#state.members.get(this.#instance)?.member.sequence ?? 0;
+    this.#sequence = Math.max(this.#sequence + 1, before + 1, Math.floor(world.wallMs()));
     return {
       instance: this.#instance,
       sequence: this.#sequence,
       ...this.#parts.self(),
       epoch: this.#obeyedEpoch,
-      wants: this.#wants,
+      wants: this.#wish.cluster,
     };
   }
 

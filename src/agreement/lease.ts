@@ -27,18 +27,32 @@ export class Lease {
     this.#listener = listener;
   }
 
+  /** To be called before each byte that changes a cluster; undefined where there is nothing to check. */
+  get guard(): (() => void) | undefined {
+    return this.#leaseMs === undefined ? undefined : () => this.check();
+  }
+
   /** True from its end until the agreement is heard again. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
+  /** Begins, or goes on where it was paused: a new start is no contact. */
   start(): void {
-    this.#arm(this.#world.nowMs());
+    if (this.#leaseMs === undefined || this.#isOver) return;
+    if (this.#endsAtMs === Infinity) this.#arm(this.#world.nowMs());
+    else this.#wait();
   }
 
-  stop(): void {
+  /** No timer is left; its time goes on. */
+  pause(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+  }
+
+  /** It ends no more before it is renewed. */
+  stop(): void {
+    this.pause();
     this.#endsAtMs = Infinity;
     this.#isOver = false;
   }
@@ -62,9 +76,13 @@ export class Lease {
   }
 
   #arm(sinceMs: number): void {
-    this.#cancel?.();
     if (this.#leaseMs === undefined) return;
     this.#endsAtMs = sinceMs + this.#leaseMs;
+    this.#wait();
+  }
+
+  #wait(): void {
+    this.#cancel?.();
     const leftMs = Math.max(0, this.#endsAtMs - this.#world.nowMs());
     this.#cancel = this.#world.after(leftMs, () => this.check());
   }

@@ -160,12 +160,23 @@ function worse(reach: FacetHealth, facet: FacetState): FacetHealth {
 }
 
 /**
- * A cluster that has not answered the last question is no proven one, however well it answered those before: what has taken
- * the other cluster away may have taken this one as well.
+ * When the last question failed that is not older than this; undefined: none. One answer after it proves nothing yet: losses of
+ * our own network take both clusters away, and give them back one after the other.
  *
  * @internal
  */
-export function withoutAnswer(health: ClusterHealth, sinceMs: number): ClusterHealth {
+export function lastFailureMs({ facets }: HealthState, sinceMs: number): number | undefined {
+  const failed = facets.reach.samples.findLast(({ says }) => says !== 'works');
+  return failed !== undefined && failed.atMs >= sinceMs ? failed.startedAtMs : undefined;
+}
+
+/**
+ * A cluster that has not answered the last question, or failed a moment ago, is no proven one, however well it answered before:
+ * what has taken the other cluster away may have taken this one as well.
+ *
+ * @internal
+ */
+export function withDoubt(health: ClusterHealth, sinceMs: number): ClusterHealth {
   const doubted = (facet: FacetHealth): FacetHealth =>
     isProven(facet) && facet.kind === 'healthy' ? { ...facet, failingSinceMs: sinceMs } : facet;
   return { ...health, produce: doubted(health.produce), consume: doubted(health.consume) };

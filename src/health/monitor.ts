@@ -8,8 +8,9 @@ import {
   isNoneReached,
   reduceHealth,
   unknownHealth,
+  lastFailureMs,
+  withDoubt,
   withMutualDoubt,
-  withoutAnswer,
   type ClusterHealth,
   type Facet,
   type HealthInput,
@@ -296,11 +297,13 @@ export class HealthMonitor {
   }
 
   #healths(): ReadonlyMap<string, ClusterHealth> {
-    const { world, pace } = this.#parts;
+    const { world, pace, limits } = this.#parts;
+    const nowMs = world.nowMs();
     const healths = [...this.#states].map(([alias, state]): [string, ClusterHealth] => {
-      const sinceMs = this.#rounds.get(alias)?.unansweredSinceMs;
-      const isLate = sinceMs !== undefined && world.nowMs() - sinceMs >= pace.unansweredMs;
-      return [alias, isLate ? withoutAnswer(healthOf(state), sinceMs) : healthOf(state)];
+      const askedAtMs = this.#rounds.get(alias)?.unansweredSinceMs;
+      const isLate = askedAtMs !== undefined && nowMs - askedAtMs >= pace.unansweredMs;
+      const sinceMs = isLate ? askedAtMs : lastFailureMs(state, nowMs - limits.silentMs);
+      return [alias, sinceMs === undefined ? healthOf(state) : withDoubt(healthOf(state), sinceMs)];
     });
     return withMutualDoubt(new Map(healths));
   }

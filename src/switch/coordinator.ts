@@ -6,7 +6,7 @@ import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
 import type { SwitchFleet } from './fleet.js';
-import { limited } from './fleet-phases.js';
+import { entering } from './fleet-phases.js';
 import {
   closedError,
   haltedError,
@@ -93,13 +93,23 @@ export class Coordinator implements ActiveCluster {
     return epochOf(this.#state);
   }
 
-  started(): Promise<void> {
+  async started(): Promise<void> {
     this.#started ??= this.#start().catch((error: unknown) => {
       // The next client that connects tries again: the flag file may be readable by then.
       this.#started = undefined;
       throw error;
     });
-    return this.#started;
+    const end = this.#callers.starts();
+    try {
+      await this.#started;
+      await this.#operations.ready();
+    } finally {
+      // Whoever has waited for it takes part by then, or has left.
+      this.#parts.world.after(0, () => {
+        end();
+        this.releaseUnused();
+      });
+    }
   }
 
   async #start(): Promise<void> {
@@ -136,7 +146,7 @@ export class Coordinator implements ActiveCluster {
 
   /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
   releaseUnused(): void {
-    if (this.#participants.isEmpty) this.#parts.operations.release();
+    if (this.#participants.isEmpty && this.#callers.isEmpty) this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {
@@ -152,14 +162,9 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const { events, world, deadlines } = this.#parts;
+    const { events } = this.#parts;
     const fleet = this.#parts.fleet?.();
-    const groups = [need.groupId];
-    if (fleet !== undefined) {
-      await limited(world, deadlines.barrierMs, session.signal, (until) =>
-        fleet.entering(groups, until),
-      );
-    }
+    if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session.signal);
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
     return plan;
@@ -168,9 +173,12 @@ export class Coordinator implements ActiveCluster {
   /** Carries out an order to switch; the promise settles once, when the order was carried out, refused or overtaken. */
   order(order: Omit<SwitchOrder, 'orderId'>): Promise<SwitchOutcome> {
     const { world } = this.#parts;
-    return this.#callers.wait((orderId) =>
-      this.#feed({ kind: 'ordered', order: { ...order, orderId }, atMs: world.nowMs() }),
-    );
+    const ended = this.#callers.wait((orderId) => {
+      // Also without a client: the fleet has to agree.
+      if (this.#state.kind !== 'closed') this.#operations.watch();
+      this.#feed({ kind: 'ordered', order: { ...order, orderId }, atMs: world.nowMs() });
+    });
+    return ended.finally(() => this.releaseUnused());
   }
 
   /**

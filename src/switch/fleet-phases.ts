@@ -1,4 +1,5 @@
 import type { World } from '../world.js';
+import type { SwitchFleet } from './fleet.js';
 import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
 
@@ -37,8 +38,18 @@ export async function othersLeft(
   );
 }
 
-/** @internal Runs what never rejects, with a signal that is aborted after `limitMs`, or with `signal`. */
-export async function limited<T>(
+/** @internal Before a consumer starts: see {@link SwitchFleet.entering}. */
+export function entering(
+  groupId: string,
+  fleet: SwitchFleet,
+  { world, deadlines }: Pick<PhaseContext, 'world' | 'deadlines'>,
+  signal: AbortSignal,
+): Promise<void> {
+  return limited(world, deadlines.barrierMs, signal, (until) => fleet.entering([groupId], until));
+}
+
+/** Runs what never rejects, with a signal that is aborted after `limitMs`, or with `signal`. */
+async function limited<T>(
   world: World,
   limitMs: number,
   signal: AbortSignal,

@@ -18,6 +18,11 @@ export interface SwitchOperations {
   chooseFirst(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
   /** Begins to watch the clusters, where the strategy wants that. Idempotent. */
   watch(): void;
+  /**
+   * After a time without clients, or a halt for want of the agreement: resolves when what the fleet has decided meanwhile is known and
+   * obeyed, or after three seconds without a word. At once where nothing was missed.
+   */
+  ready(): Promise<void>;
   /** Closes every connection and timer, and ends the watch; what is asked next opens them anew. */
   release(): void;
   /** Opens a new session. Synchronous: connections are made by those who use it. */
@@ -63,6 +68,7 @@ export function releasing(
   return {
     chooseFirst: () => operations.chooseFirst(),
     watch: () => operations.watch(),
+    ready: () => operations.ready(),
     release: () => operations.release(),
     openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),

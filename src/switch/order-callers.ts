@@ -6,13 +6,27 @@ interface Caller {
 }
 
 /**
- * Those who ordered switches and wait for the answer: each gets one.
+ * Those who ordered switches and wait for the answer: each gets one. And how many wait for the start.
  *
  * @internal
  */
 export class OrderCallers {
   readonly #waiting = new Map<number, Caller>();
   #count = 0;
+  #startingCount = 0;
+
+  /** True where nobody waits: neither for an order nor for the start. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#startingCount === 0;
+  }
+
+  /** Somebody waits for the start, until the answer is called. */
+  starts(): () => void {
+    this.#startingCount += 1;
+    return () => {
+      this.#startingCount -= 1;
+    };
+  }
 
   /** @param order - hands the order over, under its number. */
   wait(order: (orderId: number) => void): Promise<SwitchOutcome> {

@@ -79,8 +79,12 @@ describe('what is known of a fleet', () => {
 });
 
 describe('a vote', () => {
+  /** It was heard before, and speaks again. */
   const wants = (instance: string, atMs: number, more: Partial<MemberState> = {}) =>
-    [atMs, said(instance, { wants: 'B', ...more })] as const;
+    [
+      [0, said(instance, more)],
+      [atMs, said(instance, { sequence: 2, wants: 'B', ...more })],
+    ] as const;
   const idle = (instance: string, atMs: number) => [atMs, said(instance)] as const;
 
   it.each([
@@ -99,20 +103,26 @@ describe('a vote', () => {
 
   it('counts neither the silent nor those that want another cluster', () => {
     const state = after(
-      wants('one', 9_000),
-      wants('silent', 3_999),
-      wants('other', 9_000, { wants: 'A' }),
+      ...wants('one', 9_000),
+      ...wants('silent', 3_999),
+      ...wants('other', 9_000, { wants: 'A' }),
       idle('idle', 9_000),
     );
     const tally = tallyOf(state, 'B', { share: 0.5 }, SILENT);
     expect(tally).toEqual({ voices: 1, heard: 3, needed: 2 });
   });
 
+  it('hears nobody whose words may be his last: he was heard once', () => {
+    const state = after([9_000, said('dead', { wants: 'B' })], ...wants('alive', 9_000));
+    const tally = tallyOf(state, 'B', { voices: 2 }, SILENT);
+    expect(tally).toEqual({ voices: 1, heard: 2, needed: 2 });
+  });
+
   it('hears nobody who has not obeyed the decision in force: he speaks of an older time', () => {
     const state = after(
       [0, decided(4)],
-      wants('old', 9_000, { epoch: 3 }),
-      wants('new', 9_000, { epoch: 4 }),
+      ...wants('old', 9_000, { epoch: 3 }),
+      ...wants('new', 9_000, { epoch: 4 }),
     );
     expect(tallyOf(state, 'B', { share: 0.5 }, SILENT)).toMatchObject({ voices: 1, heard: 2 });
   });

@@ -158,6 +158,17 @@ describe('the health monitor', () => {
     expect(monitor.health().get('B')?.produce).toMatchObject({ failingSinceMs: undefined });
   });
 
+  it('does not take a cluster for proven that has failed a moment ago, although it answers again', async () => {
+    probe('B').outcome = FAILS;
+    await world.advance(600);
+    probe('B').outcome = WORKS;
+    await world.advance(300);
+    const shown = () => monitor.health().get('B')?.produce;
+    expect(shown()).toMatchObject({ kind: 'healthy', failingSinceMs: expect.any(Number) });
+    await world.advance(2_500);
+    expect(shown()).toMatchObject({ kind: 'healthy', failingSinceMs: undefined });
+  });
+
   it('knows nothing after our own process was asleep, and moves nothing by what it saw before', async () => {
     probe('A').held = controlled();
     await world.advance(600);

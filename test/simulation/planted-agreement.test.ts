@@ -136,10 +136,6 @@ vi.mock('../../src/agreement/fleet.js', async (importOriginal) => {
       return decision;
     }
 
-    override get checkLease(): (() => void) | undefined {
-      return is('the lease is not looked at before a write') ? undefined : super.checkLease;
-    }
-
     override async othersLeft(
       ...args: Parameters<typeof original.Fleet.prototype.othersLeft>
     ): Promise<readonly string[]> {
@@ -147,6 +143,16 @@ vi.mock('../../src/agreement/fleet.js', async (importOriginal) => {
     }
   }
   return { ...original, Fleet };
+});
+
+vi.mock('../../src/agreement/lease.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/agreement/lease.js')>();
+  class Lease extends original.Lease {
+    override get guard(): (() => void) | undefined {
+      return is('the lease is not looked at before a write') ? undefined : super.guard;
+    }
+  }
+  return { ...original, Lease };
 });
 
 vi.mock('../../src/agreement/kafka-log.js', async (importOriginal) => {

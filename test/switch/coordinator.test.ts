@@ -83,6 +83,7 @@ beforeEach(async () => {
   operations = {
     chooseFirst: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
     watch: () => {},
+    ready: () => Promise.resolve(),
     release: () => {
       log.push('release');
     },
@@ -98,6 +99,9 @@ beforeEach(async () => {
   }));
   coordinator = new Coordinator({ world, events, operations, deadlines: DEADLINES });
   await coordinator.started();
+  await world.advance(0);
+  // Nobody takes part yet.
+  log = log.filter((line) => line !== 'release');
 });
 
 function order(to: string, planned: boolean, reason: string): ReturnType<Coordinator['order']> {

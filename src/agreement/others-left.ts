@@ -1,0 +1,35 @@
+import type { World } from '../world.js';
+import { stillThere, type Departure, type FleetState, type HeardMember } from './fleet-state.js';
+import type { ResolvedLimits } from './limits.js';
+import type { Rhythm } from './rhythm.js';
+import type { Waiters } from './waiters.js';
+
+/** @internal What the waiting looks at. */
+export interface OthersParts {
+  readonly world: World;
+  readonly limits: ResolvedLimits;
+  readonly rhythm: Rhythm;
+  readonly waiters: Waiters;
+  state(): FleetState;
+}
+
+/**
+ * As {@link SwitchFleet.othersLeft}. While it waits this process speaks often, so that it hears soon.
+ *
+ * @internal
+ */
+export async function othersLeft(
+  departure: Departure,
+  signal: AbortSignal,
+  { world, limits: { leaseMs, silentMs }, rhythm, waiters, state }: OthersParts,
+): Promise<readonly string[]> {
+  const left = (): readonly HeardMember[] =>
+    stillThere(state(), departure, { nowMs: world.nowMs(), silentMs: leaseMs ?? silentMs });
+  const calm = rhythm.quicken();
+  try {
+    await waiters.until(() => left().length === 0, signal);
+    return signal.aborted ? left().map(({ member }) => member.instance) : [];
+  } finally {
+    calm();
+  }
+}

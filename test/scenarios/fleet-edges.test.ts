@@ -1,0 +1,388 @@
+import { describe, expect, it } from 'vitest';
+import { kafkaAgreement } from '../../src/agreement/kafka.js';
+import { followStrategy } from '../../src/strategy/follow.js';
+import type { Signal } from '../../src/signals/signal.js';
+import { clustersOf, consume, until } from '../support/memory-service.js';
+import { fleet, isOn, STATE } from './fleet-support.js';
+
+describe('a process of a fleet', () => {
+  it('is not led back by a lease that ends in the middle of a switch', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two] = members;
+        await consume(one.kafka, async () => {});
+        const heal = memory
+          .cluster('B')
+          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        await two.kafka.switchTo('B', { planned: false });
+        await until(memory, 'translate', () => one.kafka.status().phase === 'translate');
+        const mend = agreement.cutOff('one');
+        await until(memory, 'halted', () => one.kafka.status().state === 'halted');
+        heal();
+        mend();
+        await memory.clock.sleep(60_000);
+        expect(isOn('B', members)()).toBe(true);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('does not start without the agreement where it has a lease', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        agreement.cutOff('late');
+        await members[0].kafka.switchTo('B');
+        const late = join('late');
+        const producer = late.kafka.producer();
+        await producer.connect().catch(() => {});
+        await producer.send({ topic: 'orders', messages: [{ value: 'x' }] }).catch(() => {});
+        await memory.clock.sleep(1_000);
+        expect(late.writes).toEqual([]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('gets no new lease by connecting anew', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const late = join('late');
+        const job = async () => {
+          const producer = late.kafka.producer({ retry: { retries: 0 } });
+          await producer.connect();
+          await producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+          await producer.disconnect();
+        };
+        await job();
+        agreement.cutOff('late');
+        await members[0].kafka.switchTo('B', { planned: false });
+        for (let count = 0; count < 10; count += 1) {
+          await memory.clock.sleep(3_000);
+          if (count === 5) late.writes.length = 0;
+          await job().catch(() => {});
+        }
+        expect(late.writes).toEqual([]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('obeys an order that is given through a process without clients', () =>
+    fleet(async ({ memory, members, join }) => {
+      const tool = join('tool');
+      await tool.kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
+  it('leaves no member behind where a disconnect overtakes the start', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const late = join('late');
+      const producer = late.kafka.producer();
+      const connecting = producer.connect().catch(() => {});
+      await producer.disconnect();
+      await connecting;
+      await memory.clock.sleep(10_000);
+      expect(agreement.members.has('late')).toBe(false);
+    }));
+
+  it('goes on after its lease where a person has moved it alone', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one] = members;
+        agreement.cutOff();
+        await memory.clock.sleep(2_000);
+        await one.kafka.switchTo('B', { planned: false, alone: true });
+        await memory.clock.sleep(10_000);
+        expect(isOn('B', [one])()).toBe(true);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('begins where the fleet is when it is used again', () =>
+    fleet(async ({ memory, members, join }) => {
+      const late = join('late');
+      const first = late.kafka.producer();
+      await first.connect();
+      await first.disconnect();
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+      await memory.clock.sleep(60_000);
+      const second = late.kafka.producer();
+      await second.connect();
+      await second.send({ topic: 'orders', messages: [{ value: 'x' }] });
+      expect(late.writes).toEqual(['B']);
+    }));
+
+  it('leaves no source open where a close overtakes the start', () => {
+    let open = 0;
+    const signal: Signal = {
+      name: 'flag',
+      watch: () => {
+        open += 1;
+        return {
+          close: () => {
+            open -= 1;
+          },
+        };
+      },
+    };
+    return fleet(async ({ memory, agreement, join }) => {
+      agreement.cutOff('late');
+      const late = join('late', { strategy: followStrategy(signal) });
+      const connecting = late.kafka
+        .producer()
+        .connect()
+        .catch(() => {});
+      await memory.clock.sleep(1_000);
+      await late.kafka.close();
+      await connecting;
+      await memory.clock.sleep(20_000);
+      expect(open).toBe(0);
+    });
+  });
+
+  it('leaves no member behind where a close overtakes the reading of its state file', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const world = {
+        ...memory.world,
+        async readText() {
+          await memory.clock.sleep(50);
+          return undefined;
+        },
+      };
+      const late = join('late', { stateFile: STATE, world });
+      const connecting = late.kafka
+        .producer()
+        .connect()
+        .catch(() => {});
+      await memory.clock.sleep(10);
+      await late.kafka.close();
+      await connecting;
+      await memory.clock.sleep(20_000);
+      expect(agreement.members.has('late')).toBe(false);
+    }));
+
+  it('leaves no member behind where a disconnect overtakes the reading of its state file', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const late = join('late');
+      const producer = late.kafka.producer();
+      void producer.connect().then(
+        () => 'connected',
+        (error: Error) => error.message,
+      );
+      await producer.disconnect();
+      await memory.clock.sleep(20_000);
+      expect(agreement.members.has('late')).toBe(false);
+    }));
+
+  it('hears what both clusters hold before it begins, with kafkaAgreement', () =>
+    fleet(async ({ memory, join }) => {
+      const own = (instance: string) => ({ agreement: kafkaAgreement({ instance }) });
+      const first = join('k1', own('k1'));
+      await first.kafka.producer().connect();
+      await first.kafka.switchTo('B');
+      await first.kafka.switchTo('A');
+      await memory.clock.sleep(5_000);
+      const late = join('k2', own('k2'));
+      late.process.cut('A');
+      const producer = late.kafka.producer();
+      const connecting = producer.connect();
+      await memory.clock.sleep(400);
+      late.process.uncut('A');
+      await connecting;
+      const at = late.kafka.status().active;
+      await memory.clock.sleep(20_000);
+      expect(at).toBe('A');
+    }));
+
+  it('begins where members say that the newest decision is', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      agreement.write('{"cluster":"B","epoch":7}');
+      await until(memory, 'all are on B', isOn('B', members));
+      agreement.write('{"cluster":"A","epoch":6}');
+      const late = join('late');
+      await late.kafka.producer().connect();
+      await memory.clock.sleep(600_000);
+      expect(isOn('B', [...members, late])()).toBe(true);
+    }));
+
+  it('counts no voice of the dead', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const [, , three] = members;
+        three.process.cut('A');
+        await until(memory, 'it wants', () => three.stayed.length > 0);
+        agreement.cutOff('three');
+        three.process.kill();
+        await memory.clock.sleep(60_000);
+        const late = join('late');
+        await late.kafka.producer().connect();
+        late.process.cut('A');
+        await memory.clock.sleep(20_000);
+        expect(agreement.decisions).toEqual([]);
+        late.process.uncut('A');
+      },
+      { isByHealth: true, limits: { quorum: { voices: 2 } } },
+    ));
+
+  it('writes nothing where it is restarted after its lease and does not hear the agreement', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const files = { stateFile: STATE };
+        const first = join('late', files);
+        await first.kafka.producer().connect();
+        agreement.cutOff('late');
+        await members[0].kafka.switchTo('B', { planned: false });
+        await until(memory, 'halted', () => first.kafka.status().state === 'halted');
+        await first.kafka.close();
+        const second = join('late', files);
+        const producer = second.kafka.producer();
+        await producer.connect().catch(() => {});
+        await producer.send({ topic: 'orders', messages: [{ value: 'x' }] }).catch(() => {});
+        expect(second.writes).toEqual([]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('leaves nothing running after an order to stay', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const tool = join('tool');
+      await tool.kafka.switchTo('A');
+      await memory.clock.sleep(10_000);
+      expect(agreement.members.has('tool')).toBe(false);
+    }));
+
+  it('obeys an order that is given between two uses', () =>
+    fleet(async ({ memory, members, join }) => {
+      const tool = join('tool');
+      const producer = tool.kafka.producer();
+      await producer.connect();
+      await producer.disconnect();
+      await memory.clock.sleep(1_000);
+      await tool.kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
+  it('counts no voice of a member that has stopped itself', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const [one, two] = members;
+        const [address = ''] = memory.cluster('B').brokers;
+        const [host = '', port = ''] = address.split(':');
+        let isTurned = false;
+        const late = join('late', {
+          clusters: clustersOf(memory, {
+            A: {
+              socketFactory: (args) =>
+                late.process.world.openSocket(
+                  isTurned ? { ...args, host, port: Number(port) } : args,
+                ),
+            },
+          }),
+        });
+        await late.kafka.producer().connect();
+        await memory.clock.sleep(5_000);
+        late.process.cut('A');
+        await until(
+          memory,
+          'it wants',
+          () => one.kafka.status().agreement?.members.some(({ wants }) => wants === 'B') === true,
+        );
+        isTurned = true;
+        await until(memory, 'it halts', () => late.kafka.status().state === 'halted', 60_000);
+        await memory.clock.sleep(120_000);
+        two.process.cut('A');
+        await memory.clock.sleep(10_000);
+        expect(agreement.decisions).toEqual([]);
+        two.process.uncut('A');
+      },
+      { isByHealth: true, limits: { quorum: { voices: 2 } } },
+    ));
+
+  it('goes on where it was when the agreement is heard at the second try', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const first = join('late', { stateFile: STATE });
+        await first.kafka.producer().connect();
+        await members[0].kafka.switchTo('B');
+        await until(memory, 'all are on B', isOn('B', [...members, first]));
+        await first.kafka.close();
+        const mend = agreement.cutOff('late');
+        const second = join('late', { stateFile: STATE });
+        const producer = second.kafka.producer();
+        const connecting = producer.connect().catch(() => {});
+        await memory.clock.sleep(2_500);
+        mend();
+        await connecting;
+        await producer.connect().catch(() => {});
+        await memory.clock.sleep(60_000);
+        expect(isOn('B', [...members, second])()).toBe(true);
+      },
+      { limits: { leaseMs: 2_000, heartbeatMs: 500 } },
+    ));
+
+  it('has left when it is closed, with kafkaAgreement', () =>
+    fleet(async ({ memory, join }) => {
+      const own = (instance: string) => ({ agreement: kafkaAgreement({ instance }) });
+      const first = join('k1', own('k1'));
+      await first.kafka.producer().connect();
+      const late = join('k2', own('k2'));
+      await late.kafka.producer().connect();
+      const seen = () => first.kafka.status().agreement?.members.map(({ instance }) => instance);
+      await until(memory, 'seen', () => seen()?.length === 2);
+      await memory.clock.sleep(5_000);
+      await late.kafka.close();
+      late.process.kill();
+      await memory.clock.sleep(2_000);
+      expect(seen()).toEqual(['k1']);
+    }));
+
+  it('obeys what is decided while it starts before it works', () =>
+    fleet(async ({ memory, members, join }) => {
+      const late = join('late');
+      late.process.cut('A');
+      const producer = late.kafka.producer();
+      const connecting = producer.connect();
+      await memory.clock.sleep(500);
+      await members[0].kafka.switchTo('B', { planned: false });
+      await memory.clock.sleep(500);
+      late.process.uncut('A');
+      await connecting;
+      await producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+      expect(late.writes).toEqual(['B']);
+    }));
+
+  it('can be connected anew after its lease, once the agreement answers', () =>
+    fleet(
+      async ({ memory, agreement, join }) => {
+        const late = join('late');
+        const producer = late.kafka.producer();
+        await producer.connect();
+        const mend = agreement.cutOff('late');
+        await until(memory, 'halted', () => late.kafka.status().state === 'halted');
+        await producer.disconnect();
+        mend();
+        let last = '';
+        for (let count = 0; count < 60 && last !== 'connected'; count += 1) {
+          await memory.clock.sleep(1_000);
+          const again = late.kafka.producer();
+          last = await again.connect().then(
+            () => 'connected',
+            (error: Error) => error.message,
+          );
+          if (last !== 'connected') await again.disconnect();
+        }
+        expect(last).toBe('connected');
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('leaves nothing running where its start is refused', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const mend = agreement.cutOff('late');
+      const late = join('late', {
+        agreement: agreement.with({ instance: 'late', onUnknownAtStart: 'fail' }),
+      });
+      await expect(late.kafka.producer().connect()).rejects.toThrow();
+      mend();
+      await memory.clock.sleep(10_000);
+      expect(agreement.members.has('late')).toBe(false);
+    }));
+});
