@@ -30,7 +30,7 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
   {
     name: 'a running handler counts as done',
     seenBy: 'I3',
-    withinRuns: 6,
+    withinRuns: 18,
     // Somebody has to be at work for longer than a switch waits, on a record that has its copy and its sync.
     matters: ({ steps, copyLagMs, offsetLagMax }) =>
       copyLagMs <= 10 &&
@@ -51,7 +51,7 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
   {
     name: 'a missing checkpoint means the end of the log',
     seenBy: 'I14',
-    withinRuns: 6,
+    withinRuns: 18,
     matters: ({ hasCheckpoints, onMissingPosition }) =>
       !hasCheckpoints && onMissingPosition === 'earliest',
   },
