@@ -305,7 +305,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   async #started(signal: AbortSignal): Promise<void> {
-    const started = this.#coordinator.started().catch((error: unknown) => {
+    const started = this.#coordinator.started(true).catch((error: unknown) => {
       // A halt at start is exactly what an order is the way out of.
       if (this.#coordinator.state.kind !== 'halted') throw error;
     });

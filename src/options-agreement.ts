@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { AgreementLimits } from './agreement/agreement.js';
 import { wrongLease } from './agreement/limits.js';
-import { consulShape, type ConsulSignalOptions, hasOneToken, twoTokens } from './options-consul.js';
+import type { ConsulSignalOptions } from './options-consul.js';
+import { consulShape, hasOneToken, twoTokens } from './options-consul-shape.js';
 import { checkOptions } from './options-error.js';
 
 /**

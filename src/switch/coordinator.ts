@@ -93,7 +93,8 @@ export class Coordinator implements ActiveCluster {
     return epochOf(this.#state);
   }
 
-  async started(): Promise<void> {
+  /** @param isOrder - a person's word does not wait for the fleet's. */
+  async started(isOrder = false): Promise<void> {
     this.#started ??= this.#start().catch((error: unknown) => {
       // The next client that connects tries again: the flag file may be readable by then.
       this.#started = undefined;
@@ -102,7 +103,7 @@ export class Coordinator implements ActiveCluster {
     const end = this.#callers.starts();
     try {
       await this.#started;
-      await this.#operations.ready();
+      if (!isOrder) await this.#operations.ready();
     } finally {
       // Whoever has waited for it takes part by then, or has left.
       this.#parts.world.after(0, () => {
@@ -242,7 +243,7 @@ export class Coordinator implements ActiveCluster {
         this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
         if (effect.run.haltedBy !== undefined) {
-          this.#participants.haltOthers(haltedError(effect.run.haltedBy));
+          this.#participants.haltOthers(haltedError(effect.run.haltedBy.error));
         }
         return;
       }

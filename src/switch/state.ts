@@ -23,6 +23,13 @@ export interface SwitchOrder {
   readonly fleet: FleetOrder;
 }
 
+/** @internal Why the library has stopped itself. */
+export interface Halt {
+  readonly error: Error;
+  /** Where the fleet had sent the process when it stopped on its way: what it has obeyed already, and not done. */
+  readonly owed?: string | undefined;
+}
+
 /** @internal A switch on its way: everything that is known of it so far. */
 export interface SwitchRun {
   readonly turn: SwitchTurn;
@@ -42,7 +49,7 @@ export interface SwitchRun {
   /** Set where this run takes a failed planned switch back to where it came from. */
   readonly rollBackOf: { readonly turn: SwitchTurn; readonly error: Error } | undefined;
   /** Set where the library had stopped itself before the order: a refused run goes back to that. */
-  readonly haltedBy: Error | undefined;
+  readonly haltedBy: Halt | undefined;
 }
 
 /**
@@ -66,14 +73,11 @@ export type SwitchState =
       /** The newest decision that came meanwhile; carried out afterwards, never interleaved. */
       readonly next: SwitchOrder | undefined;
     }
-  | {
+  | ({
       readonly kind: 'halted';
       readonly active: string;
       readonly switchEpoch: number;
-      readonly error: Error;
-      /** Where the fleet had sent the process when it stopped on its way: what it has obeyed already, and not done. */
-      readonly owed?: string;
-    }
+    } & Halt)
   | { readonly kind: 'closed'; readonly switchEpoch: number };
 
 /** @internal How a phase ended. */

@@ -6,6 +6,7 @@ import {
   activeOf,
   epochOf,
   type PhaseOutcome,
+  type Halt,
   type SwitchEffect,
   type SwitchInput,
   type SwitchOrder,
@@ -81,13 +82,10 @@ function onOrder(state: SwitchState, order: SwitchOrder, atMs: number): Transiti
       return begin(state.active, state.switchEpoch, order, atMs);
     case 'halted':
       // An operator's order is the way out; the cluster that was left is fenced already, so nothing can be drained.
-      return begin(
-        state.active,
-        state.switchEpoch,
-        { ...order, planned: false },
-        atMs,
-        state.error,
-      );
+      return begin(state.active, state.switchEpoch, { ...order, planned: false }, atMs, {
+        error: state.error,
+        owed: state.owed,
+      });
     case 'switching':
       return remember(state, order, atMs);
     default:
@@ -164,7 +162,7 @@ function begin(
   switchEpoch: number,
   order: SwitchOrder,
   atMs: number,
-  haltedBy?: Error,
+  haltedBy?: Halt,
 ): Transition {
   const { to, planned, reason, by, fleet } = order;
   const agreedEpoch = fleet.kind === 'agreed' ? fleet.epoch : undefined;
@@ -300,7 +298,7 @@ function before({ turn, fromEpoch: switchEpoch, haltedBy }: SwitchRun): SwitchSt
   const active = turn.from;
   return haltedBy === undefined
     ? { kind: 'steady', active, switchEpoch }
-    : { kind: 'halted', active, switchEpoch, error: haltedBy };
+    : { kind: 'halted', active, switchEpoch, ...haltedBy };
 }
 
 /** Reaches a state of rest, and carries out the decision that was remembered, if it is still one. */
@@ -319,10 +317,16 @@ function onHalt(state: SwitchState, starting: string, error: Error): Transition 
   if (state.kind === 'closed' || state.kind === 'halted') return stay(state);
   // The cluster that the process works with, whichever one turned out to be wrong: its progress is progress there.
   const active = activeOf(state) ?? starting;
-  const turn = state.kind === 'switching' ? state.run.turn : undefined;
-  const owed = turn?.agreedEpoch === undefined ? {} : { owed: turn.to };
   return {
-    state: { kind: 'halted', active, switchEpoch: epochOf(state), error, ...owed },
+    state: { kind: 'halted', active, switchEpoch: epochOf(state), error, ...owedBy(state) },
     effects: [{ kind: 'halt', active, error, orderIds: waitingOrders(state) }],
   };
+}
+
+/** Where the fleet had sent it: by this run, or by the one that a halt before it had ended. */
+function owedBy(state: SwitchState): Pick<Halt, 'owed'> {
+  if (state.kind !== 'switching') return {};
+  const { turn, haltedBy } = state.run;
+  const owed = turn.agreedEpoch === undefined ? haltedBy?.owed : turn.to;
+  return owed === undefined ? {} : { owed };
 }

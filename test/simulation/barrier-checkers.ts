@@ -6,20 +6,26 @@ import { DEADLINES } from './service.js';
 /** Timers, and what takes no time. */
 const SLACK_MS = 50;
 
-/** I7. With a lease a process writes nothing once it was not in contact with the agreement for so long. */
+/**
+ * I7. With a lease a process writes nothing once it was not in contact with the agreement for so long; unless a person has moved it
+ * alone since.
+ */
 export function nothingIsWrittenAfterTheLease({ events, agreement }: Run): readonly string[] {
   const leaseMs = agreement?.leaseMs;
   if (leaseMs === undefined) return [];
   const contactAtMs = new Map<number, number>();
+  const movedAlone = new Set<number>();
   return events.flatMap((event) => {
+    if (event.kind === 'ordered' && event.alone !== undefined) movedAlone.add(event.process);
     if (event.kind === 'contact') {
+      movedAlone.delete(event.process);
       const before = contactAtMs.get(event.process) ?? Number.NEGATIVE_INFINITY;
       contactAtMs.set(event.process, Math.max(before, event.sinceMs));
     }
     if (event.kind !== 'written') return [];
     const { process, apiName, cluster, atMs } = event;
     const silentMs = atMs - (contactAtMs.get(process) ?? atMs);
-    return silentMs <= leaseMs
+    return silentMs <= leaseMs || movedAlone.has(process)
       ? []
       : [
           `process ${process} wrote ${apiName} to ${cluster} at ${atMs}, ${silentMs} ms after its last contact`,

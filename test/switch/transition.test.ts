@@ -314,6 +314,21 @@ describe('the switch machine in a fleet', () => {
     expect(state).toEqual(steadyOnA);
   });
 
+  it('remembers where the fleet had sent it when it stopped on its way, also over an order that was refused', () => {
+    const opening = inPhase('open', order('B', { planned: false, fleet: agreed }));
+    const halted = transition(opening, {
+      kind: 'halted',
+      active: 'A',
+      error: new Error('x'),
+    }).state;
+    expect(halted).toMatchObject({ kind: 'halted', active: 'A', owed: 'B' });
+    const { state } = transition(halted, order('B', { orderId: 2, fleet: propose }));
+    const refused = transition(state, ended(state, refusal({ plannedOnly: false }))).state;
+    expect(refused).toMatchObject({ kind: 'halted', owed: 'B' });
+    const again = transition(state, { kind: 'halted', active: 'A', error: new Error('y') }).state;
+    expect(again).toMatchObject({ kind: 'halted', owed: 'B' });
+  });
+
   it('is neither refused nor taken back alone once the fleet has decided', () => {
     const prepared = inPhase('prepare', order('B', { fleet: agreed }));
     const { state } = transition(prepared, ended(prepared, refusal({ plannedOnly: false })));
