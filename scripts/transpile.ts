@@ -16,6 +16,8 @@ const common: BuildOptions = {
   format: 'cjs',
   target: 'node20.19',
   sourcemap: true,
+  // Stack traces need the lines alone. With the sources inside the maps would be half of the package.
+  sourcesContent: false,
   charset: 'utf8',
   write: false,
   logLevel: 'warning',

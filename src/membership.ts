@@ -1,4 +1,4 @@
-import type { AgreementContext, Proposal } from './agreement/agreement.js';
+import type { Agreement, AgreementContext, Proposal } from './agreement/agreement.js';
 import { confirm } from './agreement/confirm.js';
 import { Fleet } from './agreement/fleet.js';
 import { isLost } from './agreement/lost.js';
@@ -25,7 +25,8 @@ export interface MembershipParts {
 
 /** @internal Undefined where each process decides for itself. */
 export function openMembership(parts: MembershipParts): Membership | undefined {
-  return parts.options.agreement === undefined ? undefined : new Membership(parts);
+  const { agreement } = parts.options;
+  return agreement === undefined ? undefined : new Membership(parts, agreement);
 }
 
 /**
@@ -37,10 +38,9 @@ export class Membership {
   readonly fleet: Fleet;
   readonly #parts: MembershipParts;
 
-  constructor(parts: MembershipParts) {
+  constructor(parts: MembershipParts, agreement: Agreement) {
     const { options, events, groupIds, openLog } = parts;
-    const { agreement, aliases, world, kafka } = options;
-    if (agreement === undefined) throw new Error('there is no agreement');
+    const { aliases, world, kafka } = options;
     this.#parts = parts;
     this.fleet = new Fleet({
       world,

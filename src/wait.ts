@@ -194,3 +194,15 @@ class FailedAttempt extends Error {
     this.error = asError(cause);
   }
 }
+
+/** Part of a rest by which it is shorter or longer. */
+const SPREAD = 0.1;
+
+/**
+ * A rest with jitter: up to a tenth shorter or longer, so that the processes of a fleet do not all ask in the same moment.
+ *
+ * @internal
+ */
+export function spread(world: Pick<World, 'random'>, restMs: number): number {
+  return restMs * (1 - SPREAD + 2 * SPREAD * world.random());
+}

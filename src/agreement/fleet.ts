@@ -152,6 +152,7 @@ export class Fleet implements SwitchFleet {
     if (run === undefined) return;
     run.end.abort(new Error('the agreement was closed'));
     this.#rhythm.stop();
+    this.#waiters.look();
     // Bounded by the store itself.
     this.#farewell = run.store.close().catch(() => {});
   }
@@ -187,7 +188,7 @@ export class Fleet implements SwitchFleet {
   async #within(maxWaitMs: number, isSo: () => boolean): Promise<void> {
     const { world } = this.#parts;
     const end = new AbortController();
-    const waited = this.#waiters.until(isSo, end.signal);
+    const waited = this.#waiters.until(() => isSo() || !this.isRunning, end.signal);
     await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
     end.abort();
   }

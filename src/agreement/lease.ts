@@ -40,8 +40,11 @@ export class Lease {
   /** Begins, or goes on where it was paused: a new start is no contact. */
   start(): void {
     if (this.#leaseMs === undefined || this.#isOver) return;
-    if (this.#endsAtMs === Infinity) this.#arm(this.#world.nowMs());
-    else this.#wait();
+    const nowMs = this.#world.nowMs();
+    if (this.#endsAtMs === Infinity) this.#arm(nowMs);
+    else if (nowMs < this.#endsAtMs) this.#wait();
+    // Over while nobody wrote: there is nothing to stop, and nothing may begin before it is renewed.
+    else this.#isOver = true;
   }
 
   /** No timer is left; its time goes on. */

@@ -1,3 +1,4 @@
+import { spread } from '../wait.js';
 import type { World } from '../world.js';
 
 /** While something depends on what others say, in milliseconds. */
@@ -5,9 +6,6 @@ const QUICK_MS = 100;
 
 /** After a failure: soon, and spread, because the whole fleet may have lost the agreement at once; in milliseconds. */
 const RETRY_MS = 500;
-
-/** Part of a rest by which it is shorter or longer. */
-const SPREAD = 0.1;
 
 /**
  * When a member speaks next: at every heartbeat, at once where it has something new to say, and often while it waits for
@@ -62,7 +60,7 @@ export class Rhythm {
     const restMs = isQuick ? QUICK_MS : calmMs;
     this.#isPatient = isFailing;
     if (this.#isHurried && !isFailing) return Promise.resolve();
-    const spreadMs = restMs * (1 - SPREAD + 2 * SPREAD * this.#world.random());
+    const spreadMs = spread(this.#world, restMs);
     return new Promise((resolve) => {
       const end = (): void => {
         cancel();

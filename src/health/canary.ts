@@ -1,3 +1,4 @@
+import { spread } from '../wait.js';
 import type { CancelTimer, World } from '../world.js';
 import { evidenceOf } from './traffic.js';
 
@@ -47,8 +48,6 @@ export class Canary {
     if (this.#isStopped) return;
     if (failed === undefined) onOutcome(startedAtMs, undefined);
     else if (failed.because !== undefined) onOutcome(startedAtMs, failed.because);
-    // A fleet that was started together does not write together.
-    const restMs = everyMs * (0.9 + 0.2 * world.random());
-    this.#cancel = world.after(restMs, () => void this.#write());
+    this.#cancel = world.after(spread(world, everyMs), () => void this.#write());
   }
 }

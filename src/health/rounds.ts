@@ -1,4 +1,5 @@
 import type { ClusterProbe, ProbeOutcome } from '../cluster/probe.js';
+import { spread } from '../wait.js';
 import type { CancelTimer, World } from '../world.js';
 import type { Facet } from './health.js';
 
@@ -89,8 +90,7 @@ export class Rounds {
     const works = outcome.kind === 'works';
     this.#failedCount = works ? 0 : this.#failedCount + 1;
     const isUrgent = (!works || asking.wokenMeanwhile) && this.#isUrgent();
-    // A fleet that was started together does not ask together.
-    const restMs = pace.intervalMs * (0.9 + 0.2 * world.random());
+    const restMs = spread(world, pace.intervalMs);
     this.#rest(isUrgent ? pace.retryMs : restMs, world.nowMs());
   }
 

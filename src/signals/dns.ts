@@ -1,9 +1,9 @@
 import { asError } from '../caught.js';
 import { checkDnsSignal } from '../options-signals.js';
-import { untilAborted, untilDeadline } from '../wait.js';
+import { untilAborted, untilDeadline, spread } from '../wait.js';
 import type { DnsAnswer, DnsRecordType, World } from '../world.js';
 import { type DnsRule, canonicalAliases, readRecords } from './dns-answer.js';
-import { type Look, spread, watchByPolling } from './polling.js';
+import { type Look, watchByPolling } from './polling.js';
 import { isSame } from './reading.js';
 import type { Reading, Signal } from './signal.js';
 

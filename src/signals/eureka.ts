@@ -5,7 +5,8 @@ import type { World } from '../world.js';
 import { type EurekaOpinion, readApplication } from './eureka-app.js';
 import { judgeAnswer } from './http-answer.js';
 import { HttpSource } from './http-source.js';
-import { type Look, spread, watchByPolling } from './polling.js';
+import { type Look, watchByPolling } from './polling.js';
+import { spread } from '../wait.js';
 import { failed } from './reading.js';
 import type { Signal } from './signal.js';
 

@@ -1,7 +1,7 @@
 import { checkFileSignal } from '../options-signals.js';
-import { sleep, untilAborted, untilDeadline } from '../wait.js';
+import { sleep, untilAborted, untilDeadline, spread } from '../wait.js';
 import type { World } from '../world.js';
-import { type Look, spread, watchByPolling } from './polling.js';
+import { type Look, watchByPolling } from './polling.js';
 import { failed, isSame, readingOf } from './reading.js';
 import type { Reading, Signal } from './signal.js';
 

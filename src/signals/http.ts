@@ -5,7 +5,8 @@ import type { World } from '../world.js';
 import { judgeAnswer } from './http-answer.js';
 import { HttpSource } from './http-source.js';
 import { parsePointer, valueAtPointer } from './json-pointer.js';
-import { type Look, spread, watchByPolling } from './polling.js';
+import { type Look, watchByPolling } from './polling.js';
+import { spread } from '../wait.js';
 import { failed, readingOf } from './reading.js';
 import type { Reading, Signal } from './signal.js';
 

@@ -1,5 +1,5 @@
 import { messageOf } from '../caught.js';
-import { sleep } from '../wait.js';
+import { sleep, spread } from '../wait.js';
 import type { World } from '../world.js';
 import { failed, isSame } from './reading.js';
 import type { Reading, SignalWatch } from './signal.js';
@@ -18,14 +18,6 @@ export interface Polling {
   readonly look: (signal: AbortSignal) => Promise<Look>;
   /** Rest after a look that rejected, in milliseconds. */
   readonly pollMs: number;
-}
-
-/** Part of a rest by which it is shorter or longer, so that the processes of a fleet do not all ask in the same moment. */
-const SPREAD = 0.1;
-
-/** @internal A rest with jitter: up to a tenth shorter or longer. */
-export function spread(world: World, restMs: number): number {
-  return restMs * (1 - SPREAD + 2 * SPREAD * world.random());
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { AgreementNews, AgreementStore, MemberState } from '../../src/agreement/agreement.js';
 import { consulAgreement } from '../../src/agreement/consul.js';
 import type { ConsulAgreementOptions } from '../../src/options-agreement.js';
-import { type Clock, createMemoryWorld, type MemoryWorld } from '../../src/testing/index.js';
-import { FakeConsul } from '../signals/fake-consul.js';
+import type { Clock, MemoryWorld } from '../../src/testing/index.js';
+import type { FakeConsul } from '../signals/fake-consul.js';
+import { consulWorld } from '../signals/support.js';
 import { noLog } from './consul-harness.js';
 
 /** The key that everything here is about. */
@@ -36,20 +37,10 @@ export const never: AbortSignal = new AbortController().signal;
 /** Runs `body` in simulated time, and ends its stores. */
 export async function simulate(
   body: (fleet: Fleet) => Promise<void>,
-  { files = new Map<string, string>() }: { files?: Map<string, string> } = {},
+  options: { files?: Map<string, string> } = {},
 ): Promise<void> {
-  const memory = createMemoryWorld({
-    seed: 1,
-    clusters: {},
-    files,
-    http: (request) => consul.handle(request),
-  });
-  const { clock, random } = memory;
-  const consul = new FakeConsul({
-    nowMs: () => clock.nowMs(),
-    after: (delayMs, callback) => clock.after(delayMs, callback),
-    random: () => random.next(),
-  });
+  const { memory, consul } = consulWorld(options);
+  const { clock } = memory;
   const stores: AgreementStore[] = [];
   const open: Fleet['open'] = (options = {}) => {
     const news: AgreementNews[] = [];

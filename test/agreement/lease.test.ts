@@ -51,6 +51,23 @@ describe('a lease', () => {
     expect(log).toEqual(['ended at 6000']);
   });
 
+  it('goes on while it is paused, and is over without a word where that took too long', async () => {
+    const { world, log, lease: one } = lease(6_000);
+    one.pause();
+    await world.advance(5_000);
+    one.start();
+    await world.advance(999);
+    one.pause();
+    expect(one.isOver).toBe(false);
+    await world.advance(60_000);
+    one.start();
+    expect(one.isOver).toBe(true);
+    expect(log).toEqual([]);
+    one.renew(world.nowMs());
+    expect(one.isOver).toBe(false);
+    expect(world.timerCount).toBe(1);
+  });
+
   it('never ends where there is none, and leaves no timer where it is stopped', async () => {
     const endless = lease(undefined);
     await endless.world.advance(1_000_000);

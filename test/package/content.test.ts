@@ -70,7 +70,7 @@ describe('the content of the package', () => {
 
   it('stays small', () => {
     const total = files.reduce((sum, { size }) => sum + size, 0);
-    expect(total).toBeLessThan(4 * 2 ** 20);
+    expect(total).toBeLessThan(3 * 2 ** 20);
   });
 });
 

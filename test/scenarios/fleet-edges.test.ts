@@ -64,6 +64,44 @@ describe('a process of a fleet', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('is not halted where nobody has used it for longer than its lease', () =>
+    fleet(
+      async ({ memory, join }) => {
+        const late = join('late');
+        const halted: unknown[] = [];
+        late.kafka.on('failover.halted', (event) => halted.push(event));
+        for (let use = 0; use < 3; use += 1) {
+          const producer = late.kafka.producer();
+          await producer.connect();
+          await producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+          await producer.disconnect();
+          await memory.clock.sleep(20_000);
+        }
+        expect(halted).toEqual([]);
+        expect(late.reports).toEqual([]);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('waits for no word of the agreement when it is closed', () =>
+    fleet(async ({ memory, agreement, join }) => {
+      const late = join('late');
+      const producer = late.kafka.producer();
+      await producer.connect();
+      await producer.disconnect();
+      const mend = agreement.cutOff();
+      const connecting = late.kafka
+        .producer()
+        .connect()
+        .catch(() => {});
+      await memory.clock.sleep(100);
+      const closedAtMs = memory.clock.nowMs();
+      await late.kafka.close();
+      await connecting;
+      expect(memory.clock.nowMs() - closedAtMs).toBeLessThan(1_000);
+      mend();
+    }));
+
   it('obeys an order that is given through a process without clients', () =>
     fleet(async ({ memory, members, join }) => {
       const tool = join('tool');
@@ -190,17 +228,6 @@ describe('a process of a fleet', () => {
       const at = late.kafka.status().active;
       await memory.clock.sleep(20_000);
       expect(at).toBe('A');
-    }));
-
-  it('begins where members say that the newest decision is', () =>
-    fleet(async ({ memory, agreement, members, join }) => {
-      agreement.write('{"cluster":"B","epoch":7}');
-      await until(memory, 'all are on B', isOn('B', members));
-      agreement.write('{"cluster":"A","epoch":6}');
-      const late = join('late');
-      await late.kafka.producer().connect();
-      await memory.clock.sleep(600_000);
-      expect(isOn('B', [...members, late])()).toBe(true);
     }));
 
   it('counts no voice of the dead', () =>

@@ -155,6 +155,8 @@ describe('a fleet with an agreement', () => {
       const late = join('late');
       await late.kafka.producer().connect();
       expect(late.kafka.status()).toMatchObject({ active: 'B', agreement: { obeyedEpoch: 7 } });
+      await memory.clock.sleep(600_000);
+      expect(isOn('B', [...members, late])()).toBe(true);
       await expect(late.kafka.switchTo('A')).resolves.toMatchObject({ report: { agreedEpoch: 8 } });
       await until(memory, 'all are on A', isOn('A', members));
     }));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Look, spread, watchByPolling } from '../../src/signals/polling.js';
+import { type Look, watchByPolling } from '../../src/signals/polling.js';
+import { spread } from '../../src/wait.js';
 import type { Reading } from '../../src/signals/signal.js';
 import { controlled } from '../support/controlled.js';
 import { manualWorld, settle } from '../support/manual-world.js';

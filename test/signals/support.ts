@@ -27,15 +27,16 @@ export interface Simulation {
   watch(options?: Partial<ConsulSignalOptions>): SignalWatch;
 }
 
-/** Runs `body` in simulated time, and ends its watches. */
-export async function simulate(
-  body: (simulation: Simulation) => Promise<void>,
-  {
-    seed = 1,
-    environment = {},
-    files = new Map<string, string>(),
-  }: { seed?: number; environment?: Record<string, string>; files?: Map<string, string> } = {},
-): Promise<void> {
+/** A world in simulated time in which nothing but a Consul answers. */
+export function consulWorld({
+  seed = 1,
+  environment = {},
+  files = new Map<string, string>(),
+}: {
+  seed?: number;
+  environment?: Record<string, string>;
+  files?: Map<string, string>;
+} = {}): { memory: MemoryWorld; consul: FakeConsul } {
   const memory = createMemoryWorld({
     seed,
     clusters: {},
@@ -49,6 +50,16 @@ export async function simulate(
     after: (delayMs, callback) => clock.after(delayMs, callback),
     random: () => random.next(),
   });
+  return { memory, consul };
+}
+
+/** Runs `body` in simulated time, and ends its watches. */
+export async function simulate(
+  body: (simulation: Simulation) => Promise<void>,
+  options: Parameters<typeof consulWorld>[0] = {},
+): Promise<void> {
+  const { memory, consul } = consulWorld(options);
+  const { clock } = memory;
   const told: Told[] = [];
   const watches: SignalWatch[] = [];
   const watch = (options: Partial<ConsulSignalOptions> = {}): SignalWatch => {

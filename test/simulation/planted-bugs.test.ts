@@ -40,7 +40,7 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
   {
     name: 'the fence does not close the sockets',
     seenBy: 'I7',
-    withinRuns: 6,
+    withinRuns: 18,
     matters: ({ steps }) => steps.some(({ kind }) => kind === 'freeze' || kind === 'down'),
   },
   {
@@ -51,9 +51,14 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
   {
     name: 'a missing checkpoint means the end of the log',
     seenBy: 'I14',
-    withinRuns: 18,
-    matters: ({ hasCheckpoints, onMissingPosition }) =>
-      !hasCheckpoints && onMissingPosition === 'earliest',
+    withinRuns: 6,
+    // Nothing else may tell a position: the syncs are lost with the source.
+    matters: ({ hasCheckpoints, onMissingPosition, offsetSyncsLocation, policy, steps }) =>
+      !hasCheckpoints &&
+      onMissingPosition === 'earliest' &&
+      offsetSyncsLocation === 'source' &&
+      policy === 'default' &&
+      steps.some((step) => step.kind === 'order' && !step.planned),
   },
   { name: 'the committed resume position is one too far', seenBy: 'I16', withinRuns: 6 },
   { name: 'the resume positions are not put in place', seenBy: 'I18', withinRuns: 6 },
