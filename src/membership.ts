@@ -62,16 +62,21 @@ export class Membership {
   }
 
   /**
-   * An order to stay: the fleet should know it, where its decision names another cluster, or none was made. Whoever starts later
-   * begins there.
+   * An order to stay: the fleet should know it, where its decision names another cluster, or none was made, or somebody was moved
+   * alone. Whoever starts later begins there.
    */
   async confirm({ to, planned, reason }: OperatorOrder, by: DecidedBy): Promise<void> {
-    const state = this.#parts.state();
-    if (state.kind !== 'steady' || state.active !== to) return;
-    if (this.fleet.decision?.cluster === to) return;
+    if (!this.#isSteadyOn(to) || this.fleet.isTogetherOn(to)) return;
     const mode = planned ? 'planned' : 'unplanned';
     const proposal: Proposal = { cluster: to, mode, reason, by };
-    await confirm(this.fleet, this.#parts.options.world, proposal);
+    const epoch = await confirm(this.fleet, this.#parts.options.world, proposal);
+    // It may have been sent elsewhere meanwhile: then it has this decision still to carry out.
+    if (this.#isSteadyOn(to)) this.fleet.obeyed(epoch);
+  }
+
+  #isSteadyOn(cluster: string): boolean {
+    const state = this.#parts.state();
+    return state.kind === 'steady' && state.active === cluster;
   }
 
   #leaseEnded(): void {

@@ -307,7 +307,12 @@ export class Watch implements Watching {
   ): Promise<SwitchOutcome> {
     if (fleet.kind === 'propose') await this.#membership?.confirm(order, by);
     const outcome = await this.#parts.order({ ...order, by, fleet });
-    if (outcome.kind === 'switched') this.#decider.switched(outcome.report);
+    if (outcome.kind === 'switched') {
+      this.#decider.switched(outcome.report);
+      // It has joined an order that did not ask the fleet.
+      const isAlone = fleet.kind === 'propose' && outcome.report.agreedEpoch === undefined;
+      if (isAlone && by === 'operator') await this.#membership?.confirm(order, by);
+    }
     if (fleet.kind === 'none' && by === 'operator') this.fleet?.lease.stop();
     return outcome;
   }

@@ -16,11 +16,6 @@ export class Complaints {
     this.#events = events;
   }
 
-  /** True from a failure until the agreement is reached again. */
-  get isFailing(): boolean {
-    return this.#isFailing;
-  }
-
   failed(because: string): void {
     if (this.#isFailing) return;
     this.#isFailing = true;

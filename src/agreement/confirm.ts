@@ -10,7 +10,9 @@ const CONFIRM_MS = 3_000;
 
 /**
  * Has the fleet know where it is, by a decision for the cluster that this process works with: whoever starts later begins there.
+ * Whether it is still there when the answer comes is the caller's to see.
  *
+ * @returns the epoch of the decision.
  * @throws {@link SwitchRefusedError} ERR_FAILOVER_SWITCH_REFUSED - (rejects) the agreement was not reached.
  * @internal
  */
@@ -18,7 +20,7 @@ export async function confirm(
   fleet: Fleet,
   world: World,
   { cluster, mode, reason, by }: Proposal,
-): Promise<void> {
+): Promise<number> {
   const turn: SwitchTurn = {
     switchEpoch: fleet.obeyedEpoch,
     from: cluster,
@@ -35,5 +37,5 @@ export async function confirm(
     throw refusedError(turn, [because]);
   }
   if (asked.value.kind === 'refused') throw refusedError(turn, [asked.value.because]);
-  fleet.obeyed(asked.value.epoch);
+  return asked.value.epoch;
 }

@@ -27,7 +27,7 @@ import {
   type SeenMembers,
   silentMembers,
 } from './consul-members.js';
-import { readDecision, type ReadDecision, writeDecision } from './decision.js';
+import { readDecision, type ReadDecision, setBackBecause, writeDecision } from './decision.js';
 
 /**
  * One decision for a fleet, in a key of Consul's KV store. A person can read it there, and decide, too, with an epoch above the
@@ -103,6 +103,8 @@ class ConsulStore implements AgreementStore {
   #seen: SeenMembers = new Map();
   /** What the next question about the members waits beyond. Undefined: nothing is known that could be waited for. */
   #membersIndex: bigint | undefined;
+  /** The decision with the highest epoch that was seen in the key. */
+  #newest: AgreedDecision | undefined;
   /** Text of the key that was refused last, to say so once. */
   #refused: { readonly text: string | undefined } | undefined;
   /** Who this process is, once its key may be there. */
@@ -210,7 +212,10 @@ class ConsulStore implements AgreementStore {
       this.#keys.members(signal),
     ]);
     if (decision === undefined) this.#refused = undefined;
-    else this.#hearDecision(decision.text);
+    else {
+      this.#hearDecision(decision.text);
+      this.#noticeSetBack(decision.text);
+    }
     this.#hearMembers(members, askedAt);
     this.#membersIndex = nextIndex(undefined, members.index);
   }
@@ -220,6 +225,15 @@ class ConsulStore implements AgreementStore {
     const isAgain = this.#refused !== undefined && this.#refused.text === text;
     this.#refused = read.kind === 'refused' ? { text } : undefined;
     if (!isAgain) this.#tell(read);
+  }
+
+  /** One look comes after the other, each by the leader's word. */
+  #noticeSetBack(text: string | undefined): void {
+    const read = this.#read(text);
+    if (read.kind === 'refused') return;
+    const because = setBackBecause(this.#keys.key, this.#newest, read.decision);
+    if (because === undefined) this.#newest = read.decision;
+    else this.#tell({ kind: 'refused', because });
   }
 
   #hearMembers(

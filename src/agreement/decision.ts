@@ -28,3 +28,22 @@ export function writeDecision({ epoch, cluster, mode, reason, by }: AgreedDecisi
 
 /** Shorter than what a reader refuses. */
 const MAX_REASON_LENGTH = 1_000;
+
+/**
+ * What is wrong with a decision that a store holds after another one: its epoch has not grown. It was written by hand, or a snapshot
+ * was restored. Undefined: nothing is.
+ *
+ * @internal
+ */
+export function setBackBecause(
+  where: string,
+  before: AgreedDecision | undefined,
+  { epoch, cluster }: AgreedDecision,
+): string | undefined {
+  if (before === undefined || epoch > before.epoch) return undefined;
+  if (epoch === before.epoch && cluster === before.cluster) return undefined;
+  return (
+    `${where} holds decision ${epoch} for ${cluster}, after decision ${before.epoch} for ${before.cluster}: it moves nothing. ` +
+    `Write one with an epoch above ${before.epoch}.`
+  );
+}

@@ -76,15 +76,22 @@ export interface Tally {
   readonly needed: number;
 }
 
-/** @internal Whom a question is about, and how long somebody may be silent, in milliseconds. */
+/** @internal When a question is put, and how long somebody may be silent, in milliseconds. */
 export interface Hearing {
   readonly nowMs: number;
   readonly silentMs: number;
 }
 
+/** @internal The same for a vote. */
+export interface VoteHearing extends Hearing {
+  /** Who was heard since then is a member that counts: see `contact.ts`. Not later than `silentMs` ago. */
+  readonly silentSinceMs: number;
+}
+
 /**
  * Counts who wants a cluster. Only members count that were heard lately, and only those speak that are known to live, and that know
- * the decision in force: a voice from before it was about another cluster.
+ * the decision in force: a voice from before it was about another cluster. Who could not be heard for a while counts, and has no
+ * voice: the first who is heard after it does not speak for all.
  *
  * @internal
  */
@@ -92,16 +99,35 @@ export function tallyOf(
   { members, decision }: FleetState,
   wanted: string,
   quorum: Quorum,
-  { nowMs, silentMs }: Hearing,
+  { nowMs, silentMs, silentSinceMs }: VoteHearing,
 ): Tally {
-  const heard = [...members.values()].filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs);
+  const heard = [...members.values()].filter(({ heardAtMs }) => heardAtMs >= silentSinceMs);
   const epoch = decision?.epoch ?? 0;
   const voices = heard.filter(
-    ({ member, isAlive }) => isAlive && member.wants === wanted && member.epoch >= epoch,
+    ({ member, heardAtMs, isAlive }) =>
+      nowMs - heardAtMs <= silentMs && isAlive && member.wants === wanted && member.epoch >= epoch,
   );
   // More than this part of them: the smallest number above it.
   const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
   return { voices: voices.length, heard: heard.length, needed };
+}
+
+/**
+ * True where the decision in force names this cluster, and nobody who was heard lately has obeyed it and works with another one:
+ * whoever does was moved alone.
+ *
+ * @internal
+ */
+export function isTogetherOn(
+  { members, decision }: FleetState,
+  cluster: string,
+  { nowMs, silentMs }: Hearing,
+): boolean {
+  if (decision?.cluster !== cluster) return false;
+  return [...members.values()].every(
+    ({ member, heardAtMs }) =>
+      nowMs - heardAtMs > silentMs || member.epoch < decision.epoch || member.cluster === cluster,
+  );
 }
 
 /** @internal Whom the others have to wait for. */

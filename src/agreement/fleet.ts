@@ -3,7 +3,6 @@ import type { AgreementLostError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
-import { untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type {
   AgreedDecision,
@@ -15,20 +14,24 @@ import type {
   Proposal,
 } from './agreement.js';
 import { Complaints } from './complaints.js';
+import { Contact } from './contact.js';
 import { decideTogether } from './decide-together.js';
 import {
+  isTogetherOn,
   newestMember,
   reduceFleet,
   tallyOf,
   UNKNOWN_FLEET,
   type FleetState,
   type Tally,
+  type VoteHearing,
 } from './fleet-state.js';
 import { Lease } from './lease.js';
 import { resolveLimits, type ResolvedLimits } from './limits.js';
 import { lostError } from './lost.js';
 import { othersLeft } from './others-left.js';
 import { Rhythm } from './rhythm.js';
+import { speak, type Speaker } from './speak.js';
 import { describeFleet, type AgreementStatus } from './status.js';
 import { Waiters } from './waiters.js';
 import { Wish } from './wish.js';
@@ -52,9 +55,6 @@ export interface FleetParts {
   onLeaseRenewed(): void;
 }
 
-/** Longest exchange with the store, in milliseconds. */
-const EXCHANGE_MS = 3_000;
-
 /**
  * This process as a member of its fleet: it says again and again what it is, hears the others, has decisions made, and waits for
  * others where a decision is obeyed. What follows from a decision is `decider.ts`'s.
@@ -72,7 +72,7 @@ export class Fleet implements SwitchFleet {
   #obeyedEpoch = 0;
   readonly #wish: Wish;
   #sequence = 0;
-  #contactAtMs: number | undefined;
+  readonly #contact: Contact;
   readonly #complaints: Complaints;
   #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
   readonly #waiters = new Waiters();
@@ -87,6 +87,7 @@ export class Fleet implements SwitchFleet {
     const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
     this.#instance = this.limits.instance ?? `${prefix}-${random}`;
     this.#complaints = new Complaints(agreement.name, parts.events);
+    this.#contact = new Contact(this.limits.silentMs);
     this.#wish = new Wish(world, this.limits.silentMs);
     this.#rhythm = new Rhythm(world, this.limits.heartbeatMs);
     this.lease = new Lease(world, this.limits.leaseMs, {
@@ -109,7 +110,7 @@ export class Fleet implements SwitchFleet {
    * counts from the first word after the end of the lease.
    */
   get isHeard(): boolean {
-    const hasHeard = this.#contactAtMs !== undefined && !this.#complaints.isFailing;
+    const hasHeard = this.#contact.lastAtMs !== undefined && !this.#contact.isLost;
     return hasHeard && !this.lease.isOver;
   }
 
@@ -141,7 +142,7 @@ export class Fleet implements SwitchFleet {
     });
     this.#run = { store, end };
     this.lease.start();
-    void this.#speak(store, end.signal);
+    void speak(this.#speaker(store), end.signal);
   }
 
   /** Ends it; what is known is kept. Idempotent. */
@@ -175,22 +176,19 @@ export class Fleet implements SwitchFleet {
   heardAnew(maxWaitMs: number): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    const isHeard = (): boolean => (this.#contactAtMs ?? -1) >= sinceMs && !this.lease.isOver;
+    const isHeard = (): boolean => (this.#contact.lastAtMs ?? -1) >= sinceMs && !this.lease.isOver;
     return this.#within(maxWaitMs, isHeard);
   }
 
   /** True once the store was heard, within `maxWaitMs`. */
   async firstWord(maxWaitMs: number): Promise<boolean> {
-    await this.#within(maxWaitMs, () => this.#contactAtMs !== undefined);
-    return this.#contactAtMs !== undefined;
+    await this.#within(maxWaitMs, () => this.#contact.lastAtMs !== undefined);
+    return this.#contact.lastAtMs !== undefined;
   }
 
-  async #within(maxWaitMs: number, isSo: () => boolean): Promise<void> {
-    const { world } = this.#parts;
-    const end = new AbortController();
-    const waited = this.#waiters.until(() => isSo() || !this.isRunning, end.signal);
-    await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
-    end.abort();
+  #within(maxWaitMs: number, isSo: () => boolean): Promise<void> {
+    const isOver = (): boolean => isSo() || !this.isRunning;
+    return this.#waiters.within(this.#parts.world, maxWaitMs, isOver);
   }
 
   /**
@@ -205,6 +203,11 @@ export class Fleet implements SwitchFleet {
     return undefined;
   }
 
+  /** As {@link isTogetherOn}. */
+  isTogetherOn(cluster: string): boolean {
+    return isTogetherOn(this.#state, cluster, this.#hearing());
+  }
+
   /** What this process would have the fleet do by what it sees of the clusters' health. */
   want(cluster: string | undefined): void {
     if (this.#wish.set(cluster)) this.#say();
@@ -212,10 +215,14 @@ export class Fleet implements SwitchFleet {
 
   /** How the vote for a cluster stands, and whether it has been open for so long that somebody should know. */
   vote(cluster: string): Tally & { readonly isReached: boolean; readonly isLong: boolean } {
-    const nowMs = this.#parts.world.nowMs();
-    const { quorum, silentMs } = this.limits;
-    const tally = tallyOf(this.#state, cluster, quorum, { nowMs, silentMs });
+    const tally = tallyOf(this.#state, cluster, this.limits.quorum, this.#hearing());
     return { ...tally, isReached: tally.voices >= tally.needed, isLong: this.#wish.isOld };
+  }
+
+  #hearing(): VoteHearing {
+    const nowMs = this.#parts.world.nowMs();
+    const silentSinceMs = this.#contact.silentSinceMs(nowMs);
+    return { nowMs, silentMs: this.limits.silentMs, silentSinceMs };
   }
 
   async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
@@ -253,9 +260,9 @@ export class Fleet implements SwitchFleet {
   async entering(groups: readonly string[], signal: AbortSignal): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    const isSaid = (): boolean => (this.#contactAtMs ?? -1) >= sinceMs;
+    const isSaid = (): boolean => (this.#contact.lastAtMs ?? -1) >= sinceMs;
     // Where nobody can be told, nobody is waited for.
-    await this.#waiters.until(() => isSaid() || this.#complaints.isFailing, signal);
+    await this.#waiters.until(() => isSaid() || this.#contact.isLost, signal);
     await this.othersLeft(this.#obeyedEpoch, groups, signal);
   }
 
@@ -278,37 +285,29 @@ export class Fleet implements SwitchFleet {
       name: this.name,
       instance: this.#instance,
       obeyedEpoch: this.#obeyedEpoch,
-      contactAtMs: this.#contactAtMs,
+      contactAtMs: this.#contact.lastAtMs,
       nowMs: this.#parts.world.nowMs(),
     });
   }
 
-  /** Says what this process is until the end, and notices whether it is heard. */
-  async #speak(store: AgreementStore, signal: AbortSignal): Promise<void> {
-    const { world } = this.#parts;
-    while (!signal.aborted) {
-      // What counts is when it began: others may have heard it then, and count on it from then on.
-      const begunAtMs = world.nowMs();
-      const deadlineAtMs = begunAtMs + EXCHANGE_MS;
-      this.#rhythm.begin();
-      try {
-        const exchange = (until: AbortSignal) => store.exchange(this.#statement(), until);
-        const exchanged = await withinDeadline(world, deadlineAtMs, exchange, { signal });
-        if (signal.aborted) return;
-        if (exchanged.kind === 'overrun') throw new Error(`no answer within ${EXCHANGE_MS} ms`);
-        this.#contactAtMs = begunAtMs;
+  #speaker(store: AgreementStore): Speaker {
+    return {
+      world: this.#parts.world,
+      rhythm: this.#rhythm,
+      exchange: (signal) => store.exchange(this.#statement(), signal),
+      onReached: (begunAtMs) => {
+        this.#contact.reached(begunAtMs, this.#parts.world.nowMs());
         this.#complaints.reached();
         this.lease.renew(begunAtMs);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#complaints.failed(messageOf(error));
-      }
-      this.#changed();
-      await this.#rhythm.rest({
-        isFailing: this.#complaints.isFailing,
-        isWanting: this.#wish.isNew,
-      });
-    }
+        this.#changed();
+      },
+      onFailed: (because) => {
+        this.#contact.lost();
+        this.#complaints.failed(because);
+        this.#changed();
+      },
+      urgency: () => ({ isFailing: this.#contact.isLost, isWanting: this.#wish.isNew }),
+    };
   }
 
   #statement(): MemberState {

@@ -1,3 +1,6 @@
+import { untilDeadline } from '../wait.js';
+import type { World } from '../world.js';
+
 /**
  * Those who wait until something that is looked at again and again is so.
  *
@@ -26,5 +29,13 @@ export class Waiters {
       this.#looks.add(look);
       signal.addEventListener('abort', end, { once: true });
     });
+  }
+
+  /** Resolves when `isSo`, or after `maxWaitMs`. Never rejects. */
+  async within(world: World, maxWaitMs: number, isSo: () => boolean): Promise<void> {
+    const end = new AbortController();
+    const waited = this.until(isSo, end.signal);
+    await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
+    end.abort();
   }
 }

@@ -64,7 +64,7 @@ export interface FacetState {
   readonly health: FacetHealth;
   /** What was seen within the window, the oldest first. */
   readonly samples: readonly Sample[];
-  /** It is unhealthy and works again, not yet for long enough: no reason to leave it, none to go to it. */
+  /** It is unhealthy and has worked again, not yet for long enough: no reason to leave it, none to go to it. */
   readonly worksAgain?: boolean;
 }
 
@@ -101,17 +101,17 @@ export function reduceFacet(
     case 'sample': {
       const { sample } = input;
       const samples = [...state.samples, sample].slice(-MAX_SAMPLES);
-      return judged(state.health, samples, sample.atMs, limits);
+      return judged(state, samples, sample.atMs, limits);
     }
     case 'look':
-      return judged(state.health, state.samples, input.atMs, limits);
+      return judged(state, state.samples, input.atMs, limits);
     default:
       return state;
   }
 }
 
 function judged(
-  before: FacetHealth,
+  { health: before, worksAgain = false }: FacetState,
   all: readonly Sample[],
   atMs: number,
   limits: HealthLimits,
@@ -123,13 +123,10 @@ function judged(
   const because =
     whySilent(failing, limits) ?? whyGone(failing, limits) ?? whyMostlyFailing(samples, limits);
   if (because !== undefined) {
-    const health: FacetHealth =
-      before.kind === 'unhealthy' ? before : { kind: 'unhealthy', sinceMs: atMs, because };
-    return {
-      health,
-      samples,
-      worksAgain: successesInARow(samples, failing) >= limits.minSuccesses,
-    };
+    const worksStill = successesInARow(samples, failing) >= limits.minSuccesses;
+    const isOld = before.kind === 'unhealthy' && (worksStill || !worksAgain);
+    const health: FacetHealth = isOld ? before : { kind: 'unhealthy', sinceMs: atMs, because };
+    return { health, samples, worksAgain: worksStill };
   }
   if (atMs - newest.atMs > limits.staleMs && before.kind !== 'unhealthy') {
     const stale = `nothing was heard for more than ${limits.staleMs} ms`;
@@ -138,9 +135,9 @@ function judged(
     return { health, samples };
   }
   const health = withoutFault(before, samples, failing, atMs, limits);
-  const worksAgain =
-    health.kind === 'unhealthy' && successesInARow(samples, failing) >= limits.minSuccesses;
-  return { health, samples, worksAgain };
+  // Stays until a fault is shown anew: one lost answer on the way back is none.
+  const hasWorked = worksAgain || successesInARow(samples, failing) >= limits.minSuccesses;
+  return { health, samples, worksAgain: health.kind === 'unhealthy' && hasWorked };
 }
 
 /** What is said where no fault is shown at the moment. */

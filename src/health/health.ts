@@ -130,7 +130,7 @@ export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth
  */
 function shown({ health, worksAgain = false }: FacetState): FacetHealth {
   if (health.kind !== 'unhealthy' || !worksAgain) return health;
-  const because = `it works again, not yet for long; before: ${health.because}`;
+  const because = `it has worked again, not yet for long; before: ${health.because}`;
   return { kind: 'unknown', sinceMs: health.sinceMs, because };
 }
 
@@ -139,8 +139,12 @@ export function isNoneReached(states: Iterable<HealthState>): boolean {
   const all = [...states];
   return (
     all.length > 1 &&
-    all.every(({ facets }) => isFailing(facets.reach.health) && facets.reach.worksAgain !== true)
+    all.every(({ facets: { reach } }) => isFailing(reach.health) && !worksNow(reach))
   );
+}
+
+function worksNow({ samples, worksAgain = false }: FacetState): boolean {
+  return worksAgain && samples.at(-1)?.says === 'works';
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { SwitchPhase } from '../events.js';
 import type { SwitchTurn } from './participant.js';
+import { NEEDS_SOURCE } from './phase-lists.js';
 import type { PhaseReport } from './report.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
 
@@ -52,4 +53,36 @@ export function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): S
         : run.pending,
     warnings: [...run.warnings, ...warnings],
   };
+}
+
+/** @internal Is the fleet still to be asked? */
+export function isToBeAgreed({ phase, remaining }: SwitchRun): boolean {
+  return phase === 'agree' || remaining.includes('agree');
+}
+
+/** @internal The run, for this process alone. */
+export function withoutFleet(run: SwitchRun): SwitchRun {
+  return {
+    ...run,
+    remaining: run.remaining.filter((phase) => phase !== 'agree' && phase !== 'barrier'),
+  };
+}
+
+/** @internal The run as an unplanned one. */
+export function withoutSource(run: SwitchRun): SwitchRun {
+  return {
+    ...run,
+    turn: { ...run.turn, planned: false },
+    remaining: run.remaining.filter((phase) => !NEEDS_SOURCE.has(phase)),
+  };
+}
+
+/** @internal The run under the number of the fleet's decision. Nobody but callers has heard of its own one yet. */
+export function agreedOn(
+  run: SwitchRun,
+  { epoch, planned }: { readonly epoch: number; readonly planned: boolean },
+): SwitchRun {
+  const switchEpoch = Math.max(run.turn.switchEpoch, epoch);
+  const agreed = { ...run, turn: { ...run.turn, switchEpoch, agreedEpoch: epoch } };
+  return planned ? agreed : withoutSource(agreed);
 }

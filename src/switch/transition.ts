@@ -1,7 +1,7 @@
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
 import { NEEDS_SOURCE, phasesOf, ROLL_BACK_PHASES } from './phase-lists.js';
-import { measured, newRun } from './run.js';
+import { agreedOn, isToBeAgreed, measured, newRun, withoutFleet, withoutSource } from './run.js';
 import {
   activeOf,
   epochOf,
@@ -110,48 +110,40 @@ function remember(
           },
         ];
   if (order.to === run.turn.to && run.rollBackOf === undefined) {
-    const joined = { ...run, orderIds: [...run.orderIds, order.orderId] };
-    if (run.turn.planned && !order.planned) return giveUpSource(joined, order, superseded, atMs);
-    return { state: { kind: 'switching', run: joined, next: undefined }, effects: superseded };
+    return join(run, order, superseded, atMs);
   }
   return { state: { kind: 'switching', run, next: order }, effects: superseded };
 }
 
 /**
- * The source died during a planned switch, and the operator says so: what waits for it is cut short, and there is nothing
- * to go back to.
+ * Another order to the same cluster. It may ask for less than the one before: give the source up, because it has died during a
+ * planned switch, or ask nobody, because the agreement does not answer. Then what waits for that is cut short.
  */
-function giveUpSource(
+function join(
   run: SwitchRun,
-  { reason }: SwitchOrder,
+  order: SwitchOrder,
   effects: readonly SwitchEffect[],
   atMs: number,
 ): Transition {
-  const unplanned = withoutSource({ ...run, turn: { ...run.turn, reason } });
-  if (!NEEDS_SOURCE.has(run.phase)) {
-    return { state: { kind: 'switching', run: unplanned, next: undefined }, effects };
+  const joined = { ...run, orderIds: [...run.orderIds, order.orderId] };
+  const givesUpSource = run.turn.planned && !order.planned;
+  const asksNobody = order.fleet.kind === 'none' && isToBeAgreed(run);
+  const patient = asksNobody ? withoutFleet(joined) : joined;
+  const next = givesUpSource
+    ? withoutSource({ ...patient, turn: { ...run.turn, reason: order.reason } })
+    : patient;
+  const detail =
+    givesUpSource && NEEDS_SOURCE.has(run.phase)
+      ? 'cut short by an order that gives the source up'
+      : asksNobody && run.phase === 'agree'
+        ? 'cut short by an order that does not ask the fleet'
+        : undefined;
+  if (detail === undefined) {
+    return { state: { kind: 'switching', run: next, next: undefined }, effects };
   }
-  const detail = 'cut short by an order that gives the source up';
-  const ended = measured(unplanned, { kind: 'overran', detail }, atMs);
+  const ended = measured(next, { kind: 'overran', detail }, atMs);
   return advance(ended, undefined, atMs, [...effects, overran(run, detail)]);
 }
-
-function withoutSource(run: SwitchRun): SwitchRun {
-  return {
-    ...run,
-    turn: { ...run.turn, planned: false },
-    remaining: run.remaining.filter((phase) => !NEEDS_SOURCE.has(phase)),
-  };
-}
-
-/** The run under the number of the fleet's decision. Nobody but callers has heard of its own one yet. */
-function agreedOn(run: SwitchRun, { epoch, planned }: NonNullable<Done['agreed']>): SwitchRun {
-  const switchEpoch = Math.max(run.turn.switchEpoch, epoch);
-  const agreed = { ...run, turn: { ...run.turn, switchEpoch, agreedEpoch: epoch } };
-  return planned ? agreed : withoutSource(agreed);
-}
-
-type Done = Extract<PhaseOutcome, { kind: 'done' }>;
 
 function overran(run: SwitchRun, detail: string): SwitchEffect {
   return { kind: 'overran', run, detail };

@@ -100,6 +100,23 @@ describe('a decision in Consul', () => {
     }),
   );
 
+  it('is refused aloud where its epoch has not grown: it was written by hand, or restored', () =>
+    simulate(async ({ consul, open }) => {
+      const { store, newsOf } = open();
+      consul.put(key, writeDecision(decided(7)));
+      await store.exchange(member('one'), never);
+      await store.exchange(member('one'), never);
+      expect(newsOf('refused')).toEqual([]);
+      consul.put(key, writeDecision({ ...decided(7), cluster: 'A' }));
+      await store.exchange(member('one'), never);
+      consul.put(key, writeDecision(decided(5)));
+      await store.exchange(member('one'), never);
+      expect(newsOf('refused').map(({ because }) => because)).toEqual([
+        expect.stringContaining('holds decision 7 for A, after decision 7 for B'),
+        expect.stringContaining('holds decision 5 for B, after decision 7 for B'),
+      ]);
+    }));
+
   it('is the other one where another process was first', () =>
     simulate(async ({ consul, open }) => {
       const first = { ...decided(5), cluster: 'A' };

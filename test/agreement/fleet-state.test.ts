@@ -10,6 +10,7 @@ import {
 } from '../../src/agreement/fleet-state.js';
 
 const SILENT = { nowMs: 10_000, silentMs: 6_000 };
+const IN_CONTACT = { ...SILENT, silentSinceMs: 4_000 };
 
 function decided(epoch: number, cluster = epoch % 2 === 0 ? 'A' : 'B'): AgreementNews {
   const decision = { epoch, cluster, mode: 'planned', reason: 'test', by: 'operator' } as const;
@@ -98,7 +99,10 @@ describe('a vote', () => {
     [{ voices: 2 }, 1, 2],
   ] as const)('with a quorum of %j and %i members needs %i voices', (quorum, count, needed) => {
     const members = Array.from({ length: count }, (_, index) => idle(`m${index}`, 9_000));
-    expect(tallyOf(after(...members), 'B', quorum, SILENT)).toMatchObject({ heard: count, needed });
+    expect(tallyOf(after(...members), 'B', quorum, IN_CONTACT)).toMatchObject({
+      heard: count,
+      needed,
+    });
   });
 
   it('counts neither the silent nor those that want another cluster', () => {
@@ -108,13 +112,19 @@ describe('a vote', () => {
       ...wants('other', 9_000, { wants: 'A' }),
       idle('idle', 9_000),
     );
-    const tally = tallyOf(state, 'B', { share: 0.5 }, SILENT);
+    const tally = tallyOf(state, 'B', { share: 0.5 }, IN_CONTACT);
     expect(tally).toEqual({ voices: 1, heard: 3, needed: 2 });
+  });
+
+  it('counts those who could not be heard for a while, without a voice', () => {
+    const state = after(...wants('cut off as well', 1_000), ...wants('back', 9_000));
+    const tally = tallyOf(state, 'B', { share: 0.5 }, { ...SILENT, silentSinceMs: 500 });
+    expect(tally).toEqual({ voices: 1, heard: 2, needed: 2 });
   });
 
   it('hears nobody whose words may be his last: he was heard once', () => {
     const state = after([9_000, said('dead', { wants: 'B' })], ...wants('alive', 9_000));
-    const tally = tallyOf(state, 'B', { voices: 2 }, SILENT);
+    const tally = tallyOf(state, 'B', { voices: 2 }, IN_CONTACT);
     expect(tally).toEqual({ voices: 1, heard: 2, needed: 2 });
   });
 
@@ -124,7 +134,7 @@ describe('a vote', () => {
       ...wants('old', 9_000, { epoch: 3 }),
       ...wants('new', 9_000, { epoch: 4 }),
     );
-    expect(tallyOf(state, 'B', { share: 0.5 }, SILENT)).toMatchObject({ voices: 1, heard: 2 });
+    expect(tallyOf(state, 'B', { share: 0.5 }, IN_CONTACT)).toMatchObject({ voices: 1, heard: 2 });
   });
 });
 

@@ -111,6 +111,22 @@ describe('a facet of health', () => {
     expect(after(works(9_000, 13_000, 18_200), broken).health.kind).toBe('healthy');
   });
 
+  it('on its way back needs as much to be left again as before', () => {
+    const down: Seen[] = [
+      [1_000, 2_000, 'fails'],
+      [2_000, 3_000, 'fails'],
+    ];
+    const back = after([...works(0, 500), ...down, ...works(4_000, 4_500)]);
+    expect(back).toMatchObject({ health: { kind: 'unhealthy' }, worksAgain: true });
+    const lost = after([[5_000, 6_000, 'fails']], back);
+    expect(lost.worksAgain).toBe(true);
+    const downAgain = after([[6_100, 7_100, 'fails']], lost);
+    expect(downAgain).toMatchObject({
+      health: { kind: 'unhealthy', sinceMs: 7_100, because: expect.stringContaining('2100 ms') },
+      worksAgain: false,
+    });
+  });
+
   it('is unknown where nothing is heard, and stays unhealthy where it was', () => {
     expect(look(after(works(0, 500)), 5_500).health.kind).toBe('healthy');
     expect(look(after(works(0, 500)), 5_501).health).toEqual({

@@ -412,4 +412,73 @@ describe('a process of a fleet', () => {
       await memory.clock.sleep(10_000);
       expect(agreement.members.has('late')).toBe(false);
     }));
+
+  it('does not wait for the agreement any more where a person moves it alone meanwhile', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one] = members;
+      agreement.cutOff();
+      const asked = one.kafka.switchTo('B', { planned: false });
+      await until(memory, 'agree', () => one.kafka.status().phase === 'agree');
+      const alone = await one.kafka.switchTo('B', { planned: false, alone: true });
+      expect(alone).toMatchObject({ kind: 'switched', report: { agreedEpoch: undefined } });
+      await expect(asked).rejects.toThrow(/the agreement/);
+      expect(one.kafka.status().active).toBe('B');
+    }));
+
+  it('has the fleet come after it where an order to all has joined a move alone', () =>
+    fleet(async ({ memory, members }) => {
+      const [one] = members;
+      await consume(one.kafka, async () => {});
+      const heal = memory
+        .cluster('B')
+        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      const alone = one.kafka.switchTo('B', { planned: false, alone: true });
+      await until(memory, 'translate', () => one.kafka.status().phase === 'translate');
+      const all = one.kafka.switchTo('B', { planned: false });
+      heal();
+      await Promise.all([alone, all]);
+      await until(memory, 'all are on B', isOn('B', members));
+    }));
+
+  it('gathers those that were moved alone where an order says to stay', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two] = members;
+      await two.kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', members));
+      const mend = agreement.cutOff();
+      await one.kafka.switchTo('A', { planned: false, alone: true });
+      mend();
+      const isHeardOnA = (): boolean =>
+        two.kafka.status().agreement?.members.some(({ cluster }) => cluster === 'A') === true;
+      await until(memory, 'two has heard it', isHeardOnA);
+      await two.kafka.switchTo('B');
+      await until(memory, 'all are on B again', isOn('B', members));
+    }));
+
+  it('carries out what was decided while it went elsewhere, also where it had asked for that itself', () =>
+    fleet(async ({ memory, agreement, members }) => {
+      const [one, two] = members;
+      await consume(one.kafka, async () => {});
+      const go = two.kafka.switchTo('B', { planned: false });
+      await until(memory, 'two asks', () => two.kafka.status().phase === 'agree');
+      const stay = one.kafka.switchTo('A', { planned: false });
+      await Promise.allSettled([go, stay]);
+      await until(memory, 'all are on A', isOn('A', members));
+      expect(agreement.decisions.map(({ cluster }) => cluster)).toEqual(['B', 'A']);
+    }));
+
+  it('does not speak for all where it is the first that is heard after everybody was cut off', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one] = members;
+        const mends = members.map(({ name }) => agreement.cutOff(name));
+        await memory.clock.sleep(30_000);
+        one.process.cut('A');
+        await memory.clock.sleep(10_000);
+        mends[0]?.();
+        await memory.clock.sleep(5_000);
+        expect(agreement.decisions).toEqual([]);
+      },
+      { isByHealth: true },
+    ));
 });

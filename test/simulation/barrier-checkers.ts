@@ -15,10 +15,13 @@ export function nothingIsWrittenAfterTheLease({ events, agreement }: Run): reado
   if (leaseMs === undefined) return [];
   const contactAtMs = new Map<number, number>();
   const movedAlone = new Set<number>();
+  const alone = new OrderedAlone();
   return events.flatMap((event) => {
+    alone.take(event);
     if (event.kind === 'ordered' && event.alone !== undefined) movedAlone.add(event.process);
     if (event.kind === 'contact') {
-      movedAlone.delete(event.process);
+      // A contact during the move was before its end: from there on it needs none.
+      if (!alone.isMoving(event.process)) movedAlone.delete(event.process);
       const before = contactAtMs.get(event.process) ?? Number.NEGATIVE_INFINITY;
       contactAtMs.set(event.process, Math.max(before, event.sinceMs));
     }

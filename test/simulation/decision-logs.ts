@@ -4,6 +4,10 @@ import type { MemoryWorld } from '../../src/testing/index.js';
 /** Where `kafkaAgreement` keeps decisions. */
 export const DECISIONS_TOPIC = '__kafkajs-failover.decisions';
 
+/** How often it is looked whether a record has arrived, and for how long, in milliseconds. */
+const LOOK_MS = 1;
+const SLOWEST_MS = 1_000;
+
 /** What a text says, if it is a decision. Told apart by the simulation itself: it is the judge of the library's own reading. */
 export function decisionOf(text: string): AgreedDecision | undefined {
   let value: unknown;
@@ -28,8 +32,13 @@ export function watchDecisionLogs(
   for (const cluster of memory.clusters) {
     let readCount = 0;
     let newestEpoch = 0;
-    const look = (): void => {
-      if (cluster.partitionCount(DECISIONS_TOPIC) === 0) return;
+    const look = (untilMs: number): void => {
+      const isThere = cluster.partitionCount(DECISIONS_TOPIC) > 0;
+      if (!isThere || cluster.records(DECISIONS_TOPIC, 0).length === readCount) {
+        // A slow broker has not come to it yet.
+        if (memory.clock.nowMs() < untilMs) memory.clock.after(LOOK_MS, () => look(untilMs));
+        return;
+      }
       const records = cluster.records(DECISIONS_TOPIC, 0);
       for (const { value } of records.slice(readCount)) {
         const decision = decisionOf(value?.toString() ?? '');
@@ -43,7 +52,9 @@ export function watchDecisionLogs(
     };
     cluster.onRequest(({ apiName, topics }) => {
       // The request is observed before it is processed.
-      if (apiName === 'Produce' && topics.includes(DECISIONS_TOPIC)) memory.clock.after(1, look);
+      if (apiName !== 'Produce' || !topics.includes(DECISIONS_TOPIC)) return;
+      const untilMs = memory.clock.nowMs() + SLOWEST_MS;
+      memory.clock.after(LOOK_MS, () => look(untilMs));
     });
   }
 }

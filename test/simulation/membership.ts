@@ -58,4 +58,9 @@ export class OrderedAlone {
   allows(process: number, cluster: string): boolean {
     return [...this.#orders.values()].some((one) => one.process === process && one.to === cluster);
   }
+
+  /** Is such an order under way? */
+  isMoving(process: number): boolean {
+    return [...this.#orders.values()].some((one) => one.process === process);
+  }
 }

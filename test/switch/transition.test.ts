@@ -308,6 +308,35 @@ describe('the switch machine in a fleet', () => {
     expect(runToEnd(state).phases).toEqual(['hold', 'fence', 'translate', 'open']);
   });
 
+  it('waits for nobody any more when an order joins that asks nobody', () => {
+    const alone = order('B', { orderId: 2, planned: false });
+    const early = transition(inPhase('prepare', order('B', { fleet: propose })), alone).state;
+    expect(runToEnd(early).phases).toEqual(['prepare', 'hold', 'fence', 'translate', 'open']);
+    const { state, effects } = transition(inPhase('agree', order('B', { fleet: propose })), alone);
+    expect(effects).toMatchObject([{ kind: 'overran' }, { kind: 'run-phase' }]);
+    expect(state).toMatchObject({
+      run: { phase: 'hold', orderIds: [1, 2], turn: { planned: false, agreedEpoch: undefined } },
+    });
+    const planned = transition(
+      inPhase('agree', order('B', { fleet: propose })),
+      order('B', { orderId: 2 }),
+    ).state;
+    expect(runToEnd(planned).phases).toEqual([
+      'hold',
+      'drain',
+      'fence',
+      'catch-up',
+      'translate',
+      'open',
+    ]);
+  });
+
+  it('waits for the others all the same where the fleet has decided already', () => {
+    const agreedRun = inPhase('hold', order('B', { fleet: agreed }));
+    const { state } = transition(agreedRun, order('B', { orderId: 2 }));
+    expect(runToEnd(state).phases).toContain('barrier');
+  });
+
   it('stays, in its epoch, where the fleet refuses', () => {
     const proposed = inPhase('agree', order('B', { fleet: propose }));
     const { state } = transition(proposed, ended(proposed, refusal({ plannedOnly: false })));
