@@ -77,7 +77,7 @@ async function runProject(name: string): Promise<Counts> {
   return unexplained ? { ...counts, failed: counts.failed + 1 } : counts;
 }
 
-/** The simulation itself: each seed is a test, run twice. `npm run test:sim -- --seeds 2000` goes further. */
+/** The simulation itself: each seed is a test, every tenth is run twice. `npm run test:sim -- --seeds 2000` goes further. */
 async function runSeeds(): Promise<Counts> {
   console.log(`\n== seeds ${FIRST_SEED} to ${FIRST_SEED + SEED_COUNT - 1}`);
   const range = ['--from', String(FIRST_SEED), '--seeds', String(SEED_COUNT)];

@@ -90,7 +90,7 @@ export type { ProducerStatus } from './producer/failover-producer.js';
 export { consulSignal } from './signals/consul.js';
 export { kafkaAgreement } from './agreement/kafka.js';
 export type { KafkaAgreementOptions } from './options-agreement.js';
-export type { ClusterStatus, FailoverStatus } from './status.js';
+export type { ClusterStatus, FailoverStatus, SignalStatus } from './status.js';
 export { dnsSignal, type DnsSignalOptions } from './signals/dns.js';
 export { eurekaSignal, type EurekaSignalOptions } from './signals/eureka.js';
 export { fileSignal, type FileSignalOptions } from './signals/file.js';

@@ -6,7 +6,7 @@ import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { MirrorState } from './replication/mirror.js';
-import type { SignalState } from './signals/signal-state.js';
+import { lastGoodAgeMs, type SignalState } from './signals/signal-state.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
 import type { Watch } from './watch.js';
 
@@ -24,6 +24,19 @@ export interface ClusterStatus {
   readonly clusterId: string | undefined;
   /** How well it works; unknown where the strategy does not watch it. */
   readonly health: ClusterHealth;
+}
+
+/**
+ * One outside source, as far as this process knows it.
+ *
+ * @public
+ */
+export interface SignalStatus extends SignalState {
+  /**
+   * How old its last good value is, in milliseconds: 0 while it says it; undefined where it never said one. Counted from when it was
+   * found not to say it any more; a source that cannot be read may have held something else since its last answer.
+   */
+  readonly lastGoodAgeMs: number | undefined;
 }
 
 /**
@@ -49,7 +62,7 @@ export interface FailoverStatus {
   /** Both clusters, the preferred one first. */
   readonly clusters: readonly ClusterStatus[];
   /** What is known of the outside sources that the strategy follows. */
-  readonly signals: readonly SignalState[];
+  readonly signals: readonly SignalStatus[];
   /** What is known of the other processes; undefined where each decides for itself. */
   readonly agreement: AgreementStatus | undefined;
   /** What is known of each direction of mirroring; empty while no consumer was made. */
@@ -95,7 +108,10 @@ export function describeStatus({
       clusterId: operations.identities.ids.get(alias),
       health: watch.health(alias),
     })),
-    signals: watch.signals(),
+    signals: watch.signals().map((signal) => ({
+      ...signal,
+      lastGoodAgeMs: lastGoodAgeMs(signal, options.world.nowMs()),
+    })),
     agreement: watch.fleet?.status(),
     mirrors: operations.mirrorStates(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),

@@ -38,7 +38,7 @@ export interface SignalState {
         readonly desired: Desired;
         /** Since when it wants that, in monotonic milliseconds. */
         readonly sinceMs: number;
-        /** When it was last heard to want it. */
+        /** When it was last known to want it: now, where that is its opinion; otherwise when it was found not to say it any more. */
         readonly heardAtMs: number;
       }
     | undefined;
@@ -53,6 +53,15 @@ export interface SignalState {
   readonly refusedCount: number;
   /** Failed readings. */
   readonly failedCount: number;
+}
+
+/** @internal How old what a source said last is, in milliseconds: 0 while it says it; undefined where it has said nothing. */
+export function lastGoodAgeMs(
+  { opinion, lastGood }: SignalState,
+  nowMs: number,
+): number | undefined {
+  if (lastGood === undefined) return undefined;
+  return opinion.kind === 'desired' ? 0 : nowMs - lastGood.heardAtMs;
 }
 
 /** @internal A source that was not read yet. */
@@ -81,10 +90,10 @@ export function reduceSignal(
 ): SignalState {
   switch (reading.kind) {
     case 'absent':
-      return { ...state, opinion: { kind: 'none' } };
+      return { ...silenced(state, atMs), opinion: { kind: 'none' } };
     case 'failed':
       return {
-        ...state,
+        ...silenced(state, atMs),
         opinion: { kind: 'unknown', because: reading.because },
         failedCount: state.failedCount + 1,
       };
@@ -92,12 +101,20 @@ export function reduceSignal(
       const read = readDesired(reading.text, aliases);
       const because = read.kind === 'refused' ? read.because : whyRefused(state, read.desired);
       return read.kind === 'refused' || because !== undefined
-        ? refused(state, because ?? '')
+        ? refused(silenced(state, atMs), because ?? '')
         : taken(state, read.desired, atMs);
     }
     default:
       return state;
   }
+}
+
+/** A source tells what has changed: until now it has said what it said last. */
+function silenced(state: SignalState, atMs: number): SignalState {
+  const { opinion, lastGood } = state;
+  return opinion.kind === 'desired' && lastGood !== undefined
+    ? { ...state, lastGood: { ...lastGood, heardAtMs: atMs } }
+    : state;
 }
 
 function refused(state: SignalState, because: string): SignalState {

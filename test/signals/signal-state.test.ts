@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TEXT_LENGTH, readDesired } from '../../src/signals/desired.js';
 import {
+  lastGoodAgeMs,
   overtakenWish,
   reduceSignal,
   unreadSignal,
@@ -86,6 +87,20 @@ describe('what is known of a source', () => {
       refusedCount: 1,
       failedCount: 1,
     });
+  });
+
+  it('ages from when the source was found not to say it any more', () => {
+    const said = after([value('A'), value('B')]);
+    expect(lastGoodAgeMs(after([]), 1_000)).toBeUndefined();
+    expect(lastGoodAgeMs(said, 60_000)).toBe(0);
+    for (const reading of [
+      { kind: 'failed', because: 'x' },
+      { kind: 'absent' },
+      value('?'),
+    ] as const) {
+      const lost = after([value('A'), value('B'), reading, { kind: 'failed', because: 'y' }]);
+      expect(lastGoodAgeMs(lost, 1_200)).toBe(1_000);
+    }
   });
 
   it('is no opinion where the source answers and holds nothing', () => {
