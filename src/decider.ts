@@ -3,9 +3,9 @@ import { asError } from './caught.js';
 import { isFailoverError } from './errors.js';
 import type { EventSink } from './events.js';
 import { obeying } from './strategy/standing.js';
-import type { Decision, OperatorOrder, PastSwitch, Strategy, View } from './strategy/strategy.js';
+import type { Decision, OperatorOrder, Strategy, View } from './strategy/strategy.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
-import type { DecidedBy, SwitchReport } from './switch/report.js';
+import type { DecidedBy } from './switch/report.js';
 import type { FleetOrder } from './switch/state.js';
 import { unreachable } from './unreachable.js';
 import type { CancelTimer, World } from './world.js';
@@ -37,9 +37,6 @@ const LOOK_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 30_000;
 
-/** How long past switches are remembered, in milliseconds. */
-const REMEMBERED_MS = 3_600_000;
-
 /**
  * Shows what is known to the strategy, again and again, and has its decisions carried out. It decides nothing itself.
  *
@@ -47,7 +44,6 @@ const REMEMBERED_MS = 3_600_000;
  */
 export class Decider {
   readonly #parts: DeciderParts;
-  #past: readonly PastSwitch[] = [];
   #isWatching = false;
   #cancelLook: CancelTimer | undefined;
   #isOrdering = false;
@@ -60,11 +56,6 @@ export class Decider {
 
   constructor(parts: DeciderParts) {
     this.#parts = parts;
-  }
-
-  /** The switches that are remembered, the oldest first. */
-  get past(): readonly PastSwitch[] {
-    return this.#past;
   }
 
   /** Begins to look. Idempotent. */
@@ -84,15 +75,6 @@ export class Decider {
     this.#isWatching = false;
     this.#cancelLook?.();
     this.#cancelLook = undefined;
-  }
-
-  /** A switch was completed, whoever wanted it. */
-  switched({ switchEpoch, startedAtMs, from, to, by }: SwitchReport): void {
-    // Several orders may have been answered by one switch.
-    if (this.#past.some((one) => one.switchEpoch === switchEpoch)) return;
-    const atMs = this.#parts.world.nowMs();
-    const recent = this.#past.filter((one) => atMs - one.atMs < REMEMBERED_MS);
-    this.#past = [...recent, { atMs, startedAtMs, switchEpoch, from, to, by }];
   }
 
   /** What is known has changed. */

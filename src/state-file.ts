@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { messageOf } from './caught.js';
 import type { EventSink } from './events.js';
+import type { KeptSwitch } from './past-switches.js';
 import type { KeptOfSignals } from './signals/listening.js';
 import type { Wish } from './signals/signal-state.js';
 import type { World } from './world.js';
@@ -19,6 +20,8 @@ export interface AppliedState extends KeptOfSignals {
   readonly clusterIds: Readonly<Record<string, string>>;
   /** The newest decision of the fleet that was obeyed; 0: none. */
   readonly agreedEpoch: number;
+  /** The switches of the last hour: cooldown and budget of automatic ones go on. */
+  readonly switches: readonly KeptSwitch[];
 }
 
 /** @internal What {@link StateFile} is made of. */
@@ -34,6 +37,14 @@ const wish = z
   .strictObject({ cluster: z.string(), epoch: z.int().min(1).optional() })
   .transform(({ cluster, epoch }): Wish => ({ cluster, epoch }));
 
+const pastSwitch = z.strictObject({
+  switchEpoch: z.int().min(1),
+  from: z.string(),
+  to: z.string(),
+  by: z.enum(['operator', 'signal', 'health', 'identity', 'agreement']),
+  wallMs: z.number(),
+});
+
 const shape = z.strictObject({
   version: z.literal(1),
   cluster: z.string(),
@@ -42,6 +53,8 @@ const shape = z.strictObject({
   signalEpochs: z.record(z.string(), z.int().min(0)),
   agreedEpoch: z.int().min(0).default(0),
   overtaken: z.record(z.string(), wish).default({}),
+  pinned: z.array(z.string()).default([]),
+  switches: z.array(pastSwitch).default([]),
 });
 
 /**
@@ -54,6 +67,8 @@ export class StateFile {
   readonly #parts: StateFileParts;
   #writing: Promise<void> = Promise.resolve();
   #isFailing = false;
+  /** What it is to hold. */
+  #wanted: string | undefined;
 
   constructor(parts: StateFileParts) {
     this.#parts = parts;
@@ -89,13 +104,15 @@ export class StateFile {
     return state;
   }
 
-  /** Keeps a state; one write at a time, in order. Never rejects. */
+  /** Keeps a state, where it is another one than before; one write at a time, in order. Never rejects. */
   write(state: AppliedState): Promise<void> {
     const { world, path } = this.#parts;
-    if (path === undefined) return Promise.resolve();
+    const text = `${JSON.stringify({ version: 1, ...state })}\n`;
+    if (path === undefined || text === this.#wanted) return this.#writing;
+    this.#wanted = text;
     this.#writing = this.#writing.then(async () => {
       try {
-        await world.writeText(path, `${JSON.stringify({ version: 1, ...state })}\n`);
+        await world.writeText(path, text);
         this.#isFailing = false;
       } catch (error) {
         if (this.#isFailing) return;

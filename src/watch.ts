@@ -11,12 +11,13 @@ import type { ClusterHealth } from './health/health.js';
 import { canaryOn } from './canary-log.js';
 import { limitsOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
+import { PastSwitches } from './past-switches.js';
 import { Listening } from './signals/listening.js';
 import type { SignalState } from './signals/signal-state.js';
 import { openMembership, owedOf, restOf, type Membership } from './membership.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
-import type { OperatorOrder, PastSwitch, View } from './strategy/strategy.js';
+import type { OperatorOrder, View } from './strategy/strategy.js';
 import type { DecidedBy } from './switch/report.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import {
@@ -92,13 +93,13 @@ export class Watch implements Watching {
   readonly #decider: Decider;
   readonly #listening: Listening;
   readonly #stateFile: StateFile;
+  readonly #past: PastSwitches;
   readonly #membership: Membership | undefined;
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
   /** When the switch to the session in force began: what a source has said since is news. */
   #newsSinceMs = Number.NEGATIVE_INFINITY;
-  #kept = '';
   #isClosed = false;
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -106,6 +107,7 @@ export class Watch implements Watching {
     this.#parts = parts;
     const { options, events } = parts;
     const { world, health, aliases, strategy } = options;
+    this.#past = new PastSwitches(world);
     this.#membership = openMembership({
       ...parts,
       onChange: () => this.#heard(),
@@ -192,6 +194,7 @@ export class Watch implements Watching {
     this.#refuseWhenClosed();
     if (last !== undefined) {
       this.#listening.remember(last);
+      this.#past.remember(last.switches);
       this.#parts.identities().remember(last.clusterIds);
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
@@ -266,7 +269,7 @@ export class Watch implements Watching {
     this.#keep();
   }
 
-  /** Keeps what a restart needs; never waited for, and only written where it changed. */
+  /** Keeps what a restart needs; never waited for. */
   #keep(): void {
     if (this.#applied === undefined) return;
     // In a switch a decision is obeyed before there is a session on its cluster: a restart then has to obey it anew.
@@ -276,11 +279,8 @@ export class Watch implements Watching {
     const { cluster } = this.#applied;
     const kept = this.#listening.kept({ cluster, newsSinceMs: this.#newsSinceMs });
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
-    const state = { ...this.#applied, clusterIds, ...kept };
-    const text = JSON.stringify(state);
-    if (text === this.#kept) return;
-    this.#kept = text;
-    void this.#stateFile.write(state);
+    const switches = this.#past.kept;
+    void this.#stateFile.write({ ...this.#applied, clusterIds, switches, ...kept });
   }
 
   sessionOpened(session: ClusterSession): void {
@@ -308,7 +308,8 @@ export class Watch implements Watching {
     if (fleet.kind === 'propose') await this.#membership?.confirm(order, by);
     const outcome = await this.#parts.order({ ...order, by, fleet });
     if (outcome.kind === 'switched') {
-      this.#decider.switched(outcome.report);
+      this.#past.add(outcome.report);
+      this.#keep();
       // It has joined an order that did not ask the fleet.
       const isAlone = fleet.kind === 'propose' && outcome.report.agreedEpoch === undefined;
       if (isAlone && by === 'operator') await this.#membership?.confirm(order, by);
@@ -331,7 +332,6 @@ export class Watch implements Watching {
   view(order: OperatorOrder | undefined): View {
     const { options } = this.#parts;
     const state = this.#parts.state();
-    const switches: readonly PastSwitch[] = this.#decider.past;
     return Object.freeze({
       nowMs: options.world.nowMs(),
       active: activeOf(state) ?? options.aliases[0],
@@ -339,7 +339,7 @@ export class Watch implements Watching {
       clusters: options.aliases.map((alias, rank) => ({ alias, rank, health: this.health(alias) })),
       signals: this.#listening.states(),
       order,
-      switches,
+      switches: this.#past.list,
     });
   }
 

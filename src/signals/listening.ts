@@ -2,6 +2,7 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
 import {
+  isPinning,
   overtakenWish,
   reduceSignal,
   unreadSignal,
@@ -26,6 +27,8 @@ export interface KeptOfSignals {
   readonly signalEpochs: Readonly<Record<string, number>>;
   /** What each wanted, where a switch has overtaken that: to a restart it is no news. */
   readonly overtaken: Readonly<Record<string, Wish>>;
+  /** Those that forbade automatic switches: whether they still do is not known before they are read. */
+  readonly pinned: readonly string[];
 }
 
 /**
@@ -46,13 +49,14 @@ export class Listening {
   }
 
   /** What an earlier life of the process has kept: older epochs are refused, and what was overtaken is no news. */
-  remember({ signalEpochs, overtaken }: KeptOfSignals): void {
+  remember({ signalEpochs, overtaken, pinned }: KeptOfSignals): void {
     for (const [signal, state] of this.#states) {
       const highestEpoch = Math.max(state.highestEpoch, signalEpochs[signal.name] ?? 0);
       // A start that failed is tried again: what the source has said meanwhile is newer than the file.
       const overtakenBefore =
         state.lastGood === undefined ? overtaken[signal.name] : state.overtakenBefore;
-      this.#states.set(signal, { ...state, highestEpoch, overtakenBefore });
+      const pinnedBefore = pinned.includes(signal.name);
+      this.#states.set(signal, { ...state, highestEpoch, overtakenBefore, pinnedBefore });
     }
   }
 
@@ -83,12 +87,14 @@ export class Listening {
   kept(session: Parameters<typeof overtakenWish>[1]): KeptOfSignals {
     const signalEpochs: Record<string, number> = {};
     const overtaken: Record<string, Wish> = {};
+    const pinned: string[] = [];
     for (const signal of this.states()) {
       if (signal.highestEpoch > 0) signalEpochs[signal.name] = signal.highestEpoch;
       const wish = overtakenWish(signal, session);
       if (wish !== undefined) overtaken[signal.name] = wish;
+      if (isPinning(signal)) pinned.push(signal.name);
     }
-    return { signalEpochs, overtaken };
+    return { signalEpochs, overtaken, pinned };
   }
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */

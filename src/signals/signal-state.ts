@@ -47,12 +47,19 @@ export interface SignalState {
    * no news. Undefined where nothing was overtaken, and once the source has wanted something else.
    */
   readonly overtakenBefore: Wish | undefined;
+  /** It forbade automatic switches when this process last ran (`stateFile`). Counts until the source has a good value. */
+  readonly pinnedBefore: boolean;
   /** The highest epoch that was seen; 0 where none was. */
   readonly highestEpoch: number;
   /** Values that were refused: garbage, unknown aliases, older epochs. */
   readonly refusedCount: number;
   /** Failed readings. */
   readonly failedCount: number;
+}
+
+/** @internal Does it forbid automatic switches? Also a source that can no longer be read, or not yet: ignorance lifts no ban. */
+export function isPinning({ lastGood, pinnedBefore }: SignalState): boolean {
+  return lastGood === undefined ? pinnedBefore : lastGood.desired.mode === 'pinned';
 }
 
 /** @internal How old what a source said last is, in milliseconds: 0 while it says it; undefined where it has said nothing. */
@@ -71,6 +78,7 @@ export function unreadSignal(name: string, highestEpoch = 0): SignalState {
     opinion: { kind: 'unknown', because: 'it was not read yet' },
     lastGood: undefined,
     overtakenBefore: undefined,
+    pinnedBefore: false,
     highestEpoch,
     refusedCount: 0,
     failedCount: 0,

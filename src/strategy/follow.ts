@@ -1,7 +1,7 @@
 import { FailoverOptionsError } from '../errors.js';
 import { checkFollow } from '../options-calls.js';
 import type { Signal } from '../signals/signal.js';
-import type { SignalState } from '../signals/signal-state.js';
+import { isPinning, type SignalState } from '../signals/signal-state.js';
 import { knownAlias } from './known-alias.js';
 import { obey } from './obey.js';
 import { isActiveUnhealthy } from './standing.js';
@@ -112,8 +112,7 @@ function isNews(
 
 /** @internal Does a source forbid that anybody but a person moves the service? */
 export function pinnedBy(states: readonly SignalState[]): SignalState | undefined {
-  // Also a source that can no longer be read: ignorance lifts no ban.
-  return states.find(({ lastGood }) => lastGood?.desired.mode === 'pinned');
+  return states.find(isPinning);
 }
 
 function unknownAtStart(states: readonly SignalState[]): FailoverOptionsError {

@@ -264,6 +264,47 @@ describe('a process that restarts', () => {
       await after.close();
     }));
 
+  it('stays with a dead cluster where the source had pinned it, and cannot be read since', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","mode":"pinned"}' });
+      const before = await start(memory, said, { withHealth: true });
+      await memory.clock.sleep(3_000);
+      await before.close();
+      const silent = new Said({ kind: 'failed', because: 'timeout' });
+      const after = await start(memory, silent, { withHealth: true });
+      await memory.clock.sleep(3_000);
+      memory.cluster('A').down();
+      await memory.clock.sleep(60_000);
+      expect(after.status().active).toBe('A');
+      silent.say('A');
+      await until(memory, 'nothing forbids it any more', isOn(after, 'B'));
+      await after.close();
+    }));
+
+  it('has spent its automatic switches also where it was restarted since', () =>
+    inWorld(async (memory) => {
+      const life = async (cooldownMs: number): Promise<FailoverKafka> => {
+        const strategy = healthStrategy({ cooldownMs, maxSwitchesPerHour: 1 });
+        const kafka = kafkaIn(memory, { stateFile: STATE, strategy });
+        await kafka.producer().connect();
+        await memory.clock.sleep(3_000);
+        return kafka;
+      };
+      const first = await life(0);
+      memory.cluster('A').down();
+      await until(memory, 'it is on B', isOn(first, 'B'));
+      await first.close();
+      memory.cluster('A').up();
+      const second = await life(0);
+      const stayed: string[] = [];
+      second.on('strategy.stayed', ({ because }) => stayed.push(because));
+      memory.cluster('B').down();
+      await memory.clock.sleep(60_000);
+      expect(second.status().active).toBe('B');
+      expect(stayed).toEqual(['budget-spent']);
+      await second.close();
+    }));
+
   it('goes where the source says where it died in a switch before it had carried that out', () =>
     inWorld(async (memory, files) => {
       const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
@@ -348,6 +389,8 @@ describe('a process that restarts', () => {
         signalEpochs: {},
         agreedEpoch: 0,
         overtaken: {},
+        pinned: [],
+        switches: [],
       });
     }),
   );
