@@ -1,5 +1,5 @@
 /**
- * How the health of the clusters is judged, where the strategy asks for it. Milliseconds, from 1 to 2147483647.
+ * How the health of the clusters is judged, where the strategy asks for it. Numbers are milliseconds, from 1 to 2147483647.
  *
  * @public
  */
@@ -9,8 +9,8 @@ export interface HealthOptions {
   /** Limit of each connection and each question. Default 1000. */
   readonly timeoutMs?: number;
   /**
-   * Nothing has worked for this long, at least two questions: unhealthy. Default 2000. Does not affect a cluster whose
-   * brokers all refuse connections.
+   * Nothing has worked for this long, at least two questions: unhealthy. Default 2000. Refused connections count as well. For this
+   * long after a failure a cluster is not gone to without an order.
    */
   readonly silentMs?: number;
   /** Every broker has refused connections for this long, at least three questions: unhealthy. Default 250. */

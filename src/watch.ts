@@ -314,7 +314,7 @@ export class Watch implements Watching {
       const isAlone = fleet.kind === 'propose' && outcome.report.agreedEpoch === undefined;
       if (isAlone && by === 'operator') await this.#membership?.confirm(order, by);
     }
-    if (fleet.kind === 'none' && by === 'operator') this.fleet?.lease.stop();
+    if (fleet.kind === 'none' && by === 'operator') this.fleet?.lease.callOff();
     return outcome;
   }
 

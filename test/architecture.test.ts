@@ -71,9 +71,9 @@ const rules: readonly Rule[] = [
     kind: 'value',
   },
   {
-    name: 'a strategy sees types, and loads only the errors that it throws, the check of its options and the words of health',
+    name: 'a strategy sees types, and loads only the errors that it throws, the check of its options and the words of health and of signals',
     files: /^strategy\//,
-    only: /^(strategy\/|health\/health$|(errors|options-calls)$)/,
+    only: /^(strategy\/|health\/health$|signals\/signal-state$|(errors|options-calls)$)/,
     kind: 'value',
   },
   {

@@ -42,7 +42,7 @@ export interface MemberState {
   readonly instance: string;
   /** Grows with every statement of the process: of two the higher one counts, and only a new one shows that it lives. */
   readonly sequence: number;
-  /** Alias of the cluster that it works with. */
+  /** Alias of the cluster that it works with; empty as long as it has not begun. */
   readonly cluster: string;
   /** The newest decision that it has obeyed: it has left every cluster that an older one named. 0: none. */
   readonly epoch: number;
@@ -133,7 +133,7 @@ export interface AgreementStore {
   /**
    * Says what this process is, and hears what there is: resolves when the store has taken the statement and has told
    * ({@link AgreementContext.tell}) every decision and every member that it held at that time. Rejects where it cannot be
-   * reached, or not for certain, and when `signal` is aborted.
+   * reached, or not for certain, and when `signal` is aborted, which happens after three seconds.
    */
   exchange(self: MemberState, signal: AbortSignal): Promise<void>;
   /**
@@ -170,24 +170,26 @@ export interface AgreementLimits {
   readonly quorum?: Quorum;
   /**
    * How often each member says that it lives, in milliseconds; a change is said at once. Members not heard for three of these
-   * do not count any more. Default 2000. At least 100.
+   * do not count any more. Default 2000. From 100 to 2147483647. Give all members the same: each counts the others by its own.
    */
   readonly heartbeatMs?: number;
   /**
    * After this time without the agreement the process stops writing, in milliseconds: it fences its cluster, and goes on when
    * the agreement answers again. At least three `heartbeatMs`. Default: none, it goes on with the last decision. Others wait so
    * long for a member that is silent before they handle records of its groups on another cluster (without a lease: three
-   * `heartbeatMs`).
+   * `heartbeatMs`). Give all members the same: each waits for the others by its own, and a shorter one waits too short.
    */
   readonly leaseMs?: number;
   /**
-   * Names this process among the members. Default: the `clientId` and random letters. Two processes with the same one are one
+   * Names this process among the members: letters, digits, `.`, `_`, `-`; at most 200. Default: the `clientId` and random letters and
+   * digits. Two processes with the same one are one
    * member; one that is restarted with a clock that was set back is not heard until the clock has caught up.
    */
   readonly instance?: string;
   /**
    * Where the agreement does not answer within three seconds at the start: go on with the cluster that was last in force
-   * (`stateFile`), or else with the strategy's; or do not start. Default `'last-applied'`.
+   * (`stateFile`), or else with the strategy's; or do not start. Default `'last-applied'`. With `leaseMs` it does not start in either
+   * case.
    */
   readonly onUnknownAtStart?: 'last-applied' | 'fail';
 }

@@ -63,7 +63,7 @@ export function consulAgreement(options: ConsulAgreementOptions): Agreement {
   };
 }
 
-/** A write, then two looks at the same time. */
+/** A write, then two looks at the same time. Reached only by a follower's look: `speak.ts` gives an exchange less. */
 const EXCHANGE_LIMIT_MS = 2 * REQUEST_TIMEOUT_MS;
 
 /** A look, a write, and a look at what has become of it. */

@@ -21,6 +21,11 @@ export class Contact {
     return this.#lastAtMs;
   }
 
+  /** True where an exchange that was begun then, or later, has succeeded. */
+  reachedSince(sinceMs: number): boolean {
+    return this.#lastAtMs !== undefined && this.#lastAtMs >= sinceMs;
+  }
+
   /** True from a failure until the agreement is reached again. */
   get isLost(): boolean {
     return this.#isLost;

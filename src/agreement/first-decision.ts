@@ -21,13 +21,13 @@ export async function firstDecision(
   fleet.remember(last?.agreedEpoch ?? 0);
   fleet.start();
   const isHeard = await fleet.firstWord(FIRST_WORD_MS);
+  // Also where a decision was heard: nobody has heard this process, so nobody would wait for it.
+  if (!isHeard && fleet.lease.guard !== undefined) throw fleet.lostError();
   const newest = newestOf(fleet);
   if (newest !== undefined && newest.epoch > fleet.obeyedEpoch) {
     fleet.obeyed(newest.epoch);
     return newest;
   }
-  // Whoever may not write without the agreement does not begin without it.
-  if (!isHeard && fleet.lease.guard !== undefined) throw fleet.lostError();
   if (!isHeard && fleet.limits.onUnknownAtStart === 'fail') throw unheardError(fleet);
   // Without a decision the strategy has the first word, which may be the state file's.
   if (last === undefined || last.agreedEpoch === 0) return undefined;

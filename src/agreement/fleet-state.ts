@@ -1,3 +1,4 @@
+import { unreachable } from '../unreachable.js';
 import type { AgreedDecision, AgreementNews, MemberState, Quorum } from './agreement.js';
 
 /** @internal A member, and when it was last heard. */
@@ -52,7 +53,7 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
     case 'refused':
       return state;
     default:
-      return state;
+      return unreachable(news);
   }
 }
 

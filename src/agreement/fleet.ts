@@ -176,7 +176,7 @@ export class Fleet implements SwitchFleet {
   heardAnew(maxWaitMs: number): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    const isHeard = (): boolean => (this.#contact.lastAtMs ?? -1) >= sinceMs && !this.lease.isOver;
+    const isHeard = (): boolean => this.#contact.reachedSince(sinceMs) && !this.lease.isOver;
     return this.#within(maxWaitMs, isHeard);
   }
 
@@ -260,7 +260,7 @@ export class Fleet implements SwitchFleet {
   async entering(groups: readonly string[], signal: AbortSignal): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    const isSaid = (): boolean => (this.#contact.lastAtMs ?? -1) >= sinceMs;
+    const isSaid = (): boolean => this.#contact.reachedSince(sinceMs);
     // Where nobody can be told, nobody is waited for.
     await this.#waiters.until(() => isSaid() || this.#contact.isLost, signal);
     await this.othersLeft(this.#obeyedEpoch, groups, signal);

@@ -14,7 +14,10 @@ import { KafkaSide } from './kafka-side.js';
 
 const DEFAULT_PREFIX = 'kafkajs-failover';
 
-/** Limits of an exchange with one cluster and of a proposal, in milliseconds. */
+/**
+ * Limits of an exchange with one cluster and of a proposal, in milliseconds. That of an exchange is reached only where nobody waits (one
+ * that is late): `speak.ts` gives it less.
+ */
 const EXCHANGE_LIMIT_MS = 6_000;
 const PROPOSE_LIMIT_MS = 10_000;
 

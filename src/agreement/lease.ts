@@ -6,6 +6,17 @@ export interface LeaseListener {
   onRenewed(): void;
 }
 
+type LeaseState =
+  /** Not begun. */
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'running'; readonly endsAtMs: number; readonly cancel: CancelTimer }
+  /** Nobody writes; its time goes on. */
+  | { readonly kind: 'paused'; readonly endsAtMs: number }
+  /** A person has moved the process alone: it ends no more before it is renewed. */
+  | { readonly kind: 'called-off' }
+  /** Over until the agreement is heard again. */
+  | { readonly kind: 'over' };
+
 /**
  * How long a process may go on without the agreement. Others count from when they last heard it; it counts from when it began to
  * speak, so it never goes on longer than they think.
@@ -16,9 +27,7 @@ export class Lease {
   readonly #world: World;
   readonly #leaseMs: number | undefined;
   readonly #listener: LeaseListener;
-  #cancel: CancelTimer | undefined;
-  #endsAtMs = Infinity;
-  #isOver = false;
+  #state: LeaseState = { kind: 'idle' };
 
   /** @param leaseMs - undefined: it never ends. */
   constructor(world: World, leaseMs: number | undefined, listener: LeaseListener) {
@@ -34,59 +43,59 @@ export class Lease {
 
   /** True from its end until the agreement is heard again. */
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#state.kind === 'over';
   }
 
   /** Begins, or goes on where it was paused: a new start is no contact. */
   start(): void {
-    if (this.#leaseMs === undefined || this.#isOver) return;
-    const nowMs = this.#world.nowMs();
-    if (this.#endsAtMs === Infinity) this.#arm(nowMs);
-    else if (nowMs < this.#endsAtMs) this.#wait();
+    const state = this.#state;
+    if (this.#leaseMs === undefined) return;
+    if (state.kind === 'idle') this.#run(this.#world.nowMs() + this.#leaseMs);
+    if (state.kind !== 'paused') return;
+    if (this.#world.nowMs() < state.endsAtMs) this.#run(state.endsAtMs);
     // Over while nobody wrote: there is nothing to stop, and nothing may begin before it is renewed.
-    else this.#isOver = true;
+    else this.#state = { kind: 'over' };
   }
 
   /** No timer is left; its time goes on. */
   pause(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    const state = this.#state;
+    if (state.kind !== 'running') return;
+    state.cancel();
+    this.#state = { kind: 'paused', endsAtMs: state.endsAtMs };
   }
 
   /** It ends no more before it is renewed. */
-  stop(): void {
-    this.pause();
-    this.#endsAtMs = Infinity;
-    this.#isOver = false;
+  callOff(): void {
+    if (this.#state.kind === 'running') this.#state.cancel();
+    this.#state = { kind: 'called-off' };
   }
 
   /** Ends it where its time is over: a process that was stopped may write before its timers fire. */
   check(): void {
-    if (this.#isOver || this.#world.nowMs() < this.#endsAtMs) return;
-    this.#cancel?.();
-    this.#isOver = true;
+    const state = this.#state;
+    if (state.kind !== 'running' && state.kind !== 'paused') return;
+    if (this.#world.nowMs() < state.endsAtMs) return;
+    if (state.kind === 'running') state.cancel();
+    this.#state = { kind: 'over' };
     this.#listener.onEnded();
   }
 
   /** The agreement was in contact; the process began to speak at `sinceMs`. */
   renew(sinceMs: number): void {
-    // It took longer than a lease: nobody counts on this process any more.
-    if (this.#leaseMs !== undefined && this.#world.nowMs() - sinceMs >= this.#leaseMs) return;
-    this.#arm(sinceMs);
-    if (!this.#isOver) return;
-    this.#isOver = false;
-    this.#listener.onRenewed();
-  }
-
-  #arm(sinceMs: number): void {
+    const state = this.#state;
     if (this.#leaseMs === undefined) return;
-    this.#endsAtMs = sinceMs + this.#leaseMs;
-    this.#wait();
+    const endsAtMs = sinceMs + this.#leaseMs;
+    // It took longer than a lease: nobody counts on this process any more.
+    if (this.#world.nowMs() >= endsAtMs) return;
+    this.#run(endsAtMs);
+    if (state.kind === 'over') this.#listener.onRenewed();
   }
 
-  #wait(): void {
-    this.#cancel?.();
-    const leftMs = Math.max(0, this.#endsAtMs - this.#world.nowMs());
-    this.#cancel = this.#world.after(leftMs, () => this.check());
+  #run(endsAtMs: number): void {
+    if (this.#state.kind === 'running') this.#state.cancel();
+    const leftMs = Math.max(0, endsAtMs - this.#world.nowMs());
+    const cancel = this.#world.after(leftMs, () => this.check());
+    this.#state = { kind: 'running', endsAtMs, cancel };
   }
 }

@@ -8,8 +8,7 @@ import type { World } from '../world.js';
 export class Wish {
   readonly #world: World;
   readonly #longMs: number;
-  #cluster: string | undefined;
-  #sinceMs = 0;
+  #wanted: { readonly cluster: string; readonly sinceMs: number } | undefined;
 
   /** @param longMs - after this time whoever sees the same has said so. */
   constructor(world: World, longMs: number) {
@@ -18,23 +17,23 @@ export class Wish {
   }
 
   get cluster(): string | undefined {
-    return this.#cluster;
+    return this.#wanted?.cluster;
   }
 
   /** @returns true where it is another one than before. */
   set(cluster: string | undefined): boolean {
-    if (this.#cluster === cluster) return false;
-    this.#cluster = cluster;
-    this.#sinceMs = this.#world.nowMs();
+    if (this.cluster === cluster) return false;
+    this.#wanted = cluster === undefined ? undefined : { cluster, sinceMs: this.#world.nowMs() };
     return true;
   }
 
+  /** There is one, and whoever sees the same has had the time to say so. */
   get isOld(): boolean {
-    return this.#world.nowMs() - this.#sinceMs > this.#longMs;
+    return this.#wanted !== undefined && this.#world.nowMs() - this.#wanted.sinceMs > this.#longMs;
   }
 
   /** There is one, and others may still say that they see the same. */
   get isNew(): boolean {
-    return this.#cluster !== undefined && !this.isOld;
+    return this.#wanted !== undefined && !this.isOld;
   }
 }

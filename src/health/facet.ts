@@ -1,3 +1,5 @@
+import { unreachable } from '../unreachable.js';
+
 /**
  * How well one thing works that a cluster does for us: being reached, taking records, serving groups.
  *
@@ -6,7 +8,10 @@
 export type FacetHealth =
   /** Nothing can be said: not asked yet, nothing heard for long, or our own process is suspect. Unknown moves nothing. */
   | { readonly kind: 'unknown'; readonly sinceMs: number; readonly because: string }
-  /** It works. `failingSinceMs`: since then nothing worked, not yet for long enough to say more. */
+  /**
+   * It works. `failingSinceMs`: since then nothing worked, or an answer is late; not yet for long enough to say more. It stays for
+   * `silentMs` after a failure. Such a cluster is not gone to without an order.
+   */
   | {
       readonly kind: 'healthy';
       readonly sinceMs: number;
@@ -106,7 +111,7 @@ export function reduceFacet(
     case 'look':
       return judged(state, state.samples, input.atMs, limits);
     default:
-      return state;
+      return unreachable(input);
   }
 }
 
@@ -123,6 +128,7 @@ function judged(
   const because =
     whySilent(failing, limits) ?? whyGone(failing, limits) ?? whyMostlyFailing(samples, limits);
   if (because !== undefined) {
+    // A fault that lasts, or of a time before it worked again, is the old one; after that it is new.
     const worksStill = successesInARow(samples, failing) >= limits.minSuccesses;
     const isOld = before.kind === 'unhealthy' && (worksStill || !worksAgain);
     const health: FacetHealth = isOld ? before : { kind: 'unhealthy', sinceMs: atMs, because };
@@ -166,7 +172,7 @@ function withoutFault(
         : before;
     }
     default:
-      return before;
+      return unreachable(before);
   }
 }
 

@@ -1,3 +1,4 @@
+import { unreachable } from '../unreachable.js';
 import {
   reduceFacet,
   unknownFacet,
@@ -72,7 +73,7 @@ export function reduceHealth(
     case 'refused':
       return { ...state, refusedBecause: input.because };
     default:
-      return state;
+      return unreachable(input);
   }
 }
 

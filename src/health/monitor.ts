@@ -1,5 +1,6 @@
 import type { ClusterProbe, ProbeOutcome } from '../cluster/probe.js';
 import type { EventSink } from '../events.js';
+import { unreachable } from '../unreachable.js';
 import type { CancelTimer, World } from '../world.js';
 import { Canary } from './canary.js';
 import type { HealthLimits, Sample } from './facet.js';
@@ -204,7 +205,7 @@ export class HealthMonitor {
         });
         break;
       default:
-        return;
+        unreachable(outcome);
     }
     this.#tell();
     if (outcome.kind === 'works' && outcome.clusterId !== null) {

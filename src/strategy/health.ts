@@ -31,12 +31,12 @@ export interface HealthStrategyOptions {
   readonly stableMs?: number;
   /**
    * No automatic switch follows another switch, whoever ordered it, sooner than this, in milliseconds. Default 60000. 0: at
-   * once. Does not affect orders.
+   * once. Does not affect orders, nor what a fleet has decided.
    */
   readonly cooldownMs?: number;
   /**
    * Automatic switches within an hour; after that many the service stays where it is, and says so by the event
-   * `strategy.stayed`. Default 4. 0: no automatic switch at all. Does not affect orders.
+   * `strategy.stayed`. Default 4. 0: no automatic switch at all. Does not affect orders, nor what a fleet has decided.
    */
   readonly maxSwitchesPerHour?: number;
   /**
@@ -65,8 +65,8 @@ type Resolved = Required<Omit<HealthStrategyOptions, 'initial'>>;
  * Leaves a cluster that is unhealthy, by an unplanned switch, for one that is seen to work. Stays where the health is unknown,
  * where no other cluster is proven, where credentials are refused, and where it has moved too often.
  *
- * Each process decides for itself: processes of a fleet that see the clusters differently come to stand on both. `switchTo` goes
- * before it in any case.
+ * Without an `agreement` each process decides for itself: processes of a fleet that see the clusters differently come to stand on
+ * both. With one it only says what it would do, until the `quorum` is reached. `switchTo` goes before it in any case.
  *
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - at once, when an option is unknown or wrong; from `startOn`, when
  *   `initial` names a cluster that is not configured.

@@ -14,10 +14,11 @@ const PLANNED_PHASES: readonly SwitchPhase[] = [
 ];
 /** The source is judged dead: it is fenced at once, and there is nothing to drain or to wait for. */
 const UNPLANNED_PHASES: readonly SwitchPhase[] = ['prepare', 'hold', 'fence', 'translate', 'open'];
+
 /**
  * @internal The phases of a switch. In a fleet it is agreed on once the target was looked at, and nobody waits for mirrored records
- * while another process may still write at the source. What the fleet has decided already is not looked at again: an unplanned
- * one is obeyed at once.
+ * while another process may still write at the source. What the fleet has decided already is not agreed on again; an unplanned
+ * decision is obeyed at once, without a look at the target.
  */
 export function phasesOf(planned: boolean, fleet: FleetOrder['kind']): readonly SwitchPhase[] {
   const phases = planned ? PLANNED_PHASES : UNPLANNED_PHASES;

@@ -80,7 +80,7 @@ async function prepare({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
   const readiness = await bounded(context, prepareMs, (signal) =>
     context.operations.checkReadiness(turn, needsOf(context.participants()), signal),
   );
-  // Refusing is safe here, and only here: nothing was touched yet.
+  // Refusing is safe here and in `agree`: nothing was touched yet.
   if (readiness === undefined) {
     return {
       kind: 'refused',

@@ -73,7 +73,7 @@ describe('a lease', () => {
     await endless.world.advance(1_000_000);
     expect(endless.log).toEqual([]);
     const stopped = lease(6_000);
-    stopped.lease.stop();
+    stopped.lease.callOff();
     await stopped.world.advance(1_000_000);
     expect(stopped.log).toEqual([]);
   });

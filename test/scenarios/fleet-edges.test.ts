@@ -6,26 +6,6 @@ import { clustersOf, consume, until } from '../support/memory-service.js';
 import { fleet, isOn, STATE } from './fleet-support.js';
 
 describe('a process of a fleet', () => {
-  it('is not led back by a lease that ends in the middle of a switch', () =>
-    fleet(
-      async ({ memory, agreement, members }) => {
-        const [one, two] = members;
-        await consume(one.kafka, async () => {});
-        const heal = memory
-          .cluster('B')
-          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
-        await two.kafka.switchTo('B', { planned: false });
-        await until(memory, 'translate', () => one.kafka.status().phase === 'translate');
-        const mend = agreement.cutOff('one');
-        await until(memory, 'halted', () => one.kafka.status().state === 'halted');
-        heal();
-        mend();
-        await memory.clock.sleep(60_000);
-        expect(isOn('B', members)()).toBe(true);
-      },
-      { limits: { leaseMs: 6_000 } },
-    ));
-
   it('does not start without the agreement where it has a lease', () =>
     fleet(
       async ({ memory, agreement, members, join }) => {
@@ -33,7 +13,9 @@ describe('a process of a fleet', () => {
         await members[0].kafka.switchTo('B');
         const late = join('late');
         const producer = late.kafka.producer();
-        await producer.connect().catch(() => {});
+        await expect(producer.connect()).rejects.toMatchObject({
+          code: 'ERR_FAILOVER_AGREEMENT_LOST',
+        });
         await producer.send({ topic: 'orders', messages: [{ value: 'x' }] }).catch(() => {});
         await memory.clock.sleep(1_000);
         expect(late.writes).toEqual([]);
@@ -199,13 +181,19 @@ describe('a process of a fleet', () => {
 
   it('leaves no member behind where a disconnect overtakes the reading of its state file', () =>
     fleet(async ({ memory, agreement, join }) => {
-      const late = join('late');
+      const world = {
+        ...memory.world,
+        async readText() {
+          await memory.clock.sleep(50);
+          return undefined;
+        },
+      };
+      const late = join('late', { stateFile: STATE, world });
       const producer = late.kafka.producer();
-      void producer.connect().then(
-        () => 'connected',
-        (error: Error) => error.message,
-      );
+      const connecting = producer.connect().catch(() => {});
+      await memory.clock.sleep(10);
       await producer.disconnect();
+      await connecting;
       await memory.clock.sleep(20_000);
       expect(agreement.members.has('late')).toBe(false);
     }));
@@ -480,5 +468,49 @@ describe('a process of a fleet', () => {
         expect(agreement.decisions).toEqual([]);
       },
       { isByHealth: true },
+    ));
+
+  it('stays where a person has moved it alone, also where it is used anew', () =>
+    fleet(
+      async ({ memory, agreement, join }) => {
+        const late = join('late');
+        const producer = late.kafka.producer();
+        await producer.connect();
+        agreement.cutOff('late');
+        await late.kafka.switchTo('B', { planned: false, alone: true });
+        await producer.disconnect();
+        await late.kafka.producer().connect();
+        await memory.clock.sleep(30_000);
+        expect(late.kafka.status()).toMatchObject({ state: 'steady', active: 'B' });
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('does not begin where it hears, and is not heard, with a lease', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        await members[0].kafka.switchTo('B');
+        const { limits, name, open } = agreement.with({ instance: 'late', leaseMs: 6_000 });
+        const late = join('late', {
+          agreement: {
+            limits,
+            name,
+            open: (context) => ({
+              ...open(context),
+              async exchange() {
+                for (const decision of agreement.decisions)
+                  context.tell({ kind: 'decision', decision });
+                await memory.clock.sleep(10);
+                throw new Error('403');
+              },
+            }),
+          },
+        });
+        await expect(late.kafka.producer().connect()).rejects.toMatchObject({
+          code: 'ERR_FAILOVER_AGREEMENT_LOST',
+        });
+        expect(late.writes).toEqual([]);
+      },
+      { limits: { leaseMs: 6_000 } },
     ));
 });

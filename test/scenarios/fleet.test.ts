@@ -418,7 +418,7 @@ describe('the start of a member', () => {
       mend();
     }));
 
-  it('obeys anew what it had not carried out when it ended', () =>
+  it('keeps a decision as not obeyed until it has a session on its cluster', () =>
     fleet(async ({ memory, members, join }) => {
       const late = join('late', { stateFile: STATE });
       await consume(late.kafka, async () => {});

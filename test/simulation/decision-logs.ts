@@ -42,8 +42,8 @@ export function watchDecisionLogs(
       const records = cluster.records(DECISIONS_TOPIC, 0);
       for (const { value } of records.slice(readCount)) {
         const decision = decisionOf(value?.toString() ?? '');
-        const isOdd = cluster.alias === 'A';
-        if (decision?.cluster !== cluster.alias || (decision.epoch % 2 === 1) !== isOdd) continue;
+        const ownsOdd = cluster.alias === 'A';
+        if (decision?.cluster !== cluster.alias || (decision.epoch % 2 === 1) !== ownsOdd) continue;
         if (decision.epoch <= newestEpoch) continue;
         newestEpoch = decision.epoch;
         onDecision(decision);

@@ -48,12 +48,15 @@ async function main(): Promise<number> {
 
 /** Prints one seed in full. */
 async function replay(seed: string): Promise<number> {
-  const { scenario, run, violations } = await runSeed(seed);
+  const { scenario, run, trace, violations } = await runSeed(seed);
   console.log(text(scenario));
   for (const event of run.events) console.log(line(event));
   for (const { invariant, evidence } of violations) console.log(`${invariant}: ${evidence}`);
   console.log(violations.length === 0 ? 'no violation' : `${violations.length} violations`);
-  return violations.length === 0 ? 0 : 1;
+  const again = await runSeed(seed);
+  const repeats = again.trace === trace;
+  if (!repeats) console.log(`determinism: the traces are ${trace} and ${again.trace}`);
+  return violations.length === 0 && repeats ? 0 : 1;
 }
 
 /** A worker: its share of the seeds, one report a line. */
