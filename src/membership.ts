@@ -7,7 +7,7 @@ import type { EventSink } from './events.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder } from './strategy/strategy.js';
 import type { DecidedBy } from './switch/report.js';
-import { activeOf, type SwitchState } from './switch/state.js';
+import { activeOf, type SwitchRun, type SwitchState } from './switch/state.js';
 
 /** @internal What a membership is made of. */
 export interface MembershipParts {
@@ -81,6 +81,8 @@ export class Membership {
 
   #leaseEnded(): void {
     const state = this.#parts.state();
+    // A person moves it alone: it has left the old cluster, and needs no lease on the new one.
+    if (state.kind === 'switching' && isMovingAlone(state.run)) return;
     const active = activeOf(state);
     // What has not begun writes nothing yet.
     if (active !== undefined) this.#parts.halt(active, this.fleet.lostError());
@@ -93,6 +95,12 @@ export class Membership {
     const { from, to, agreedEpoch } = state.run.turn;
     return agreedEpoch !== undefined && agreedEpoch <= this.fleet.obeyedEpoch ? to : from;
   }
+}
+
+/** True from the fence on. A planned move may go back, and then needs the lease. */
+function isMovingAlone({ turn, phase }: SwitchRun): boolean {
+  const isAlone = turn.by === 'operator' && turn.agreedEpoch === undefined;
+  return isAlone && !turn.planned && (phase === 'translate' || phase === 'open');
 }
 
 /** @internal What the library does, as far as a decision has to wait for it. */

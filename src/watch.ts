@@ -310,9 +310,9 @@ export class Watch implements Watching {
     if (outcome.kind === 'switched') {
       this.#past.add(outcome.report);
       this.#keep();
-      // It has joined an order that did not ask the fleet.
+      // It has joined an order that did not ask the fleet. Where the fleet cannot be asked, the report says so.
       const isAlone = fleet.kind === 'propose' && outcome.report.agreedEpoch === undefined;
-      if (isAlone && by === 'operator') await this.#membership?.confirm(order, by);
+      if (isAlone && by === 'operator') await this.#membership?.confirm(order, by).catch(() => {});
     }
     if (fleet.kind === 'none' && by === 'operator') this.fleet?.lease.callOff();
     return outcome;

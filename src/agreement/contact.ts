@@ -6,10 +6,9 @@
  */
 export class Contact {
   readonly #silentMs: number;
-  #lastAtMs: number | undefined;
+  /** When exchanges that succeeded were begun, the newest first: as many as `silentMs` of contact may take. */
+  #begunAtMs: readonly number[] = [];
   #isLost = false;
-  /** When contact began again, and what the horizon was when it had ended. */
-  #resumed: { readonly atMs: number; readonly horizonMs: number } | undefined;
 
   /** @param silentMs - members that were not heard for so long, in time with contact, do not count. */
   constructor(silentMs: number) {
@@ -18,12 +17,12 @@ export class Contact {
 
   /** When the last exchange that succeeded was begun: others may have heard this process from then on. */
   get lastAtMs(): number | undefined {
-    return this.#lastAtMs;
+    return this.#begunAtMs[0];
   }
 
   /** True where an exchange that was begun then, or later, has succeeded. */
   reachedSince(sinceMs: number): boolean {
-    return this.#lastAtMs !== undefined && this.#lastAtMs >= sinceMs;
+    return this.lastAtMs !== undefined && this.lastAtMs >= sinceMs;
   }
 
   /** True from a failure until the agreement is reached again. */
@@ -37,30 +36,28 @@ export class Contact {
   }
 
   /** An exchange that was begun then has succeeded. */
-  reached(begunAtMs: number, nowMs: number): void {
-    if (this.#lastAtMs !== undefined && this.#isBrokenAt(begunAtMs, this.#lastAtMs)) {
-      this.#resumed = { atMs: nowMs, horizonMs: this.silentSinceMs(begunAtMs) };
-    }
-    this.#lastAtMs = begunAtMs;
+  reached(begunAtMs: number): void {
+    this.#begunAtMs = [begunAtMs, ...this.#begunAtMs].slice(0, MOST_EXCHANGES);
     this.#isLost = false;
   }
 
-  /** Members that were not heard since then were silent for long. */
+  /**
+   * Members that were not heard since then were silent for long: back from now until there was `silentMs` of contact. What lies between
+   * two exchanges is contact, up to half of `silentMs`: others are heard twice in that time.
+   */
   silentSinceMs(nowMs: number): number {
-    const last = this.#lastAtMs;
-    if (last === undefined) return nowMs - this.#silentMs;
-    return this.#horizonMs(this.#isBrokenAt(nowMs, last) ? last : nowMs);
-  }
-
-  #horizonMs(atMs: number): number {
-    const listenedMs = this.#resumed === undefined ? Infinity : atMs - this.#resumed.atMs;
-    return this.#resumed === undefined || listenedMs >= this.#silentMs
-      ? atMs - this.#silentMs
-      : this.#resumed.horizonMs + Math.max(0, listenedMs);
-  }
-
-  /** A process that was asleep has missed as much as one whose exchanges fail. */
-  #isBrokenAt(atMs: number, lastAtMs: number): boolean {
-    return this.#isLost || atMs - lastAtMs > this.#silentMs;
+    let leftMs = this.#silentMs;
+    let untilMs = nowMs;
+    for (const begunAtMs of this.#begunAtMs) {
+      const isOpen = untilMs === nowMs && this.#isLost;
+      const contactMs = isOpen ? 0 : Math.min(untilMs - begunAtMs, this.#silentMs / 2);
+      if (contactMs >= leftMs) return untilMs - leftMs;
+      leftMs -= contactMs;
+      untilMs = begunAtMs;
+    }
+    return untilMs - leftMs;
   }
 }
+
+/** Exchanges follow each other closely where something changes; those of a quick minute are enough. */
+const MOST_EXCHANGES = 100;

@@ -127,7 +127,11 @@ export function isTogetherOn(
   if (decision?.cluster !== cluster) return false;
   return [...members.values()].every(
     ({ member, heardAtMs }) =>
-      nowMs - heardAtMs > silentMs || member.epoch < decision.epoch || member.cluster === cluster,
+      nowMs - heardAtMs > silentMs ||
+      member.epoch < decision.epoch ||
+      // It is starting, and begins where the fleet is.
+      member.cluster === '' ||
+      member.cluster === cluster,
   );
 }
 

@@ -296,7 +296,7 @@ export class Fleet implements SwitchFleet {
       rhythm: this.#rhythm,
       exchange: (signal) => store.exchange(this.#statement(), signal),
       onReached: (begunAtMs) => {
-        this.#contact.reached(begunAtMs, this.#parts.world.nowMs());
+        this.#contact.reached(begunAtMs);
         this.#complaints.reached();
         this.lease.renew(begunAtMs);
         this.#changed();

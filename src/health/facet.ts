@@ -69,8 +69,11 @@ export interface FacetState {
   readonly health: FacetHealth;
   /** What was seen within the window, the oldest first. */
   readonly samples: readonly Sample[];
-  /** It is unhealthy and has worked again, not yet for long enough: no reason to leave it, none to go to it. */
-  readonly worksAgain?: boolean;
+  /**
+   * Since when it is unhealthy and has worked again, not yet for long enough: no reason to leave it, none to go to it. Undefined where
+   * that is not so.
+   */
+  readonly worksAgainSinceMs: number | undefined;
 }
 
 /** @internal What happens to a facet. */
@@ -86,7 +89,11 @@ const MAX_SAMPLES = 256;
 
 /** @internal Nothing is known. */
 export function unknownFacet(atMs: number, because = 'not asked yet'): FacetState {
-  return { health: { kind: 'unknown', sinceMs: atMs, because }, samples: [] };
+  return {
+    health: { kind: 'unknown', sinceMs: atMs, because },
+    samples: [],
+    worksAgainSinceMs: undefined,
+  };
 }
 
 /**
@@ -116,34 +123,40 @@ export function reduceFacet(
 }
 
 function judged(
-  { health: before, worksAgain = false }: FacetState,
+  state: FacetState,
   all: readonly Sample[],
   atMs: number,
   limits: HealthLimits,
 ): FacetState {
+  const { health: before, worksAgainSinceMs } = state;
   const samples = all.filter((sample) => atMs - sample.atMs <= limits.windowMs);
   const newest = samples.at(-1) ?? all.at(-1);
-  if (newest === undefined) return { health: before, samples };
+  if (newest === undefined) return { ...state, samples };
   const failing = samples.slice(samples.findLastIndex(({ says }) => says === 'works') + 1);
+  const isWorking = successesInARow(samples, failing) >= limits.minSuccesses;
+  const backSinceMs = worksAgainSinceMs ?? (isWorking ? atMs : undefined);
+  // What was seen before it worked again is the fault that is known already.
+  const sinceBack = samples.filter((sample) => sample.atMs > (worksAgainSinceMs ?? -Infinity));
   const because =
-    whySilent(failing, limits) ?? whyGone(failing, limits) ?? whyMostlyFailing(samples, limits);
+    whySilent(failing, limits) ?? whyGone(failing, limits) ?? whyMostlyFailing(sinceBack, limits);
   if (because !== undefined) {
-    // A fault that lasts, or of a time before it worked again, is the old one; after that it is new.
-    const worksStill = successesInARow(samples, failing) >= limits.minSuccesses;
-    const isOld = before.kind === 'unhealthy' && (worksStill || !worksAgain);
+    const isOld = before.kind === 'unhealthy' && (isWorking || worksAgainSinceMs === undefined);
     const health: FacetHealth = isOld ? before : { kind: 'unhealthy', sinceMs: atMs, because };
-    return { health, samples, worksAgain: worksStill };
+    return { health, samples, worksAgainSinceMs: isWorking ? backSinceMs : undefined };
   }
   if (atMs - newest.atMs > limits.staleMs && before.kind !== 'unhealthy') {
     const stale = `nothing was heard for more than ${limits.staleMs} ms`;
     const health: FacetHealth =
       before.kind === 'unknown' ? before : { kind: 'unknown', sinceMs: atMs, because: stale };
-    return { health, samples };
+    return { health, samples, worksAgainSinceMs: undefined };
   }
   const health = withoutFault(before, samples, failing, atMs, limits);
-  // Stays until a fault is shown anew: one lost answer on the way back is none.
-  const hasWorked = worksAgain || successesInARow(samples, failing) >= limits.minSuccesses;
-  return { health, samples, worksAgain: health.kind === 'unhealthy' && hasWorked };
+  return {
+    health,
+    samples,
+    // Stays until a fault is shown anew: one lost answer on the way back is none.
+    worksAgainSinceMs: health.kind === 'unhealthy' ? backSinceMs : undefined,
+  };
 }
 
 /** What is said where no fault is shown at the moment. */

@@ -129,8 +129,8 @@ export function healthOf({ facets, refusedBecause }: HealthState): ClusterHealth
  * What works again after it did not is neither left nor gone to before it is healthy: after an outage of our own network both
  * clusters come back at nearly the same time, and the one that does so first is no reason to leave the other.
  */
-function shown({ health, worksAgain = false }: FacetState): FacetHealth {
-  if (health.kind !== 'unhealthy' || !worksAgain) return health;
+function shown({ health, worksAgainSinceMs }: FacetState): FacetHealth {
+  if (health.kind !== 'unhealthy' || worksAgainSinceMs === undefined) return health;
   const because = `it has worked again, not yet for long; before: ${health.because}`;
   return { kind: 'unknown', sinceMs: health.sinceMs, because };
 }
@@ -144,8 +144,8 @@ export function isNoneReached(states: Iterable<HealthState>): boolean {
   );
 }
 
-function worksNow({ samples, worksAgain = false }: FacetState): boolean {
-  return worksAgain && samples.at(-1)?.says === 'works';
+function worksNow({ samples, worksAgainSinceMs }: FacetState): boolean {
+  return worksAgainSinceMs !== undefined && samples.at(-1)?.says === 'works';
 }
 
 /**

@@ -5,6 +5,7 @@ import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
+import { Asking } from './asking.js';
 import type { SwitchFleet } from './fleet.js';
 import { entering } from './fleet-phases.js';
 import {
@@ -72,6 +73,7 @@ export class Coordinator implements ActiveCluster {
   readonly #participants = new Participants();
   readonly #callers = new OrderCallers();
   readonly #end = new AbortController();
+  readonly #asking = new Asking();
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
   #started: Promise<void> | undefined;
@@ -163,11 +165,11 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const { events } = this.#parts;
     const fleet = this.#parts.fleet?.();
     if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session.signal);
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
-    if (plan !== undefined && !session.signal.aborted) events.emit('positions.planned', { plan });
+    const isNews = plan !== undefined && !session.signal.aborted;
+    if (isNews) this.#parts.events.emit('positions.planned', { plan });
     return plan;
   }
 
@@ -206,19 +208,17 @@ export class Coordinator implements ActiveCluster {
   #feed(input: SwitchInput): void {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
+    this.#asking.look(state);
     for (const effect of effects) this.#perform(effect);
   }
 
   #perform(effect: SwitchEffect): void {
     switch (effect.kind) {
-      case 'started-switch':
-        this.#parts.events.emit('switch.started', {
-          from: effect.turn.from,
-          to: effect.turn.to,
-          planned: effect.turn.planned,
-          reason: effect.turn.reason,
-        });
+      case 'started-switch': {
+        const { from, to, planned, reason } = effect.turn;
+        this.#parts.events.emit('switch.started', { from, to, planned, reason });
         return;
+      }
       case 'run-phase':
         void this.#runPhase(effect.run);
         return;
@@ -236,15 +236,14 @@ export class Coordinator implements ActiveCluster {
         this.#complete(effect.run, effect.atMs);
         return;
       case 'refused': {
-        const { turn } = effect.run;
-        const { reasons } = effect;
-        const epoch = { switchEpoch: effect.run.fromEpoch };
-        this.#parts.events.emit('switch.refused', { from: turn.from, to: turn.to, reasons }, epoch);
-        this.#callers.reject(effect.run.orderIds, refusedError(turn, reasons));
+        const { reasons, run } = effect;
+        const { from, to } = run.turn;
+        const epoch = { switchEpoch: run.fromEpoch };
+        this.#parts.events.emit('switch.refused', { from, to, reasons }, epoch);
+        this.#callers.reject(run.orderIds, refusedError(run.turn, reasons));
         // Back in the halt. Who came meanwhile has heard of nothing, and would wait for ever.
-        if (effect.run.haltedBy !== undefined) {
-          this.#participants.haltOthers(haltedError(effect.run.haltedBy.error));
-        }
+        const { haltedBy } = run;
+        if (haltedBy !== undefined) this.#participants.haltOthers(haltedError(haltedBy.error));
         return;
       }
       case 'rolled-back':
@@ -309,7 +308,7 @@ export class Coordinator implements ActiveCluster {
         return this.#session;
       },
       onPlan: (plan) => events.emit('positions.planned', { plan }),
-      signal: this.#end.signal,
+      signal: this.#asking.signalFor(run, this.#end.signal),
     });
     this.#feed({
       kind: 'phase-ended',

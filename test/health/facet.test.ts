@@ -117,14 +117,26 @@ describe('a facet of health', () => {
       [2_000, 3_000, 'fails'],
     ];
     const back = after([...works(0, 500), ...down, ...works(4_000, 4_500)]);
-    expect(back).toMatchObject({ health: { kind: 'unhealthy' }, worksAgain: true });
+    expect(back).toMatchObject({ health: { kind: 'unhealthy' }, worksAgainSinceMs: 4_500 });
     const lost = after([[5_000, 6_000, 'fails']], back);
-    expect(lost.worksAgain).toBe(true);
+    expect(lost.worksAgainSinceMs).toBe(4_500);
     const downAgain = after([[6_100, 7_100, 'fails']], lost);
     expect(downAgain).toMatchObject({
       health: { kind: 'unhealthy', sinceMs: 7_100, because: expect.stringContaining('2100 ms') },
-      worksAgain: false,
+      worksAgainSinceMs: undefined,
     });
+  });
+
+  it('on its way back does not see its old failures as a fault anew, however many they were', () => {
+    const down = Array.from({ length: 25 }, (_, index): Seen => [
+      1_000 + index * 1_000,
+      1_900 + index * 1_000,
+      'fails',
+    ]);
+    const back = after([...works(0, 500), ...down, ...works(26_500, 27_000, 27_500)]);
+    const lost = after([[28_000, 29_000, 'fails']], back);
+    expect(lost.worksAgainSinceMs).toBe(27_000);
+    expect(look(lost, 90_000).worksAgainSinceMs).toBe(27_000);
   });
 
   it('is unknown where nothing is heard, and stays unhealthy where it was', () => {

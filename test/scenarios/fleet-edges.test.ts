@@ -5,6 +5,15 @@ import type { Signal } from '../../src/signals/signal.js';
 import { clustersOf, consume, until } from '../support/memory-service.js';
 import { fleet, isOn, STATE } from './fleet-support.js';
 
+/** A promise that is resolved by hand. */
+function openLater(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
 describe('a process of a fleet', () => {
   it('does not start without the agreement where it has a lease', () =>
     fleet(
@@ -409,7 +418,8 @@ describe('a process of a fleet', () => {
       await until(memory, 'agree', () => one.kafka.status().phase === 'agree');
       const alone = await one.kafka.switchTo('B', { planned: false, alone: true });
       expect(alone).toMatchObject({ kind: 'switched', report: { agreedEpoch: undefined } });
-      await expect(asked).rejects.toThrow(/the agreement/);
+      // The report says that nobody has agreed.
+      expect(await asked).toEqual(alone);
       expect(one.kafka.status().active).toBe('B');
     }));
 
@@ -513,4 +523,117 @@ describe('a process of a fleet', () => {
       },
       { limits: { leaseMs: 6_000 } },
     ));
+
+  it('has nothing decided later that a person has cut short', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const plain = agreement.with({ instance: 'late' });
+      const gate = openLater();
+      const late = join('late', {
+        agreement: {
+          ...plain,
+          open(context) {
+            const store = plain.open(context);
+            let count = 0;
+            return {
+              ...store,
+              async propose(proposal, after, signal) {
+                count += 1;
+                if (count === 1) await gate.opened;
+                signal.throwIfAborted();
+                return store.propose(proposal, after, signal);
+              },
+            };
+          },
+        },
+      });
+      await late.kafka.producer().connect();
+      await memory.clock.sleep(3_000);
+      const all = [...members, late];
+      const asked = late.kafka.switchTo('B', { planned: false });
+      await until(memory, 'it asks', () => late.kafka.status().phase === 'agree');
+      await late.kafka.switchTo('B', { planned: false, alone: true });
+      await asked;
+      await until(memory, 'all are on B', isOn('B', all));
+      await late.kafka.switchTo('A', { planned: false });
+      await until(memory, 'all are on A', isOn('A', all));
+      gate.open();
+      await memory.clock.sleep(20_000);
+      expect(agreement.decisions.map(({ cluster }) => cluster)).toEqual(['B', 'A']);
+      expect(isOn('A', all)()).toBe(true);
+    }));
+
+  it('leaves a dead cluster although every second word of it is not taken, and the others have died', () =>
+    fleet(
+      async ({ memory, agreement, members, join }) => {
+        const plain = agreement.with({ instance: 'late' });
+        let count = 0;
+        const late = join('late', {
+          agreement: {
+            ...plain,
+            open(context) {
+              const store = plain.open(context);
+              return {
+                ...store,
+                async exchange(self, signal) {
+                  count += 1;
+                  if (count > 10 && count % 2 === 0) throw new Error('503');
+                  await store.exchange(self, signal);
+                },
+              };
+            },
+          },
+        });
+        await late.kafka.producer().connect();
+        await memory.clock.sleep(40_000);
+        for (const { name, process } of members) {
+          agreement.cutOff(name);
+          process.kill();
+        }
+        await memory.clock.sleep(60_000);
+        memory.cluster('A').down();
+        await until(memory, 'it is on B', () => late.kafka.status().active === 'B');
+      },
+      { isByHealth: true },
+    ));
+
+  it('is moved alone although its lease ends on the way', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one] = members;
+        await consume(one.kafka, async () => {});
+        const heal = memory
+          .cluster('B')
+          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        agreement.cutOff();
+        await memory.clock.sleep(2_000);
+        const alone = one.kafka.switchTo('B', { planned: false, alone: true });
+        await memory.clock.sleep(8_000);
+        heal();
+        expect(await alone).toMatchObject({ kind: 'switched' });
+        await memory.clock.sleep(30_000);
+        expect(isOn('B', [one])()).toBe(true);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
+  it('decides nothing anew where it is told to stay and somebody is starting', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const [one] = members;
+      const pinned = { cluster: 'B', epoch: 3, mode: 'pinned', reason: 'keep' };
+      agreement.write(JSON.stringify(pinned));
+      await until(memory, 'all are on B', isOn('B', members));
+      await memory.clock.sleep(5_000);
+      const late = join('late');
+      late.process.cut('B');
+      const connecting = late.kafka.producer().connect();
+      const isStarting = (): boolean =>
+        one.kafka
+          .status()
+          .agreement?.members.some(({ cluster, epoch }) => cluster === '' && epoch === 3) === true;
+      await until(memory, 'it is heard', isStarting);
+      await one.kafka.switchTo('B');
+      expect(agreement.decisions).toEqual([]);
+      late.process.uncut('B');
+      await connecting;
+    }));
 });
