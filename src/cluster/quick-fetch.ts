@@ -31,6 +31,9 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
+/** A throttle time and an empty list. */
+const SHORTEST_BYTES = 8;
+
 /** There is something that kafkajs's own decoder has to read. */
 const NOT_HERE: unique symbol = Symbol('not here');
 
@@ -46,6 +49,7 @@ const NOT_HERE: unique symbol = Symbol('not here');
  */
 export function quickFetchAnswer(bytes: Buffer, apiVersion: number): QuickFetchAnswer | undefined {
   if (apiVersion < FIRST_VERSION || apiVersion > LAST_VERSION) return undefined;
+  if (bytes.length < SHORTEST_BYTES) return undefined;
   try {
     const from = new Cursor(bytes);
     const answer = readAnswer(from, apiVersion);
