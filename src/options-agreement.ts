@@ -10,10 +10,10 @@ import { checkOptions } from './options-error.js';
  *
  * @public
  */
-export interface KafkaAgreementOptions extends AgreementLimits {
+export interface KafkaAgreementOptions extends Omit<AgreementLimits, 'leaseMs'> {
   /**
    * Names the two topics on both clusters: `__<topicPrefix>.decisions` and `__<topicPrefix>.members`. Processes with the same one
-   * are one fleet. Letters, digits, `.`, `_` and `-`. Default `kafkajs-failover`.
+   * are one fleet: give each service its own. Letters, digits, `.`, `_` and `-`; at most 200. Default `kafkajs-failover`.
    */
   readonly topicPrefix?: string;
 }
@@ -28,7 +28,7 @@ export interface ConsulAgreementOptions
   extends Omit<ConsulSignalOptions, 'key' | 'token'>, AgreementLimits {
   /**
    * The key that holds the decision in force, for example `kafka/active`; members say that they live in keys below
-   * `kafka/active/members/`. One key is one fleet. Slashes are kept, everything else is encoded.
+   * `kafka/active/members/`. One key is one fleet. Slashes are kept, and none may be its end; everything else is encoded.
    */
   readonly key: string;
   /**
@@ -85,22 +85,24 @@ export function splitLimits<Options extends AgreementLimits>(
 /** Kafka's names have at most 249 characters, with what follows the prefix. */
 const MAX_PREFIX_LENGTH = 200;
 
-const kafkaShape = z
-  .strictObject(
-    {
-      ...limitsShape,
-      topicPrefix: z
-        .string()
-        .regex(/^[A-Za-z0-9._-]+$/, 'may hold letters, digits, ".", "_" and "-" only')
-        .max(MAX_PREFIX_LENGTH)
-        .optional(),
-    },
-    "must be an object, for example kafkaAgreement({ topicPrefix: 'billing' })",
-  )
-  .superRefine((options, context) => {
-    const message = wrongLease(options);
-    if (message !== undefined) context.addIssue({ code: 'custom', path: ['leaseMs'], message });
-  });
+const kafkaShape = z.strictObject(
+  {
+    ...limitsShape,
+    leaseMs: z
+      .undefined({
+        error:
+          'is not possible with kafkaAgreement: a fleet that has left a dead cluster cannot hear what might be decided there, ' +
+          'and all of it would stop itself. Leave it out, or take consulAgreement',
+      })
+      .optional(),
+    topicPrefix: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]+$/, 'may hold letters, digits, ".", "_" and "-" only')
+      .max(MAX_PREFIX_LENGTH)
+      .optional(),
+  },
+  "must be an object, for example kafkaAgreement({ topicPrefix: 'billing' })",
+);
 
 /**
  * Checks what `kafkaAgreement` is given.

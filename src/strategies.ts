@@ -32,6 +32,8 @@ export interface ConsulStrategyOptions extends Omit<ConsulSignalOptions, 'addres
  */
 export function consulStrategy(options: ConsulStrategyOptions): Strategy {
   const { follow, source } = split(options);
+  // Refuses what is no object, in its own words.
+  if (typeof source !== 'object' || source === null) consulSignal(source);
   const { address, ...shared } = source;
   const addresses = typeof address === 'string' || address === undefined ? [address] : address;
   const signals = addresses.map((one) =>
@@ -89,7 +91,8 @@ function split<Options extends FollowOptions>(
   options: Options,
 ): { follow: FollowOptions; source: Omit<Options, keyof FollowOptions> } {
   // What is no object is refused by the source's own check, in its own words.
-  const { initial, onUnknownAtStart, ...source } = { ...options };
+  if (typeof options !== 'object' || options === null) return { follow: {}, source: options };
+  const { initial, onUnknownAtStart, ...source } = options;
   return {
     follow: {
       ...(initial === undefined ? {} : { initial }),

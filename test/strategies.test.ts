@@ -49,6 +49,7 @@ describe('the strategies that follow one kind of source', () => {
       /onUnknownAtStart/,
     ],
     ['no options at all', () => consulStrategy(undefined as never), /key/],
+    ['a text', () => consulStrategy('kafka/active' as never), /must be an object/],
     ['no addresses', () => consulStrategy({ key: 'k', address: [] }), /strategy\.signals/],
   ])('refuse %s', (_what, make, message) => {
     expect(make).toThrow(message);

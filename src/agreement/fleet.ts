@@ -237,7 +237,7 @@ export class Fleet implements SwitchFleet {
       });
     } catch (error) {
       signal.throwIfAborted();
-      const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}`;
+      const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}. Without it a process is moved by switchTo() with alone: true`;
       return { kind: 'refused', because };
     }
   }

@@ -42,7 +42,8 @@ const LOOK_AGAIN_MS = 20;
  *   with it counts. Epochs therefore have gaps.
  * - MirrorMaker must not carry these topics to the other cluster. By default it does not (`topics.exclude` holds `__.*`).
  * - A process that cannot reach the cluster that it does *not* work with cannot exchange: a decision to go there may be in force
- *   without its knowledge. It tries again by itself.
+ *   without its knowledge. It tries again by itself. So it is after each failover, until the cluster that was left is back;
+ *   therefore there is no `leaseMs` here: it would stop the whole fleet.
  *
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - at once, when an option is unknown or wrong.
  * @example

@@ -40,7 +40,7 @@ export type HealthInput =
   | { readonly kind: 'facet'; readonly facet: Facet; readonly input: FacetInput }
   /** To all facets. */
   | { readonly kind: 'all'; readonly input: FacetInput }
-  /** Nobody works with the cluster at the moment. */
+  /** What was tried last may be long ago. */
   | { readonly kind: 'idle'; readonly atMs: number }
   /** Credentials, permissions or certificates: undefined once we are let in again. */
   | { readonly kind: 'refused'; readonly because: string | undefined };
@@ -93,8 +93,9 @@ function withFacet(
 }
 
 /**
- * What was wrong with a cluster when it was left can never be seen to be right while nobody works with it: whoever waited for
- * that would never come back. So it is forgotten, once nothing was seen of it for long.
+ * What was wrong with a cluster when it was tried last can never be seen to be right while nobody tries it: whoever has left it would
+ * never come back, and whoever works with it and sends nothing would leave it, as soon as there is somewhere to go, for a fault that
+ * was put right long ago. So it is forgotten, once nothing was seen of it for long.
  */
 function withoutOldFaults(
   state: HealthState,

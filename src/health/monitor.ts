@@ -225,7 +225,7 @@ export class HealthMonitor {
         this.#lookAtTraffic();
       }
       this.#feedAll({ kind: 'all', input: { kind: 'look', atMs: world.nowMs() } });
-      this.#lookAtIdle();
+      this.#forgetOldFaults();
       this.#tell();
       // A listener may have ended the watch.
       if (this.#cancelLook !== undefined) this.#lookLater();
@@ -270,12 +270,10 @@ export class HealthMonitor {
     this.#sample(alias, 'produce', { startedAtMs, atMs, says: 'fails', because });
   }
 
-  /** The clusters that no session works with. During a switch nobody knows which those are. */
-  #lookAtIdle(): void {
-    const watched = this.#parts.traffic();
-    if (watched === undefined) return;
-    const idle = this.#parts.aliases.filter((alias) => alias !== watched.alias);
-    for (const alias of idle) this.#feed(alias, { kind: 'idle', atMs: this.#parts.world.nowMs() });
+  /** Not during a switch: nobody works with any cluster then. */
+  #forgetOldFaults(): void {
+    if (this.#parts.traffic() === undefined) return;
+    this.#feedAll({ kind: 'idle', atMs: this.#parts.world.nowMs() });
   }
 
   #sample(alias: string, facet: Facet, sample: Sample): void {

@@ -67,13 +67,29 @@ export function readDesired(text: string, aliases: readonly string[]): ReadDesir
   const checked = shape.safeParse(value);
   if (!checked.success) {
     const [issue] = checked.error.issues;
-    const path = issue?.path.join('.') ?? '';
-    return refused(`${path === '' ? '' : `${path}: `}${issue?.message ?? 'it is not understood'}`);
+    return refused(issue === undefined ? 'it is not understood' : inWords(issue));
   }
   const { cluster, epoch, mode, reason, by } = checked.data;
   const wish = { cluster, epoch, mode, reason };
   return known(by === undefined ? wish : { ...wish, by }, aliases);
 }
+
+function inWords({ code, path, message, ...issue }: z.core.$ZodIssue): string {
+  if (code === 'unrecognized_keys' && 'keys' in issue) {
+    return `${issue.keys.join(', ')}: the fields are cluster, epoch, mode and reason`;
+  }
+  const field = path.join('.');
+  return `${field}: ${FIELDS[field] ?? message}`;
+}
+
+/** What each field must be. */
+const FIELDS: Readonly<Record<string, string>> = {
+  cluster: 'must be the alias of a cluster, in quotes',
+  epoch: 'must be a whole number of at least 1, without quotes',
+  mode: 'must be "planned", "unplanned" or "pinned"',
+  reason: `must be a text of at most ${MAX_REASON_LENGTH} characters`,
+  by: 'is written by an agreement, and is no name of a person: leave it out',
+};
 
 function known(desired: Desired, aliases: readonly string[]): ReadDesired {
   if (aliases.includes(desired.cluster)) return { kind: 'desired', desired };

@@ -1,6 +1,7 @@
 import {
   FailoverClosedError,
   FailoverHaltedError,
+  isFailoverError,
   SwitchRefusedError,
   SwitchRolledBackError,
   SwitchSupersededError,
@@ -9,10 +10,11 @@ import type { SwitchTurn } from './participant.js';
 
 /** @internal What callers hear while the library has stopped itself. */
 export function haltedError(cause: Error): FailoverHaltedError {
-  return new FailoverHaltedError(
-    `Stopped itself: ${cause.message}. Nothing is sent or handled until switchTo() names a cluster.`,
-    { cause },
-  );
+  const isLost = isFailoverError(cause) && cause.code === 'ERR_FAILOVER_AGREEMENT_LOST';
+  const wayOut = isLost
+    ? 'It goes on by itself when the agreement answers, or by switchTo() with planned: false and alone: true.'
+    : 'Nothing is sent or handled until switchTo() names a cluster.';
+  return new FailoverHaltedError(`Stopped itself: ${cause.message}. ${wayOut}`, { cause });
 }
 
 /** @internal What a client hears that connects while the library ends, or after it. */

@@ -296,8 +296,8 @@ describe('kafkaAgreement', () => {
     [{ topicPrefx: 'x' }, /topicPrefix/],
     [{ heartbeatMs: 1 }, /kafkaAgreement\.heartbeatMs/],
     [
-      { leaseMs: 1000 },
-      /^kafkaAgreement\.leaseMs: must be at least three heartbeatMs \(6000\)[^]*service, got 1000$/,
+      { leaseMs: 60_000 },
+      /^kafkaAgreement\.leaseMs: is not possible with kafkaAgreement[^]*consulAgreement, got 60000$/,
     ],
     ['billing', /kafkaAgreement/],
   ])('refuses %j', (options, message) => {

@@ -7,7 +7,7 @@ const guide = readText('docs/guide.md');
 /** The members of an interface of `src`, by name. */
 function membersOf(file: string, name: string): readonly string[] {
   const text = readText(file);
-  const start = text.indexOf(`export interface ${name} `);
+  const start = text.search(new RegExp(`export interface ${name}\\s`));
   if (start < 0) throw new Error(`${file} has no interface ${name}`);
   const body = text.slice(start, text.indexOf('\n}\n', start));
   return [...body.matchAll(/^ {2}(?:readonly )?'?([\w.-]+)'?\??[:(]/gm)].flatMap(
@@ -70,9 +70,14 @@ describe('the guide', () => {
       ...membersOf('src/strategy/follow.ts', 'FollowOptions'),
     ];
     const switchTo = membersOf('src/options-calls.ts', 'SwitchToOptions');
+    const agreement = [
+      ...membersOf('src/agreement/agreement.ts', 'AgreementLimits'),
+      ...membersOf('src/options-agreement.ts', 'KafkaAgreementOptions'),
+      ...membersOf('src/options-agreement.ts', 'ConsulAgreementOptions'),
+    ];
     const known = new Set([
       ...optionNames(),
-      ...[...strategy, ...switchTo],
+      ...[...strategy, ...switchTo, ...agreement],
       // kafkajs's own, named in one row of their own.
       'clusters.<alias>.brokers',
     ]);

@@ -203,15 +203,18 @@ describe('the health monitor', () => {
     expect(kinds('consume')).toBe('healthy healthy');
   });
 
-  it('remembers that a cluster took no records until a new session on it', async () => {
-    await world.advance(5_000);
-    traffic.waitingMs = 6_000;
-    await world.advance(300);
-    traffic.waitingMs = 0;
-    await world.advance(60_000);
-    expect(kinds()).toBe('unhealthy healthy');
-    monitor.sessionOpened('A');
-    expect(kinds()).toBe('healthy healthy');
+  it('remembers that a cluster took no records until a new session on it, or until that is long ago', async () => {
+    for (const isNewSession of [true, false]) {
+      await world.advance(5_000);
+      traffic.waitingMs = 6_000;
+      await world.advance(300);
+      traffic.waitingMs = 0;
+      await world.advance(20_000);
+      expect(kinds()).toBe('unhealthy healthy');
+      if (isNewSession) monitor.sessionOpened('A');
+      else await world.advance(20_000);
+      expect(kinds()).toBe('healthy healthy');
+    }
   });
 
   it('forgets after a while what was wrong with a cluster that was left: nobody could see it put right', async () => {

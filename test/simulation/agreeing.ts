@@ -28,8 +28,9 @@ export function drawAgreement(seed: string): FleetAgreement | undefined {
   const random = createRandom(seed).fork('agreement');
   if (!random.chance(SHARE)) return undefined;
   const heartbeatMs = random.pick([400, 700, 1_000]);
-  return {
-    store: random.pick(['plane', 'plane', 'kafka'] as const),
+  const store = random.pick(['plane', 'plane', 'kafka'] as const);
+  const drawn = {
+    store,
     quorum: random.pick([
       { share: 0.5 },
       { share: 0.5 },
@@ -45,7 +46,9 @@ export function drawAgreement(seed: string): FleetAgreement | undefined {
     onUnknownAtStart: random.chance(0.2) ? 'fail' : 'last-applied',
     processCount: random.pick([2, 3, 3, 4]),
     latencyMaxMs: random.pick([5, 5, 60, 300]),
-  };
+  } as const;
+  // There is no lease with the clusters' own logs.
+  return store === 'kafka' ? { ...drawn, leaseMs: undefined } : drawn;
 }
 
 /** A member that was silent for so long is not counted any more, in milliseconds. */
