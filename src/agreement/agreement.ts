@@ -45,7 +45,7 @@ export interface MemberState {
   /** Alias of the cluster that it works with; empty as long as it has not begun. */
   readonly cluster: string;
   /** The newest decision that it has obeyed: it has left every cluster that an older one named. 0: none. */
-  readonly epoch: number;
+  readonly obeyedEpoch: number;
   /** The consumer groups that it is a member of. */
   readonly groups: readonly string[];
   /** Alias of the cluster that it would move the fleet to by what it sees of the clusters' health; undefined: none. */

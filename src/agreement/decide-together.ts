@@ -53,6 +53,6 @@ export async function decideTogether(
 
 /** A decision that others have obeyed, and that this process has not heard of. */
 function unheardEpoch(state: FleetState, obeyedEpoch: number): number | undefined {
-  const stated = newestMember(state)?.epoch ?? 0;
+  const stated = newestMember(state)?.obeyedEpoch ?? 0;
   return stated > Math.max(state.decision?.epoch ?? 0, obeyedEpoch) ? stated : undefined;
 }

@@ -37,7 +37,8 @@ export async function firstDecision(
 /** Members may have obeyed what the store has lost, or does not tell yet. */
 function newestOf(fleet: Fleet): { readonly cluster: string; readonly epoch: number } | undefined {
   const { decision, newestMember: member } = fleet;
-  return member !== undefined && member.epoch > (decision?.epoch ?? 0) ? member : decision;
+  if (member === undefined || member.obeyedEpoch <= (decision?.epoch ?? 0)) return decision;
+  return { cluster: member.cluster, epoch: member.obeyedEpoch };
 }
 
 function unheardError({ name }: Fleet): FailoverOptionsError {

@@ -62,7 +62,8 @@ export function newestMember({ members }: FleetState): MemberState | undefined {
   return [...members.values()]
     .map(({ member }) => member)
     .reduce<MemberState | undefined>(
-      (newest, one) => (newest === undefined || one.epoch > newest.epoch ? one : newest),
+      (newest, one) =>
+        newest === undefined || one.obeyedEpoch > newest.obeyedEpoch ? one : newest,
       undefined,
     );
 }
@@ -106,7 +107,10 @@ export function tallyOf(
   const epoch = decision?.epoch ?? 0;
   const voices = heard.filter(
     ({ member, heardAtMs, isAlive }) =>
-      nowMs - heardAtMs <= silentMs && isAlive && member.wants === wanted && member.epoch >= epoch,
+      nowMs - heardAtMs <= silentMs &&
+      isAlive &&
+      member.wants === wanted &&
+      member.obeyedEpoch >= epoch,
   );
   // More than this part of them: the smallest number above it.
   const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
@@ -128,7 +132,7 @@ export function isTogetherOn(
   return [...members.values()].every(
     ({ member, heardAtMs }) =>
       nowMs - heardAtMs > silentMs ||
-      member.epoch < decision.epoch ||
+      member.obeyedEpoch < decision.epoch ||
       // It is starting, and begins where the fleet is.
       member.cluster === '' ||
       member.cluster === cluster,
@@ -159,7 +163,7 @@ export function stillThere(
   return [...members.values()].filter(
     ({ member, heardAtMs }) =>
       member.instance !== instance &&
-      member.epoch < epoch &&
+      member.obeyedEpoch < epoch &&
       nowMs - heardAtMs <= silentMs &&
       (groups === undefined || member.groups.some((group) => groups.includes(group))),
   );

@@ -319,7 +319,7 @@ export class Fleet implements SwitchFleet {
       instance: this.#instance,
       sequence: this.#sequence,
       ...this.#parts.self(),
-      epoch: this.#obeyedEpoch,
+      obeyedEpoch: this.#obeyedEpoch,
       wants: this.#wish.cluster,
     };
   }

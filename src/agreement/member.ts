@@ -11,7 +11,7 @@ const shape = z.object({
   instance: z.string().min(1),
   sequence: z.int().min(0),
   cluster: z.string(),
-  epoch: z.int().min(0),
+  obeyedEpoch: z.int().min(0),
   groups: z.array(z.string()),
   wants: z.string().optional(),
 });
@@ -32,8 +32,8 @@ export function readMember(text: string): ReadMember {
       because: `a member: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
     };
   }
-  const { instance, sequence, cluster, epoch, groups, wants } = checked.data;
-  return { kind: 'member', member: { instance, sequence, cluster, epoch, groups, wants } };
+  const { instance, sequence, cluster, obeyedEpoch, groups, wants } = checked.data;
+  return { kind: 'member', member: { instance, sequence, cluster, obeyedEpoch, groups, wants } };
 }
 
 /** @internal The text of what a member says. */

@@ -20,7 +20,7 @@ export interface AgreementStatus {
   /** Who was heard and has not left, this process among them. */
   readonly members: readonly (MemberState & {
     /** How long ago it was last heard, in milliseconds. */
-    readonly silentMs: number;
+    readonly heardAgeMs: number;
   })[];
 }
 
@@ -42,7 +42,7 @@ export function describeFleet(
     contactAgeMs: contactAtMs === undefined ? undefined : nowMs - contactAtMs,
     members: [...members.values()].map(({ member, heardAtMs }) => ({
       ...member,
-      silentMs: nowMs - heardAtMs,
+      heardAgeMs: nowMs - heardAtMs,
     })),
   };
 }

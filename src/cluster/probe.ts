@@ -20,7 +20,7 @@ export type ProbeOutcome =
 
 /** @internal Asks one cluster whether it works, with short limits and without retries. */
 export interface ClusterProbe {
-  /** Does any broker answer? All that are known are asked, unless one answers at once. */
+  /** Does any broker answer? All that are known are asked, unless one answers at once. One question at a time. */
   reach(): Promise<ProbeOutcome>;
   /** Does the broker answer that keeps this group? To be asked after {@link reach} has worked. */
   group(groupId: string): Promise<ProbeOutcome>;
@@ -64,7 +64,8 @@ class KafkaProbe implements ClusterProbe {
   readonly #config: KafkaConfig;
   readonly #learned = new Set<string>();
   #link: KafkaLink | undefined;
-  #closeCount = 0;
+  /** The openings of the round under way. Called off when it ends: whoever has not answered by then is not waited for. */
+  #opening = new AbortController();
   /** A group could not be asked over this link: the next round makes another one. */
   #isDoubtful = false;
 
@@ -81,8 +82,12 @@ class KafkaProbe implements ClusterProbe {
     };
   }
 
-  reach(): Promise<ProbeOutcome> {
-    return this.#bounded(this.#reach());
+  async reach(): Promise<ProbeOutcome> {
+    const opening = new AbortController();
+    this.#opening = opening;
+    const outcome = await this.#bounded(this.#reach(opening.signal));
+    opening.abort();
+    return outcome;
   }
 
   group(groupId: string): Promise<ProbeOutcome> {
@@ -101,7 +106,7 @@ class KafkaProbe implements ClusterProbe {
     return { kind: 'fails', because: `no answer within ${limitMs} ms` };
   }
 
-  async #reach(): Promise<ProbeOutcome> {
+  async #reach(opening: AbortSignal): Promise<ProbeOutcome> {
     if (this.#isDoubtful && this.#link !== undefined) this.#drop(this.#link);
     this.#isDoubtful = false;
     const link = this.#link;
@@ -110,7 +115,7 @@ class KafkaProbe implements ClusterProbe {
       if (first !== undefined && first.kind !== 'fails') return first;
       this.#drop(link);
     }
-    return this.#askEveryBroker();
+    return this.#askEveryBroker(opening);
   }
 
   async #group(groupId: string): Promise<ProbeOutcome> {
@@ -129,7 +134,7 @@ class KafkaProbe implements ClusterProbe {
   }
 
   close(): void {
-    this.#closeCount += 1;
+    this.#opening.abort();
     const link = this.#link;
     if (link !== undefined) this.#drop(link);
   }
@@ -156,8 +161,7 @@ class KafkaProbe implements ClusterProbe {
   }
 
   /** A cluster lives as long as one of its brokers answers. */
-  async #askEveryBroker(): Promise<ProbeOutcome> {
-    const closeCount = this.#closeCount;
+  async #askEveryBroker(opening: AbortSignal): Promise<ProbeOutcome> {
     let seeds: readonly string[];
     try {
       const { timeoutMs } = this.#options;
@@ -172,7 +176,7 @@ class KafkaProbe implements ClusterProbe {
     const addresses = [...new Set([...seeds, ...this.#learned])];
     const outcomes: ProbeOutcome[] = [];
     const attempts = addresses.map(async (address) => {
-      const outcome = await this.#askBroker(address, closeCount);
+      const outcome = await this.#askBroker(address, opening);
       if (outcome.kind === 'works') return outcome;
       outcomes.push(outcome);
       throw new Error(`no answer of ${address}`);
@@ -184,16 +188,16 @@ class KafkaProbe implements ClusterProbe {
     }
   }
 
-  async #askBroker(address: string, closeCount: number): Promise<ProbeOutcome> {
+  async #askBroker(address: string, opening: AbortSignal): Promise<ProbeOutcome> {
     const startedAtMs = this.#world.nowMs();
     let link: KafkaLink | undefined;
     try {
       link = await KafkaLink.open(
         this.#world,
         { ...this.#config, brokers: [address] },
-        { onClosed: () => this.#onClosed(link) },
+        { onClosed: () => this.#onClosed(link), signal: opening },
       );
-      if (this.#link !== undefined || this.#closeCount !== closeCount) {
+      if (this.#link !== undefined || opening.aborted) {
         void link.close();
         return { kind: 'works', clusterId: null };
       }

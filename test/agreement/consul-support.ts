@@ -28,7 +28,7 @@ export interface Fleet {
 
 /** What a process says of itself. */
 export function member(instance: string, sequence = 1): MemberState {
-  return { instance, sequence, cluster: 'A', epoch: 0, groups: [], wants: undefined };
+  return { instance, sequence, cluster: 'A', obeyedEpoch: 0, groups: [], wants: undefined };
 }
 
 /** Nobody aborts it. */

@@ -22,7 +22,7 @@ function said(instance: string, more: Partial<MemberState> = {}): AgreementNews 
     instance,
     sequence: 1,
     cluster: 'A',
-    epoch: 0,
+    obeyedEpoch: 0,
     groups: ['billing'],
     wants: undefined,
     ...more,
@@ -57,10 +57,10 @@ describe('what is known of a fleet', () => {
 
   it('takes no older statement in the place of a newer one', () => {
     const state = after(
-      [0, said('one', { sequence: 2, epoch: 5 })],
-      [1, said('one', { epoch: 4 })],
+      [0, said('one', { sequence: 2, obeyedEpoch: 5 })],
+      [1, said('one', { obeyedEpoch: 4 })],
     );
-    expect(state.members.get('one')?.member.epoch).toBe(5);
+    expect(state.members.get('one')?.member.obeyedEpoch).toBe(5);
   });
 
   it('forgets who has left', () => {
@@ -131,8 +131,8 @@ describe('a vote', () => {
   it('hears nobody who has not obeyed the decision in force: he speaks of an older time', () => {
     const state = after(
       [0, decided(4)],
-      ...wants('old', 9_000, { epoch: 3 }),
-      ...wants('new', 9_000, { epoch: 4 }),
+      ...wants('old', 9_000, { obeyedEpoch: 3 }),
+      ...wants('new', 9_000, { obeyedEpoch: 4 }),
     );
     expect(tallyOf(state, 'B', { share: 0.5 }, IN_CONTACT)).toMatchObject({ voices: 1, heard: 2 });
   });
@@ -146,11 +146,11 @@ describe('who is still there', () => {
   it('is every other member of the group that has not obeyed, and was heard lately', () => {
     const state = after(
       [9_000, said('self')],
-      [9_000, said('busy', { epoch: 3 })],
-      [9_000, said('gone', { epoch: 4 })],
-      [9_000, said('ahead', { epoch: 5 })],
+      [9_000, said('busy', { obeyedEpoch: 3 })],
+      [9_000, said('gone', { obeyedEpoch: 4 })],
+      [9_000, said('ahead', { obeyedEpoch: 5 })],
       [9_000, said('stranger', { groups: ['audit'] })],
-      [3_999, said('silent', { epoch: 3 })],
+      [3_999, said('silent', { obeyedEpoch: 3 })],
     );
     expect(names(state)).toEqual(['busy']);
     expect(names(state, { groups: undefined })).toEqual(['busy', 'stranger']);

@@ -194,7 +194,7 @@ describe('a record of a members log', () => {
     instance,
     sequence,
     cluster: 'A',
-    epoch: 0,
+    obeyedEpoch: 0,
     groups: [],
     wants: undefined,
   });

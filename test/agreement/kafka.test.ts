@@ -211,7 +211,7 @@ describe('members in Kafka', () => {
     withFleet(async ({ memory, join }) => {
       const one = join('one');
       const never = new AbortController().signal;
-      const self = { instance: 'one', sequence: 1, epoch: 0, groups: [], wants: undefined };
+      const self = { instance: 'one', sequence: 1, obeyedEpoch: 0, groups: [], wants: undefined };
       memory.cluster('A').down();
       await one.store.exchange({ ...self, cluster: 'A' }, never);
       const error = await rejectionOf(one.store.exchange({ ...self, cluster: 'B' }, never));
@@ -236,7 +236,7 @@ describe('members in Kafka', () => {
       const one = join('one');
       await one.exchange();
       const statement = (instance: string): { value: string } => ({
-        value: JSON.stringify({ instance, sequence: 1, cluster: 'A', epoch: 0, groups: [] }),
+        value: JSON.stringify({ instance, sequence: 1, cluster: 'A', obeyedEpoch: 0, groups: [] }),
       });
       memory.cluster('B').append(members, 0, [statement('old')]);
       // With its own statement a newcomer makes it a thousand.

@@ -112,7 +112,7 @@ export function join(stage: StoreStage, instance: string): Voice {
     refusals: () => news.flatMap((each) => (each.kind === 'refused' ? [each.because] : [])),
     exchange(signal = never) {
       sequence += 1;
-      const self = { instance, sequence, cluster: 'A', epoch: 0, groups: ['billing'] };
+      const self = { instance, sequence, cluster: 'A', obeyedEpoch: 0, groups: ['billing'] };
       return store.exchange({ ...self, wants: undefined }, signal);
     },
     propose: (proposal, after, signal = never) => store.propose(proposal, after, signal),

@@ -165,7 +165,7 @@ export function storeContract(name: string, start: () => Promise<StoreHarness>):
             instance: 'one',
             sequence: 1,
             cluster: 'A',
-            epoch: 0,
+            obeyedEpoch: 0,
             groups: ['billing'],
             wants: undefined,
           });

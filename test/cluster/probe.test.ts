@@ -1,6 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { openProbe } from '../../src/cluster/probe.js';
+import { openProbe, type ClusterProbe } from '../../src/cluster/probe.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
 import { ordersWorld } from '../support/memory-service.js';
+
+/** A probe of A whose kafkajs waits for answers as long as it takes. */
+function patientProbe(memory: MemoryWorld): ClusterProbe {
+  return openProbe({
+    alias: 'A',
+    world: {
+      ...memory.world,
+      createKafka: (config) =>
+        memory.world.createKafka({ ...config, enforceRequestTimeout: false }),
+    },
+    clusterOptions: { brokers: [...memory.cluster('A').brokers] },
+    kafkaConfig: {},
+    timeoutMs: 1_000,
+    onClosed: () => {},
+  });
+}
 
 describe('a probe', () => {
   it.each(['Metadata', 'Heartbeat'])(
@@ -9,18 +26,7 @@ describe('a probe', () => {
       const memory = ordersWorld();
       await memory.run(async () => {
         const A = memory.cluster('A');
-        const probe = openProbe({
-          alias: 'A',
-          world: {
-            ...memory.world,
-            createKafka: (config) =>
-              memory.world.createKafka({ ...config, enforceRequestTimeout: false }),
-          },
-          clusterOptions: { brokers: [...A.brokers] },
-          kafkaConfig: {},
-          timeoutMs: 1_000,
-          onClosed: () => {},
-        });
+        const probe = patientProbe(memory);
         const ask = async () => {
           const reached = await probe.reach();
           return reached.kind === 'works' ? probe.group('billing') : reached;
@@ -34,6 +40,25 @@ describe('a probe', () => {
         heal();
         expect(await ask()).toMatchObject({ kind: 'works' });
         probe.close();
+      });
+    },
+  );
+
+  it.each(['overrun', 'closed'])(
+    'leaves no connection behind that kafkajs never ends to open: %s',
+    async (ending) => {
+      const memory = ordersWorld();
+      await memory.run(async () => {
+        const A = memory.cluster('A');
+        const probe = patientProbe(memory);
+        A.intercept(({ apiName }) => (apiName === 'Metadata' ? { kind: 'hang' } : undefined));
+        const asking = probe.reach();
+        await memory.clock.sleep(500);
+        expect(A.connectionCount).toBe(1);
+        if (ending === 'overrun') await asking;
+        else probe.close();
+        await memory.clock.sleep(100);
+        expect(A.connectionCount).toBe(0);
       });
     },
   );

@@ -132,12 +132,12 @@ function tellFacts(): void {
     });
   });
   kafka.on('consumer.attached', ({ cluster }) => {
-    const { obeyedEpoch = 0, members = [] } = kafka.status().agreement ?? {};
-    const unheard = members.filter(({ epoch }) => epoch < obeyedEpoch);
+    const { obeyedEpoch: own = 0, members = [] } = kafka.status().agreement ?? {};
+    const unheard = members.filter(({ obeyedEpoch }) => obeyedEpoch < own);
     tell({
       kind: 'attached',
       to: cluster,
-      unheard: unheard.map(({ instance, silentMs }) => ({ instance, silentMs })),
+      unheard: unheard.map(({ instance, heardAgeMs }) => ({ instance, heardAgeMs })),
     });
   });
   kafka.on('failover.halted', ({ error }) => {
@@ -208,7 +208,8 @@ function statusNow(): MemberStatus {
     decision: decision && { epoch: decision.epoch, cluster: decision.cluster },
     obeyedEpoch: agreement?.obeyedEpoch ?? 0,
     contactAgeMs: agreement?.contactAgeMs ?? Infinity,
-    heardCount: (agreement?.members ?? []).filter(({ silentMs }) => silentMs < silenceMs).length,
+    heardCount: (agreement?.members ?? []).filter(({ heardAgeMs }) => heardAgeMs < silenceMs)
+      .length,
     consumer: consumers[0]?.state ?? '',
     isReady: isHealthy && isMirrored,
   };

@@ -79,7 +79,7 @@ export type Fact =
   | {
       readonly kind: 'attached';
       readonly to: string;
-      readonly unheard: readonly { readonly instance: string; readonly silentMs: number }[];
+      readonly unheard: readonly { readonly instance: string; readonly heardAgeMs: number }[];
     }
   | { readonly kind: 'halted'; readonly code: string }
   | { readonly kind: 'stayed'; readonly because: StayReason; readonly detail: string }

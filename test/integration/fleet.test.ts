@@ -306,7 +306,7 @@ describe('six processes that decide in Consul', () => {
     expect(switched.flatMap(({ overran }) => overran)).toEqual([]);
     for (const { unheard } of fleet.alive.flatMap(attached)) {
       expect(unheard.map(({ instance }) => instance)).toEqual([dead.name]);
-      const silentMs = unheard[0]?.silentMs ?? 0;
+      const silentMs = unheard[0]?.heardAgeMs ?? 0;
       expect(silentMs).toBeGreaterThan(3 * HEARTBEAT_MS);
       say(`${topic}, killed with a member: it was silent for ${Math.round(silentMs)} ms`);
     }

@@ -629,7 +629,9 @@ describe('a process of a fleet', () => {
       const isStarting = (): boolean =>
         one.kafka
           .status()
-          .agreement?.members.some(({ cluster, epoch }) => cluster === '' && epoch === 3) === true;
+          .agreement?.members.some(
+            ({ cluster, obeyedEpoch }) => cluster === '' && obeyedEpoch === 3,
+          ) === true;
       await until(memory, 'it is heard', isStarting);
       await one.kafka.switchTo('B');
       expect(agreement.decisions).toEqual([]);

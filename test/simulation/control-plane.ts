@@ -175,7 +175,7 @@ export class ControlPlane {
     return {
       async exchange(self, signal) {
         const sinceMs = world.nowMs();
-        const { epoch, cluster, wants } = self;
+        const { obeyedEpoch: epoch, cluster, wants } = self;
         const statement = { epoch, cluster, wants };
         if (stated !== JSON.stringify(statement)) note({ kind: 'stated', process, ...statement });
         stated = JSON.stringify(statement);

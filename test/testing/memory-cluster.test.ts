@@ -214,6 +214,43 @@ describe('a memory cluster', () => {
     });
   });
 
+  it.each(['its connection lives', 'its client is gone'])(
+    'takes up what hung, in order, once nothing keeps it: %s',
+    async (state) => {
+      const memory = worldOfOne();
+      const cluster = memory.cluster('A');
+      await memory.run(async () => {
+        const [stuck, other] = [await connected(memory), await connected(memory)];
+        const arrived: string[] = [];
+        let isStuck = true;
+        const remove = cluster.intercept(({ apiName }) => {
+          arrived.push(apiName);
+          if (apiName !== 'Produce' || !isStuck) return undefined;
+          isStuck = false;
+          return { kind: 'hang' };
+        });
+        const hung = send(stuck, 'hung');
+        await memory.clock.sleep(50);
+        const outcomes = Promise.allSettled([hung, send(stuck, 'behind')]);
+        await memory.clock.sleep(50);
+        await send(other, 'elsewhere');
+        expect(arrived).toEqual(['Produce', 'Produce']);
+        expect(values(memory).slice(-1)).toEqual(['elsewhere']);
+        if (state === 'its client is gone') await stuck.disconnect();
+        remove();
+        await outcomes;
+        expect(values(memory).slice(-3)).toEqual(['elsewhere', 'hung', 'behind']);
+        if (state === 'its connection lives') {
+          expect(await outcomes).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+        }
+        await stuck.disconnect();
+        await other.disconnect();
+        await memory.clock.sleep(100);
+        expect(cluster.connectionCount).toBe(0);
+      });
+    },
+  );
+
   it('keeps what follows on a connection waiting behind a delayed request', async () => {
     const memory = worldOfOne();
     await memory.run(async () => {

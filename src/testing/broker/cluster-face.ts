@@ -133,7 +133,7 @@ export class ClusterFace implements MemoryCluster {
   }
 
   intercept(interceptor: Interceptor): () => void {
-    return added(this.#parts.broker.interceptors, interceptor);
+    return this.#parts.broker.intercept(interceptor);
   }
 
   onRequest(listener: (request: ObservedRequest) => void): () => void {

@@ -21,8 +21,10 @@ export interface ObservedRequest {
 /**
  * What a cluster does with one request instead of answering it.
  *
- * - `hang`: it is not processed and never answered.
- * - `lose-answer`: it is processed, and the answer is lost; the connection lives on.
+ * - `hang`: it is not processed, nor is what follows on its connection, as Kafka works on one request of a connection at a
+ *   time. When the interceptor is removed, it is decided about again.
+ * - `lose-answer`: it is processed, and what the client gets is an answer to something that it did not ask; the connection
+ *   lives on.
  * - `delay`: it is processed after `delayMs`, and keeps what follows on its connection waiting, as Kafka does.
  * - `refuse`: it is not processed; the answer is the error with Kafka's `errorCode` (for example 29,
  *   TOPIC_AUTHORIZATION_FAILED, or 19, NOT_ENOUGH_REPLICAS).

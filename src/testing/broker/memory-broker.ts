@@ -1,5 +1,6 @@
 import { RefusedAnswer } from '../client/protocol-bridge.js';
 import type { Clock } from '../clock.js';
+import type { ApiName } from '../protocol-codes.js';
 import { answerFrame, FrameReader, type Mailroom, readRequest } from '../wire.js';
 import type { BrokerTimers } from './broker-timers.js';
 import type { ClusterState, Interception, Interceptor, ObservedRequest } from './faults.js';
@@ -8,6 +9,9 @@ import type { Handlers } from './handlers.js';
 import type { Link } from './link.js';
 import type { ClientEnd, Listener, ServerEnd } from './memory-socket.js';
 import { apiNameOf } from './topic-api.js';
+
+/** A correlation id that no client has given. */
+const NOBODYS_ID = -1;
 
 /** @internal What a broker is made of. */
 export interface BrokerParts {
@@ -26,7 +30,7 @@ export interface BrokerParts {
  */
 export class MemoryBroker implements Listener {
   readonly link: Link;
-  readonly interceptors: Set<Interceptor> = new Set();
+  readonly #interceptors = new Set<Interceptor>();
   readonly observers: Set<(request: ObservedRequest) => void> = new Set();
   readonly writeObservers: Set<(write: ObservedWrite) => void> = new Set();
   readonly #parts: BrokerParts;
@@ -95,13 +99,31 @@ export class MemoryBroker implements Listener {
     for (const connection of [...this.#connections]) connection.work();
   }
 
+  /** Returns the way to remove it. What hangs is decided about again then, as a stuck broker goes on with what lay before it. */
+  intercept(interceptor: Interceptor): () => void {
+    this.#interceptors.add(interceptor);
+    return () => {
+      if (!this.#interceptors.delete(interceptor)) return;
+      for (const connection of [...this.#connections]) connection.reconsider();
+    };
+  }
+
   interception(request: ObservedRequest): Interception | undefined {
-    for (const intercept of this.interceptors) {
+    for (const intercept of this.#interceptors) {
       const interception = intercept(request);
       if (interception !== undefined) return interception;
     }
     return undefined;
   }
+}
+
+/** A request that has arrived. */
+interface Received {
+  readonly correlationId: number;
+  readonly clientId: string;
+  /** Undefined where Kafka has no such request. */
+  readonly apiName: ApiName | undefined;
+  readonly content: unknown;
 }
 
 /** The broker's end of one connection. As in Kafka, the next request is taken up when the one before is answered. */
@@ -110,7 +132,9 @@ class Connection implements ServerEnd {
   readonly #parts: BrokerParts;
   readonly #client: ClientEnd;
   readonly #reader = new FrameReader();
-  readonly #waiting: Buffer[] = [];
+  readonly #waiting: Received[] = [];
+  /** What is not taken up, nor anything behind it. */
+  #hanging: Received | undefined;
   #isBusy = false;
   /** The loop of {@link work} runs: what is answered at once does not begin another one inside it. */
   #isWorking = false;
@@ -129,40 +153,50 @@ class Connection implements ServerEnd {
   }
 
   receive(bytes: Buffer): void {
-    this.#waiting.push(...this.#reader.push(bytes));
+    for (const frame of this.#reader.push(bytes)) {
+      const { apiKey, correlationId, clientId, ticket } = readRequest(frame);
+      const content = this.#parts.mailroom.take(ticket);
+      this.#waiting.push({ correlationId, clientId, apiName: apiNameOf(apiKey), content });
+    }
     this.work();
   }
 
   /** The client is gone. What it had sent is still processed: it lies in the operating system's buffer. */
   closed(): void {
     this.#isOpen = false;
-    if (this.#waiting.length === 0) this.#broker.forget(this);
+    this.#forgetIfDone();
   }
 
   breakOff(): void {
-    const isTorn = this.#isOwing || this.#waiting.length > 0;
+    const isTorn = this.#isOwing || this.#hanging !== undefined || this.#waiting.length > 0;
     this.#drop(isTorn ? 'reset' : 'end');
+  }
+
+  /** Whoever kept a request from being taken up is gone. */
+  reconsider(): void {
+    if (this.#hanging === undefined) return;
+    this.#waiting.unshift(this.#hanging);
+    this.#hanging = undefined;
+    this.work();
   }
 
   work(): void {
     if (this.#isWorking) return;
     this.#isWorking = true;
     try {
-      while (!this.#isBusy && this.#broker.isProcessing) {
-        const frame = this.#waiting.shift();
-        if (frame === undefined) break;
-        this.#process(frame);
+      while (!this.#isBusy && this.#hanging === undefined && this.#broker.isProcessing) {
+        const received = this.#waiting.shift();
+        if (received === undefined) break;
+        this.#process(received);
       }
     } finally {
       this.#isWorking = false;
     }
-    if (!this.#isOpen && this.#waiting.length === 0) this.#broker.forget(this);
+    if (!this.#isOpen) this.#forgetIfDone();
   }
 
-  #process(frame: Buffer): void {
-    const { apiKey, correlationId, clientId, ticket } = readRequest(frame);
-    const content = this.#parts.mailroom.take(ticket);
-    const apiName = apiNameOf(apiKey);
+  #process(received: Received): void {
+    const { apiName, content, clientId, correlationId } = received;
     if (apiName === undefined) return this.#drop('end');
     const request: ObservedRequest = {
       atMs: this.#parts.clock.nowMs(),
@@ -173,7 +207,10 @@ class Connection implements ServerEnd {
     };
     for (const observe of this.#broker.observers) observe(request);
     const interception = this.#broker.interception(request);
-    if (interception?.kind === 'hang') return;
+    if (interception?.kind === 'hang') {
+      this.#hanging = received;
+      return;
+    }
     if (interception?.kind === 'reset') return this.#drop('reset');
     this.#isBusy = true;
     this.#isOwing = apiName !== 'Fetch' && apiName !== 'JoinGroup';
@@ -186,7 +223,8 @@ class Connection implements ServerEnd {
       this.#isBusy = false;
       this.#isOwing = false;
       if (interception?.kind === 'reset-after') this.#drop('reset');
-      else if (interception?.kind !== 'lose-answer') this.#answer(correlationId, answer);
+      else if (interception?.kind === 'lose-answer') this.#answer(NOBODYS_ID, answer);
+      else this.#answer(correlationId, answer);
       this.work();
     };
     if (interception?.kind === 'refuse') return finish(new RefusedAnswer(interception.errorCode));
@@ -195,7 +233,7 @@ class Connection implements ServerEnd {
     const isAnswered = !isUnacknowledged(apiName, content);
     const handle = (): void => {
       const reply = isAnswered ? finish : (): void => finish(undefined);
-      // The frame's api key says what the content is.
+      // The request's name says what its content is.
       this.#parts.handlers[apiName](content as never, reply, { clientId });
     };
     if (delayMs > 0) this.#parts.timers.after(delayMs, handle);
@@ -210,8 +248,13 @@ class Connection implements ServerEnd {
   #drop(how: 'end' | 'reset'): void {
     if (this.#isOpen) this.#client.close(how);
     this.#isOpen = false;
+    this.#hanging = undefined;
     this.#waiting.length = 0;
     this.#broker.forget(this);
+  }
+
+  #forgetIfDone(): void {
+    if (this.#hanging === undefined && this.#waiting.length === 0) this.#broker.forget(this);
   }
 }
 
