@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openProbe, type ClusterProbe } from '../../src/cluster/probe.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { ordersWorld } from '../support/memory-service.js';
+import { hang, ordersWorld } from '../support/memory-service.js';
 
 /** A probe of A whose kafkajs waits for answers as long as it takes. */
 function patientProbe(memory: MemoryWorld): ClusterProbe {
@@ -31,9 +31,7 @@ describe('a probe', () => {
           const reached = await probe.reach();
           return reached.kind === 'works' ? probe.group('billing') : reached;
         };
-        const heal = A.intercept(({ apiName }) =>
-          apiName === hanging ? { kind: 'hang' } : undefined,
-        );
+        const heal = hang(A, hanging);
         const askedAtMs = memory.clock.nowMs();
         expect(await ask()).toEqual({ kind: 'fails', because: 'no answer within 6000 ms' });
         expect(memory.clock.nowMs() - askedAtMs).toBeLessThan(7_000);
@@ -51,7 +49,7 @@ describe('a probe', () => {
       await memory.run(async () => {
         const A = memory.cluster('A');
         const probe = patientProbe(memory);
-        A.intercept(({ apiName }) => (apiName === 'Metadata' ? { kind: 'hang' } : undefined));
+        hang(A, 'Metadata');
         const asking = probe.reach();
         await memory.clock.sleep(500);
         expect(A.connectionCount).toBe(1);

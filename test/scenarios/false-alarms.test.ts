@@ -5,6 +5,7 @@ import type { MemoryWorld } from '../../src/testing/index.js';
 import {
   clustersOf,
   consumeOrders,
+  hang,
   kafkaIn,
   ordersWorld,
   until,
@@ -92,9 +93,7 @@ it('a cluster that once took no records is gone to again, when that is long ago'
     const producer = kafka.producer();
     await producer.connect();
     await healthy(memory, kafka);
-    const repair = memory
-      .cluster('A')
-      .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+    const repair = hang(memory.cluster('A'), 'Produce');
     await producer.send({ topic: 'orders', messages: [{ value: 'one' }] });
     expect(kafka.status().active).toBe('B');
     repair();

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { kafkaAgreement } from '../../src/agreement/kafka.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import type { Signal } from '../../src/signals/signal.js';
-import { clustersOf, consume, until } from '../support/memory-service.js';
-import { fleet, isOn, STATE } from './fleet-support.js';
+import { clustersOf, consume, hang, until } from '../support/memory-service.js';
+import { fleet, isOn, onStore, STATE } from './fleet-support.js';
 
 /** A promise that is resolved by hand. */
 function openLater(): { readonly opened: Promise<void>; open(): void } {
@@ -427,9 +427,7 @@ describe('a process of a fleet', () => {
     fleet(async ({ memory, members }) => {
       const [one] = members;
       await consume(one.kafka, async () => {});
-      const heal = memory
-        .cluster('B')
-        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      const heal = hang(memory.cluster('B'), 'OffsetFetch');
       const alone = one.kafka.switchTo('B', { planned: false, alone: true });
       await until(memory, 'translate', () => one.kafka.status().phase === 'translate');
       const all = one.kafka.switchTo('B', { planned: false });
@@ -500,21 +498,15 @@ describe('a process of a fleet', () => {
     fleet(
       async ({ memory, agreement, members, join }) => {
         await members[0].kafka.switchTo('B');
-        const { limits, name, open } = agreement.with({ instance: 'late', leaseMs: 6_000 });
+        const plain = agreement.with({ instance: 'late', leaseMs: 6_000 });
         const late = join('late', {
-          agreement: {
-            limits,
-            name,
-            open: (context) => ({
-              ...open(context),
-              async exchange() {
-                for (const decision of agreement.decisions)
-                  context.tell({ kind: 'decision', decision });
-                await memory.clock.sleep(10);
-                throw new Error('403');
-              },
-            }),
-          },
+          agreement: onStore(plain, (_store, { tell }) => ({
+            async exchange() {
+              for (const decision of agreement.decisions) tell({ kind: 'decision', decision });
+              await memory.clock.sleep(10);
+              throw new Error('403');
+            },
+          })),
         });
         await expect(late.kafka.producer().connect()).rejects.toMatchObject({
           code: 'ERR_FAILOVER_AGREEMENT_LOST',
@@ -528,23 +520,16 @@ describe('a process of a fleet', () => {
     fleet(async ({ memory, agreement, members, join }) => {
       const plain = agreement.with({ instance: 'late' });
       const gate = openLater();
+      let count = 0;
       const late = join('late', {
-        agreement: {
-          ...plain,
-          open(context) {
-            const store = plain.open(context);
-            let count = 0;
-            return {
-              ...store,
-              async propose(proposal, after, signal) {
-                count += 1;
-                if (count === 1) await gate.opened;
-                signal.throwIfAborted();
-                return store.propose(proposal, after, signal);
-              },
-            };
+        agreement: onStore(plain, (store) => ({
+          async propose(proposal, after, signal) {
+            count += 1;
+            if (count === 1) await gate.opened;
+            signal.throwIfAborted();
+            return store.propose(proposal, after, signal);
           },
-        },
+        })),
       });
       await late.kafka.producer().connect();
       await memory.clock.sleep(3_000);
@@ -568,20 +553,13 @@ describe('a process of a fleet', () => {
         const plain = agreement.with({ instance: 'late' });
         let count = 0;
         const late = join('late', {
-          agreement: {
-            ...plain,
-            open(context) {
-              const store = plain.open(context);
-              return {
-                ...store,
-                async exchange(self, signal) {
-                  count += 1;
-                  if (count > 10 && count % 2 === 0) throw new Error('503');
-                  await store.exchange(self, signal);
-                },
-              };
+          agreement: onStore(plain, (store) => ({
+            async exchange(self, signal) {
+              count += 1;
+              if (count > 10 && count % 2 === 0) throw new Error('503');
+              await store.exchange(self, signal);
             },
-          },
+          })),
         });
         await late.kafka.producer().connect();
         await memory.clock.sleep(40_000);
@@ -601,9 +579,7 @@ describe('a process of a fleet', () => {
       async ({ memory, agreement, members }) => {
         const [one] = members;
         await consume(one.kafka, async () => {});
-        const heal = memory
-          .cluster('B')
-          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        const heal = hang(memory.cluster('B'), 'OffsetFetch');
         agreement.cutOff();
         await memory.clock.sleep(2_000);
         const alone = one.kafka.switchTo('B', { planned: false, alone: true });

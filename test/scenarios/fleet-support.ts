@@ -1,4 +1,9 @@
-import type { AgreementLimits } from '../../src/agreement/agreement.js';
+import type {
+  Agreement,
+  AgreementContext,
+  AgreementLimits,
+  AgreementStore,
+} from '../../src/agreement/agreement.js';
 import type { FailoverEvents } from '../../src/events.js';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
@@ -121,3 +126,17 @@ export const isOn = (cluster: string, members: readonly Member[]) => (): boolean
     const { state, active } = kafka.status();
     return state === 'steady' && active === cluster;
   });
+
+/** The same agreement, with a store that does some things in another way. */
+export function onStore(
+  plain: Agreement,
+  change: (store: AgreementStore, context: AgreementContext) => Partial<AgreementStore>,
+): Agreement {
+  return {
+    ...plain,
+    open(context) {
+      const store = plain.open(context);
+      return { ...store, ...change(store, context) };
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { consume, until } from '../support/memory-service.js';
-import { fleet, isOn, STATE } from './fleet-support.js';
+import { consume, hang, until } from '../support/memory-service.js';
+import { fleet, isOn, onStore, STATE } from './fleet-support.js';
 
 describe('a fleet with an agreement', () => {
   it('goes together where an operator sends one of its processes', () =>
@@ -328,17 +328,10 @@ describe('a member that does not reach the agreement', () => {
         let isMute = false;
         const whole = agreement.with({ instance: 'late', leaseMs: 6_000 });
         const late = join('late', {
-          agreement: {
-            ...whole,
-            open(context) {
-              const store = whole.open(context);
-              return {
-                ...store,
-                exchange: (self, signal) =>
-                  isMute ? Promise.reject(new Error('403')) : store.exchange(self, signal),
-              };
-            },
-          },
+          agreement: onStore(whole, (store) => ({
+            exchange: (self, signal) =>
+              isMute ? Promise.reject(new Error('403')) : store.exchange(self, signal),
+          })),
         });
         await late.kafka.producer().connect();
         isMute = true;
@@ -361,9 +354,7 @@ describe('a member that does not reach the agreement', () => {
       async ({ memory, agreement, members, join }) => {
         const late = join('late');
         await consume(late.kafka, async () => {});
-        const heal = memory
-          .cluster('B')
-          .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+        const heal = hang(memory.cluster('B'), 'OffsetFetch');
         await members[0].kafka.switchTo('B', { planned: false });
         await until(
           memory,
@@ -422,9 +413,7 @@ describe('the start of a member', () => {
     fleet(async ({ memory, members, join }) => {
       const late = join('late', { stateFile: STATE });
       await consume(late.kafka, async () => {});
-      const heal = memory
-        .cluster('B')
-        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      const heal = hang(memory.cluster('B'), 'OffsetFetch');
       await members[0].kafka.switchTo('B', { planned: false });
       await until(
         memory,

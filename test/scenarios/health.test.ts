@@ -4,7 +4,7 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { SwitchReport } from '../../src/switch/report.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consumeOrders, hang, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 interface Service {
   readonly memory: MemoryWorld;
@@ -74,9 +74,7 @@ describe('a service that is decided by health', () => {
 
   it('leaves a cluster that answers questions and takes no records', () =>
     service(async ({ memory, kafka, reports, send }) => {
-      memory
-        .cluster('A')
-        .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+      hang(memory.cluster('A'), 'Produce');
       const sent = send('held up');
       await until(memory, 'it is on B', () => kafka.status().active === 'B');
       expect(reports[0]?.reason).toMatch(/a Produce request has no answer/);
@@ -103,9 +101,7 @@ describe('a service that is decided by health', () => {
           isWritten,
           isWritten,
         ]);
-        memory
-          .cluster('A')
-          .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+        hang(memory.cluster('A'), 'Produce');
         if (isWritten) {
           await until(memory, 'it is on B', () => kafka.status().active === 'B', 60_000);
         } else {
@@ -143,9 +139,7 @@ describe('a service that is decided by health', () => {
   it('comes back to a cluster that took no records, when the one that it went to dies later', () =>
     service(
       async ({ memory, kafka, send }) => {
-        const heal = memory
-          .cluster('A')
-          .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+        const heal = hang(memory.cluster('A'), 'Produce');
         const sent = send('held up');
         await until(memory, 'it is on B', () => kafka.status().active === 'B');
         await sent;
@@ -174,11 +168,7 @@ describe('a service that is decided by health', () => {
 
   it('leaves a cluster whose group coordinator is dead', () =>
     service(async ({ memory, kafka, reports }) => {
-      memory
-        .cluster('A')
-        .intercept(({ apiName }) =>
-          apiName === 'GroupCoordinator' || apiName === 'Heartbeat' ? { kind: 'hang' } : undefined,
-        );
+      hang(memory.cluster('A'), 'GroupCoordinator', 'Heartbeat');
       await until(memory, 'it is on B', () => kafka.status().active === 'B');
       expect(reports[0]?.reason).toMatch(/^A is unhealthy/);
     }));
@@ -252,9 +242,7 @@ describe('a service that is decided by health', () => {
     service(async ({ memory, kafka, stayed, send }) => {
       memory.cluster('B').down();
       await until(memory, 'B is unhealthy', () => kinds(kafka) === 'healthy unhealthy');
-      memory
-        .cluster('A')
-        .intercept(({ apiName }) => (apiName === 'Produce' ? { kind: 'hang' } : undefined));
+      hang(memory.cluster('A'), 'Produce');
       send('held up').catch(() => {});
       await until(memory, 'it says so', () => stayed.length > 0);
       await memory.clock.sleep(20_000);

@@ -6,7 +6,7 @@ import { combine } from '../../src/strategy/combine.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consumeOrders, hang, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 const STATE = '/var/lib/service/kafka.json';
 
@@ -331,9 +331,7 @@ describe('a process that restarts', () => {
       const before = await start(memory, said);
       await consumeOrders(before);
       // Positions cannot be found: the planned switch goes back.
-      memory
-        .cluster('B')
-        .intercept(({ apiName }) => (apiName === 'OffsetFetch' ? { kind: 'hang' } : undefined));
+      hang(memory.cluster('B'), 'OffsetFetch');
       let isBack = false;
       before.on('switch.rolled-back', () => {
         isBack = true;
@@ -349,9 +347,7 @@ describe('a process that restarts', () => {
       const kafka = kafkaIn(memory, { stateFile: STATE });
       await consumeOrders(kafka);
       // The switch ends late: its consumer cannot join.
-      memory
-        .cluster('B')
-        .intercept(({ apiName }) => (apiName === 'JoinGroup' ? { kind: 'hang' } : undefined));
+      hang(memory.cluster('B'), 'JoinGroup');
       const switched = kafka.switchTo('B', { planned: false });
       await until(memory, 'it opens B', () => kafka.status().phase === 'open');
       await until(memory, 'it is kept', () => (files.get(STATE) ?? '').includes('"cluster":"B"'));

@@ -4,6 +4,7 @@ import { FailoverKafka } from '../../src/failover-kafka.js';
 import type { ClusterOptions, FailoverKafkaConfig } from '../../src/options.js';
 import {
   createMemoryWorld,
+  type MemoryCluster,
   type MemoryWorld,
   type MemoryWorldOptions,
 } from '../../src/testing/index.js';
@@ -22,6 +23,13 @@ export function ordersWorld({
   });
   onTestFinished(() => memory.close());
   return memory;
+}
+
+/** Such requests to the cluster are not answered, until what is returned is called. */
+export function hang(cluster: MemoryCluster, ...apiNames: readonly string[]): () => void {
+  return cluster.intercept(({ apiName }) =>
+    apiNames.includes(apiName) ? { kind: 'hang' } : undefined,
+  );
 }
 
 /** How the two clusters are configured; `more` adds to either. */
