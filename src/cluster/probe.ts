@@ -195,7 +195,8 @@ class KafkaProbe implements ClusterProbe {
       link = await KafkaLink.open(
         this.#world,
         { ...this.#config, brokers: [address] },
-        { onClosed: () => this.#onClosed(link), signal: opening },
+        // One signal each: Node warns of many listeners on one, where a cluster has many brokers.
+        { onClosed: () => this.#onClosed(link), signal: AbortSignal.any([opening]) },
       );
       if (this.#link !== undefined || opening.aborted) {
         void link.close();

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openProbe, type ClusterProbe } from '../../src/cluster/probe.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { hang, ordersWorld } from '../support/memory-service.js';
+import { hang, ordersWorld, until } from '../support/memory-service.js';
 
 /** A probe of A whose kafkajs waits for answers as long as it takes. */
-function patientProbe(memory: MemoryWorld): ClusterProbe {
+function patientProbe(memory: MemoryWorld, brokers = memory.cluster('A').brokers): ClusterProbe {
   return openProbe({
     alias: 'A',
     world: {
@@ -12,7 +12,7 @@ function patientProbe(memory: MemoryWorld): ClusterProbe {
       createKafka: (config) =>
         memory.world.createKafka({ ...config, enforceRequestTimeout: false }),
     },
-    clusterOptions: { brokers: [...memory.cluster('A').brokers] },
+    clusterOptions: { brokers: [...brokers] },
     kafkaConfig: {},
     timeoutMs: 1_000,
     onClosed: () => {},
@@ -60,4 +60,38 @@ describe('a probe', () => {
       });
     },
   );
+
+  it('keeps the connection over which it was answered while others are still opened', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const [A, B] = [memory.cluster('A'), memory.cluster('B')];
+      hang(B, 'Metadata');
+      const probe = patientProbe(memory, [...B.brokers, ...A.brokers]);
+      expect(await probe.reach()).toMatchObject({ kind: 'works', clusterId: A.clusterId });
+      await until(memory, 'the other is called off', () => B.connectionCount === 0);
+      let connectCount = 0;
+      A.onRequest(({ apiName }) => {
+        if (apiName === 'ApiVersions') connectCount += 1;
+      });
+      expect(await probe.reach()).toMatchObject({ kind: 'works' });
+      expect([A.connectionCount, connectCount]).toEqual([1, 0]);
+      probe.close();
+    });
+  });
+
+  it('asks a cluster of many brokers without a warning of Node', async () => {
+    const memory = ordersWorld();
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    await memory.run(async () => {
+      const names = Array.from({ length: 20 }, (_, index) => `nowhere-${index}:9092`);
+      const probe = patientProbe(memory, names);
+      expect(await probe.reach()).toMatchObject({ kind: 'gone' });
+      probe.close();
+    });
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+  });
 });

@@ -22,7 +22,7 @@ export interface ObservedRequest {
  * What a cluster does with one request instead of answering it.
  *
  * - `hang`: it is not processed, nor is what follows on its connection, as Kafka works on one request of a connection at a
- *   time. When the interceptor is removed, it is decided about again.
+ *   time. When this interceptor is removed later, the others are asked about it, and it is processed if none has an opinion.
  * - `lose-answer`: it is processed, and what the client gets is an answer to something that it did not ask; the connection
  *   lives on.
  * - `delay`: it is processed after `delayMs`, and keeps what follows on its connection waiting, as Kafka does.

@@ -13,6 +13,9 @@ import { apiNameOf } from './topic-api.js';
 /** A correlation id that no client has given. */
 const NOBODYS_ID = -1;
 
+/** A ticket under which nothing waits. */
+const NO_LETTER = 0;
+
 /** @internal What a broker is made of. */
 export interface BrokerParts {
   readonly clock: Clock;
@@ -99,21 +102,22 @@ export class MemoryBroker implements Listener {
     for (const connection of [...this.#connections]) connection.work();
   }
 
-  /** Returns the way to remove it. What hangs is decided about again then, as a stuck broker goes on with what lay before it. */
+  /** Returns the way to remove it. What it kept from being taken up is decided about again then. */
   intercept(interceptor: Interceptor): () => void {
     this.#interceptors.add(interceptor);
     return () => {
       if (!this.#interceptors.delete(interceptor)) return;
-      for (const connection of [...this.#connections]) connection.reconsider();
+      for (const connection of [...this.#connections]) connection.release(interceptor);
     };
   }
 
-  interception(request: ObservedRequest): Interception | undefined {
+  /** What is done with a request, and who wants it. */
+  interception(request: ObservedRequest): readonly [Interception, Interceptor] | [] {
     for (const intercept of this.#interceptors) {
       const interception = intercept(request);
-      if (interception !== undefined) return interception;
+      if (interception !== undefined) return [interception, intercept];
     }
-    return undefined;
+    return [];
   }
 }
 
@@ -126,6 +130,13 @@ interface Received {
   readonly content: unknown;
 }
 
+/** A request that was taken up. */
+interface Request {
+  readonly correlationId: number;
+  readonly content: unknown;
+  readonly observed: ObservedRequest;
+}
+
 /** The broker's end of one connection. As in Kafka, the next request is taken up when the one before is answered. */
 class Connection implements ServerEnd {
   readonly #broker: MemoryBroker;
@@ -133,8 +144,8 @@ class Connection implements ServerEnd {
   readonly #client: ClientEnd;
   readonly #reader = new FrameReader();
   readonly #waiting: Received[] = [];
-  /** What is not taken up, nor anything behind it. */
-  #hanging: Received | undefined;
+  /** What is not processed, nor anything behind it, as long as this interceptor is there. */
+  #hanging: { readonly request: Request; readonly by: Interceptor | undefined } | undefined;
   #isBusy = false;
   /** The loop of {@link work} runs: what is answered at once does not begin another one inside it. */
   #isWorking = false;
@@ -172,11 +183,10 @@ class Connection implements ServerEnd {
     this.#drop(isTorn ? 'reset' : 'end');
   }
 
-  /** Whoever kept a request from being taken up is gone. */
-  reconsider(): void {
-    if (this.#hanging === undefined) return;
-    this.#waiting.unshift(this.#hanging);
-    this.#hanging = undefined;
+  /** This interceptor is gone. */
+  release(by: Interceptor): void {
+    if (this.#hanging?.by !== by) return;
+    this.#hanging = { request: this.#hanging.request, by: undefined };
     this.work();
   }
 
@@ -184,10 +194,10 @@ class Connection implements ServerEnd {
     if (this.#isWorking) return;
     this.#isWorking = true;
     try {
-      while (!this.#isBusy && this.#hanging === undefined && this.#broker.isProcessing) {
-        const received = this.#waiting.shift();
-        if (received === undefined) break;
-        this.#process(received);
+      while (!this.#isBusy && this.#broker.isProcessing) {
+        const request = this.#next();
+        if (request === undefined) break;
+        this.#process(request);
       }
     } finally {
       this.#isWorking = false;
@@ -195,20 +205,37 @@ class Connection implements ServerEnd {
     if (!this.#isOpen) this.#forgetIfDone();
   }
 
-  #process(received: Received): void {
-    const { apiName, content, clientId, correlationId } = received;
-    if (apiName === undefined) return this.#drop('end');
-    const request: ObservedRequest = {
+  #next(): Request | undefined {
+    if (this.#hanging !== undefined) {
+      const { request, by } = this.#hanging;
+      if (by !== undefined) return undefined;
+      this.#hanging = undefined;
+      return request;
+    }
+    const received = this.#waiting.shift();
+    if (received === undefined) return undefined;
+    const { apiName, clientId, content, correlationId } = received;
+    if (apiName === undefined) {
+      this.#drop('end');
+      return undefined;
+    }
+    const observed: ObservedRequest = {
       atMs: this.#parts.clock.nowMs(),
       apiName,
       clientId,
       groupId: groupOf(content),
       topics: topicsOf(content),
     };
-    for (const observe of this.#broker.observers) observe(request);
-    const interception = this.#broker.interception(request);
+    for (const observe of this.#broker.observers) observe(observed);
+    return { correlationId, content, observed };
+  }
+
+  #process(request: Request): void {
+    const { content, correlationId, observed } = request;
+    const { apiName, clientId } = observed;
+    const [interception, by] = this.#broker.interception(observed);
     if (interception?.kind === 'hang') {
-      this.#hanging = received;
+      this.#hanging = { request, by };
       return;
     }
     if (interception?.kind === 'reset') return this.#drop('reset');
@@ -223,7 +250,7 @@ class Connection implements ServerEnd {
       this.#isBusy = false;
       this.#isOwing = false;
       if (interception?.kind === 'reset-after') this.#drop('reset');
-      else if (interception?.kind === 'lose-answer') this.#answer(NOBODYS_ID, answer);
+      else if (interception?.kind === 'lose-answer') this.#loseAnswer(answer);
       else this.#answer(correlationId, answer);
       this.work();
     };
@@ -243,6 +270,11 @@ class Connection implements ServerEnd {
   #answer(correlationId: number, answer: unknown): void {
     if (!this.#isOpen || answer === undefined) return;
     this.#client.send(answerFrame(correlationId, this.#parts.mailroom.post(answer)));
+  }
+
+  /** The client gets as much as an answer takes, and does not know what it is: the count of its answers stays right. */
+  #loseAnswer(answer: unknown): void {
+    if (this.#isOpen && answer !== undefined) this.#client.send(answerFrame(NOBODYS_ID, NO_LETTER));
   }
 
   #drop(how: 'end' | 'reset'): void {
