@@ -130,13 +130,6 @@ interface Received {
   readonly content: unknown;
 }
 
-/** A request that was taken up. */
-interface Request {
-  readonly correlationId: number;
-  readonly content: unknown;
-  readonly observed: ObservedRequest;
-}
-
 /** The broker's end of one connection. As in Kafka, the next request is taken up when the one before is answered. */
 class Connection implements ServerEnd {
   readonly #broker: MemoryBroker;
@@ -145,7 +138,7 @@ class Connection implements ServerEnd {
   readonly #reader = new FrameReader();
   readonly #waiting: Received[] = [];
   /** What is not processed, nor anything behind it, as long as this interceptor is there. */
-  #hanging: { readonly request: Request; readonly by: Interceptor | undefined } | undefined;
+  #hanging: { readonly received: Received; readonly by: Interceptor | undefined } | undefined;
   #isBusy = false;
   /** The loop of {@link work} runs: what is answered at once does not begin another one inside it. */
   #isWorking = false;
@@ -186,7 +179,8 @@ class Connection implements ServerEnd {
   /** This interceptor is gone. */
   release(by: Interceptor): void {
     if (this.#hanging?.by !== by) return;
-    this.#hanging = { request: this.#hanging.request, by: undefined };
+    this.#waiting.unshift(this.#hanging.received);
+    this.#hanging = undefined;
     this.work();
   }
 
@@ -194,10 +188,10 @@ class Connection implements ServerEnd {
     if (this.#isWorking) return;
     this.#isWorking = true;
     try {
-      while (!this.#isBusy && this.#broker.isProcessing) {
-        const request = this.#next();
-        if (request === undefined) break;
-        this.#process(request);
+      while (!this.#isBusy && this.#hanging === undefined && this.#broker.isProcessing) {
+        const received = this.#waiting.shift();
+        if (received === undefined) break;
+        this.#process(received);
       }
     } finally {
       this.#isWorking = false;
@@ -205,39 +199,22 @@ class Connection implements ServerEnd {
     if (!this.#isOpen) this.#forgetIfDone();
   }
 
-  #next(): Request | undefined {
-    if (this.#hanging !== undefined) {
-      const { request, by } = this.#hanging;
-      if (by !== undefined) return undefined;
-      this.#hanging = undefined;
-      return request;
-    }
-    const received = this.#waiting.shift();
-    if (received === undefined) return undefined;
+  #process(received: Received): void {
     const { apiName, clientId, content, correlationId } = received;
-    if (apiName === undefined) {
-      this.#drop('end');
-      return undefined;
-    }
-    const observed: ObservedRequest = {
+    if (apiName === undefined) return this.#drop('end');
+    const request: ObservedRequest = {
       atMs: this.#parts.clock.nowMs(),
       apiName,
       clientId,
       groupId: groupOf(content),
       topics: topicsOf(content),
     };
-    for (const observe of this.#broker.observers) observe(observed);
-    return { correlationId, content, observed };
-  }
-
-  #process(request: Request): void {
-    const { content, correlationId, observed } = request;
-    const { apiName, clientId } = observed;
-    const [interception, by] = this.#broker.interception(observed);
+    const [interception, by] = this.#broker.interception(request);
     if (interception?.kind === 'hang') {
-      this.#hanging = { request, by };
+      this.#hanging = { received, by };
       return;
     }
+    for (const observe of this.#broker.observers) observe(request);
     if (interception?.kind === 'reset') return this.#drop('reset');
     this.#isBusy = true;
     this.#isOwing = apiName !== 'Fetch' && apiName !== 'JoinGroup';
