@@ -220,6 +220,15 @@ describe('I19, everybody arrives', () => {
     expect(check(automaticRun([dead, resting('A')], spent))).toEqual([]);
   });
 
+  it('counts the switches of the process before it, where it has its state file', () => {
+    const once = { limits: { maxSwitchesPerHour: 1 } };
+    const before = [started(1), condition('A', 'down'), switched('B', 'health')];
+    const after = [condition('A'), condition('B', 'down'), resting('B', { process: 2 })];
+    expect(check(automaticRun([...before, started(2), ...after], once))).toEqual([]);
+    const lost = started(2, { isIntact: false });
+    expect(broken(automaticRun([...before, lost, ...after], once))).toEqual(['I19']);
+  });
+
   it('sees a process that has not followed news', () => {
     const run = automaticRun([told('B', 1), 10_000, resting('A', { wish })]);
     expect(broken(run)).toEqual(['I19']);

@@ -205,7 +205,8 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
  * I19. When every fault is over and time has passed, every process is steady; on a cluster that works, where it decides by
  * health; and on the one that the source names, where that is news to it.
  *
- * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent.
+ * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent, also by
+ * the process that was there before and has left its state file.
  */
 export function everybodyArrives({ events, automation, agreement }: Run): readonly string[] {
   // Where a fleet with an agreement has to be says its newest decision.
@@ -214,6 +215,8 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
   const heard = new Heard();
   const begun = new Map<number, EventOf<'switching'>[]>();
   const done = new Map<number, EventOf<'switching'>[]>();
+  const hosts = new Map<number, number>();
+  const automaticOn = new Map<number | undefined, number>();
   return events.flatMap((event) => {
     truth.take(event);
     heard.take(event);
@@ -225,6 +228,12 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
         .get(event.process)
         ?.findLast((each) => each.switchEpoch === event.switchEpoch);
       if (one !== undefined) done.set(event.process, [...(done.get(event.process) ?? []), one]);
+      const host = hosts.get(event.process);
+      if (one?.by === 'health') automaticOn.set(host, (automaticOn.get(host) ?? 0) + 1);
+    }
+    if (event.kind === 'started') {
+      hosts.set(event.process, event.host);
+      if (!event.isIntact) automaticOn.delete(event.host);
     }
     if (event.kind !== 'resting') return [];
     const { process, state, cluster, wish, atMs } = event;
@@ -241,11 +250,10 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
       return [`${who}, and the source has said ${wish.cluster} since ${word.sinceMs}`];
     }
     const faults = truth.faults(cluster, process);
-    const automaticCount = switches.filter(({ by }) => by === 'health').length;
     const mayStay =
       automation.strategy === 'follow' ||
       (automation.strategy === 'combined' && word?.wish.mode === 'pinned') ||
-      automaticCount >= automation.limits.maxSwitchesPerHour;
+      (automaticOn.get(hosts.get(process)) ?? 0) >= automation.limits.maxSwitchesPerHour;
     return faults.length > 0 && !mayStay ? [`${who}, which is ${faults.join(', ')}`] : [];
   });
 }

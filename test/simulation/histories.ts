@@ -195,7 +195,7 @@ export function toldNothing(says: 'value' | 'absent' | 'failed' = 'failed'): Fac
 
 export function resting(
   cluster: string,
-  { state = 'steady', wish }: { state?: string; wish?: Wish } = {},
+  { state = 'steady', wish, process = 1 }: { state?: string; wish?: Wish; process?: number } = {},
 ): Fact {
-  return { kind: 'resting', process: 1, state, cluster, wish };
+  return { kind: 'resting', process, state, cluster, wish };
 }
