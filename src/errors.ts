@@ -89,6 +89,15 @@ export function isFailoverError(value: unknown): value is FailoverError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
+/**
+ * A lease has ended: the agreement was not heard for longer.
+ *
+ * @internal
+ */
+export function isAgreementLost(error: Error): boolean {
+  return isFailoverError(error) && error.code === 'ERR_FAILOVER_AGREEMENT_LOST';
+}
+
 /** @public An option is wrong: names the option, the value and the remedy. Thrown at construction; nothing was started. */
 export class FailoverOptionsError extends FailoverError {
   /** Path of the option, for example `producer.holdMaxBytes`. */

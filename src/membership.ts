@@ -1,8 +1,7 @@
 import type { Agreement, AgreementContext, Proposal } from './agreement/agreement.js';
 import { confirm } from './agreement/confirm.js';
 import { Fleet } from './agreement/fleet.js';
-import { isLost } from './agreement/lost.js';
-import type { AgreementLostError } from './errors.js';
+import { isAgreementLost, type AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder } from './strategy/strategy.js';
@@ -107,7 +106,7 @@ function isMovingAlone({ turn, phase }: SwitchRun): boolean {
 export function restOf(state: SwitchState): 'steady' | 'halted' | 'lease-ended' | 'busy' {
   if (state.kind === 'steady') return 'steady';
   if (state.kind !== 'halted') return 'busy';
-  return isLost(state.error) ? 'lease-ended' : 'halted';
+  return isAgreementLost(state.error) ? 'lease-ended' : 'halted';
 }
 
 /** @internal Where the fleet had sent it when it stopped itself on its way. */

@@ -1,4 +1,4 @@
-import { AgreementLostError, isFailoverError } from '../errors.js';
+import { AgreementLostError } from '../errors.js';
 import type { Agreement } from './agreement.js';
 
 /** @internal Why nothing is written any more when a lease has ended. */
@@ -6,9 +6,4 @@ export function lostError({ name, limits }: Agreement): AgreementLostError {
   return new AgreementLostError(
     `The agreement (${name}) was not heard for ${limits.leaseMs} ms (leaseMs): the fleet may have moved`,
   );
-}
-
-/** @internal */
-export function isLost(error: Error): boolean {
-  return isFailoverError(error) && error.code === 'ERR_FAILOVER_AGREEMENT_LOST';
 }

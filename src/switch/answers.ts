@@ -1,7 +1,7 @@
 import {
   FailoverClosedError,
   FailoverHaltedError,
-  isFailoverError,
+  isAgreementLost,
   SwitchRefusedError,
   SwitchRolledBackError,
   SwitchSupersededError,
@@ -10,8 +10,7 @@ import type { SwitchTurn } from './participant.js';
 
 /** @internal What callers hear while the library has stopped itself. */
 export function haltedError(cause: Error): FailoverHaltedError {
-  const isLost = isFailoverError(cause) && cause.code === 'ERR_FAILOVER_AGREEMENT_LOST';
-  const wayOut = isLost
+  const wayOut = isAgreementLost(cause)
     ? 'It goes on by itself when the agreement answers, or by switchTo() with planned: false and alone: true.'
     : 'Nothing is sent or handled until switchTo() names a cluster.';
   return new FailoverHaltedError(`Stopped itself: ${cause.message}. ${wayOut}`, { cause });

@@ -147,7 +147,10 @@ export interface MemoryCluster {
   /** Decides about single requests. The first interceptor with an opinion wins. Returns the way to remove it. */
   intercept(interceptor: Interceptor): () => void;
 
-  /** Calls `listener` for every request that the broker takes up: not for one that hangs, until it goes on. Returns the way to stop it. */
+  /**
+   * Calls `listener` for every request that the broker takes up: for one that hangs when it goes on. Returns the way to
+   * stop it.
+   */
   onRequest(listener: (request: ObservedRequest) => void): () => void;
   /** Calls `listener` for everything that a client writes to a socket of this cluster, as it is written. */
   onWrite(listener: (write: ObservedWrite) => void): () => void;
