@@ -3,7 +3,7 @@ import { messageOf } from './caught.js';
 import type { EventSink } from './events.js';
 import type { KeptSwitch } from './past-switches.js';
 import type { KeptOfSignals } from './signals/listening.js';
-import type { Wish } from './signals/signal-state.js';
+import type { HeardWish } from './signals/signal-state.js';
 import type { World } from './world.js';
 
 /**
@@ -33,9 +33,13 @@ export interface StateFileParts {
   readonly aliases: readonly string[];
 }
 
-const wish = z
-  .strictObject({ cluster: z.string(), epoch: z.int().min(1).optional() })
-  .transform(({ cluster, epoch }): Wish => ({ cluster, epoch }));
+const heardWish = z
+  .strictObject({
+    cluster: z.string(),
+    epoch: z.int().min(1).optional(),
+    isOvertaken: z.boolean(),
+  })
+  .transform(({ cluster, epoch, isOvertaken }): HeardWish => ({ cluster, epoch, isOvertaken }));
 
 const pastSwitch = z.strictObject({
   switchEpoch: z.int().min(1),
@@ -52,7 +56,7 @@ const shape = z.strictObject({
   clusterIds: z.record(z.string(), z.string()),
   signalEpochs: z.record(z.string(), z.int().min(0)),
   agreedEpoch: z.int().min(0).default(0),
-  overtaken: z.record(z.string(), wish).default({}),
+  heard: z.record(z.string(), heardWish).default({}),
   pinned: z.array(z.string()).default([]),
   switches: z.array(pastSwitch).default([]),
 });

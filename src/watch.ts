@@ -199,6 +199,7 @@ export class Watch implements Watching {
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
     this.#refuseWhenClosed();
+    if (agreed?.isNews === true) this.#listening.overtake(agreed.cluster);
     const active =
       agreed?.cluster ??
       (await strategy.startOn(
@@ -276,8 +277,7 @@ export class Watch implements Watching {
     if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
       this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };
     }
-    const { cluster } = this.#applied;
-    const kept = this.#listening.kept({ cluster, newsSinceMs: this.#newsSinceMs });
+    const kept = this.#listening.kept({ ...this.#applied, newsSinceMs: this.#newsSinceMs });
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
     const switches = this.#past.kept;
     void this.#stateFile.write({ ...this.#applied, clusterIds, switches, ...kept });
@@ -289,6 +289,7 @@ export class Watch implements Watching {
     // A switch that is rolled back has overtaken nothing: it is tried again.
     if (state.kind === 'switching' && state.run.rollBackOf === undefined) {
       this.#newsSinceMs = state.run.startedAtMs;
+      this.#listening.overtake(session.alias);
     }
     // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
     this.#apply(session.alias, session.switchEpoch);
@@ -344,7 +345,6 @@ export class Watch implements Watching {
   }
 
   #traffic() {
-    const session = this.#session;
-    return session === undefined || session.signal.aborted ? undefined : session;
+    return this.#session?.signal.aborted === false ? this.#session : undefined;
   }
 }

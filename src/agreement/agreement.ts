@@ -40,7 +40,9 @@ export interface Proposal extends Omit<AgreedDecision, 'epoch' | 'mode'> {
 export interface MemberState {
   /** Names the process; no two processes have the same one. */
   readonly instance: string;
-  /** Grows with every statement of the process: of two the higher one counts, and only a new one shows that it lives. */
+  /** Names this life of the process: random at its start. One that is restarted under the same `instance` has another one. */
+  readonly incarnation: string;
+  /** Grows with every statement of an incarnation: only a higher one than before shows that it lives. */
   readonly sequence: number;
   /** Alias of the cluster that it works with; empty as long as it has not begun. */
   readonly cluster: string;

@@ -8,6 +8,10 @@ export interface HeardMember {
   readonly heardAtMs: number;
   /** It was heard to speak at least twice: the first time it may have been dead for long, and a store repeat its last words. */
   readonly isAlive: boolean;
+  /** The life that spoke last under this name. */
+  readonly lastHeard: string;
+  /** The highest number that was heard of each of its lives, by incarnation: a store may repeat the words of any. */
+  readonly spoken: ReadonlyMap<string, number>;
 }
 
 /** @internal What is known of a fleet. */
@@ -20,6 +24,9 @@ export interface FleetState {
 
 /** Processes come and go: who was silent for so long is nobody any more, in milliseconds. */
 const FORGOTTEN_MS = 1_800_000;
+
+/** The lives of one name that are kept apart: a process that dies at once at each start must not fill the memory. */
+const LIVES_KEPT = 32;
 
 /** @internal Nothing is known. */
 export const UNKNOWN_FLEET: FleetState = { decision: undefined, members: new Map() };
@@ -38,12 +45,10 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
         : state;
     case 'member': {
       const { member } = news;
-      const known = state.members.get(member.instance);
-      if (known !== undefined && known.member.sequence >= member.sequence) return state;
+      const heard = heardAnew(state.members.get(member.instance), member, atMs);
+      if (heard === undefined) return state;
       const others = [...state.members].filter(([, one]) => atMs - one.heardAtMs < FORGOTTEN_MS);
-      const isAlive = known !== undefined;
-      const members = new Map(others).set(member.instance, { member, heardAtMs: atMs, isAlive });
-      return { ...state, members };
+      return { ...state, members: new Map(others).set(member.instance, heard) };
     }
     case 'left': {
       const members = new Map(state.members);
@@ -55,6 +60,35 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
     default:
       return unreachable(news);
   }
+}
+
+/**
+ * What is known of a name after one more statement; undefined where that was heard before. Numbers grow within one life of the
+ * process. Between two lives they are compared as well, since they begin at the clock; a later life whose clock is behind counts
+ * when it speaks for the second time in a row. Until then the name is not silent, and has no voice.
+ */
+function heardAnew(
+  known: HeardMember | undefined,
+  member: MemberState,
+  nowMs: number,
+): HeardMember | undefined {
+  const { incarnation, sequence } = member;
+  const highest = known?.spoken.get(incarnation);
+  if (highest !== undefined && sequence <= highest) return undefined;
+  const others = [...(known?.spoken ?? [])].filter(([life]) => life !== incarnation);
+  const spoken = new Map([...others.slice(1 - LIVES_KEPT), [incarnation, sequence]]);
+  const counts =
+    known === undefined ||
+    known.member.incarnation === incarnation ||
+    known.member.sequence < sequence ||
+    known.lastHeard === incarnation;
+  return {
+    member: counts ? member : known.member,
+    heardAtMs: nowMs,
+    isAlive: counts && highest !== undefined,
+    lastHeard: incarnation,
+    spoken,
+  };
 }
 
 /** @internal Who has obeyed the newest decision that anybody says to have obeyed. The store may have lost it. */

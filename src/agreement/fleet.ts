@@ -65,6 +65,7 @@ export class Fleet implements SwitchFleet {
   readonly #parts: FleetParts;
   readonly limits: ResolvedLimits;
   readonly #instance: string;
+  readonly #incarnation: string;
   readonly #rhythm: Rhythm;
   /** How long it may go on without being heard. */
   readonly lease: Lease;
@@ -83,9 +84,9 @@ export class Fleet implements SwitchFleet {
     const { world, agreement, clientId } = parts;
     this.#parts = parts;
     this.limits = resolveLimits(agreement.limits);
-    const random = Math.floor(world.random() * 36 ** 8).toString(36);
+    this.#incarnation = Math.floor(world.random() * 36 ** 8).toString(36);
     const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
-    this.#instance = this.limits.instance ?? `${prefix}-${random}`;
+    this.#instance = this.limits.instance ?? `${prefix}-${this.#incarnation}`;
     this.#complaints = new Complaints(agreement.name, parts.events);
     this.#contact = new Contact(this.limits.silentMs);
     this.#wish = new Wish(world, this.limits.silentMs);
@@ -312,11 +313,11 @@ export class Fleet implements SwitchFleet {
 
   #statement(): MemberState {
     const { world } = this.#parts;
-    // A restarted process that keeps its name goes on above what was heard of it before.
-    const before = this.#state.members.get(this.#instance)?.member.sequence ?? 0;
-    this.#sequence = Math.max(this.#sequence + 1, before + 1, Math.floor(world.wallMs()));
+    // Where the clock is right, a restarted process that keeps its name is above what was heard of it before.
+    this.#sequence = Math.max(this.#sequence + 1, Math.floor(world.wallMs()));
     return {
       instance: this.#instance,
+      incarnation: this.#incarnation,
       sequence: this.#sequence,
       ...this.#parts.self(),
       obeyedEpoch: this.#obeyedEpoch,

@@ -9,6 +9,7 @@ export type ReadMember =
 /** Members of other versions of the library may say more. */
 const shape = z.object({
   instance: z.string().min(1),
+  incarnation: z.string().min(1),
   sequence: z.int().min(0),
   cluster: z.string(),
   obeyedEpoch: z.int().min(0),
@@ -32,8 +33,8 @@ export function readMember(text: string): ReadMember {
       because: `a member: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
     };
   }
-  const { instance, sequence, cluster, obeyedEpoch, groups, wants } = checked.data;
-  return { kind: 'member', member: { instance, sequence, cluster, obeyedEpoch, groups, wants } };
+  const { wants, ...said } = checked.data;
+  return { kind: 'member', member: { ...said, wants } };
 }
 
 /** @internal The text of what a member says. */

@@ -2,10 +2,12 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
 import {
+  heardWish,
   isPinning,
-  overtakenWish,
+  overtakenBySwitch,
   reduceSignal,
   unreadSignal,
+  type HeardWish,
   type SignalState,
   type Wish,
 } from './signal-state.js';
@@ -25,8 +27,8 @@ export interface ListeningParts {
 export interface KeptOfSignals {
   /** The highest epoch that each has shown. */
   readonly signalEpochs: Readonly<Record<string, number>>;
-  /** What each wanted, where a switch has overtaken that: to a restart it is no news. */
-  readonly overtaken: Readonly<Record<string, Wish>>;
+  /** What each wanted last: to a restart it is no news where a switch has overtaken that. */
+  readonly heard: Readonly<Record<string, HeardWish>>;
   /** Those that forbade automatic switches: whether they still do is not known before they are read. */
   readonly pinned: readonly string[];
 }
@@ -41,6 +43,8 @@ export class Listening {
   readonly #parts: ListeningParts;
   readonly #states = new Map<Signal, SignalState>();
   readonly #watches = new Map<Signal, SignalWatch>();
+  /** What each wanted when this process last ran, by name. */
+  #heardBefore: KeptOfSignals['heard'] = {};
   #firstReadings = new Set<() => void>();
 
   constructor(parts: ListeningParts) {
@@ -49,14 +53,25 @@ export class Listening {
   }
 
   /** What an earlier life of the process has kept: older epochs are refused, and what was overtaken is no news. */
-  remember({ signalEpochs, overtaken, pinned }: KeptOfSignals): void {
+  remember({ signalEpochs, heard, pinned }: KeptOfSignals): void {
+    this.#heardBefore = heard;
     for (const [signal, state] of this.#states) {
       const highestEpoch = Math.max(state.highestEpoch, signalEpochs[signal.name] ?? 0);
+      const before = heard[signal.name];
+      const wish = before?.isOvertaken === true ? wishOf(before) : undefined;
       // A start that failed is tried again: what the source has said meanwhile is newer than the file.
-      const overtakenBefore =
-        state.lastGood === undefined ? overtaken[signal.name] : state.overtakenBefore;
+      const overtakenBefore = state.lastGood === undefined ? wish : state.overtakenBefore;
       const pinnedBefore = pinned.includes(signal.name);
       this.#states.set(signal, { ...state, highestEpoch, overtakenBefore, pinnedBefore });
+    }
+  }
+
+  /** There is a switch to this cluster, or the fleet made one while this process was not running: see `signal-state.ts:overtakenBySwitch`. */
+  overtake(cluster: string): void {
+    for (const [signal, state] of this.#states) {
+      const before = this.#heardBefore[signal.name];
+      const wish = before === undefined ? undefined : wishOf(before);
+      this.#states.set(signal, overtakenBySwitch(state, wish, cluster));
     }
   }
 
@@ -83,18 +98,19 @@ export class Listening {
     return [...this.#states.values()];
   }
 
-  /** What a restart has to know: see `signal-state.ts:overtakenWish`. */
-  kept(session: Parameters<typeof overtakenWish>[1]): KeptOfSignals {
+  /** What a restart has to know: see `signal-state.ts:heardWish`. */
+  kept(session: Parameters<typeof heardWish>[1]): KeptOfSignals {
     const signalEpochs: Record<string, number> = {};
-    const overtaken: Record<string, Wish> = {};
+    const heard: Record<string, HeardWish> = {};
     const pinned: string[] = [];
     for (const signal of this.states()) {
       if (signal.highestEpoch > 0) signalEpochs[signal.name] = signal.highestEpoch;
-      const wish = overtakenWish(signal, session);
-      if (wish !== undefined) overtaken[signal.name] = wish;
+      // A source that could not be read in this life has said nothing newer.
+      const wish = heardWish(signal, session) ?? this.#heardBefore[signal.name];
+      if (wish !== undefined) heard[signal.name] = wish;
       if (isPinning(signal)) pinned.push(signal.name);
     }
-    return { signalEpochs, overtaken, pinned };
+    return { signalEpochs, heard, pinned };
   }
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */
@@ -143,6 +159,10 @@ export class Listening {
     for (const look of this.#firstReadings) look();
     this.#parts.onChange();
   }
+}
+
+function wishOf({ cluster, epoch }: HeardWish): Wish {
+  return { cluster, epoch };
 }
 
 function isSameOpinion(a: SignalState, b: SignalState): boolean {

@@ -43,8 +43,9 @@ export interface SignalState {
       }
     | undefined;
   /**
-   * What it wanted when this process last ran, where a switch to another cluster had overtaken that (`stateFile`): the same again is
-   * no news. Undefined where nothing was overtaken, and once the source has wanted something else.
+   * What it wanted when this process last ran (`stateFile`), where a switch to another cluster has overtaken that, in that life, in
+   * this one, or of its fleet in between: the same again is no news. Undefined where nothing was overtaken, and once the source has
+   * wanted something else.
    */
   readonly overtakenBefore: Wish | undefined;
   /** It forbade automatic switches when this process last ran (`stateFile`). Counts until the source has a good value. */
@@ -167,17 +168,44 @@ function isSameWish(a: Wish, b: Wish): boolean {
 }
 
 /**
+ * What a source has wanted, as a restart has to know it: the same again is no news where a switch has overtaken that.
+ *
+ * @internal
+ */
+export interface HeardWish extends Wish {
+  readonly isOvertaken: boolean;
+}
+
+/**
  * What a process that restarts must not take for news: what was heard before the switch to the session in force began, and names
  * another cluster. What an earlier life had overtaken stays so, wherever the process went since. Pure.
  *
  * @internal
  */
-export function overtakenWish(
+export function heardWish(
   { overtakenBefore, lastGood }: SignalState,
   session: { readonly cluster: string; readonly newsSinceMs: number },
-): Wish | undefined {
-  if (overtakenBefore !== undefined) return overtakenBefore;
-  if (lastGood === undefined || lastGood.sinceMs >= session.newsSinceMs) return undefined;
+): HeardWish | undefined {
+  if (overtakenBefore !== undefined) return { ...overtakenBefore, isOvertaken: true };
+  if (lastGood === undefined) return undefined;
   const { cluster, epoch } = lastGood.desired;
-  return cluster === session.cluster ? undefined : { cluster, epoch };
+  const isOvertaken = lastGood.sinceMs < session.newsSinceMs && cluster !== session.cluster;
+  return { cluster, epoch, isOvertaken };
+}
+
+/**
+ * What a process has heard when it last ran is older than each switch of this life, and than one that its fleet has made
+ * meanwhile: such a switch has overtaken it, where it names another cluster, until the source says something else. Pure.
+ *
+ * @internal
+ */
+export function overtakenBySwitch(
+  state: SignalState,
+  before: Wish | undefined,
+  cluster: string,
+): SignalState {
+  const { lastGood } = state;
+  if (before === undefined || before.cluster === cluster) return state;
+  const isStillSaid = lastGood === undefined || isSameWish(lastGood.desired, before);
+  return isStillSaid ? { ...state, overtakenBefore: before } : state;
 }

@@ -28,7 +28,15 @@ export interface Fleet {
 
 /** What a process says of itself. */
 export function member(instance: string, sequence = 1): MemberState {
-  return { instance, sequence, cluster: 'A', obeyedEpoch: 0, groups: [], wants: undefined };
+  return {
+    instance,
+    incarnation: 'first',
+    sequence,
+    cluster: 'A',
+    obeyedEpoch: 0,
+    groups: [],
+    wants: undefined,
+  };
 }
 
 /** Nobody aborts it. */

@@ -7,6 +7,7 @@ import {
   tallyOf,
   UNKNOWN_FLEET,
   type FleetState,
+  type HeardMember,
 } from '../../src/agreement/fleet-state.js';
 
 const SILENT = { nowMs: 10_000, silentMs: 6_000 };
@@ -20,6 +21,7 @@ function decided(epoch: number, cluster = epoch % 2 === 0 ? 'A' : 'B'): Agreemen
 function said(instance: string, more: Partial<MemberState> = {}): AgreementNews {
   const member = {
     instance,
+    incarnation: 'first',
     sequence: 1,
     cluster: 'A',
     obeyedEpoch: 0,
@@ -30,7 +32,9 @@ function said(instance: string, more: Partial<MemberState> = {}): AgreementNews 
   return { kind: 'member', member };
 }
 
-function after(...news: readonly (readonly [atMs: number, news: AgreementNews])[]): FleetState {
+type TimedNews = readonly [atMs: number, news: AgreementNews];
+
+function after(...news: readonly TimedNews[]): FleetState {
   return news.reduce((state, [atMs, one]) => reduceFleet(state, one, atMs), UNKNOWN_FLEET);
 }
 
@@ -51,7 +55,7 @@ describe('what is known of a fleet', () => {
   it('takes a member as heard only where it says something new', () => {
     const state = after([0, said('one')], [5_000, said('one')]);
     expect(state.members.get('one')?.heardAtMs).toBe(0);
-    const later = reduceFleet(state, said('one', { sequence: 2 }), 5_000);
+    const later = after([0, said('one')], [5_000, said('one', { sequence: 2 })]);
     expect(later.members.get('one')?.heardAtMs).toBe(5_000);
   });
 
@@ -76,6 +80,68 @@ describe('what is known of a fleet', () => {
   it('is not changed by what is refused', () => {
     const state = after([0, decided(1)]);
     expect(reduceFleet(state, { kind: 'refused', because: 'garbage' }, 1)).toBe(state);
+  });
+});
+
+describe('a process that was restarted under the same name', () => {
+  const before = (sequence: number) => said('one', { sequence, cluster: 'A' });
+  const now = (sequence: number) => said('one', { incarnation: 'second', sequence, cluster: 'B' });
+  const one = (...news: readonly TimedNews[]): HeardMember | undefined =>
+    after(...news).members.get('one');
+
+  it('counts from its first words on where its numbers are higher, and lives from the second on', () => {
+    const first = one([0, before(7)], [1, before(8)], [2, now(9)]);
+    expect(first).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 2, isAlive: false });
+    const second = one([0, before(7)], [2, now(9)], [3, now(10)]);
+    expect(second).toMatchObject({ heardAtMs: 3, isAlive: true });
+  });
+
+  it('counts from its second words in a row on where its clock is behind; until then the name is heard, and has no voice', () => {
+    const news: TimedNews[] = [
+      [0, before(1_000)],
+      [1_000, before(1_001)],
+      [2_000, now(1)],
+    ];
+    const first = one(...news);
+    expect(first).toMatchObject({ member: { cluster: 'A' }, heardAtMs: 2_000, isAlive: false });
+    const second = one(...news, [4_000, now(2)]);
+    expect(second).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 4_000, isAlive: true });
+  });
+
+  it('is not replaced by late words of the life before, of which only one is told at a time', () => {
+    const news: TimedNews[] = [
+      [0, before(1_000)],
+      [1_000, now(1_001)],
+      [2_000, now(1_002)],
+    ];
+    const late: TimedNews = [2_500, said('one', { incarnation: 'older', sequence: 900 })];
+    expect(one(...news, late)).toMatchObject({ member: { cluster: 'B' }, isAlive: false });
+    const next = one(...news, late, [3_000, now(1_003)]);
+    expect(next).toMatchObject({ member: { cluster: 'B' }, isAlive: true });
+  });
+
+  it.each([
+    ['the life before', before(1_001)],
+    ['its own', now(3)],
+  ])('is not heard where a store repeats the words of %s', (_, repeated) => {
+    const news: TimedNews[] = [
+      [0, before(1_000)],
+      [1_000, before(1_001)],
+      [8_000, now(2)],
+      [9_000, now(3)],
+    ];
+    const heard = one(...news, [30_000, repeated]);
+    expect(heard).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 9_000 });
+  });
+
+  it('takes bounded memory, however often it starts', () => {
+    const starts = Array.from({ length: 100 }, (_, index): TimedNews => {
+      const life = { incarnation: `life-${index}`, sequence: index + 1 };
+      return [index, said('one', life)];
+    });
+    const known = one(...starts);
+    expect(known?.spoken.size).toBe(32);
+    expect(known?.member.incarnation).toBe('life-99');
   });
 });
 

@@ -192,6 +192,7 @@ describe('decisions in two logs', () => {
 describe('a record of a members log', () => {
   const member = (instance: string, sequence: number) => ({
     instance,
+    incarnation: 'first',
     sequence,
     cluster: 'A',
     obeyedEpoch: 0,

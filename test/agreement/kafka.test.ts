@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AgreementNews, Proposal } from '../../src/agreement/agreement.js';
 import { kafkaAgreement } from '../../src/agreement/kafka.js';
+import { writeMember } from '../../src/agreement/member.js';
 import { openControlLog } from '../../src/cluster/control-log.js';
 import { FailoverOptionsError } from '../../src/errors.js';
 import type { KafkaAgreementOptions } from '../../src/options-agreement.js';
@@ -211,7 +212,14 @@ describe('members in Kafka', () => {
     withFleet(async ({ memory, join }) => {
       const one = join('one');
       const never = new AbortController().signal;
-      const self = { instance: 'one', sequence: 1, obeyedEpoch: 0, groups: [], wants: undefined };
+      const self = {
+        instance: 'one',
+        incarnation: 'first',
+        sequence: 1,
+        obeyedEpoch: 0,
+        groups: [],
+        wants: undefined,
+      };
       memory.cluster('A').down();
       await one.store.exchange({ ...self, cluster: 'A' }, never);
       const error = await rejectionOf(one.store.exchange({ ...self, cluster: 'B' }, never));
@@ -236,7 +244,15 @@ describe('members in Kafka', () => {
       const one = join('one');
       await one.exchange();
       const statement = (instance: string): { value: string } => ({
-        value: JSON.stringify({ instance, sequence: 1, cluster: 'A', obeyedEpoch: 0, groups: [] }),
+        value: writeMember({
+          instance,
+          incarnation: 'first',
+          sequence: 1,
+          cluster: 'A',
+          obeyedEpoch: 0,
+          groups: [],
+          wants: undefined,
+        }),
       });
       memory.cluster('B').append(members, 0, [statement('old')]);
       // With its own statement a newcomer makes it a thousand.

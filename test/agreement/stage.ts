@@ -112,8 +112,8 @@ export function join(stage: StoreStage, instance: string): Voice {
     refusals: () => news.flatMap((each) => (each.kind === 'refused' ? [each.because] : [])),
     exchange(signal = never) {
       sequence += 1;
-      const self = { instance, sequence, cluster: 'A', obeyedEpoch: 0, groups: ['billing'] };
-      return store.exchange({ ...self, wants: undefined }, signal);
+      const self = { instance, incarnation: 'first', sequence, cluster: 'A', obeyedEpoch: 0 };
+      return store.exchange({ ...self, groups: ['billing'], wants: undefined }, signal);
     },
     propose: (proposal, after, signal = never) => store.propose(proposal, after, signal),
   };

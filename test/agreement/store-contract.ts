@@ -163,6 +163,7 @@ export function storeContract(name: string, start: () => Promise<StoreHarness>):
           }
           expect(two.members().find(({ instance }) => instance === 'one')).toEqual({
             instance: 'one',
+            incarnation: 'first',
             sequence: 1,
             cluster: 'A',
             obeyedEpoch: 0,

@@ -3,7 +3,7 @@ import { kafkaAgreement } from '../../src/agreement/kafka.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import type { Signal } from '../../src/signals/signal.js';
 import { clustersOf, consume, hang, until } from '../support/memory-service.js';
-import { fleet, isOn, onStore, STATE } from './fleet-support.js';
+import { fleet, isOn, onStore, STATE, type Member } from './fleet-support.js';
 
 /** A promise that is resolved by hand. */
 function openLater(): { readonly opened: Promise<void>; open(): void } {
@@ -356,6 +356,24 @@ describe('a process of a fleet', () => {
       late.process.kill();
       await memory.clock.sleep(2_000);
       expect(seen()).toEqual(['k1']);
+    }));
+
+  it('is heard where it was restarted under the same name, on a machine whose clock is behind', () =>
+    fleet(async ({ memory, members, join }) => {
+      const first = join('late');
+      await first.kafka.producer().connect();
+      const seen = ({ kafka }: Member) =>
+        kafka.status().agreement?.members.find(({ instance }) => instance === 'late');
+      await until(memory, 'it is heard', () => members.every((one) => seen(one) !== undefined));
+      // It says nothing any more.
+      first.process.sleep(300_000);
+      const second = join('late');
+      second.process.jumpWall(-3_600_000);
+      await second.kafka.producer().connect();
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'it says where it is', () =>
+        members.every((one) => seen(one)?.cluster === 'B' && seen(one)?.obeyedEpoch === 1),
+      );
     }));
 
   it('obeys what is decided while it starts before it works', () =>

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { followStrategy } from '../../src/strategy/follow.js';
 import { consume, hang, until } from '../support/memory-service.js';
+import { Said } from '../support/said.js';
 import { fleet, isOn, onStore, STATE } from './fleet-support.js';
 
 describe('a fleet with an agreement', () => {
@@ -407,6 +409,22 @@ describe('the start of a member', () => {
       await second.kafka.producer().connect();
       expect(second.kafka.status()).toMatchObject({ active: 'B', agreement: { obeyedEpoch: 1 } });
       mend();
+    }));
+
+  it('is not taken back by what its source said before the fleet had moved without it', () =>
+    fleet(async ({ memory, members, join }) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+      const config = { stateFile: STATE, strategy: followStrategy(said) };
+      const first = join('late', config);
+      await first.kafka.producer().connect();
+      await first.kafka.close();
+      await members[0].kafka.switchTo('B');
+      const second = join('late', config);
+      await second.kafka.producer().connect();
+      await memory.clock.sleep(60_000);
+      expect(isOn('B', [...members, second])()).toBe(true);
+      said.say('{"cluster":"A","epoch":2}');
+      await until(memory, 'the fleet follows news', isOn('A', [...members, second]));
     }));
 
   it('keeps a decision as not obeyed until it has a session on its cluster', () =>

@@ -1,49 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { FailoverEvents } from '../../src/events.js';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
-import type { Reading, Signal } from '../../src/signals/signal.js';
+import type { Reading } from '../../src/signals/signal.js';
 import { combine } from '../../src/strategy/combine.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { consumeOrders, hang, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { Said } from '../support/said.js';
 
 const STATE = '/var/lib/service/kafka.json';
-
-/** A source that says what the test says. */
-class Said implements Signal {
-  readonly name = 'key';
-  watchCount = 0;
-  #tell: ((reading: Reading) => void) | undefined;
-  #last: Reading | undefined;
-
-  constructor(first?: Reading) {
-    this.#last = first;
-  }
-
-  watch(_world: unknown, tell: (reading: Reading) => void): { close(): void } {
-    this.watchCount += 1;
-    this.#tell = tell;
-    if (this.#last !== undefined) {
-      const first = this.#last;
-      queueMicrotask(() => tell(first));
-    }
-    return {
-      close: () => {
-        this.watchCount -= 1;
-      },
-    };
-  }
-
-  say(text: string): void {
-    this.tell({ kind: 'value', text });
-  }
-
-  tell(reading: Reading): void {
-    this.#last = reading;
-    this.#tell?.(reading);
-  }
-}
 
 async function inWorld(
   main: (memory: MemoryWorld, files: Map<string, string>) => Promise<void>,
@@ -229,7 +195,7 @@ describe('a process that restarts', () => {
       expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({
         cluster: 'A',
         switchEpoch: 2,
-        overtaken: { key: { cluster: 'B' } },
+        heard: { key: { cluster: 'B', isOvertaken: true } },
       });
       // The source cannot be read during the whole second life.
       const second = await start(memory, new Said());
@@ -245,9 +211,29 @@ describe('a process that restarts', () => {
       said.say(news);
       await until(memory, 'it follows news', isOn(third, 'B'));
       await third.close();
-      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({ cluster: 'B', overtaken: {} });
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({
+        cluster: 'B',
+        heard: { key: { cluster: 'B', isOvertaken: false } },
+      });
     }),
   );
+
+  it('is not taken back by what it has heard before, where an order came while the source could not be read', () =>
+    inWorld(async (memory) => {
+      const said = new Said({ kind: 'value', text: 'A' });
+      const before = await start(memory, said);
+      await before.close();
+      const silent = new Said();
+      const after = await start(memory, silent);
+      await after.switchTo('B');
+      silent.say('A');
+      await memory.clock.sleep(60_000);
+      expect(after.status()).toMatchObject({ active: 'B', signals: [{ overtakenBefore: {} }] });
+      silent.say('B');
+      silent.say('A');
+      await until(memory, 'it follows news', isOn(after, 'A'));
+      await after.close();
+    }));
 
   it('is not taken back by a value that health has overtaken', () =>
     inWorld(async (memory) => {
@@ -318,7 +304,10 @@ describe('a process that restarts', () => {
       });
       await before.switchTo('B');
       await before.close();
-      expect(JSON.parse(kept)).toMatchObject({ cluster: 'B', overtaken: {} });
+      expect(JSON.parse(kept)).toMatchObject({
+        cluster: 'B',
+        heard: { key: { cluster: 'A', epoch: 6, isOvertaken: false } },
+      });
       files.set(STATE, kept);
       const after = await start(memory, said);
       expect(after.status()).toMatchObject({ active: 'A', switchEpoch: 3 });
@@ -338,7 +327,10 @@ describe('a process that restarts', () => {
       });
       said.say('{"cluster":"B","epoch":6}');
       await until(memory, 'it was rolled back', () => isBack, 120_000);
-      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({ cluster: 'A', overtaken: {} });
+      expect(JSON.parse(files.get(STATE) ?? '')).toMatchObject({
+        cluster: 'A',
+        heard: { key: { cluster: 'B', epoch: 6, isOvertaken: false } },
+      });
       await before.close();
     }));
 
@@ -384,14 +376,14 @@ describe('a process that restarts', () => {
         clusterIds: expect.objectContaining({ A: memory.cluster('A').clusterId }),
         signalEpochs: {},
         agreedEpoch: 0,
-        overtaken: {},
+        heard: {},
         pinned: [],
         switches: [],
       });
     }),
   );
 
-  it('reads a state file that says nothing of overtaken values', () =>
+  it('reads a state file that says nothing of what was heard', () =>
     inWorld(async (memory, files) => {
       files.set(
         STATE,

@@ -242,4 +242,25 @@ describe('I19, everybody arrives', () => {
     const dead = [condition('B', 'down'), told('B', 1)];
     expect(check(automaticRun([...dead, resting('A', { wish })]))).toEqual([]);
   });
+
+  it('does not ask it to follow what the process before had heard on its machine, where a switch has overtaken that', () => {
+    const later = (isIntact: boolean): Run =>
+      automaticRun([
+        started(1),
+        opened('B'),
+        told('B', 1),
+        fenced('B'),
+        started(2, { isIntact }),
+        opened('B', { process: 2 }),
+        ...switched('A', 'operator', { process: 2 }),
+        fenced('B', { process: 2 }),
+        opened('A', { process: 2, epoch: 2 }),
+        10_000,
+        told('B', 1, undefined, { process: 2 }),
+        10_000,
+        resting('A', { process: 2, wish }),
+      ]);
+    expect(check(later(true))).toEqual([]);
+    expect(broken(later(false))).toEqual(['I19']);
+  });
 });

@@ -18,6 +18,9 @@ class Heard {
    * less: it is damaged, or the disk was full.
    */
   readonly #overtaken = new Map<number, { readonly wish: Wish; readonly isSure: boolean }>();
+  /** What was last heard on a machine, and what an earlier process had heard there when one started. */
+  readonly #onHost = new Map<number, Wish>();
+  readonly #before = new Map<number, Wish | undefined>();
   /** The cluster that was last opened on a machine. */
   readonly #opened = new Map<number, string>();
 
@@ -26,6 +29,7 @@ class Heard {
       case 'started':
         this.#hosts.set(event.process, event.host);
         if (!event.isIntact) this.#lose(event.host);
+        this.#before.set(event.process, this.#onHost.get(event.host));
         return;
       case 'switching':
         this.#begunAtMs.set(`${event.process} ${event.switchEpoch}`, event.atMs);
@@ -46,6 +50,7 @@ class Heard {
 
   #lose(host: number): void {
     this.#highest.delete(host);
+    this.#onHost.delete(host);
     this.#opened.delete(host);
     const overtaken = this.#overtaken.get(host);
     if (overtaken !== undefined) this.#overtaken.set(host, { ...overtaken, isSure: false });
@@ -56,11 +61,16 @@ class Heard {
     const host = this.#hostOf(process);
     this.#opened.set(host, cluster);
     const begunAtMs = this.#begunAtMs.get(`${process} ${switchEpoch}`);
+    if (begunAtMs === undefined) return;
     const last = this.last(process);
-    if (begunAtMs === undefined || last === undefined) return;
-    const { wish, sinceMs } = last;
-    if (sinceMs < begunAtMs && wish.cluster !== cluster) {
-      this.#overtaken.set(host, { wish, isSure: true });
+    // A machine's state file may say what an earlier process has heard, or may not: it died too early, or the disk was full.
+    const before = this.#before.get(process);
+    const isSaid = before !== undefined && (last === undefined || isSameWish(last.wish, before));
+    if (isSaid && before.cluster !== cluster && !this.#overtaken.has(host)) {
+      this.#overtaken.set(host, { wish: before, isSure: false });
+    }
+    if (last !== undefined && last.sinceMs < begunAtMs && last.wish.cluster !== cluster) {
+      this.#overtaken.set(host, { wish: last.wish, isSure: true });
     }
   }
 
@@ -71,6 +81,7 @@ class Heard {
     this.#isCurrent.set(process, isGood);
     if (!isGood) return;
     this.#highest.set(host, wish.epoch ?? highest);
+    this.#onHost.set(host, wish);
     const before = this.#wishes.get(process);
     const sinceMs = before !== undefined && isSameWish(before.wish, wish) ? before.sinceMs : atMs;
     this.#wishes.set(process, { wish, sinceMs });

@@ -186,7 +186,7 @@ vi.mock('../../src/state-file.js', async (importOriginal) => {
       const state = await super.read();
       if (state === undefined) return undefined;
       if (is('the epoch in the state file is forgotten')) return { ...state, switchEpoch: 1 };
-      return is('what was overtaken is forgotten') ? { ...state, overtaken: {} } : state;
+      return is('what was overtaken is forgotten') ? { ...state, heard: {} } : state;
     }
   }
   return { ...original, StateFile };
