@@ -39,6 +39,14 @@ export interface FetchedRecords {
 }
 
 /**
+ * How old the list of a cluster's topics may be within one switch, in milliseconds: each of its phases wants it. What is made
+ * meanwhile is found by the next look at the subscription, and begun at its beginning.
+ *
+ * @internal
+ */
+export const TOPICS_KNOWN_MS = 2_000;
+
+/**
  * What the library asks a cluster beside producing and consuming: metadata, offsets, commits of an idle group, records
  * read without a group. One implementation over kafkajs (`kafka-access.ts`, through the public `PartitionAssigner`
  * hook, which hands out `cluster`). Not fenced: it reads, and it commits only where the coordinator says so.
@@ -50,8 +58,11 @@ export interface ClusterAccess {
   readonly alias: string;
   /** The id that the brokers agree on; learned anew at each call. */
   clusterId(): Promise<string>;
-  /** Every topic's name and partition count. */
-  topics(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * Every topic's name and partition count. On a cluster with many topics that is a large answer: one that was asked for up to
+   * `maxAgeMs` ago will do. Default 0: it is asked for now.
+   */
+  topics(options?: { readonly maxAgeMs?: number }): Promise<ReadonlyMap<string, number>>;
   /**
    * First and next offset of each partition; undefined where the topic does not exist. By default `high` is the last stable
    * offset: what stands behind an open transaction is not in the log yet. With `read_uncommitted` it is.

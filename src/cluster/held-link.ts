@@ -39,7 +39,7 @@ export class HeldLink {
       return await work(link);
     } catch (error) {
       signal.throwIfAborted();
-      if (judge(error).answered) (await opening.catch(() => undefined))?.forgetLeaders();
+      if (judge(error).answered) (await opening.catch(() => undefined))?.forget();
       else this.#drop(opening);
       throw error;
     }

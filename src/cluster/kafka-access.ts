@@ -55,6 +55,7 @@ class KafkaAccess implements ClusterAccess {
   readonly alias: string;
   readonly #world: World;
   readonly #held: HeldLink;
+  #topics: { readonly topics: ReadonlyMap<string, number>; readonly askedAtMs: number } | undefined;
   /** Whether a topic is compacted, of the topics that were read last. */
   readonly #compacted = new LRUCache<string, boolean>({ max: COMPACTED_TOPICS });
 
@@ -73,12 +74,19 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
-  topics(): Promise<ReadonlyMap<string, number>> {
-    return this.#ask(async (link) => {
+  async topics({ maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {}): Promise<
+    ReadonlyMap<string, number>
+  > {
+    const askedAtMs = this.#world.nowMs();
+    const known = this.#topics;
+    if (known !== undefined && askedAtMs - known.askedAtMs < maxAgeMs) return known.topics;
+    const topics = await this.#ask(async (link) => {
       const { topicMetadata } = await link.metadata([]);
       const there = topicMetadata.filter(({ partitionMetadata }) => partitionMetadata.length > 0);
       return new Map(there.map((entry) => [entry.topic, entry.partitionMetadata.length]));
     });
+    this.#topics = { topics, askedAtMs };
+    return topics;
   }
 
   ranges(
@@ -102,7 +110,7 @@ class KafkaAccess implements ClusterAccess {
 
   committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]> {
     return this.#ask(async (link) => {
-      const coordinator = await link.coordinator(groupId);
+      const coordinator = await link.knownCoordinator(groupId);
       const { responses } = await coordinator.offsetFetch({ groupId, topics: [] });
       const wanted = new Set(topics);
       return responses
@@ -126,7 +134,7 @@ class KafkaAccess implements ClusterAccess {
   ): Promise<'stored' | 'refused'> {
     if (commits.length === 0) return Promise.resolve('stored');
     return this.#ask(async (link) => {
-      const coordinator = await link.coordinator(groupId);
+      const coordinator = await link.knownCoordinator(groupId);
       // Finding the coordinator may take its time, and so may the attempt before this one.
       signal?.throwIfAborted();
       try {
@@ -148,7 +156,7 @@ class KafkaAccess implements ClusterAccess {
 
   leaveGroup(groupId: string, memberId: string): Promise<void> {
     return this.#ask(async (link) => {
-      const coordinator = await link.coordinator(groupId);
+      const coordinator = await link.knownCoordinator(groupId);
       try {
         await coordinator.leaveGroup({ groupId, memberId });
       } catch (error) {
@@ -184,6 +192,7 @@ class KafkaAccess implements ClusterAccess {
   }
 
   renew(): void {
+    this.#topics = undefined;
     this.#held.renew();
   }
 

@@ -19,6 +19,9 @@ import { SocketGate } from './socket-gate.js';
  */
 const NO_TOPIC = '__kafkajs-failover';
 
+/** A switch asks for the same coordinator several times, and is over soon; later it may have moved. In milliseconds. */
+const COORDINATOR_KNOWN_MS = 5_000;
+
 /** How long a link's closing waits for answers before it resets its sockets, in milliseconds. */
 const CLOSE_MS = 500;
 
@@ -45,6 +48,7 @@ export class KafkaLink {
   readonly #gate: SocketGate;
   readonly #cluster: KafkaJsCluster;
   readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  readonly #coordinators = new Map<string, { readonly nodeId: number; readonly untilMs: number }>();
   /** The broker that answered last: a dead one is not tried again and again. */
   #nodeId: string | number | undefined;
 
@@ -111,9 +115,22 @@ export class KafkaLink {
     return { clusterId, addresses: brokers.map(({ host, port }) => `${host}:${port}`) };
   }
 
-  /** The broker that keeps this group. */
+  /** The broker that keeps this group, asked now. */
   coordinator(groupId: string): Promise<KafkaJsBroker> {
     return this.#cluster.findGroupCoordinator({ groupId });
+  }
+
+  /** The broker that keeps this group, as it was known a moment ago ({@link forget}). */
+  async knownCoordinator(groupId: string): Promise<KafkaJsBroker> {
+    const nowMs = this.#world.nowMs();
+    const known = this.#coordinators.get(groupId);
+    if (known !== undefined && nowMs < known.untilMs) return this.broker(known.nodeId);
+    const coordinator = await this.coordinator(groupId);
+    const { nodeId } = coordinator;
+    if (nodeId !== undefined) {
+      this.#coordinators.set(groupId, { nodeId, untilMs: nowMs + COORDINATOR_KNOWN_MS });
+    }
+    return coordinator;
   }
 
   /** The node that leads each partition, asked now; undefined where the topic does not exist. */
@@ -132,7 +149,7 @@ export class KafkaLink {
   }
 
   /**
-   * The broker that leads a partition, as it was last known ({@link forgetLeaders}).
+   * The broker that leads a partition, as it was last known ({@link forget}).
    * @throws {KafkaJSNonRetriableError} with the type UNKNOWN_TOPIC_OR_PARTITION - where there is no such partition.
    */
   async leaderOf(topic: string, partition: number): Promise<KafkaJsBroker> {
@@ -162,8 +179,10 @@ export class KafkaLink {
     });
   }
 
-  forgetLeaders(): void {
+  /** Leaders and coordinators are asked for anew. */
+  forget(): void {
     this.#leaders.clear();
+    this.#coordinators.clear();
   }
 
   broker(nodeId: number): Promise<KafkaJsBroker> {

@@ -26,6 +26,8 @@ export interface KafkaJsCluster {
 
 /** @internal What the library asks one broker. */
 export interface KafkaJsBroker {
+  /** Its id in its cluster. Not in kafkajs's types; undefined in a client that is not kafkajs's own. */
+  readonly nodeId?: number | undefined;
   metadata(topics: readonly string[]): Promise<KafkaJsMetadata>;
   listOffsets(request: {
     isolationLevel: number;

@@ -236,13 +236,17 @@ export class ConsumerCore {
     return this.plannedEpoch !== switchEpoch && (this.firstEpoch ?? switchEpoch) === switchEpoch;
   }
 
-  /** What the subscriptions mean on this session's cluster, now. */
-  async resolve(session: ClusterSession): Promise<ResolvedSubscription> {
+  /** What the subscriptions mean on this session's cluster, now, or up to `maxAgeMs` ago. */
+  async resolve(
+    session: ClusterSession,
+    { maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {},
+  ): Promise<ResolvedSubscription> {
     const { access, aliases, policy, config, homeCluster } = this.parts;
+    const topics = await access(session.alias).topics({ maxAgeMs });
     const isFirstEpoch = this.isFirstEpoch(session);
     return resolveSubscription(
       this.setup.subscriptions,
-      { alias: session.alias, aliases, policy, topics: await access(session.alias).topics() },
+      { alias: session.alias, aliases, policy, topics },
       {
         isFirstEpoch,
         mayCreate:

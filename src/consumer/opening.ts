@@ -1,4 +1,5 @@
 import { asError } from '../caught.js';
+import { TOPICS_KNOWN_MS } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
@@ -142,8 +143,11 @@ async function topics(
 ): Promise<ResolvedSubscription> {
   const { world, limits } = core.parts;
   const current = opening.kind === 'again' ? opening.before.subscription : undefined;
+  // A switch has just looked, for its plan.
+  let maxAgeMs = opening.kind === 'attach' ? TOPICS_KNOWN_MS : 0;
   for (;;) {
-    const next = await untilAborted(signal, core.resolve(session));
+    const next = await untilAborted(signal, core.resolve(session, { maxAgeMs }));
+    maxAgeMs = 0;
     const resolved = current === undefined ? next : continued(current, next);
     if (resolved.fromBeginning.size > 0 || core.isFirstEpoch(session)) return resolved;
     if (core.setup.subscriptions.length === 0) return resolved;

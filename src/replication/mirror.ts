@@ -89,7 +89,7 @@ export interface MirrorParts extends Flow {
   readonly sourceAccess?: ClusterAccess | undefined;
   readonly world: World;
   readonly events: EventSink;
-  /** Pause between looks at a topic that had nothing new, in milliseconds. Default 250. */
+  /** Pause between looks at a topic that had nothing new, in milliseconds. Default 1000; a quarter of it on the source. */
   readonly pollMs?: number;
 }
 
@@ -102,7 +102,11 @@ export function openMirror(parts: MirrorParts): Mirror {
   return new TailedMirror(parts);
 }
 
-const DEFAULT_POLL_MS = 250;
+/** Three topics for each flow, in each process: more often would cost the clusters more than the records that come. */
+const DEFAULT_POLL_MS = 1_000;
+
+/** What a source had not yet told when it dies is not known. */
+const POLLS_ON_SOURCE = 4;
 
 /** Heartbeats come once a second and only the newest counts, but compaction leaves holes at the end of the log. */
 const LAST_HEARTBEATS = 100n;
@@ -130,9 +134,11 @@ class TailedMirror implements Mirror {
     this.policy = policy;
     this.#world = world;
     this.#checkpoints = new CheckpointStore({ source, policy });
-    const tail = (topic: TailedTopic): TopicTailer =>
-      new TopicTailer(topic, { world, events, pollMs });
     const location = parts.offsetSyncsLocation ?? 'target';
+    const tail = (topic: TailedTopic): TopicTailer => {
+      const polls = topic.access === targetAccess ? 1 : POLLS_ON_SOURCE;
+      return new TopicTailer(topic, { world, events, pollMs: pollMs / polls });
+    };
     const syncsAccess = location === 'target' ? targetAccess : parts.sourceAccess;
     const syncs = syncsAccess === undefined ? [] : [tail(this.#syncsTopic(syncsAccess, location))];
     this.#checkpointsTailer = tail(this.#checkpointsTopic(targetAccess));
