@@ -1,5 +1,5 @@
 import { messageOf } from './caught.js';
-import { TOPICS_KNOWN_MS, type ClusterAccess } from './cluster/access.js';
+import type { ClusterAccess } from './cluster/access.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
 import type { ClusterSession } from './cluster/session.js';
@@ -212,7 +212,7 @@ export class ClusterOperations implements SwitchOperations {
     const source = this.access(turn.from);
     const selectors = needs.flatMap((need) => need.selectors);
     const topics = await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, () =>
-      untilAborted(signal, source.topics({ maxAgeMs: TOPICS_KNOWN_MS })),
+      untilAborted(signal, source.topics()),
     ).catch(() => undefined);
     const notKnown = (topic: unknown): string =>
       `${String(topic)} (its end on ${turn.from} is not known)`;

@@ -38,8 +38,9 @@ const heardWish = z
     cluster: z.string(),
     epoch: z.int().min(1).optional(),
     isOvertaken: z.boolean(),
+    agreedEpoch: z.int().min(0),
   })
-  .transform(({ cluster, epoch, isOvertaken }): HeardWish => ({ cluster, epoch, isOvertaken }));
+  .transform(({ epoch, ...heard }): HeardWish => ({ ...heard, epoch }));
 
 const pastSwitch = z.strictObject({
   switchEpoch: z.int().min(1),

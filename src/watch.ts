@@ -9,7 +9,7 @@ import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
 import { canaryOn } from './canary-log.js';
-import { limitsOf } from './health/limits.js';
+import { limitsOf, paceOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
 import { PastSwitches } from './past-switches.js';
 import { Listening } from './signals/listening.js';
@@ -75,12 +75,6 @@ const IDENTITY_LOOK_MS = 30_000;
 /** How long a start waits for the first word of outside sources, in milliseconds. */
 const FIRST_READING_MS = 3_000;
 
-/** Part of a question's limit after which a cluster that has not answered is not seen to work. */
-const UNANSWERED_SHARE = 0.4;
-
-/** Pause between two questions to a cluster that does not work, in milliseconds. */
-const RETRY_MS = 100;
-
 /**
  * Knowing and deciding, put together: what is known of the clusters goes into a view, and the strategy sees the view. It runs
  * while a client is in use, and only where the strategy watches anything.
@@ -128,6 +122,7 @@ export class Watch implements Watching {
       events,
       aliases,
       signals: strategy.signals ?? [],
+      decisionEpoch: () => this.fleet?.decision?.epoch ?? 0,
       onChange: () => this.#heard(),
     });
     this.#stateFile = new StateFile({ world, events, path: options.stateFile, aliases });
@@ -136,12 +131,7 @@ export class Watch implements Watching {
       events,
       aliases,
       limits: limitsOf(health),
-      pace: {
-        intervalMs: health.intervalMs,
-        retryMs: RETRY_MS,
-        lagMs: health.lagMs,
-        unansweredMs: health.timeoutMs * UNANSWERED_SHARE,
-      },
+      pace: paceOf(health),
       openProbe: (alias, onClosed) => parts.openProbe(alias, onClosed),
       openCanary: (alias) => canaryOn(parts.openLog, alias, health.canary),
       traffic: () => this.#traffic(),
@@ -199,7 +189,7 @@ export class Watch implements Watching {
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
     this.#refuseWhenClosed();
-    if (agreed?.isNews === true) this.#listening.overtake(agreed.cluster);
+    if (agreed !== undefined) this.#listening.overtake(agreed.cluster, agreed.epoch);
     const active =
       agreed?.cluster ??
       (await strategy.startOn(

@@ -64,8 +64,8 @@ export type AgreementNews =
   | { readonly kind: 'decision'; readonly decision: AgreedDecision }
   /** A member has said this of itself. It may be told several times. */
   | { readonly kind: 'member'; readonly member: MemberState }
-  /** A member has left. */
-  | { readonly kind: 'left'; readonly instance: string }
+  /** A member has left: this life of it. It may be told late, when another one has begun. */
+  | { readonly kind: 'left'; readonly instance: string; readonly incarnation: string }
   /** It holds something that is no decision, or no member: garbage, an unknown alias, no epoch. */
   | { readonly kind: 'refused'; readonly because: string };
 
@@ -184,8 +184,8 @@ export interface AgreementLimits {
   readonly leaseMs?: number;
   /**
    * Names this process among the members: letters, digits, `.`, `_`, `-`; at most 200. Default: the `clientId` and random letters and
-   * digits. Two processes with the same one are one
-   * member; one that is restarted with a clock that was set back is not heard until the clock has caught up.
+   * digits. Two processes that run with the same one are one member. A restart may keep it: it is heard from its second statement on
+   * at the latest.
    */
   readonly instance?: string;
   /**

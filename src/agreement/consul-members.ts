@@ -1,11 +1,11 @@
 import type { ConsulEntry } from '../signals/consul-query.js';
-import type { AgreementNews } from './agreement.js';
+import type { AgreementNews, MemberState } from './agreement.js';
 import { readMember, type ReadMember } from './member.js';
 
 /** @internal What was seen last of one member's key. */
 interface SeenMember {
   /** Who spoke there; undefined: it is no member's statement. */
-  readonly instance: string | undefined;
+  readonly member: MemberState | undefined;
   readonly modifyIndex: number;
   /** Since when we see it unchanged, in monotonic milliseconds. */
   readonly sinceMs: number;
@@ -70,7 +70,7 @@ export function hearMembers(
     const read = understand(entry, key);
     if (read.kind === 'member' || !isSame) news.push(read);
     after.set(entry.key, {
-      instance: read.kind === 'member' ? read.member.instance : undefined,
+      member: read.kind === 'member' ? read.member : undefined,
       modifyIndex: entry.modifyIndex,
       sinceMs: isSame ? before.sinceMs : atMs,
     });
@@ -79,7 +79,9 @@ export function hearMembers(
     const last = seen.get(each);
     if (askedAt?.get(each)?.modifyIndex !== last?.modifyIndex) continue;
     after.delete(each);
-    if (last?.instance !== undefined) news.push({ kind: 'left', instance: last.instance });
+    if (last?.member === undefined) continue;
+    const { instance, incarnation } = last.member;
+    news.push({ kind: 'left', instance, incarnation });
   }
   return { seen: after, news, missing };
 }
@@ -89,8 +91,8 @@ export function silentMembers(
   seen: SeenMembers,
   atMs: number,
 ): readonly { readonly key: string; readonly modifyIndex: number }[] {
-  return [...seen].flatMap(([key, { instance, modifyIndex, sinceMs }]) =>
-    instance !== undefined && atMs - sinceMs >= SILENT_MS ? [{ key, modifyIndex }] : [],
+  return [...seen].flatMap(([key, { member, modifyIndex, sinceMs }]) =>
+    member !== undefined && atMs - sinceMs >= SILENT_MS ? [{ key, modifyIndex }] : [],
   );
 }
 

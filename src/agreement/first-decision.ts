@@ -5,14 +5,6 @@ import type { Fleet } from './fleet.js';
 /** How long a start waits for the agreement, in milliseconds. */
 const FIRST_WORD_MS = 3_000;
 
-/** @internal Where a start begins by its agreement. */
-export interface FirstDecision {
-  readonly cluster: string;
-  readonly epoch: number;
-  /** It was made while this process was not running, or it has not obeyed it. */
-  readonly isNews: boolean;
-}
-
 /**
  * The cluster that the fleet is on, at a start; undefined: it has not decided, or is not heard, and nothing is known from an
  * earlier life. What this process has obeyed before is not obeyed again: it may have been moved alone since.
@@ -25,7 +17,7 @@ export interface FirstDecision {
 export async function firstDecision(
   fleet: Fleet,
   last: AppliedState | undefined,
-): Promise<FirstDecision | undefined> {
+): Promise<{ readonly cluster: string; readonly epoch: number } | undefined> {
   fleet.remember(last?.agreedEpoch ?? 0);
   fleet.start();
   const isHeard = await fleet.firstWord(FIRST_WORD_MS);
@@ -34,12 +26,12 @@ export async function firstDecision(
   const newest = newestOf(fleet);
   if (newest !== undefined && newest.epoch > fleet.obeyedEpoch) {
     fleet.obeyed(newest.epoch);
-    return { ...newest, isNews: true };
+    return newest;
   }
   if (!isHeard && fleet.limits.onUnknownAtStart === 'fail') throw unheardError(fleet);
   // Without a decision the strategy has the first word, which may be the state file's.
   if (last === undefined || last.agreedEpoch === 0) return undefined;
-  return { cluster: last.cluster, epoch: last.agreedEpoch, isNews: false };
+  return { cluster: last.cluster, epoch: last.agreedEpoch };
 }
 
 /** Members may have obeyed what the store has lost, or does not tell yet. */

@@ -6,12 +6,12 @@ export interface HeardMember {
   readonly member: MemberState;
   /** When a new statement of it was heard, in monotonic milliseconds of this process. */
   readonly heardAtMs: number;
-  /** It was heard to speak at least twice: the first time it may have been dead for long, and a store repeat its last words. */
+  /** It was heard to speak again: the first time it may have been dead for long, and a store repeat its last words. */
   readonly isAlive: boolean;
-  /** The life that spoke last under this name. */
-  readonly lastHeard: string;
-  /** The highest number that was heard of each of its lives, by incarnation: a store may repeat the words of any. */
-  readonly spoken: ReadonlyMap<string, number>;
+  /** What another incarnation said last, where it spoke last and is not believed yet. */
+  readonly unproven: MemberState | undefined;
+  /** The highest sequence that was heard of each incarnation: a store may repeat the words of any. */
+  readonly highestSequences: ReadonlyMap<string, number>;
 }
 
 /** @internal What is known of a fleet. */
@@ -25,8 +25,8 @@ export interface FleetState {
 /** Processes come and go: who was silent for so long is nobody any more, in milliseconds. */
 const FORGOTTEN_MS = 1_800_000;
 
-/** The lives of one name that are kept apart: a process that dies at once at each start must not fill the memory. */
-const LIVES_KEPT = 32;
+/** Of one name: a process that dies at once at each start must not fill the memory. */
+const INCARNATIONS_KEPT = 32;
 
 /** @internal Nothing is known. */
 export const UNKNOWN_FLEET: FleetState = { decision: undefined, members: new Map() };
@@ -45,12 +45,14 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
         : state;
     case 'member': {
       const { member } = news;
-      const heard = heardAnew(state.members.get(member.instance), member, atMs);
+      const heard = hearStatement(state.members.get(member.instance), member, atMs);
       if (heard === undefined) return state;
       const others = [...state.members].filter(([, one]) => atMs - one.heardAtMs < FORGOTTEN_MS);
       return { ...state, members: new Map(others).set(member.instance, heard) };
     }
     case 'left': {
+      // Told late: another life has begun.
+      if (state.members.get(news.instance)?.member.incarnation !== news.incarnation) return state;
       const members = new Map(state.members);
       members.delete(news.instance);
       return { ...state, members };
@@ -63,32 +65,38 @@ export function reduceFleet(state: FleetState, news: AgreementNews, atMs: number
 }
 
 /**
- * What is known of a name after one more statement; undefined where that was heard before. Numbers grow within one life of the
- * process. Between two lives they are compared as well, since they begin at the clock; a later life whose clock is behind counts
- * when it speaks for the second time in a row. Until then the name is not silent, and has no voice.
+ * What is known of a name after one more statement; undefined where that was heard before. Sequences grow within an incarnation.
+ * Each incarnation begins at its wall clock, so a higher sequence of another one is believed at once. A lower one is a restart whose
+ * clock is behind, or a late word of a dead one: it is believed when it is heard for the second time in a row, and until then both may
+ * be at work. Whoever is believed anew has no voice before it speaks again.
  */
-function heardAnew(
+function hearStatement(
   known: HeardMember | undefined,
   member: MemberState,
-  nowMs: number,
+  heardAtMs: number,
 ): HeardMember | undefined {
   const { incarnation, sequence } = member;
-  const highest = known?.spoken.get(incarnation);
+  const highest = known?.highestSequences.get(incarnation);
   if (highest !== undefined && sequence <= highest) return undefined;
-  const others = [...(known?.spoken ?? [])].filter(([life]) => life !== incarnation);
-  const spoken = new Map([...others.slice(1 - LIVES_KEPT), [incarnation, sequence]]);
-  const counts =
+  const others = [...(known?.highestSequences ?? [])].filter(([each]) => each !== incarnation);
+  const highestSequences = new Map([
+    ...others.slice(1 - INCARNATIONS_KEPT),
+    [incarnation, sequence],
+  ]);
+  const isSame = known?.member.incarnation === incarnation;
+  const isBelieved =
     known === undefined ||
-    known.member.incarnation === incarnation ||
+    isSame ||
     known.member.sequence < sequence ||
-    known.lastHeard === incarnation;
-  return {
-    member: counts ? member : known.member,
-    heardAtMs: nowMs,
-    isAlive: counts && highest !== undefined,
-    lastHeard: incarnation,
-    spoken,
-  };
+    known.unproven?.incarnation === incarnation;
+  return isBelieved
+    ? { member, heardAtMs, isAlive: isSame, unproven: undefined, highestSequences }
+    : { member: known.member, heardAtMs, isAlive: false, unproven: member, highestSequences };
+}
+
+/** Who may be at work under a name. */
+function atWork({ member, unproven }: HeardMember): readonly MemberState[] {
+  return unproven === undefined ? [member] : [member, unproven];
 }
 
 /** @internal Who has obeyed the newest decision that anybody says to have obeyed. The store may have lost it. */
@@ -164,12 +172,15 @@ export function isTogetherOn(
 ): boolean {
   if (decision?.cluster !== cluster) return false;
   return [...members.values()].every(
-    ({ member, heardAtMs }) =>
-      nowMs - heardAtMs > silentMs ||
-      member.obeyedEpoch < decision.epoch ||
-      // It is starting, and begins where the fleet is.
-      member.cluster === '' ||
-      member.cluster === cluster,
+    (heard) =>
+      nowMs - heard.heardAtMs > silentMs ||
+      atWork(heard).every(
+        (member) =>
+          member.obeyedEpoch < decision.epoch ||
+          // It is starting, and begins where the fleet is.
+          member.cluster === '' ||
+          member.cluster === cluster,
+      ),
   );
 }
 
@@ -195,10 +206,13 @@ export function stillThere(
   { nowMs, silentMs }: Hearing,
 ): readonly HeardMember[] {
   return [...members.values()].filter(
-    ({ member, heardAtMs }) =>
-      member.instance !== instance &&
-      member.obeyedEpoch < epoch &&
-      nowMs - heardAtMs <= silentMs &&
-      (groups === undefined || member.groups.some((group) => groups.includes(group))),
+    (heard) =>
+      heard.member.instance !== instance &&
+      nowMs - heard.heardAtMs <= silentMs &&
+      atWork(heard).some(
+        (member) =>
+          member.obeyedEpoch < epoch &&
+          (groups === undefined || member.groups.some((group) => groups.includes(group))),
+      ),
   );
 }

@@ -1,4 +1,5 @@
-import type { AgreedDecision, ControlRecords, MemberState } from './agreement.js';
+import * as z from 'zod';
+import type { AgreedDecision, AgreementNews, ControlRecords, MemberState } from './agreement.js';
 import { readDecision } from './decision.js';
 import { readMember } from './member.js';
 
@@ -69,18 +70,22 @@ export function readDecisionRecord(
 /** @internal What a record of a members log is. */
 export type MemberRecord =
   | { readonly kind: 'member'; readonly member: MemberState }
-  | { readonly kind: 'left'; readonly instance: string }
+  | Extract<AgreementNews, { kind: 'left' }>
   | { readonly kind: 'refused'; readonly because: string };
 
 /** @internal The text that says that a member has left. */
-export function writeLeft(instance: string): string {
-  return JSON.stringify({ left: instance });
+export function writeLeft({
+  instance,
+  incarnation,
+}: Pick<MemberState, 'instance' | 'incarnation'>): string {
+  return JSON.stringify({ left: instance, incarnation });
 }
+
+const farewell = z.object({ left: z.string().min(1), incarnation: z.string().min(1) });
 
 /** @internal Understands a record of a members log. */
 export function readMemberRecord(text: string): MemberRecord {
-  const instance = leftOf(text);
-  return instance === undefined ? readMember(text) : { kind: 'left', instance };
+  return farewellOf(text) ?? readMember(text);
 }
 
 /**
@@ -104,12 +109,10 @@ function instanceOf(record: Exclude<MemberRecord, { kind: 'refused' }>): string 
   return record.kind === 'left' ? record.instance : record.member.instance;
 }
 
-function leftOf(text: string): string | undefined {
+function farewellOf(text: string): MemberRecord | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    const left: unknown =
-      typeof value === 'object' && value !== null ? Reflect.get(value, 'left') : undefined;
-    return typeof left === 'string' ? left : undefined;
+    const { left, incarnation } = farewell.parse(JSON.parse(text));
+    return { kind: 'left', instance: left, incarnation };
   } catch {
     return undefined;
   }

@@ -94,8 +94,8 @@ export class KafkaSide {
   }
 
   /** Says that a process has left. */
-  leave(instance: string): Promise<void> {
-    return this.#members.append(instance, writeLeft(instance));
+  leave(self: MemberState): Promise<void> {
+    return this.#members.append(self.instance, writeLeft(self));
   }
 
   async close(): Promise<void> {

@@ -134,9 +134,9 @@ class KafkaStore implements AgreementStore {
   async #close(): Promise<void> {
     this.#closed.abort(new FailoverClosedError('the agreement is closed'));
     const { world } = this.#context;
-    const instance = this.#self?.instance;
-    if (instance !== undefined) {
-      const leaving = this.#sides.map((side) => side.leave(instance).catch(() => {}));
+    const self = this.#self;
+    if (self !== undefined) {
+      const leaving = this.#sides.map((side) => side.leave(self).catch(() => {}));
       await untilDeadline(world, world.nowMs() + LEAVE_MS, Promise.all(leaving));
     }
     await Promise.all(this.#sides.map((side) => side.close()));

@@ -33,6 +33,7 @@ export function readMember(text: string): ReadMember {
       because: `a member: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
     };
   }
+  // One without a wish has `wants: undefined`, as everywhere else (exactOptionalPropertyTypes).
   const { wants, ...said } = checked.data;
   return { kind: 'member', member: { ...said, wants } };
 }

@@ -39,14 +39,6 @@ export interface FetchedRecords {
 }
 
 /**
- * How old the list of a cluster's topics may be within one switch, in milliseconds: each of its phases wants it. What is made
- * meanwhile is found by the next look at the subscription, and begun at its beginning.
- *
- * @internal
- */
-export const TOPICS_KNOWN_MS = 2_000;
-
-/**
  * What the library asks a cluster beside producing and consuming: metadata, offsets, commits of an idle group, records
  * read without a group. One implementation over kafkajs (`kafka-access.ts`, through the public `PartitionAssigner`
  * hook, which hands out `cluster`). Not fenced: it reads, and it commits only where the coordinator says so.

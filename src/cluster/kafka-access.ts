@@ -55,7 +55,6 @@ class KafkaAccess implements ClusterAccess {
   readonly alias: string;
   readonly #world: World;
   readonly #held: HeldLink;
-  #topics: { readonly topics: ReadonlyMap<string, number>; readonly askedAtMs: number } | undefined;
   /** Whether a topic is compacted, of the topics that were read last. */
   readonly #compacted = new LRUCache<string, boolean>({ max: COMPACTED_TOPICS });
 
@@ -74,19 +73,10 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
-  async topics({ maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {}): Promise<
+  topics({ maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {}): Promise<
     ReadonlyMap<string, number>
   > {
-    const askedAtMs = this.#world.nowMs();
-    const known = this.#topics;
-    if (known !== undefined && askedAtMs - known.askedAtMs < maxAgeMs) return known.topics;
-    const topics = await this.#ask(async (link) => {
-      const { topicMetadata } = await link.metadata([]);
-      const there = topicMetadata.filter(({ partitionMetadata }) => partitionMetadata.length > 0);
-      return new Map(there.map((entry) => [entry.topic, entry.partitionMetadata.length]));
-    });
-    this.#topics = { topics, askedAtMs };
-    return topics;
+    return this.#ask((link) => link.topics(maxAgeMs));
   }
 
   ranges(
@@ -192,7 +182,6 @@ class KafkaAccess implements ClusterAccess {
   }
 
   renew(): void {
-    this.#topics = undefined;
     this.#held.renew();
   }
 

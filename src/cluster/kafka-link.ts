@@ -19,7 +19,10 @@ import { SocketGate } from './socket-gate.js';
  */
 const NO_TOPIC = '__kafkajs-failover';
 
-/** A switch asks for the same coordinator several times, and is over soon; later it may have moved. In milliseconds. */
+/**
+ * How long a group's coordinator counts as known, in milliseconds: a switch asks for it several times. One that moves earlier refuses
+ * (NOT_COORDINATOR), and is asked for anew (`HeldLink.ask`).
+ */
 const COORDINATOR_KNOWN_MS = 5_000;
 
 /** How long a link's closing waits for answers before it resets its sockets, in milliseconds. */
@@ -48,6 +51,7 @@ export class KafkaLink {
   readonly #gate: SocketGate;
   readonly #cluster: KafkaJsCluster;
   readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  #topics: { readonly counts: ReadonlyMap<string, number>; readonly askedAtMs: number } | undefined;
   readonly #coordinators = new Map<string, { readonly nodeId: number; readonly untilMs: number }>();
   /** The broker that answered last: a dead one is not tried again and again. */
   #nodeId: string | number | undefined;
@@ -104,6 +108,18 @@ export class KafkaLink {
     return (await this.#anyBroker()).metadata(topics);
   }
 
+  /** Every topic's partition count, asked for less than `maxAgeMs` ago, or now. */
+  async topics(maxAgeMs: number): Promise<ReadonlyMap<string, number>> {
+    const askedAtMs = this.#world.nowMs();
+    const known = this.#topics;
+    if (known !== undefined && askedAtMs - known.askedAtMs < maxAgeMs) return known.counts;
+    const { topicMetadata } = await this.metadata([]);
+    const there = topicMetadata.filter(({ partitionMetadata }) => partitionMetadata.length > 0);
+    const counts = new Map(there.map((entry) => [entry.topic, entry.partitionMetadata.length]));
+    this.#topics = { counts, askedAtMs };
+    return counts;
+  }
+
   /** Metadata for nobody in particular: the cluster's id and nothing that costs. */
   async clusterId(): Promise<string | null> {
     return (await this.metadata([NO_TOPIC])).clusterId;
@@ -120,14 +136,14 @@ export class KafkaLink {
     return this.#cluster.findGroupCoordinator({ groupId });
   }
 
-  /** The broker that keeps this group, as it was known a moment ago ({@link forget}). */
+  /** The broker that keeps this group, asked less than five seconds ago ({@link forget} ends that earlier). */
   async knownCoordinator(groupId: string): Promise<KafkaJsBroker> {
     const nowMs = this.#world.nowMs();
     const known = this.#coordinators.get(groupId);
     if (known !== undefined && nowMs < known.untilMs) return this.broker(known.nodeId);
     const coordinator = await this.coordinator(groupId);
     const { nodeId } = coordinator;
-    if (nodeId !== undefined) {
+    if (typeof nodeId === 'number') {
       this.#coordinators.set(groupId, { nodeId, untilMs: nowMs + COORDINATOR_KNOWN_MS });
     }
     return coordinator;

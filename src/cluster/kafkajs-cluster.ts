@@ -26,8 +26,8 @@ export interface KafkaJsCluster {
 
 /** @internal What the library asks one broker. */
 export interface KafkaJsBroker {
-  /** Its id in its cluster. Not in kafkajs's types; undefined in a client that is not kafkajs's own. */
-  readonly nodeId?: number | undefined;
+  /** Its id in its cluster (`src/broker/index.js`). Not in kafkajs's types; undefined in a client that is not kafkajs's own. */
+  readonly nodeId?: number | null | undefined;
   metadata(topics: readonly string[]): Promise<KafkaJsMetadata>;
   listOffsets(request: {
     isolationLevel: number;

@@ -17,7 +17,7 @@ export interface SocketGateOptions {
    * Asked for each socket before kafkajs may use it: is the cluster behind the name still the right one? Undefined: yes.
    * Never rejects; where the answer is no, the fence comes first.
    *
-   * @param isAgain - it takes the place of one to this broker that has ended: perhaps because the name was turned round.
+   * @param isAgain - there was a connection to this broker before: it may have been broken because the name was turned round.
    */
   readonly verify?: (isAgain: boolean) => Promise<void> | undefined;
   /** Called before anything is written; it may fence this gate. */
@@ -37,8 +37,8 @@ export interface SocketGateOptions {
 export class SocketGate {
   readonly #options: SocketGateOptions;
   readonly #lines = new Map<Socket, SocketLine>();
-  /** Connections to each broker that have ended, and that no newer one has taken the place of. */
-  readonly #endedCounts = new Map<string, number>();
+  /** The brokers that were connected to in this session. */
+  readonly #connected = new Set<string>();
   /** How many sockets were opened to each broker. */
   readonly #openCounts = new Map<string, number>();
   #fenced: FencedError | undefined;
@@ -75,13 +75,9 @@ export class SocketGate {
     const broker = `${args.host}:${args.port}`;
     this.#openCounts.set(broker, (this.#openCounts.get(broker) ?? 0) + 1);
     const attempt = new ConnectAttempt(args.onConnect);
-    let hasConnected = false;
     const socket: Socket = this.#options.open({
       ...args,
-      onConnect: () => {
-        hasConnected = true;
-        this.#onConnect(broker, attempt, () => socket);
-      },
+      onConnect: () => this.#onConnect(broker, attempt, () => socket),
     });
     this.#endAttempts(socket, attempt, broker);
     const line = new SocketLine(
@@ -92,7 +88,6 @@ export class SocketGate {
     this.#lines.set(socket, line);
     socket.once('close', () => {
       this.#lines.delete(socket);
-      if (hasConnected) this.#endedCounts.set(broker, (this.#endedCounts.get(broker) ?? 0) + 1);
       if (this.#fenced === undefined) this.#options.onClosed?.();
     });
     // kafkajs has its own listener; this one keeps an Error that comes before or after it from ending the process.
@@ -104,9 +99,8 @@ export class SocketGate {
 
   /** kafkajs writes nothing before it hears of the connection. */
   #onConnect(broker: string, attempt: ConnectAttempt, socketOf: () => Socket): void {
-    const endedCount = this.#endedCounts.get(broker) ?? 0;
-    const isAgain = endedCount > 0;
-    if (isAgain) this.#endedCounts.set(broker, endedCount - 1);
+    const isAgain = this.#connected.has(broker);
+    this.#connected.add(broker);
     const verifying = this.#options.verify?.(isAgain);
     if (verifying === undefined) {
       attempt.succeed();

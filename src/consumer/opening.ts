@@ -1,5 +1,4 @@
 import { asError } from '../caught.js';
-import { TOPICS_KNOWN_MS } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
@@ -40,6 +39,12 @@ export type Opening =
       /** The inner consumer that ended, whose work goes on. */
       readonly before: InnerConsumer;
     };
+
+/**
+ * How old the list of topics may be with which a consumer begins after a switch, in milliseconds: its plan has just asked for it. What
+ * was made since has no position in the plan; the next look at the subscription finds it, and it is read from its beginning.
+ */
+const PLANNED_TOPICS_MS = 2_000;
 
 /** How soon to look again where no topic of the subscription exists yet, in milliseconds. */
 const NO_TOPIC_DELAY_MS = 1_000;
@@ -143,8 +148,7 @@ async function topics(
 ): Promise<ResolvedSubscription> {
   const { world, limits } = core.parts;
   const current = opening.kind === 'again' ? opening.before.subscription : undefined;
-  // A switch has just looked, for its plan.
-  let maxAgeMs = opening.kind === 'attach' ? TOPICS_KNOWN_MS : 0;
+  let maxAgeMs = opening.kind === 'attach' ? PLANNED_TOPICS_MS : 0;
   for (;;) {
     const next = await untilAborted(signal, core.resolve(session, { maxAgeMs }));
     maxAgeMs = 0;

@@ -1,5 +1,5 @@
 import { messageOf } from '../caught.js';
-import { TOPICS_KNOWN_MS, type ClusterAccess } from '../cluster/access.js';
+import type { ClusterAccess } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
@@ -95,7 +95,7 @@ interface Findings {
 
 async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const { needs, target, onMissing } = parts;
-  const existing = await target.topics({ maxAgeMs: TOPICS_KNOWN_MS });
+  const existing = await target.topics();
   const groups = needs.map((need) => resolveGroup(need, existing, parts));
   const [mirrorNotes, findings] = await Promise.all([
     refreshMirror(parts),

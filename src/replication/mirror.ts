@@ -89,8 +89,6 @@ export interface MirrorParts extends Flow {
   readonly sourceAccess?: ClusterAccess | undefined;
   readonly world: World;
   readonly events: EventSink;
-  /** Pause between looks at a topic that had nothing new, in milliseconds. Default 1000; a quarter of it on the source. */
-  readonly pollMs?: number;
 }
 
 /**
@@ -102,11 +100,14 @@ export function openMirror(parts: MirrorParts): Mirror {
   return new TailedMirror(parts);
 }
 
-/** Three topics for each flow, in each process: more often would cost the clusters more than the records that come. */
-const DEFAULT_POLL_MS = 1_000;
+/**
+ * Pause between looks at a topic of the target that had nothing new, in milliseconds. Whoever needs the newest asks for it
+ * ({@link Mirror.refresh}).
+ */
+const TARGET_POLL_MS = 1_000;
 
-/** What a source had not yet told when it dies is not known. */
-const POLLS_ON_SOURCE = 4;
+/** The same for offset syncs on the source, in milliseconds: what was not read when it dies cannot be asked for any more. */
+const SOURCE_POLL_MS = 250;
 
 /** Heartbeats come once a second and only the newest counts, but compaction leaves holes at the end of the log. */
 const LAST_HEARTBEATS = 100n;
@@ -128,19 +129,19 @@ class TailedMirror implements Mirror {
   #heartbeatsAreLive = false;
 
   constructor(parts: MirrorParts) {
-    const { source, target, policy, world, events, targetAccess, pollMs = DEFAULT_POLL_MS } = parts;
+    const { source, target, policy, world, events, targetAccess } = parts;
     this.source = source;
     this.target = target;
     this.policy = policy;
     this.#world = world;
     this.#checkpoints = new CheckpointStore({ source, policy });
     const location = parts.offsetSyncsLocation ?? 'target';
-    const tail = (topic: TailedTopic): TopicTailer => {
-      const polls = topic.access === targetAccess ? 1 : POLLS_ON_SOURCE;
-      return new TopicTailer(topic, { world, events, pollMs: pollMs / polls });
-    };
+    const tail = (topic: TailedTopic, pollMs = TARGET_POLL_MS): TopicTailer =>
+      new TopicTailer(topic, { world, events, pollMs });
     const syncsAccess = location === 'target' ? targetAccess : parts.sourceAccess;
-    const syncs = syncsAccess === undefined ? [] : [tail(this.#syncsTopic(syncsAccess, location))];
+    const syncsPollMs = location === 'target' ? TARGET_POLL_MS : SOURCE_POLL_MS;
+    const syncs =
+      syncsAccess === undefined ? [] : [tail(this.#syncsTopic(syncsAccess, location), syncsPollMs)];
     this.#checkpointsTailer = tail(this.#checkpointsTopic(targetAccess));
     this.#onTarget = [
       this.#checkpointsTailer,

@@ -30,6 +30,12 @@ const BACKGROUND_PAUSES = 9;
 /** A slow answer is no reason to lag behind. */
 const MAX_BACKGROUND_PAUSE_MS = 1_000;
 
+/** Pause where the cluster hands out nothing although there is more (an open transaction, a quota), in milliseconds: somebody may wait. */
+const STALLED_MS = 250;
+
+/** Pause between looks at a topic that does not exist, in milliseconds. */
+const MISSING_MS = 1_000;
+
 /** Of each reason so many skipped records are reported as events; the rest is only counted. */
 const REPORTED_PER_REASON = 10;
 
@@ -135,14 +141,14 @@ export class TopicTailer {
 
   async #run(): Promise<void> {
     const { signal } = this.#end;
-    const { world, pollMs } = this.#options;
+    const { world } = this.#options;
     while (!signal.aborted) {
       try {
         const progress = await retry(world, { ...ENDLESS_RETRIES, signal }, () =>
           this.#attempt(signal),
         );
         const isAwaited = this.#waiters.size > 0;
-        if (progress === 'stalled') await this.#pause(pollMs);
+        if (progress === 'stalled') await this.#pause(STALLED_MS);
         else if (!isAwaited && progress === 'at-end') await this.#pause(this.#restMs);
         else if (!isAwaited && this.#stepMs > 0) {
           await this.#pause(Math.min(this.#stepMs * BACKGROUND_PAUSES, MAX_BACKGROUND_PAUSE_MS));
@@ -156,7 +162,7 @@ export class TopicTailer {
   /** Until the next look at a topic that has nothing new. */
   get #restMs(): number {
     const { pollMs } = this.#options;
-    return this.#phase.kind === 'missing' ? pollMs * 4 : pollMs;
+    return this.#phase.kind === 'missing' ? MISSING_MS : pollMs;
   }
 
   async #attempt(signal: AbortSignal): Promise<Progress> {

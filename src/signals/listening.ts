@@ -2,9 +2,9 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
 import {
-  heardWish,
+  isOvertaken,
   isPinning,
-  overtakenBySwitch,
+  isSameWish,
   reduceSignal,
   unreadSignal,
   type HeardWish,
@@ -19,6 +19,8 @@ export interface ListeningParts {
   readonly events: EventSink;
   readonly aliases: readonly string[];
   readonly signals: readonly Signal[];
+  /** The newest decision of the fleet that is known; 0: none. */
+  decisionEpoch(): number;
   /** What is known has changed. */
   onChange(): void;
 }
@@ -43,8 +45,10 @@ export class Listening {
   readonly #parts: ListeningParts;
   readonly #states = new Map<Signal, SignalState>();
   readonly #watches = new Map<Signal, SignalWatch>();
-  /** What each wanted when this process last ran, by name. */
-  #heardBefore: KeptOfSignals['heard'] = {};
+  /** What each wanted when this process last ran, until it says something else in this life. */
+  readonly #heardBefore = new Map<Signal, HeardWish>();
+  /** The newest decision that was known when what a source wants now was first heard. */
+  readonly #agreedEpochs = new Map<Signal, number>();
   #firstReadings = new Set<() => void>();
 
   constructor(parts: ListeningParts) {
@@ -54,24 +58,31 @@ export class Listening {
 
   /** What an earlier life of the process has kept: older epochs are refused, and what was overtaken is no news. */
   remember({ signalEpochs, heard, pinned }: KeptOfSignals): void {
-    this.#heardBefore = heard;
     for (const [signal, state] of this.#states) {
       const highestEpoch = Math.max(state.highestEpoch, signalEpochs[signal.name] ?? 0);
-      const before = heard[signal.name];
-      const wish = before?.isOvertaken === true ? wishOf(before) : undefined;
-      // A start that failed is tried again: what the source has said meanwhile is newer than the file.
-      const overtakenBefore = state.lastGood === undefined ? wish : state.overtakenBefore;
       const pinnedBefore = pinned.includes(signal.name);
+      const before = heard[signal.name];
+      // A start that failed is tried again: what the source has said meanwhile is newer than the file.
+      const isNews = state.lastGood === undefined && before !== undefined;
+      const overtakenBefore = isNews && before.isOvertaken ? wishOf(before) : state.overtakenBefore;
+      if (isNews) this.#heardBefore.set(signal, before);
       this.#states.set(signal, { ...state, highestEpoch, overtakenBefore, pinnedBefore });
     }
   }
 
-  /** There is a switch to this cluster, or the fleet made one while this process was not running: see `signal-state.ts:overtakenBySwitch`. */
-  overtake(cluster: string): void {
-    for (const [signal, state] of this.#states) {
-      const before = this.#heardBefore[signal.name];
-      const wish = before === undefined ? undefined : wishOf(before);
-      this.#states.set(signal, overtakenBySwitch(state, wish, cluster));
+  /**
+   * A switch leads to this cluster, or one that the fleet made while this process was not running. What the process heard when it
+   * last ran is older: it is overtaken where it names another cluster, until the source says something else.
+   *
+   * @param agreedEpoch - the decision that it follows from: what was heard when that was known is newer. Default: a switch of this
+   *   life, which is newer than all that was heard before it.
+   */
+  overtake(cluster: string, agreedEpoch: number = Number.POSITIVE_INFINITY): void {
+    for (const [signal, before] of this.#heardBefore) {
+      const state = this.#states.get(signal);
+      const isOlder = before.agreedEpoch < agreedEpoch && before.cluster !== cluster;
+      if (state === undefined || !isOlder) continue;
+      this.#states.set(signal, { ...state, overtakenBefore: wishOf(before) });
     }
   }
 
@@ -98,17 +109,24 @@ export class Listening {
     return [...this.#states.values()];
   }
 
-  /** What a restart has to know: see `signal-state.ts:heardWish`. */
-  kept(session: Parameters<typeof heardWish>[1]): KeptOfSignals {
+  /** What a restart has to know. */
+  kept(session: Parameters<typeof isOvertaken>[1]): KeptOfSignals {
     const signalEpochs: Record<string, number> = {};
     const heard: Record<string, HeardWish> = {};
     const pinned: string[] = [];
-    for (const signal of this.states()) {
-      if (signal.highestEpoch > 0) signalEpochs[signal.name] = signal.highestEpoch;
+    for (const [signal, state] of this.#states) {
+      const { name, highestEpoch, lastGood } = state;
+      if (highestEpoch > 0) signalEpochs[name] = highestEpoch;
+      if (isPinning(state)) pinned.push(name);
+      const before = this.#heardBefore.get(signal);
       // A source that could not be read in this life has said nothing newer.
-      const wish = heardWish(signal, session) ?? this.#heardBefore[signal.name];
-      if (wish !== undefined) heard[signal.name] = wish;
-      if (isPinning(signal)) pinned.push(signal.name);
+      const wish = lastGood?.desired ?? before;
+      if (wish === undefined) continue;
+      heard[name] = {
+        ...wishOf(wish),
+        isOvertaken: isOvertaken(state, session),
+        agreedEpoch: this.#agreedEpochs.get(signal) ?? before?.agreedEpoch ?? 0,
+      };
     }
     return { signalEpochs, heard, pinned };
   }
@@ -128,6 +146,14 @@ export class Listening {
       const cancel = this.#parts.world.after(maxWaitMs, end);
       this.#firstReadings.add(look);
     });
+  }
+
+  #heardFirst(signal: Signal, wish: Wish): void {
+    const before = this.#heardBefore.get(signal);
+    // The same as when this process last ran is as old as it was then.
+    if (before !== undefined && isSameWish(before, wish)) return;
+    this.#heardBefore.delete(signal);
+    this.#agreedEpochs.set(signal, this.#parts.decisionEpoch());
   }
 
   #areRead(): boolean {
@@ -151,6 +177,10 @@ export class Listening {
     }
     this.#states.set(signal, after);
     const { name } = signal;
+    const { lastGood } = after;
+    if (lastGood !== undefined && lastGood.sinceMs !== before.lastGood?.sinceMs) {
+      this.#heardFirst(signal, lastGood.desired);
+    }
     if (after.refusedCount > before.refusedCount && after.opinion.kind === 'unknown') {
       events.emit('signal.refused', { signal: name, because: after.opinion.because });
     } else if (!isSameOpinion(before, after)) {
@@ -161,7 +191,7 @@ export class Listening {
   }
 }
 
-function wishOf({ cluster, epoch }: HeardWish): Wish {
+function wishOf({ cluster, epoch }: Wish): Wish {
   return { cluster, epoch };
 }
 

@@ -43,9 +43,9 @@ export interface SignalState {
       }
     | undefined;
   /**
-   * What it wanted when this process last ran (`stateFile`), where a switch to another cluster has overtaken that, in that life, in
-   * this one, or of its fleet in between: the same again is no news. Undefined where nothing was overtaken, and once the source has
-   * wanted something else.
+   * What it wanted when this process last ran (`stateFile`), where a switch to another cluster has overtaken that since: one of that
+   * life, one of this life, or one that the fleet made in between. The same again is no news. Undefined where nothing was overtaken,
+   * and once the source has wanted something else.
    */
   readonly overtakenBefore: Wish | undefined;
   /** It forbade automatic switches when this process last ran (`stateFile`). Counts until the source has a good value. */
@@ -163,7 +163,8 @@ function whyRefused(
   return `epoch ${epoch} named ${before.cluster} before, and names ${cluster} now`;
 }
 
-function isSameWish(a: Wish, b: Wish): boolean {
+/** @internal */
+export function isSameWish(a: Wish, b: Wish): boolean {
   return a.cluster === b.cluster && a.epoch === b.epoch;
 }
 
@@ -174,38 +175,21 @@ function isSameWish(a: Wish, b: Wish): boolean {
  */
 export interface HeardWish extends Wish {
   readonly isOvertaken: boolean;
+  /** The newest decision of the fleet that was known when it was first heard; 0: none. */
+  readonly agreedEpoch: number;
 }
 
 /**
- * What a process that restarts must not take for news: what was heard before the switch to the session in force began, and names
- * another cluster. What an earlier life had overtaken stays so, wherever the process went since. Pure.
+ * True where what the source wants is no news to a restart: it was heard before the switch to the session in force began and names
+ * another cluster, or it was overtaken before this life, wherever the process went since. Pure.
  *
  * @internal
  */
-export function heardWish(
-  { overtakenBefore, lastGood }: SignalState,
+export function isOvertaken(
+  { overtakenBefore, lastGood }: Pick<SignalState, 'overtakenBefore' | 'lastGood'>,
   session: { readonly cluster: string; readonly newsSinceMs: number },
-): HeardWish | undefined {
-  if (overtakenBefore !== undefined) return { ...overtakenBefore, isOvertaken: true };
-  if (lastGood === undefined) return undefined;
-  const { cluster, epoch } = lastGood.desired;
-  const isOvertaken = lastGood.sinceMs < session.newsSinceMs && cluster !== session.cluster;
-  return { cluster, epoch, isOvertaken };
-}
-
-/**
- * What a process has heard when it last ran is older than each switch of this life, and than one that its fleet has made
- * meanwhile: such a switch has overtaken it, where it names another cluster, until the source says something else. Pure.
- *
- * @internal
- */
-export function overtakenBySwitch(
-  state: SignalState,
-  before: Wish | undefined,
-  cluster: string,
-): SignalState {
-  const { lastGood } = state;
-  if (before === undefined || before.cluster === cluster) return state;
-  const isStillSaid = lastGood === undefined || isSameWish(lastGood.desired, before);
-  return isStillSaid ? { ...state, overtakenBefore: before } : state;
+): boolean {
+  if (overtakenBefore !== undefined) return true;
+  if (lastGood === undefined) return false;
+  return lastGood.sinceMs < session.newsSinceMs && lastGood.desired.cluster !== session.cluster;
 }

@@ -27,7 +27,7 @@ it('who is not in an answer of the leader has left', () => {
   const heard = hearMembers(seen, [entry('two', 2)], { key, atMs: 5, askedAt: seen });
   expect(heard.news).toEqual([
     { kind: 'member', member: member('two') },
-    { kind: 'left', instance: 'one' },
+    { kind: 'left', instance: 'one', incarnation: 'first' },
   ]);
   expect([...heard.seen.keys()]).toEqual([memberKey(key, 'two')]);
 });

@@ -223,7 +223,7 @@ describe('members in Consul', () => {
       await one.store.close();
       expect(consul.keys()).toEqual([`${key}/members/two`]);
       await clock.sleep(2_000);
-      expect(two.newsOf('left')).toEqual([{ kind: 'left', instance }]);
+      expect(two.newsOf('left')).toEqual([{ kind: 'left', instance, incarnation: 'first' }]);
     }),
   );
 
@@ -243,7 +243,7 @@ describe('members in Consul', () => {
       expect(consul.keys()).toContain(crashed);
       await sayFor(3, 10);
       expect(consul.keys()).not.toContain(crashed);
-      expect(newsOf('left')).toEqual([{ kind: 'left', instance: 'crashed' }]);
+      expect(newsOf('left')).toEqual([{ kind: 'left', instance: 'crashed', incarnation: 'first' }]);
       expect(newsOf('refused')).toHaveLength(1);
       expect(consul.keys()).toContain(`${key}/members/note`);
     }));

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AgreementNews, MemberState } from '../../src/agreement/agreement.js';
 import {
+  isTogetherOn,
   reduceFleet,
   stillThere,
   tallyOf,
@@ -31,6 +32,16 @@ function said(instance: string, more: Partial<MemberState> = {}): AgreementNews 
   };
   return { kind: 'member', member };
 }
+
+const left = (instance: string): AgreementNews => ({
+  kind: 'left',
+  instance,
+  incarnation: 'first',
+});
+
+/** It was restarted under the same name. */
+const again = (instance: string, sequence: number): AgreementNews =>
+  said(instance, { incarnation: 'second', sequence, cluster: 'B' });
 
 type TimedNews = readonly [atMs: number, news: AgreementNews];
 
@@ -68,8 +79,13 @@ describe('what is known of a fleet', () => {
   });
 
   it('forgets who has left', () => {
-    const state = after([0, said('one')], [1, { kind: 'left', instance: 'one' }]);
+    const state = after([0, said('one')], [1, left('one')]);
     expect([...state.members]).toEqual([]);
+  });
+
+  it('keeps who has begun again where the farewell of the life before comes late', () => {
+    const state = after([0, said('one')], [1, again('one', 2)], [2, left('one')]);
+    expect(state.members.get('one')?.member.incarnation).toBe('second');
   });
 
   it('forgets who was silent for half an hour', () => {
@@ -85,18 +101,18 @@ describe('what is known of a fleet', () => {
 
 describe('a process that was restarted under the same name', () => {
   const before = (sequence: number) => said('one', { sequence, cluster: 'A' });
-  const now = (sequence: number) => said('one', { incarnation: 'second', sequence, cluster: 'B' });
+  const now = (sequence: number) => again('one', sequence);
   const one = (...news: readonly TimedNews[]): HeardMember | undefined =>
     after(...news).members.get('one');
 
-  it('counts from its first words on where its numbers are higher, and lives from the second on', () => {
+  it('is believed at its first words where its numbers are higher, and has a voice from the second on', () => {
     const first = one([0, before(7)], [1, before(8)], [2, now(9)]);
     expect(first).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 2, isAlive: false });
     const second = one([0, before(7)], [2, now(9)], [3, now(10)]);
     expect(second).toMatchObject({ heardAtMs: 3, isAlive: true });
   });
 
-  it('counts from its second words in a row on where its clock is behind; until then the name is heard, and has no voice', () => {
+  it('is believed at its second words in a row where its clock is behind, and has a voice from the third on', () => {
     const news: TimedNews[] = [
       [0, before(1_000)],
       [1_000, before(1_001)],
@@ -105,10 +121,28 @@ describe('a process that was restarted under the same name', () => {
     const first = one(...news);
     expect(first).toMatchObject({ member: { cluster: 'A' }, heardAtMs: 2_000, isAlive: false });
     const second = one(...news, [4_000, now(2)]);
-    expect(second).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 4_000, isAlive: true });
+    expect(second).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 4_000, isAlive: false });
+    const third = one(...news, [4_000, now(2)], [6_000, now(3)]);
+    expect(third).toMatchObject({ member: { cluster: 'B' }, heardAtMs: 6_000, isAlive: true });
   });
 
-  it('is not replaced by late words of the life before, of which only one is told at a time', () => {
+  it('is waited for before it is believed, and so is the life before', () => {
+    const [dead, living] = [
+      said('one', { sequence: 1_000, obeyedEpoch: 4 }),
+      said('one', { incarnation: 'second', obeyedEpoch: 3, cluster: 'B' }),
+    ];
+    const soon = { nowMs: 10, silentMs: 6_000 };
+    const departure = { epoch: 4, groups: ['billing'], instance: 'self' };
+    const names = (...news: readonly TimedNews[]): readonly string[] =>
+      stillThere(after(...news), departure, soon).map(({ member }) => member.instance);
+    expect(names([0, dead])).toEqual([]);
+    expect(names([0, dead], [1, living])).toEqual(['one']);
+    const away = said('one', { incarnation: 'second', obeyedEpoch: 4, cluster: 'B' });
+    const together = isTogetherOn(after([0, decided(4, 'A')], [0, dead], [1, away]), 'A', soon);
+    expect(together).toBe(false);
+  });
+
+  it('loses its voice, and not its place, to one late statement of a life with lower numbers', () => {
     const news: TimedNews[] = [
       [0, before(1_000)],
       [1_000, now(1_001)],
@@ -118,6 +152,19 @@ describe('a process that was restarted under the same name', () => {
     expect(one(...news, late)).toMatchObject({ member: { cluster: 'B' }, isAlive: false });
     const next = one(...news, late, [3_000, now(1_003)]);
     expect(next).toMatchObject({ member: { cluster: 'B' }, isAlive: true });
+  });
+
+  it('gives way to one late statement of a life whose clock was ahead, which has no voice, until it has spoken twice', () => {
+    const news: TimedNews[] = [
+      [0, before(1_000)],
+      [1, now(1)],
+      [2, now(2)],
+      [3, before(1_001)],
+    ];
+    const heard = (...more: readonly TimedNews[]) => one(...news, ...more);
+    expect(heard()).toMatchObject({ member: { cluster: 'A' }, isAlive: false });
+    expect(heard([4, now(3)])).toMatchObject({ member: { cluster: 'A' }, isAlive: false });
+    expect(heard([4, now(3)], [5, now(4)])).toMatchObject({ member: { cluster: 'B' } });
   });
 
   it.each([
@@ -140,7 +187,7 @@ describe('a process that was restarted under the same name', () => {
       return [index, said('one', life)];
     });
     const known = one(...starts);
-    expect(known?.spoken.size).toBe(32);
+    expect(known?.highestSequences.size).toBe(32);
     expect(known?.member.incarnation).toBe('life-99');
   });
 });

@@ -205,7 +205,11 @@ describe('a record of a members log', () => {
       kind: 'member',
       member: member('one', 1),
     });
-    expect(readMemberRecord(writeLeft('one'))).toEqual({ kind: 'left', instance: 'one' });
+    expect(readMemberRecord(writeLeft(member('one', 1)))).toEqual({
+      kind: 'left',
+      instance: 'one',
+      incarnation: 'first',
+    });
     for (const text of ['', 'garbage', '{"left":7}', 'null', '{"instance":"one"}']) {
       expect(readMemberRecord(text)).toMatchObject({ kind: 'refused' });
     }
@@ -217,7 +221,7 @@ describe('a record of a members log', () => {
       writeMember(member('two', 1)),
       'garbage',
       writeMember(member('one', 2)),
-      writeLeft('two'),
+      writeLeft(member('two', 1)),
       writeMember(member('three', 1)),
     ];
     const records = texts.map((value, index) => ({ offset: BigInt(index), key: undefined, value }));

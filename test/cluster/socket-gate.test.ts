@@ -96,38 +96,7 @@ describe('SocketGate', () => {
     release();
     await settle();
     expect(connects).toBe(2);
-  });
-
-  it('says for each connection that has ended once that another one takes its place', () => {
-    const asked: boolean[] = [];
-    const opened: { readonly socket: Socket; connected(): void }[] = [];
-    const gate = new SocketGate({
-      world: manualWorld(),
-      open: ({ onConnect }) => {
-        const socket = new SlowSocket() as unknown as Socket;
-        opened.push({ socket, connected: onConnect });
-        return socket;
-      },
-      verify: (isAgain) => {
-        asked.push(isAgain);
-        return undefined;
-      },
-    });
-    const connect = (): void => {
-      gate.factory(args);
-      opened.at(-1)?.connected();
-    };
-    const refused = (): void => {
-      gate.factory(args);
-      opened.at(-1)?.socket.emit('close');
-    };
-    connect();
-    connect();
-    refused();
-    connect();
-    for (const { socket } of opened.slice(0, 2)) socket.emit('close');
-    for (let count = 0; count < 3; count += 1) connect();
-    expect(asked).toEqual([false, false, false, true, true, false]);
+    expect(asked).toEqual([false, true, true]);
   });
 
   it.each([

@@ -181,6 +181,31 @@ describe('the mirror of a flow', () => {
     expect(mirror.state().isComplete).toBe(true);
   });
 
+  it.each([
+    ['target', 1],
+    ['source', 4],
+  ] as const)(
+    'looks once a second at rest, and at offset syncs on the %s %i times',
+    async (offsetSyncsLocation, times) => {
+      const [B, A] = [clusterB(), new FakeCluster('A').create('mm2-offset-syncs.B.internal')];
+      const { world } = mirrorOf(B, { offsetSyncsLocation, sourceAccess: A });
+      const pass = async (forMs: number): Promise<void> => {
+        for (let passedMs = 0; passedMs < forMs; passedMs += 50) {
+          await world.advance(50);
+          await settle();
+        }
+      };
+      await settle();
+      await pass(2_000);
+      const count = (what: string): number =>
+        [...B.asked, ...A.asked].filter((question) => question.includes(what)).length;
+      const before = { checkpoints: count(CHECKPOINTS), syncs: count('offset-syncs') };
+      await pass(4_000);
+      expect(count(CHECKPOINTS) - before.checkpoints).toBe(4);
+      expect(count('offset-syncs') - before.syncs).toBe(4 * times);
+    },
+  );
+
   it('names its topics as the policy says', async () => {
     const separated = mirrorOf(new FakeCluster('B'), { policy: defaultPolicy({ separator: '-' }) });
     await separated.mirror.refresh();

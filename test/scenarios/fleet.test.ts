@@ -427,6 +427,24 @@ describe('the start of a member', () => {
       await until(memory, 'the fleet follows news', isOn('A', [...members, second]));
     }));
 
+  it('follows what its source said after the decision, also where it dies before it has carried that out', () =>
+    fleet(async ({ memory, members, join }) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+      const follow = (stateFile: string) => ({ stateFile, strategy: followStrategy(said) });
+      const first = join('first', follow(STATE));
+      await consume(first.kafka, async () => {});
+      hang(memory.cluster('B'), 'OffsetFetch');
+      await members[0].kafka.switchTo('B', { planned: false });
+      await until(memory, 'it is on its way', () => first.kafka.status().phase === 'translate');
+      said.say('{"cluster":"A","epoch":2}');
+      await memory.clock.sleep(100);
+      first.process.sleep(300_000);
+      const second = join('second', follow(`${STATE}.copy`));
+      await second.process.world.writeText(`${STATE}.copy`, first.kept.at(-1) ?? '');
+      await second.kafka.producer().connect();
+      await until(memory, 'the fleet follows', isOn('A', [...members, second]));
+    }));
+
   it('keeps a decision as not obeyed until it has a session on its cluster', () =>
     fleet(async ({ memory, members, join }) => {
       const late = join('late', { stateFile: STATE });

@@ -235,6 +235,22 @@ describe('a process that restarts', () => {
       await after.close();
     }));
 
+  it('follows what it has heard before where that was said again during a switch, after something else', () =>
+    inWorld(async (memory) => {
+      const before = await start(memory, new Said({ kind: 'value', text: 'A' }));
+      await before.close();
+      const silent = new Said();
+      const after = await start(memory, silent);
+      after.on('switch.started', ({ to }) => {
+        if (to !== 'B') return;
+        silent.say('B');
+        silent.say('A');
+      });
+      await after.switchTo('B');
+      await until(memory, 'it follows news', isOn(after, 'A'));
+      await after.close();
+    }));
+
   it('is not taken back by a value that health has overtaken', () =>
     inWorld(async (memory) => {
       const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":5}' });
@@ -383,7 +399,7 @@ describe('a process that restarts', () => {
     }),
   );
 
-  it('reads a state file that says nothing of what was heard', () =>
+  it('reads a state file with its required fields alone', () =>
     inWorld(async (memory, files) => {
       files.set(
         STATE,

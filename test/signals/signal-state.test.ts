@@ -2,13 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TEXT_LENGTH, readDesired } from '../../src/signals/desired.js';
 import {
-  heardWish,
+  isOvertaken,
   lastGoodAgeMs,
-  overtakenBySwitch,
   reduceSignal,
   unreadSignal,
   type SignalState,
-  type Wish,
 } from '../../src/signals/signal-state.js';
 import type { Reading } from '../../src/signals/signal.js';
 
@@ -184,48 +182,20 @@ describe('what is known of a source', () => {
   });
 });
 
-describe('what a restart must not take for news', () => {
+describe('what a source wanted, as it is kept for a restart', () => {
   const onA = { cluster: 'A', newsSinceMs: 1_000 };
   const heard = (cluster: string, sinceMs: number): SignalState =>
     reduceSignal(unreadSignal('key'), value(cluster), { atMs: sinceMs, aliases });
 
-  it('is what was heard before the switch began, and names another cluster', () => {
-    const wish = (cluster: string, isOvertaken: boolean) => ({
-      cluster,
-      epoch: undefined,
-      isOvertaken,
-    });
-    expect(heardWish(heard('B', 999), onA)).toEqual(wish('B', true));
-    expect(heardWish(heard('B', 1_000), onA)).toEqual(wish('B', false));
-    expect(heardWish(heard('A', 999), onA)).toEqual(wish('A', false));
-    expect(heardWish(unreadSignal('key'), onA)).toBeUndefined();
+  it('is overtaken where it was heard before the switch began, and names another cluster', () => {
+    expect(isOvertaken(heard('B', 999), onA)).toBe(true);
+    expect(isOvertaken(heard('B', 1_000), onA)).toBe(false);
+    expect(isOvertaken(heard('A', 999), onA)).toBe(false);
+    expect(isOvertaken(unreadSignal('key'), onA)).toBe(false);
   });
 
-  it('is what an earlier life must not have taken for it either, wherever the process went since', () => {
-    const overtakenBefore = { cluster: 'B', epoch: 5 };
-    const state = { ...unreadSignal('key', 5), overtakenBefore };
-    for (const cluster of ['A', 'B']) {
-      const kept = heardWish(state, { ...onA, cluster });
-      expect(kept).toEqual({ ...overtakenBefore, isOvertaken: true });
-    }
-  });
-});
-
-describe('what an earlier life has heard', () => {
-  const before = { cluster: 'A', epoch: 5 };
-  const overtaken = (state: SignalState, wish: Wish | undefined, cluster: string) =>
-    overtakenBySwitch(state, wish, cluster).overtakenBefore;
-
-  it('is overtaken by a switch to another cluster, read anew or not', () => {
-    const said = after([value('{"cluster":"A","epoch":5}')]);
-    expect(overtaken(unreadSignal('key'), before, 'B')).toEqual(before);
-    expect(overtaken(said, before, 'B')).toEqual(before);
-  });
-
-  it('is not overtaken where it names that cluster, or the source has said something else since', () => {
-    const news = after([value('{"cluster":"A","epoch":6}')]);
-    expect(overtaken(unreadSignal('key'), before, 'A')).toBeUndefined();
-    expect(overtaken(news, before, 'B')).toBeUndefined();
-    expect(overtaken(unreadSignal('key'), undefined, 'B')).toBeUndefined();
+  it('stays overtaken where it was so before this life, wherever the process went since', () => {
+    const state = { ...unreadSignal('key', 5), overtakenBefore: { cluster: 'B', epoch: 5 } };
+    for (const cluster of ['A', 'B']) expect(isOvertaken(state, { ...onA, cluster })).toBe(true);
   });
 });

@@ -79,6 +79,7 @@ export function memoryAgreement({
     const { world } = context;
     const reader: Reader = { context, instance: undefined };
     readers.add(reader);
+    let said: MemberState | undefined;
     const trip = async (signal: AbortSignal): Promise<void> => {
       if (isCut(reader.instance)) {
         await sleep(world, TIMEOUT_MS, { signal });
@@ -89,6 +90,7 @@ export function memoryAgreement({
     return {
       async exchange(self, signal) {
         reader.instance = self.instance;
+        said = self;
         await trip(signal);
         members.set(self.instance, self);
         tellDecision(reader);
@@ -108,13 +110,11 @@ export function memoryAgreement({
       },
       async close() {
         readers.delete(reader);
-        const { instance } = reader;
-        if (instance === undefined || isCut(instance)) return;
-        members.delete(instance);
-        spread(({ context: other }) => {
-          // A process of the same name may have come meanwhile.
-          if (!members.has(instance)) other.tell({ kind: 'left', instance });
-        });
+        if (said === undefined || isCut(said.instance)) return;
+        const { instance, incarnation } = said;
+        // A process of the same name may have come meanwhile.
+        if (members.get(instance)?.incarnation === incarnation) members.delete(instance);
+        spread(({ context: other }) => other.tell({ kind: 'left', instance, incarnation }));
       },
     };
   };
