@@ -1,7 +1,6 @@
-import * as z from 'zod';
 import type { AgreedDecision, AgreementNews, ControlRecords, MemberState } from './agreement.js';
 import { readDecision } from './decision.js';
-import { readMember } from './member.js';
+import { readFarewell, readMember } from './member.js';
 
 /** @internal One of the logs that decisions are kept in: that of the cluster `alias`. */
 export interface DecisionLog {
@@ -73,19 +72,9 @@ export type MemberRecord =
   | Extract<AgreementNews, { kind: 'left' }>
   | { readonly kind: 'refused'; readonly because: string };
 
-/** @internal The text that says that a member has left. */
-export function writeLeft({
-  instance,
-  incarnation,
-}: Pick<MemberState, 'instance' | 'incarnation'>): string {
-  return JSON.stringify({ left: instance, incarnation });
-}
-
-const farewell = z.object({ left: z.string().min(1), incarnation: z.string().min(1) });
-
 /** @internal Understands a record of a members log. */
 export function readMemberRecord(text: string): MemberRecord {
-  return farewellOf(text) ?? readMember(text);
+  return readFarewell(text) ?? readMember(text);
 }
 
 /**
@@ -107,13 +96,4 @@ export function lastWords(records: ControlRecords['records']): readonly MemberRe
 
 function instanceOf(record: Exclude<MemberRecord, { kind: 'refused' }>): string {
   return record.kind === 'left' ? record.instance : record.member.instance;
-}
-
-function farewellOf(text: string): MemberRecord | undefined {
-  try {
-    const { left, incarnation } = farewell.parse(JSON.parse(text));
-    return { kind: 'left', instance: left, incarnation };
-  } catch {
-    return undefined;
-  }
 }

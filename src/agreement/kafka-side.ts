@@ -6,8 +6,8 @@ import type {
   MemberState,
 } from './agreement.js';
 import { writeDecision } from './decision.js';
-import { lastWords, nextEpoch, readDecisionRecord, writeLeft } from './kafka-log.js';
-import { writeMember } from './member.js';
+import { lastWords, nextEpoch, readDecisionRecord } from './kafka-log.js';
+import { writeFarewell, writeMember } from './member.js';
 import { TopicReader } from './topic-reader.js';
 
 /** Decisions are few, and are kept for ever. */
@@ -95,7 +95,7 @@ export class KafkaSide {
 
   /** Says that a process has left. */
   leave(self: MemberState): Promise<void> {
-    return this.#members.append(self.instance, writeLeft(self));
+    return this.#members.append(self.instance, writeFarewell(self));
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { MemberState } from './agreement.js';
+import type { AgreementNews, MemberState } from './agreement.js';
 
 /** @internal What a member said, understood or refused. */
 export type ReadMember =
@@ -41,4 +41,24 @@ export function readMember(text: string): ReadMember {
 /** @internal The text of what a member says. */
 export function writeMember(member: MemberState): string {
   return JSON.stringify(member);
+}
+
+const farewell = z.object({ left: z.string().min(1), incarnation: z.string().min(1) });
+
+/** @internal Understands a text that says that a member has left; undefined: it says something else. Pure and total. */
+export function readFarewell(text: string): Extract<AgreementNews, { kind: 'left' }> | undefined {
+  try {
+    const { left, incarnation } = farewell.parse(JSON.parse(text));
+    return { kind: 'left', instance: left, incarnation };
+  } catch {
+    return undefined;
+  }
+}
+
+/** @internal The text that says that a member has left. */
+export function writeFarewell({
+  instance,
+  incarnation,
+}: Pick<MemberState, 'instance' | 'incarnation'>): string {
+  return JSON.stringify({ left: instance, incarnation });
 }

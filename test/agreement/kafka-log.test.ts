@@ -8,9 +8,8 @@ import {
   ownsEpoch,
   readDecisionRecord,
   readMemberRecord,
-  writeLeft,
 } from '../../src/agreement/kafka-log.js';
-import { writeMember } from '../../src/agreement/member.js';
+import { writeFarewell, writeMember } from '../../src/agreement/member.js';
 
 const aliases = ['B', 'A'];
 const logOf = (alias: string) => ({ alias, aliases });
@@ -205,7 +204,7 @@ describe('a record of a members log', () => {
       kind: 'member',
       member: member('one', 1),
     });
-    expect(readMemberRecord(writeLeft(member('one', 1)))).toEqual({
+    expect(readMemberRecord(writeFarewell(member('one', 1)))).toEqual({
       kind: 'left',
       instance: 'one',
       incarnation: 'first',
@@ -221,7 +220,7 @@ describe('a record of a members log', () => {
       writeMember(member('two', 1)),
       'garbage',
       writeMember(member('one', 2)),
-      writeLeft(member('two', 1)),
+      writeFarewell(member('two', 1)),
       writeMember(member('three', 1)),
     ];
     const records = texts.map((value, index) => ({ offset: BigInt(index), key: undefined, value }));
