@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Stack } from '../../stack/index.js';
+import { messageOf } from '../../src/caught.js';
+import type { Cluster, Stack } from '../../stack/index.js';
 import { inWords, type Run } from './figures.js';
 import { Fleet } from './fleet.js';
 import { measureSwitch } from './measure.js';
@@ -8,6 +9,8 @@ import { nowMs, type ServiceSettings } from './messages.js';
 const SEND_EVERY_MS = 5;
 /** The pause between two questions to a cluster (`health.intervalMs`): runs begin anywhere in it. */
 const PROBE_PAUSE_MS = 500;
+
+const ANSWER_LIMIT_MS = 10_000;
 
 /** Half of them send, the others handle what these send. */
 const FLEET_SIZE = 6;
@@ -48,7 +51,11 @@ export async function measureLoss(
   const measured: Run[] = [];
   try {
     for (let run = 1; run <= runs; run += 1) {
-      const failedSendCount = await fleet.settle('A', nowMs());
+      const failedSendCount = await fleet.settle('A', nowMs()).catch(async (error: unknown) => {
+        throw new Error(`${messageOf(error)}\nA is ${A.state.kind}, and ${await seenOf(A)}`, {
+          cause: error,
+        });
+      });
       await sleep(Math.random() * PROBE_PAUSE_MS);
       const one = await measureSwitch(fleet, 'B', parts, () =>
         how === 'stopped' ? A.pause() : A.kill(),
@@ -62,4 +69,16 @@ export async function measureLoss(
     await fleet.stop();
   }
   return measured;
+}
+
+/** Where services see no healthy cluster again: are they blind, or is it dead? */
+async function seenOf(cluster: Cluster): Promise<string> {
+  const asked = cluster
+    .withAdmin((admin) => admin.describeCluster())
+    .then(
+      ({ brokers }) => `answers another client, with ${brokers.length} brokers`,
+      (error: unknown) => `answers no other client either: ${messageOf(error)}`,
+    );
+  const limit = sleep(ANSWER_LIMIT_MS, 'answers no other client within ten seconds');
+  return Promise.race([asked, limit]);
 }
