@@ -61,11 +61,10 @@ export class Listening {
     for (const [signal, state] of this.#states) {
       const highestEpoch = Math.max(state.highestEpoch, signalEpochs[signal.name] ?? 0);
       const pinnedBefore = pinned.includes(signal.name);
-      const before = heard[signal.name];
       // A start that failed is tried again: what the source has said meanwhile is newer than the file.
-      const isNews = state.lastGood === undefined && before !== undefined;
-      const overtakenBefore = isNews && before.isOvertaken ? wishOf(before) : state.overtakenBefore;
-      if (isNews) this.#heardBefore.set(signal, before);
+      const before = state.lastGood === undefined ? heard[signal.name] : undefined;
+      if (before !== undefined) this.#heardBefore.set(signal, before);
+      const overtakenBefore = before?.isOvertaken === true ? wishOf(before) : state.overtakenBefore;
       this.#states.set(signal, { ...state, highestEpoch, overtakenBefore, pinnedBefore });
     }
   }

@@ -10,6 +10,7 @@ import {
   readMemberRecord,
 } from '../../src/agreement/kafka-log.js';
 import { writeFarewell, writeMember } from '../../src/agreement/member.js';
+import { member } from './consul-support.js';
 
 const aliases = ['B', 'A'];
 const logOf = (alias: string) => ({ alias, aliases });
@@ -189,16 +190,6 @@ describe('decisions in two logs', () => {
 });
 
 describe('a record of a members log', () => {
-  const member = (instance: string, sequence: number) => ({
-    instance,
-    incarnation: 'first',
-    sequence,
-    cluster: 'A',
-    obeyedEpoch: 0,
-    groups: [],
-    wants: undefined,
-  });
-
   it('is a statement, a farewell, or refused', () => {
     expect(readMemberRecord(writeMember(member('one', 1)))).toEqual({
       kind: 'member',
