@@ -279,7 +279,8 @@ export class Watch implements Watching {
     // A switch that is rolled back has overtaken nothing: it is tried again.
     if (state.kind === 'switching' && state.run.rollBackOf === undefined) {
       this.#newsSinceMs = state.run.startedAtMs;
-      this.#listening.overtake(session.alias);
+      // A decision of the fleet may be older than what an earlier life has heard. Any other switch is of this life.
+      this.#listening.overtake(session.alias, state.run.turn.agreedEpoch);
     }
     // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
     this.#apply(session.alias, session.switchEpoch);

@@ -73,14 +73,14 @@ export class Listening {
    * A switch leads to this cluster, or one that the fleet made while this process was not running. What the process heard when it
    * last ran is older: it is overtaken where it names another cluster, until the source says something else.
    *
-   * @param agreedEpoch - the decision that it follows from: what was heard when that was known is newer. Default: a switch of this
+   * @param agreedEpoch - the decision that it follows from: what was heard when that was known is newer. Undefined: a switch of this
    *   life, which is newer than all that was heard before it.
    */
-  overtake(cluster: string, agreedEpoch: number = Number.POSITIVE_INFINITY): void {
+  overtake(cluster: string, agreedEpoch: number | undefined): void {
     for (const [signal, before] of this.#heardBefore) {
       const state = this.#states.get(signal);
-      const isOlder = before.agreedEpoch < agreedEpoch && before.cluster !== cluster;
-      if (state === undefined || !isOlder) continue;
+      const isOlder = agreedEpoch === undefined || before.agreedEpoch < agreedEpoch;
+      if (state === undefined || !isOlder || before.cluster === cluster) continue;
       this.#states.set(signal, { ...state, overtakenBefore: wishOf(before) });
     }
   }

@@ -445,6 +445,30 @@ describe('the start of a member', () => {
       await until(memory, 'the fleet follows', isOn('A', [...members, second]));
     }));
 
+  it('follows it also where it obeys that decision late, while its source cannot be read', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+      const follow = (stateFile: string) => ({ stateFile, strategy: followStrategy(said) });
+      const first = join('first', follow(STATE));
+      await consume(first.kafka, async () => {});
+      hang(memory.cluster('B'), 'OffsetFetch');
+      await members[0].kafka.switchTo('B', { planned: false });
+      await until(memory, 'it is on its way', () => first.kafka.status().phase === 'translate');
+      said.say('{"cluster":"A","epoch":2}');
+      await memory.clock.sleep(100);
+      first.process.sleep(600_000);
+      said.tell({ kind: 'failed', because: 'nobody answers' });
+      const mend = agreement.cutOff();
+      const second = join('second', follow(`${STATE}.copy`));
+      await second.process.world.writeText(`${STATE}.copy`, first.kept.at(-1) ?? '');
+      await second.kafka.producer().connect();
+      expect(isOn('A', [second])()).toBe(true);
+      mend();
+      await until(memory, 'it obeys the decision', isOn('B', [second]));
+      said.say('{"cluster":"A","epoch":2}');
+      await until(memory, 'the fleet follows', isOn('A', [...members, second]));
+    }));
+
   it('keeps a decision as not obeyed until it has a session on its cluster', () =>
     fleet(async ({ memory, members, join }) => {
       const late = join('late', { stateFile: STATE });
