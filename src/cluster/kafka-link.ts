@@ -125,8 +125,9 @@ export class KafkaLink {
     return (await this.metadata([NO_TOPIC])).clusterId;
   }
 
-  /** As {@link clusterId}, with where the brokers say that they are. */
+  /** As {@link clusterId}, with where the brokers say that they are. No address: the cluster names no broker, or named none before. */
   async brokers(): Promise<{ clusterId: string | null; addresses: readonly string[] }> {
+    if (this.#cluster.getNodeIds().length === 0) return { clusterId: null, addresses: [] };
     const { clusterId, brokers } = await this.metadata([NO_TOPIC]);
     return { clusterId, addresses: brokers.map(({ host, port }) => `${host}:${port}`) };
   }
@@ -218,7 +219,7 @@ export class KafkaLink {
   async #anyBroker(): Promise<KafkaJsBroker> {
     const nodeIds = this.#cluster.getNodeIds();
     const first = nodeIds.filter((nodeId) => nodeId === this.#nodeId);
-    let lastError: unknown = new Error('the cluster named no broker');
+    let lastError: unknown = noBrokerNamed();
     for (const nodeId of [...first, ...nodeIds.filter((each) => each !== this.#nodeId)]) {
       try {
         const broker = await this.#cluster.findBroker({ nodeId });
@@ -230,4 +231,9 @@ export class KafkaLink {
     }
     throw lastError;
   }
+}
+
+/** Under kafkajs's name for it: the types of its own class allow no words. */
+function noBrokerNamed(): Error {
+  return Object.assign(new Error('the cluster named no broker'), { name: 'KafkaJSBrokerNotFound' });
 }

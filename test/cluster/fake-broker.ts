@@ -14,6 +14,8 @@ export interface FakeBroker {
   readonly address: string;
   /** How requests are met from now on; the first two of a connection (ApiVersions, Metadata) included. */
   manner: Manner;
+  /** True: it is not in its own list of brokers. */
+  isFenced: boolean;
   /** Api keys of the requests that arrived. */
   readonly requests: number[];
   readonly connectionCount: number;
@@ -41,7 +43,9 @@ export async function fakeBroker(
         if (broker.manner !== 'answers') continue;
         const { port } = server.address() as AddressInfo;
         if (apiKey === API_VERSIONS) socket.write(answer(request, apiVersions()));
-        if (apiKey === METADATA) socket.write(answer(request, metadata(port, withLeaderless)));
+        if (apiKey !== METADATA) continue;
+        const body = metadata(port, { withLeaderless, isFenced: broker.isFenced });
+        socket.write(answer(request, body));
       }
     });
   });
@@ -50,6 +54,7 @@ export async function fakeBroker(
   const broker: FakeBroker = {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     manner,
+    isFenced: false,
     requests,
     get connectionCount() {
       return connectionCount;
@@ -110,8 +115,11 @@ function apiVersions(): Buffer {
   ]);
 }
 
-/** One broker, a topic `orders` with one partition. */
-function metadata(port: number, withLeaderless: boolean): Buffer {
+/** One broker, unless that is fenced; a topic `orders` with one partition. */
+function metadata(
+  port: number,
+  { withLeaderless, isFenced }: { withLeaderless: boolean; isFenced: boolean },
+): Buffer {
   const node = Buffer.concat([int32(1), string('127.0.0.1'), int32(port), int16(-1)]);
   const partition = (errorCode: number, leader: number): Buffer =>
     Buffer.concat([
@@ -126,5 +134,6 @@ function metadata(port: number, withLeaderless: boolean): Buffer {
     Buffer.concat([int16(0), string(name), int8(0), array(only)]);
   const broken = topic('broken', partition(LEADER_NOT_AVAILABLE, -1));
   const topics = array(topic('orders', partition(0, 1)), ...(withLeaderless ? [broken] : []));
-  return Buffer.concat([int32(0), array(node), string('fake-id'), int32(1), topics]);
+  const nodes = array(...(isFenced ? [] : [node]));
+  return Buffer.concat([int32(0), nodes, string('fake-id'), int32(1), topics]);
 }

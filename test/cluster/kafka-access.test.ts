@@ -35,6 +35,23 @@ describe('openAccess', () => {
     expect(await access.ranges('missing')).toBeUndefined();
   });
 
+  it('connects anew to a cluster that named no broker, which is the cluster’s fault', async () => {
+    const broker = await fakeBroker('answers');
+    onTestFinished(() => broker.close());
+    broker.isFenced = true;
+    const access = openAccess({
+      alias: 'A',
+      clusterOptions: { brokers: [broker.address] },
+      kafkaConfig: {},
+      world: realWorld(),
+    });
+    onTestFinished(() => access.close());
+    const error = await rejectionOf(access.clusterId());
+    expect(judge(error)).toMatchObject({ about: 'cluster', kind: 'no-metadata', executed: 'no' });
+    broker.isFenced = false;
+    expect(await access.clusterId()).toBe('fake-id');
+  });
+
   it('gives kafkajs’s own error for the topic concerned', async () => {
     const access = await halfDead();
     const error = await rejectionOf(access.ranges('broken'));

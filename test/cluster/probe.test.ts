@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openProbe, type ClusterProbe } from '../../src/cluster/probe.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
+import { realWorld } from '../../src/world.js';
 import { hang, ordersWorld, until } from '../support/memory-service.js';
+import { fakeBroker } from './fake-broker.js';
 
 /** A probe of A whose kafkajs waits for answers as long as it takes. */
 function patientProbe(memory: MemoryWorld, brokers = memory.cluster('A').brokers): ClusterProbe {
@@ -78,6 +80,31 @@ describe('a probe', () => {
       probe.close();
     });
   });
+
+  it.each(['before', 'after'])(
+    'takes a cluster that names no broker for one that does not work: fenced %s it was connected to',
+    async (fenced) => {
+      const broker = await fakeBroker('answers');
+      const probe = openProbe({
+        alias: 'A',
+        world: realWorld(),
+        clusterOptions: { brokers: [broker.address] },
+        kafkaConfig: {},
+        timeoutMs: 1_000,
+        onClosed: () => {},
+      });
+      onTestFinished(async () => {
+        probe.close();
+        await broker.close();
+      });
+      if (fenced === 'after') expect(await probe.reach()).toMatchObject({ kind: 'works' });
+      broker.isFenced = true;
+      const because = 'it answers, and names no broker: all of them are fenced';
+      expect(await probe.reach()).toEqual({ kind: 'fails', because });
+      broker.isFenced = false;
+      expect(await probe.reach()).toMatchObject({ kind: 'works', clusterId: 'fake-id' });
+    },
+  );
 
   it('asks a cluster of many brokers without a warning of Node', async () => {
     const memory = ordersWorld();
