@@ -219,7 +219,7 @@ export class KafkaLink {
   async #anyBroker(): Promise<KafkaJsBroker> {
     const nodeIds = this.#cluster.getNodeIds();
     const first = nodeIds.filter((nodeId) => nodeId === this.#nodeId);
-    let lastError: unknown = noBrokerNamed();
+    let lastError: unknown;
     for (const nodeId of [...first, ...nodeIds.filter((each) => each !== this.#nodeId)]) {
       try {
         const broker = await this.#cluster.findBroker({ nodeId });
@@ -229,7 +229,7 @@ export class KafkaLink {
         lastError = error;
       }
     }
-    throw lastError;
+    throw lastError ?? noBrokerNamed();
   }
 }
 
