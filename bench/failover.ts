@@ -21,12 +21,13 @@ const HELP = `${NAME} [-- options]: how soon a lost cluster is noticed and left,
   --runs N       runs of each case, default 20
   --quick        3 runs
   --only NAMES   only these cases, with commas between them
+  --processes N  so many processes follow the key of the case consul, default 10
   --json         the last line of the output is for machines
 
 killed    kill -9 of A under a process that sends every 5 ms and one that handles records, both decided by health
 stopped   the same with SIGSTOP: connections stay open and nothing is answered
 fleet     kill -9 of A under six processes that decide together (kafkaAgreement), three of which send
-consul    a key of Consul is changed, and ten processes follow it, each with a group of its own
+consul    a key of Consul is changed, and ten processes (--processes) follow it, each with a group of its own
 noise     switches without a reason in a simulated hour of latency, loss and pauses, on clusters in memory; a run is a seed
 
 Options are the library's defaults, but for cooldownMs 0 and maxSwitchesPerHour 1000: runs follow each other closely.
@@ -34,6 +35,7 @@ The brokers have group.initial.rebalance.delay.ms 0; Kafka's default makes a gro
 
 const DEFAULT_RUNS = 20;
 const QUICK_RUNS = 3;
+const DEFAULT_PROCESSES = 10;
 const PARTITIONS = 6;
 
 const { values } = readCommandLine({
@@ -43,10 +45,12 @@ const { values } = readCommandLine({
     runs: { type: 'string' },
     quick: { type: 'boolean' },
     only: { type: 'string' },
+    processes: { type: 'string' },
     json: { type: 'boolean' },
   },
 });
 const runs = runsFrom(values.runs, values.quick === true);
+const processes = countFrom('--processes', values.processes) ?? DEFAULT_PROCESSES;
 const names = namesFrom(values.only);
 const say = values.json === true ? console.error : console.log;
 // Inherited by the services.
@@ -55,9 +59,14 @@ process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 function runsFrom(text: string | undefined, isQuick: boolean): number {
   if (text === undefined) return isQuick ? QUICK_RUNS : DEFAULT_RUNS;
   if (isQuick) misused(NAME, '--quick is a number of runs, and so is --runs: give one of them.');
+  return countFrom('--runs', text) ?? DEFAULT_RUNS;
+}
+
+function countFrom(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1) return count;
-  return misused(NAME, `--runs must be a whole number from 1, got "${text}".`);
+  return misused(NAME, `${option} must be a whole number from 1, got "${text}".`);
 }
 
 function namesFrom(text: string | undefined): readonly CaseName[] {
@@ -119,7 +128,7 @@ async function measure(stack: Stack, name: CaseName): Promise<CaseFigures> {
     name,
     name !== 'consul' && name !== 'noise'
       ? await measureLoss(stack, name, options)
-      : await measureKey(stack, options),
+      : await measureKey(stack, { ...options, processes }),
   );
   say(failoverTable([figures]));
   return figures;

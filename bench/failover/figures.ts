@@ -15,13 +15,15 @@ type Figure = (typeof FIGURES)[number];
 
 /** @internal One measured switch: a sample of each figure, or one for each process. */
 export type Run = Readonly<Partial<Record<Figure, readonly number[]>>> & {
+  /** How many cores of the machine were busy meanwhile, on average; undefined where that is not known. */
+  readonly busyCores?: number | undefined;
   /** How long the phases of the switch took, one sample for each process. */
   readonly phases: readonly { readonly phase: SwitchPhase; readonly durationMs: number }[];
   /** Why each process switched. */
   readonly reasons: readonly string[];
 };
 
-/** @internal In milliseconds. */
+/** @internal Milliseconds, or cores. */
 export interface Spread {
   readonly p50: number;
   readonly p95: number;
@@ -32,6 +34,7 @@ export type CaseFigures = Readonly<Partial<Record<Figure, Spread>>> & {
   readonly name: CaseName;
   readonly runs: number;
   readonly phaseMs?: Readonly<Partial<Record<SwitchPhase, Spread>>>;
+  readonly busyCores?: Spread;
   /** Automatic switches where there was no reason for one. */
   readonly falseSwitches?: number;
 };
@@ -51,7 +54,14 @@ export function figuresOf(name: CaseName, runs: readonly Run[]): CaseFigures {
       spread(phases.filter(({ phase }) => phase === one).map(({ durationMs }) => durationMs)),
     ]),
   );
-  return { name, runs: runs.length, ...figures, ...(names.length === 0 ? {} : { phaseMs }) };
+  const busy = runs.flatMap(({ busyCores }) => busyCores ?? []);
+  return {
+    name,
+    runs: runs.length,
+    ...figures,
+    ...(names.length === 0 ? {} : { phaseMs }),
+    ...(busy.length === 0 ? {} : { busyCores: spread(busy) }),
+  };
 }
 
 /** One run, said at once, so that a benchmark that ends early was not for nothing. @internal */
@@ -90,7 +100,7 @@ export function failoverTable(cases: readonly CaseFigures[]): string {
 }
 
 function rowsOf(figures: CaseFigures): readonly (readonly [name: string, value: string])[] {
-  const { name, runs, phaseMs = {}, falseSwitches } = figures;
+  const { name, runs, phaseMs = {}, busyCores, falseSwitches } = figures;
   const title = `${name}, ${runs} ${runs === 1 ? 'run' : 'runs'}`;
   if (falseSwitches !== undefined) {
     return [[`${title} of a simulated hour: switches without a reason`, String(falseSwitches)]];
@@ -104,11 +114,14 @@ function rowsOf(figures: CaseFigures): readonly (readonly [name: string, value: 
     ...Object.entries(phaseMs).map(
       ([phase, value]) => [`${title}: phase ${phase}`, text(value)] as const,
     ),
+    ...(busyCores === undefined
+      ? []
+      : [[`${title}: busy cores of the machine`, text(busyCores, 'cores')] as const]),
   ];
 }
 
-function text({ p50, p95 }: Spread): string {
-  return `p50 ${p50}, p95 ${p95} ms`;
+function text({ p50, p95 }: Spread, unit = 'ms'): string {
+  return `p50 ${p50}, p95 ${p95} ${unit}`;
 }
 
 function spread(samples: readonly number[]): Spread {

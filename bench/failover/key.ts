@@ -5,11 +5,10 @@ import { measureSwitch } from './measure.js';
 import { nowMs, type ServiceSettings } from './messages.js';
 
 const KEY = 'kafka/active';
-const PROCESSES = 10;
 const SEND_EVERY_MS = 200;
 
 /**
- * The key that ten services follow is changed, to and fro. Each sends, and handles what all send in a group of its own: members of one
+ * The key that several services follow is changed, to and fro. Each sends, and handles what all send in a group of its own: members of one
  * group would join one after the other, each when the others' next heartbeat (3 s by default) tells them of it, and nothing else
  * would be seen.
  *
@@ -17,7 +16,12 @@ const SEND_EVERY_MS = 200;
  */
 export async function measureKey(
   { clusters: { A, B } }: Stack,
-  { runs, topic, say }: { runs: number; topic: string; say(words: string): void },
+  {
+    runs,
+    processes,
+    topic,
+    say,
+  }: { runs: number; processes: number; topic: string; say(words: string): void },
 ): Promise<readonly Run[]> {
   const consul = await startConsul({ name: 'bench-consul', onProgress: say });
   const measured: Run[] = [];
@@ -25,7 +29,7 @@ export async function measureKey(
   try {
     await consul.put(KEY, 'A');
     fleet = new Fleet(
-      Array.from({ length: PROCESSES }, (_, index): ServiceSettings => ({
+      Array.from({ length: processes }, (_, index): ServiceSettings => ({
         name: `service-${index + 1}`,
         brokers: { A: A.brokers, B: B.brokers },
         topic,
@@ -34,7 +38,7 @@ export async function measureKey(
         consul: { address: consul.address, key: KEY },
       })),
     );
-    const parts = { processes: PROCESSES, producers: PROCESSES, consumers: PROCESSES };
+    const parts = { processes, producers: processes, consumers: processes };
     for (let run = 1; run <= runs; run += 1) {
       const [from, to] = run % 2 === 1 ? (['A', 'B'] as const) : (['B', 'A'] as const);
       const failedSendCount = await fleet.settle(from, nowMs());

@@ -1,3 +1,4 @@
+import { countBusyCores } from './busy-cores.js';
 import type { Run } from './figures.js';
 import type { Fleet } from './fleet.js';
 import { nowMs, type Alias } from './messages.js';
@@ -25,6 +26,7 @@ export async function measureSwitch(
   trigger: () => Promise<void>,
 ): Promise<Run> {
   fleet.order({ kind: 'watch', on: to, sinceMs: nowMs() });
+  const busyCores = countBusyCores();
   const sinceMs = nowMs();
   const triggered = trigger();
   const since = { sinceMs, limitMs: SWITCH_LIMIT_MS };
@@ -43,6 +45,7 @@ export async function measureSwitch(
     switchedMs: [Math.max(...after(completed))],
     firstAckMs: [Math.max(...after(acknowledged))],
     firstRecordMs: [Math.max(...after(handled))],
+    busyCores: busyCores(),
     phases: completed.flatMap(({ phases }) => phases),
     reasons: started.map(({ reason }) => reason),
   };

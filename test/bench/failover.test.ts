@@ -11,6 +11,7 @@ import {
 const run = (ms: number): Run => ({
   detectMs: [ms, ms + 10],
   firstAckMs: [ms + 100],
+  busyCores: ms / 1_000,
   phases: [
     { phase: 'fence', durationMs: ms / 100 },
     { phase: 'open', durationMs: ms / 10 },
@@ -27,6 +28,7 @@ describe('the figures of all runs of a case', () => {
       detectMs: { p50: 1_010, p95: 1_910 },
       firstAckMs: { p50: 1_100, p95: 2_000 },
       phaseMs: { fence: { p50: 10, p95: 19 }, open: { p50: 100, p95: 190 } },
+      busyCores: { p50: 1, p95: 1.9 },
     });
   });
 
@@ -51,6 +53,7 @@ describe('the figures of all runs of a case', () => {
           detectMs: { p50: 200, p95: 210 },
           firstAckMs: { p50: 300, p95: 300 },
           phaseMs: { fence: { p50: 2, p95: 2 }, open: { p50: 20, p95: 20 } },
+          busyCores: { p50: 0.2, p95: 0.2 },
         },
         noise,
       ],
@@ -66,6 +69,7 @@ describe('the figures of all runs of a case', () => {
       'killed, 1 run: until the first acknowledged send | p50 300, p95 300 ms',
       'killed, 1 run: phase fence | p50 2, p95 2 ms',
       'killed, 1 run: phase open | p50 20, p95 20 ms',
+      'killed, 1 run: busy cores of the machine | p50 0.2, p95 0.2 cores',
       'consul, 1 run: until the last process has an acknowledged send | p50 80, p95 80 ms',
       'noise, 3 runs of a simulated hour: switches without a reason | 0',
     ]);
