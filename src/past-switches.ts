@@ -1,9 +1,9 @@
 import type { PastSwitch } from './strategy/strategy.js';
-import type { SwitchReport } from './switch/report.js';
+import { isResumption, type SwitchReport } from './switch/report.js';
 import type { World } from './world.js';
 
 /** @internal A switch as a restart can know it: monotonic clocks begin anew. */
-export interface KeptSwitch extends Omit<PastSwitch, 'atMs' | 'startedAtMs'> {
+export interface KeptSwitch extends Omit<PastSwitch, 'atMs'> {
   /** When it ended, in milliseconds of the wall clock. */
   readonly wallMs: number;
 }
@@ -35,9 +35,7 @@ export class PastSwitches {
 
   /** What a restart has to know. */
   get kept(): readonly KeptSwitch[] {
-    return this.#past
-      .slice(-MAX_KEPT)
-      .map(({ atMs: _atMs, startedAtMs: _startedAtMs, ...kept }) => kept);
+    return this.#past.slice(-MAX_KEPT).map(({ atMs: _atMs, ...kept }) => kept);
   }
 
   /** What an earlier life of the process has kept. A start that failed is tried again: nothing counts twice. */
@@ -48,17 +46,18 @@ export class PastSwitches {
       // A clock that went back makes it the newest: rather a wait too long than one switch too many.
       .map((one) => ({ one, atMs: nowMs - Math.max(0, wallMs - one.wallMs) }))
       .filter(({ one, atMs }) => nowMs - atMs < REMEMBERED_MS && !this.#has(one.switchEpoch))
-      .map(({ one, atMs }) => ({ ...one, atMs, startedAtMs: atMs }));
+      .map(({ one, atMs }) => ({ ...one, atMs }));
     this.#past = [...before, ...this.#past];
   }
 
-  /** A switch was completed. Several orders may have been answered by one. */
-  add({ switchEpoch, startedAtMs, from, to, by }: SwitchReport): void {
-    if (this.#has(switchEpoch)) return;
+  /** A switch was completed. Several orders may have been answered by one. Where nobody decided anything, none is counted. */
+  add(report: SwitchReport): void {
+    const { switchEpoch, from, to, by } = report;
+    if (isResumption(report) || this.#has(switchEpoch)) return;
     const atMs = this.#world.nowMs();
     const wallMs = Math.floor(this.#world.wallMs());
     const recent = this.#past.filter((one) => atMs - one.atMs < REMEMBERED_MS);
-    this.#past = [...recent, { atMs, startedAtMs, switchEpoch, from, to, by, wallMs }];
+    this.#past = [...recent, { atMs, switchEpoch, from, to, by, wallMs }];
   }
 
   #has(switchEpoch: number): boolean {

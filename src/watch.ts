@@ -13,12 +13,13 @@ import { limitsOf, paceOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
 import { PastSwitches } from './past-switches.js';
 import { Listening } from './signals/listening.js';
-import type { SignalState } from './signals/signal-state.js';
+import type { Overtaking, SignalState } from './signals/signal-state.js';
 import { openMembership, owedOf, restOf, type Membership } from './membership.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
-import type { DecidedBy } from './switch/report.js';
+import { isResumption, type DecidedBy } from './switch/report.js';
+import { obeyedBy } from './switch/run.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import {
   activeOf,
@@ -92,8 +93,6 @@ export class Watch implements Watching {
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
-  /** When the switch to the session in force began: what a source has said since is news. */
-  #newsSinceMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   #cancelIdentityLook: CancelTimer | undefined;
 
@@ -122,7 +121,7 @@ export class Watch implements Watching {
       events,
       aliases,
       signals: strategy.signals ?? [],
-      decisionEpoch: () => this.fleet?.decision?.epoch ?? 0,
+      decisionEpoch: () => Math.max(this.fleet?.decision?.epoch ?? 0, this.fleet?.obeyedEpoch ?? 0),
       onChange: () => this.#heard(),
     });
     this.#stateFile = new StateFile({ world, events, path: options.stateFile, aliases });
@@ -189,7 +188,11 @@ export class Watch implements Watching {
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
     this.#refuseWhenClosed();
-    if (agreed !== undefined) this.#listening.overtake(agreed.cluster, agreed.epoch);
+    if (agreed !== undefined) {
+      const { cluster, epoch: obeyedEpoch } = agreed;
+      // What was heard in this life, by a start that failed, is newer.
+      this.#listening.overtake({ cluster, startedAtMs: Number.NEGATIVE_INFINITY, obeyedEpoch });
+    }
     const active =
       agreed?.cluster ??
       (await strategy.startOn(
@@ -267,7 +270,7 @@ export class Watch implements Watching {
     if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
       this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };
     }
-    const kept = this.#listening.kept({ ...this.#applied, newsSinceMs: this.#newsSinceMs });
+    const kept = this.#listening.kept();
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
     const switches = this.#past.kept;
     void this.#stateFile.write({ ...this.#applied, clusterIds, switches, ...kept });
@@ -275,13 +278,8 @@ export class Watch implements Watching {
 
   sessionOpened(session: ClusterSession): void {
     this.#session = session;
-    const state = this.#parts.state();
-    // A switch that is rolled back has overtaken nothing: it is tried again.
-    if (state.kind === 'switching' && state.run.rollBackOf === undefined) {
-      this.#newsSinceMs = state.run.startedAtMs;
-      // A decision of the fleet may be older than what an earlier life has heard. Any other switch is of this life.
-      this.#listening.overtake(session.alias, state.run.turn.agreedEpoch);
-    }
+    const overtaking = overtakingOf(this.#parts.state(), session.alias);
+    if (overtaking !== undefined) this.#listening.overtake(overtaking);
     // At once, not when the switch is over: whoever dies meanwhile has written here, and must not come back to the other one.
     this.#apply(session.alias, session.switchEpoch);
     this.#monitor.sessionOpened(session.alias);
@@ -338,4 +336,12 @@ export class Watch implements Watching {
   #traffic() {
     return this.#session?.signal.aborted === false ? this.#session : undefined;
   }
+}
+
+/** A switch that is rolled back has overtaken nothing: it is tried again. Nor has what nobody decided. */
+function overtakingOf(state: SwitchState, cluster: string): Overtaking | undefined {
+  if (state.kind !== 'switching') return undefined;
+  const { run } = state;
+  if (run.rollBackOf !== undefined || isResumption(run.turn)) return undefined;
+  return { cluster, startedAtMs: run.startedAtMs, obeyedEpoch: obeyedBy(run) };
 }

@@ -37,13 +37,21 @@ describe('past switches', () => {
     expect(past.list.map(({ switchEpoch }) => switchEpoch)).toEqual([3, 4]);
   });
 
+  it('are those that somebody decided: to go on where it was, after a lease, is none', () => {
+    const { past } = startedAt(0, 0);
+    past.add({ ...switched(2), by: 'agreement', from: 'A', to: 'A' });
+    past.add({ ...switched(3), by: 'agreement', from: 'A', to: 'B' });
+    past.add({ ...switched(4), by: 'operator', from: 'A', to: 'A' });
+    expect(past.list.map(({ switchEpoch }) => switchEpoch)).toEqual([3, 4]);
+  });
+
   it('go on over a restart, in which monotonic clocks begin anew', () => {
     const before = startedAt(500_000, 1_700_000_000_000);
     before.past.add(switched(2));
     const after = startedAt(1_000, 1_700_000_060_000);
     after.past.remember(before.past.kept);
     expect(after.past.list).toEqual([
-      { switchEpoch: 2, from: 'A', to: 'B', by: 'health', atMs: -59_000, startedAtMs: -59_000 },
+      { switchEpoch: 2, from: 'A', to: 'B', by: 'health', atMs: -59_000 },
     ]);
     expect(after.past.kept).toEqual(before.past.kept);
   });

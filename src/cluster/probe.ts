@@ -110,8 +110,9 @@ class KafkaProbe implements ClusterProbe {
     this.#isDoubtful = false;
     const link = this.#link;
     if (link !== undefined) {
+      // Whatever else it says may be about this connection alone.
       const first = await this.#raceHedge(this.#ask(link));
-      if (first !== undefined && first.kind !== 'fails') return first;
+      if (first?.kind === 'works') return first;
       this.#drop(link);
     }
     return this.#askEveryBroker(opening);
@@ -200,12 +201,13 @@ class KafkaProbe implements ClusterProbe {
         // One signal each: Node warns of many listeners on one, where a cluster has many brokers.
         { onClosed: () => this.#onClosed(link), signal: AbortSignal.any([opening]) },
       );
-      if (this.#link !== undefined || opening.aborted) {
+      const outcome = await this.#ask(link);
+      if (outcome.kind === 'works' && this.#link === undefined && !opening.aborted) {
+        this.#link = link;
+      } else {
         void link.close();
-        return { kind: 'works', clusterId: null };
       }
-      this.#link = link;
-      return await this.#ask(link);
+      return outcome;
     } catch (error) {
       const outcome = outcomeOf(judge(error));
       const tookMs = this.#world.nowMs() - startedAtMs;

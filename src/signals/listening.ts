@@ -2,14 +2,16 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import type { World } from '../world.js';
 import {
-  isOvertaken,
   isPinning,
   isSameWish,
+  overtakes,
   reduceSignal,
   unreadSignal,
   type HeardWish,
+  type Overtaking,
   type SignalState,
   type Wish,
+  type Word,
 } from './signal-state.js';
 import type { Reading, Signal, SignalWatch } from './signal.js';
 
@@ -19,7 +21,7 @@ export interface ListeningParts {
   readonly events: EventSink;
   readonly aliases: readonly string[];
   readonly signals: readonly Signal[];
-  /** The newest decision of the fleet that is known; 0: none. */
+  /** The newest decision of the fleet that is known, or was obeyed; 0: none. */
   decisionEpoch(): number;
   /** What is known has changed. */
   onChange(): void;
@@ -64,24 +66,17 @@ export class Listening {
       // A start that failed is tried again: what the source has said meanwhile is newer than the file.
       const before = state.lastGood === undefined ? heard[signal.name] : undefined;
       if (before !== undefined) this.#heardBefore.set(signal, before);
-      const overtakenBefore = before?.isOvertaken === true ? wishOf(before) : state.overtakenBefore;
-      this.#states.set(signal, { ...state, highestEpoch, overtakenBefore, pinnedBefore });
+      const overtaken = before?.isOvertaken === true ? wishOf(before) : state.overtaken;
+      this.#states.set(signal, { ...state, highestEpoch, overtaken, pinnedBefore });
     }
   }
 
-  /**
-   * A switch leads to this cluster, or one that the fleet made while this process was not running. What the process heard when it
-   * last ran is older: it is overtaken where it names another cluster, until the source says something else.
-   *
-   * @param agreedEpoch - the decision that it follows from: what was heard when that was known is newer. Undefined: a switch of this
-   *   life, which is newer than all that was heard before it.
-   */
-  overtake(cluster: string, agreedEpoch: number | undefined): void {
-    for (const [signal, before] of this.#heardBefore) {
-      const state = this.#states.get(signal);
-      const isOlder = agreedEpoch === undefined || before.agreedEpoch < agreedEpoch;
-      if (state === undefined || !isOlder || before.cluster === cluster) continue;
-      this.#states.set(signal, { ...state, overtakenBefore: wishOf(before) });
+  /** A switch was made, or the fleet has made one while this process was not running: what is older is no news any more. */
+  overtake(overtaking: Overtaking): void {
+    for (const [signal, state] of this.#states) {
+      const word = this.#wordOf(signal, state);
+      if (word === undefined || !overtakes(overtaking, word)) continue;
+      this.#states.set(signal, { ...state, overtaken: wishOf(word) });
     }
   }
 
@@ -109,25 +104,30 @@ export class Listening {
   }
 
   /** What a restart has to know. */
-  kept(session: Parameters<typeof isOvertaken>[1]): KeptOfSignals {
+  kept(): KeptOfSignals {
     const signalEpochs: Record<string, number> = {};
     const heard: Record<string, HeardWish> = {};
     const pinned: string[] = [];
     for (const [signal, state] of this.#states) {
-      const { name, highestEpoch, lastGood } = state;
+      const { name, highestEpoch, overtaken } = state;
       if (highestEpoch > 0) signalEpochs[name] = highestEpoch;
       if (isPinning(state)) pinned.push(name);
-      const before = this.#heardBefore.get(signal);
-      // A source that could not be read in this life has said nothing newer.
-      const wish = lastGood?.desired ?? before;
-      if (wish === undefined) continue;
-      heard[name] = {
-        ...wishOf(wish),
-        isOvertaken: isOvertaken(state, session),
-        agreedEpoch: this.#agreedEpochs.get(signal) ?? before?.agreedEpoch ?? 0,
-      };
+      const word = this.#wordOf(signal, state);
+      if (word === undefined) continue;
+      const { agreedEpoch } = word;
+      heard[name] = { ...wishOf(word), isOvertaken: overtaken !== undefined, agreedEpoch };
     }
     return { signalEpochs, heard, pinned };
+  }
+
+  /** What a source wants, as far as is known; one that could not be read in this life has said nothing newer than before. */
+  #wordOf(signal: Signal, { lastGood }: SignalState): Word | undefined {
+    const before = this.#heardBefore.get(signal);
+    const wish = lastGood?.desired ?? before;
+    if (wish === undefined) return undefined;
+    const sinceMs = before === undefined ? lastGood?.sinceMs : undefined;
+    const agreedEpoch = this.#agreedEpochs.get(signal) ?? before?.agreedEpoch ?? 0;
+    return { ...wishOf(wish), sinceMs, agreedEpoch };
   }
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */

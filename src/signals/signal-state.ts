@@ -43,11 +43,10 @@ export interface SignalState {
       }
     | undefined;
   /**
-   * What it wanted when this process last ran (`stateFile`), where a switch to another cluster has overtaken that since: one of that
-   * life, one of this life, or one that the fleet made in between. The same again is no news. Undefined where nothing was overtaken,
-   * and once the source has wanted something else.
+   * What it wanted when a switch to another cluster overtook that: in this life, in an earlier one (`stateFile`), or by the fleet in
+   * between. The same again is no news. Undefined where nothing was overtaken, and once the source has wanted something else.
    */
-  readonly overtakenBefore: Wish | undefined;
+  readonly overtaken: Wish | undefined;
   /** It forbade automatic switches when this process last ran (`stateFile`). Counts until the source has a good value. */
   readonly pinnedBefore: boolean;
   /** The highest epoch that was seen; 0 where none was. */
@@ -78,7 +77,7 @@ export function unreadSignal(name: string, highestEpoch = 0): SignalState {
     name,
     opinion: { kind: 'unknown', because: 'it was not read yet' },
     lastGood: undefined,
-    overtakenBefore: undefined,
+    overtaken: undefined,
     pinnedBefore: false,
     highestEpoch,
     refusedCount: 0,
@@ -135,14 +134,14 @@ function refused(state: SignalState, because: string): SignalState {
 }
 
 function taken(state: SignalState, desired: Desired, atMs: number): SignalState {
-  const { lastGood, overtakenBefore } = state;
+  const { lastGood, overtaken } = state;
   const isSame = lastGood !== undefined && isSameWish(lastGood.desired, desired);
-  const isOvertaken = overtakenBefore !== undefined && isSameWish(overtakenBefore, desired);
+  const isOvertaken = overtaken !== undefined && isSameWish(overtaken, desired);
   return {
     ...state,
     opinion: { kind: 'desired', desired },
     lastGood: { desired, sinceMs: isSame ? lastGood.sinceMs : atMs, heardAtMs: atMs },
-    overtakenBefore: isOvertaken ? overtakenBefore : undefined,
+    overtaken: isOvertaken ? overtaken : undefined,
     highestEpoch: desired.epoch ?? state.highestEpoch,
   };
 }
@@ -179,17 +178,32 @@ export interface HeardWish extends Wish {
   readonly agreedEpoch: number;
 }
 
+/** @internal What a source wants, as a switch is compared with it. */
+export interface Word extends Wish {
+  /** When it was first heard, on the world's clock; undefined: when this process last ran. */
+  readonly sinceMs: number | undefined;
+  /** As {@link HeardWish.agreedEpoch}. */
+  readonly agreedEpoch: number;
+}
+
+/** @internal A switch, as what sources want is compared with it. */
+export interface Overtaking {
+  /** Where it leads. */
+  readonly cluster: string;
+  /** When it began, on the world's clock. */
+  readonly startedAtMs: number;
+  /** The decision of the fleet that it carries out; undefined where this process was told, or has decided, something itself. */
+  readonly obeyedEpoch: number | undefined;
+}
+
 /**
- * True where what the source wants is no news to a restart: it was heard before the switch to the session in force began and names
- * another cluster, or it was overtaken before this life, wherever the process went since. Pure.
+ * Does the switch overtake what the source wants? Where it was heard before the switch began, and names another cluster; but what was
+ * heard when a decision was known is newer than that, however late that is carried out. Pure.
  *
  * @internal
  */
-export function isOvertaken(
-  { overtakenBefore, lastGood }: Pick<SignalState, 'overtakenBefore' | 'lastGood'>,
-  session: { readonly cluster: string; readonly newsSinceMs: number },
-): boolean {
-  if (overtakenBefore !== undefined) return true;
-  if (lastGood === undefined) return false;
-  return lastGood.sinceMs < session.newsSinceMs && lastGood.desired.cluster !== session.cluster;
+export function overtakes({ cluster, startedAtMs, obeyedEpoch }: Overtaking, word: Word): boolean {
+  const wasHeardBefore = word.sinceMs === undefined || word.sinceMs < startedAtMs;
+  const isNewer = obeyedEpoch !== undefined && word.agreedEpoch >= obeyedEpoch;
+  return wasHeardBefore && !isNewer && word.cluster !== cluster;
 }

@@ -5,7 +5,7 @@ import { isPinning, type SignalState } from '../signals/signal-state.js';
 import { knownAlias } from './known-alias.js';
 import { obey } from './obey.js';
 import { isActiveUnhealthy } from './standing.js';
-import type { Decision, PastSwitch, Strategy, View } from './strategy.js';
+import type { Decision, Strategy, View } from './strategy.js';
 
 /**
  * What a strategy that follows outside sources does at its start.
@@ -51,7 +51,8 @@ export function followStrategy(
     async startOn(sources, aliases) {
       const states = (await sources.signals()).filter(({ name }) => names.includes(name));
       const chosen = chosenOf(states);
-      if (chosen !== undefined && isNews(chosen, [])) return chosen.lastGood.desired.cluster;
+      if (chosen !== undefined && chosen.overtaken === undefined)
+        return chosen.lastGood.desired.cluster;
       const isUnknown = states.some(({ opinion }) => opinion.kind === 'unknown');
       if (chosen === undefined && isUnknown && options.onUnknownAtStart === 'fail')
         throw unknownAtStart(states);
@@ -94,20 +95,11 @@ export function followed(states: readonly SignalState[], view: View): Decision {
   }
   const { desired } = chosen.lastGood;
   if (desired.cluster === view.active) return { kind: 'stay', because: 'already-active' };
-  if (!isNews(chosen, view.switches)) return { kind: 'stay', because: 'overtaken' };
+  if (chosen.overtaken !== undefined) return { kind: 'stay', because: 'overtaken' };
   const planned =
     desired.mode === undefined ? !isActiveUnhealthy(view) : desired.mode !== 'unplanned';
   const reason = desired.reason ?? `${chosen.name} says ${desired.cluster}`;
   return { kind: 'switch', to: desired.cluster, planned, reason, by: 'signal' };
-}
-
-function isNews(
-  { overtakenBefore, lastGood }: WithOpinion,
-  switches: readonly PastSwitch[],
-): boolean {
-  if (overtakenBefore !== undefined) return false;
-  const last = switches.at(-1);
-  return last === undefined || lastGood.sinceMs >= last.startedAtMs;
 }
 
 /** @internal Does a source forbid that anybody but a person moves the service? */

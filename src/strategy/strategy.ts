@@ -26,8 +26,6 @@ export interface ClusterView {
 export interface PastSwitch {
   /** When it ended, in monotonic milliseconds of the world's clock. */
   readonly atMs: number;
-  /** When it began. What was heard later is newer than it. */
-  readonly startedAtMs: number;
   /** The activation that it led to. */
   readonly switchEpoch: number;
   /** Alias of the cluster that was left. */

@@ -1,5 +1,6 @@
 import type { SwitchPhase } from '../events.js';
 import type { GroupPlan } from '../position/plan.js';
+import type { SwitchTurn } from './participant.js';
 import type { SwitchRun } from './state.js';
 
 /**
@@ -10,6 +11,11 @@ import type { SwitchRun } from './state.js';
  * @public
  */
 export type DecidedBy = 'operator' | 'signal' | 'health' | 'identity' | 'agreement';
+
+/** @internal True where nobody decided anything: the process goes on where it was, because the agreement is heard again. */
+export function isResumption({ by, from, to }: Pick<SwitchTurn, 'by' | 'from' | 'to'>): boolean {
+  return by === 'agreement' && from === to;
+}
 
 /**
  * What a switch did, measured.

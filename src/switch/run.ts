@@ -86,3 +86,11 @@ export function agreedOn(
   const agreed = { ...run, turn: { ...run.turn, switchEpoch, agreedEpoch: epoch } };
   return planned ? agreed : withoutSource(agreed);
 }
+
+/**
+ * @internal The decision of the fleet that the run carries out; undefined where this process was told, or has decided, something itself:
+ * also where the fleet answered that with a decision that stood already.
+ */
+export function obeyedBy({ turn, phases }: SwitchRun): number | undefined {
+  return phases.some(({ phase }) => phase === 'agree') ? undefined : turn.agreedEpoch;
+}

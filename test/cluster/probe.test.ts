@@ -3,7 +3,7 @@ import { openProbe, type ClusterProbe } from '../../src/cluster/probe.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { realWorld } from '../../src/world.js';
 import { hang, ordersWorld, until } from '../support/memory-service.js';
-import { fakeBroker } from './fake-broker.js';
+import { fakeBroker, type FakeBroker } from './fake-broker.js';
 
 /** A probe of A whose kafkajs waits for answers as long as it takes. */
 function patientProbe(memory: MemoryWorld, brokers = memory.cluster('A').brokers): ClusterProbe {
@@ -81,30 +81,64 @@ describe('a probe', () => {
     });
   });
 
+  /** A probe of real sockets. */
+  function socketProbe(brokers: readonly string[]): ClusterProbe {
+    const probe = openProbe({
+      alias: 'A',
+      world: realWorld(),
+      clusterOptions: { brokers: [...brokers] },
+      kafkaConfig: {},
+      timeoutMs: 1_000,
+      onClosed: () => {},
+    });
+    onTestFinished(() => probe.close());
+    return probe;
+  }
+
+  async function broker(isFenced: boolean): Promise<FakeBroker> {
+    const made = await fakeBroker('answers');
+    onTestFinished(() => made.close());
+    made.isFenced = isFenced;
+    return made;
+  }
+
+  const namesNone = {
+    kind: 'fails',
+    because: 'it answers, and names no broker: all of them are fenced',
+  };
+
   it.each(['before', 'after'])(
     'takes a cluster that names no broker for one that does not work: fenced %s it was connected to',
     async (fenced) => {
-      const broker = await fakeBroker('answers');
-      const probe = openProbe({
-        alias: 'A',
-        world: realWorld(),
-        clusterOptions: { brokers: [broker.address] },
-        kafkaConfig: {},
-        timeoutMs: 1_000,
-        onClosed: () => {},
-      });
-      onTestFinished(async () => {
-        probe.close();
-        await broker.close();
-      });
+      const one = await broker(fenced === 'before');
+      const probe = socketProbe([one.address]);
       if (fenced === 'after') expect(await probe.reach()).toMatchObject({ kind: 'works' });
-      broker.isFenced = true;
-      const because = 'it answers, and names no broker: all of them are fenced';
-      expect(await probe.reach()).toEqual({ kind: 'fails', because });
-      broker.isFenced = false;
+      one.isFenced = true;
+      for (let round = 1; round <= 3; round += 1) expect(await probe.reach()).toEqual(namesNone);
+      one.isFenced = false;
       expect(await probe.reach()).toMatchObject({ kind: 'works', clusterId: 'fake-id' });
     },
   );
+
+  it('does so of several brokers, and of one under two names', async () => {
+    const [first, second] = [await broker(true), await broker(true)];
+    const several = socketProbe([first.address, second.address]);
+    for (let round = 1; round <= 3; round += 1) expect(await several.reach()).toEqual(namesNone);
+    const one = await broker(false);
+    const twoNames = socketProbe([one.address.replace('127.0.0.1', 'localhost')]);
+    expect(await twoNames.reach()).toMatchObject({ kind: 'works' });
+    one.isFenced = true;
+    for (let round = 1; round <= 3; round += 1) expect(await twoNames.reach()).toEqual(namesNone);
+  });
+
+  it('keeps the connection to the one that names brokers beside one that names none', async () => {
+    const [fenced, well] = [await broker(true), await broker(false)];
+    const probe = socketProbe([fenced.address, well.address]);
+    for (let round = 1; round <= 3; round += 1) {
+      expect(await probe.reach()).toMatchObject({ kind: 'works', clusterId: 'fake-id' });
+    }
+    expect(well.connectionCount).toBe(1);
+  });
 
   it('asks a cluster of many brokers without a warning of Node', async () => {
     const memory = ordersWorld();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { followStrategy } from '../../src/strategy/follow.js';
 import { consume, hang, until } from '../support/memory-service.js';
 import { Said } from '../support/said.js';
-import { fleet, isOn, onStore, STATE } from './fleet-support.js';
+import { fleet, isOn, onStore, STATE, type Fleet, type Member } from './fleet-support.js';
 
 describe('a fleet with an agreement', () => {
   it('goes together where an operator sends one of its processes', () =>
@@ -351,6 +351,25 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('follows what its source said while all had stopped: to go on is no switch', async () => {
+    const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+    await fleet(
+      async ({ memory, agreement, members }) => {
+        const mend = agreement.cutOff();
+        said.say('{"cluster":"B","epoch":2}');
+        await until(memory, 'all have stopped themselves', () =>
+          members.every(({ kafka }) => kafka.status().state === 'halted'),
+        );
+        mend();
+        await until(memory, 'the fleet follows', isOn('B', members));
+        expect(members.flatMap(({ reports }) => reports).some(({ by }) => by === 'agreement')).toBe(
+          true,
+        );
+      },
+      { limits: { leaseMs: 6_000 }, config: { strategy: followStrategy(said) } },
+    );
+  });
+
   it('goes on to where it was going when it stopped, not back', () =>
     fleet(
       async ({ memory, agreement, members, join }) => {
@@ -427,46 +446,100 @@ describe('the start of a member', () => {
       await until(memory, 'the fleet follows news', isOn('A', [...members, second]));
     }));
 
+  /**
+   * A process that follows a source dies in the middle of decision 1, which leads to B, having heard the source want A after it.
+   *
+   * @returns how the next life of it begins.
+   */
+  async function diesOnItsWay(
+    { memory, members, join }: Fleet,
+    said: Said,
+  ): Promise<(name: string) => Promise<Member>> {
+    const follow = (stateFile: string) => ({ stateFile, strategy: followStrategy(said) });
+    const first = join('first', follow(STATE));
+    await consume(first.kafka, async () => {});
+    hang(memory.cluster('B'), 'OffsetFetch');
+    await members[0].kafka.switchTo('B', { planned: false });
+    await until(memory, 'it is on its way', () => first.kafka.status().phase === 'translate');
+    said.say('{"cluster":"A","epoch":2}');
+    await memory.clock.sleep(100);
+    first.process.sleep(600_000);
+    const copy = `${STATE}.copy`;
+    return async (name) => {
+      const next = join(name, follow(copy));
+      await next.process.world.writeText(copy, first.kept.at(-1) ?? '');
+      await next.kafka.producer().connect();
+      return next;
+    };
+  }
+
+  const wantsA = (): Said => new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
+
   it('follows what its source said after the decision, also where it dies before it has carried that out', () =>
-    fleet(async ({ memory, members, join }) => {
-      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
-      const follow = (stateFile: string) => ({ stateFile, strategy: followStrategy(said) });
-      const first = join('first', follow(STATE));
-      await consume(first.kafka, async () => {});
-      hang(memory.cluster('B'), 'OffsetFetch');
-      await members[0].kafka.switchTo('B', { planned: false });
-      await until(memory, 'it is on its way', () => first.kafka.status().phase === 'translate');
-      said.say('{"cluster":"A","epoch":2}');
-      await memory.clock.sleep(100);
-      first.process.sleep(300_000);
-      const second = join('second', follow(`${STATE}.copy`));
-      await second.process.world.writeText(`${STATE}.copy`, first.kept.at(-1) ?? '');
-      await second.kafka.producer().connect();
-      await until(memory, 'the fleet follows', isOn('A', [...members, second]));
+    fleet(async (all) => {
+      const startAgain = await diesOnItsWay(all, wantsA());
+      const second = await startAgain('second');
+      await until(all.memory, 'the fleet follows', isOn('A', [...all.members, second]));
     }));
 
-  it('follows it also where it obeys that decision late, while its source cannot be read', () =>
-    fleet(async ({ memory, agreement, members, join }) => {
-      const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":1}' });
-      const follow = (stateFile: string) => ({ stateFile, strategy: followStrategy(said) });
-      const first = join('first', follow(STATE));
-      await consume(first.kafka, async () => {});
-      hang(memory.cluster('B'), 'OffsetFetch');
-      await members[0].kafka.switchTo('B', { planned: false });
-      await until(memory, 'it is on its way', () => first.kafka.status().phase === 'translate');
-      said.say('{"cluster":"A","epoch":2}');
-      await memory.clock.sleep(100);
-      first.process.sleep(600_000);
+  it.each(['can', 'cannot'])(
+    'follows it also where it obeys that decision late, while its source %s be read',
+    (can) =>
+      fleet(async (all) => {
+        const { memory, agreement, members } = all;
+        const said = wantsA();
+        const startAgain = await diesOnItsWay(all, said);
+        if (can === 'cannot') said.tell({ kind: 'failed', because: 'nobody answers' });
+        const mend = agreement.cutOff();
+        const second = await startAgain('second');
+        expect(isOn('A', [second])()).toBe(true);
+        mend();
+        await until(memory, 'it obeys the decision', () =>
+          second.reports.some(({ to }) => to === 'B'),
+        );
+        said.say('{"cluster":"A","epoch":2}');
+        await until(memory, 'the fleet follows', isOn('A', [...members, second]));
+      }),
+  );
+
+  it('is on the cluster that it was ordered to, also where the fleet answers the order with that decision', () =>
+    fleet(async (all) => {
+      const { memory, agreement, members } = all;
+      const said = wantsA();
+      const startAgain = await diesOnItsWay(all, said);
       said.tell({ kind: 'failed', because: 'nobody answers' });
       const mend = agreement.cutOff();
-      const second = join('second', follow(`${STATE}.copy`));
-      await second.process.world.writeText(`${STATE}.copy`, first.kept.at(-1) ?? '');
-      await second.kafka.producer().connect();
-      expect(isOn('A', [second])()).toBe(true);
+      const second = await startAgain('second');
+      const ordered = second.kafka.switchTo('B', { planned: false });
       mend();
-      await until(memory, 'it obeys the decision', isOn('B', [second]));
+      await ordered;
       said.say('{"cluster":"A","epoch":2}');
-      await until(memory, 'the fleet follows', isOn('A', [...members, second]));
+      await memory.clock.sleep(20_000);
+      const orders = second.reports.map(({ to, by, agreedEpoch }) => ({ to, by, agreedEpoch }));
+      expect(orders).toEqual([{ to: 'B', by: 'operator', agreedEpoch: 1 }]);
+      expect(isOn('B', [...members, second])()).toBe(true);
+    }));
+
+  it('follows what its source said while the agreement was not heard, by a process that had obeyed', () =>
+    fleet(async ({ memory, agreement, members, join }) => {
+      const said = wantsA();
+      const config = { stateFile: STATE, strategy: followStrategy(said) };
+      const first = join('first', config);
+      await first.kafka.producer().connect();
+      await members[0].kafka.switchTo('B');
+      await until(memory, 'all are on B', isOn('B', [...members, first]));
+      await first.kafka.close();
+      const mend = agreement.cutOff();
+      const second = join('first', config);
+      await second.kafka.producer().connect();
+      expect(isOn('B', [second])()).toBe(true);
+      said.say('{"cluster":"A","epoch":2}');
+      await memory.clock.sleep(5_000);
+      await second.kafka.close();
+      mend();
+      const third = join('first', config);
+      await third.kafka.producer().connect();
+      await until(memory, 'the fleet follows', isOn('A', [...members, third]));
     }));
 
   it('keeps a decision as not obeyed until it has a session on its cluster', () =>

@@ -228,7 +228,7 @@ describe('a process that restarts', () => {
       await after.switchTo('B');
       silent.say('A');
       await memory.clock.sleep(60_000);
-      expect(after.status()).toMatchObject({ active: 'B', signals: [{ overtakenBefore: {} }] });
+      expect(after.status()).toMatchObject({ active: 'B', signals: [{ overtaken: {} }] });
       silent.say('B');
       silent.say('A');
       await until(memory, 'it follows news', isOn(after, 'A'));

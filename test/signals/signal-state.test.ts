@@ -2,11 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TEXT_LENGTH, readDesired } from '../../src/signals/desired.js';
 import {
-  isOvertaken,
   lastGoodAgeMs,
+  overtakes,
   reduceSignal,
   unreadSignal,
+  type Overtaking,
   type SignalState,
+  type Word,
 } from '../../src/signals/signal-state.js';
 import type { Reading } from '../../src/signals/signal.js';
 
@@ -144,16 +146,16 @@ describe('what is known of a source', () => {
     ['says what is refused', [json({ cluster: 'A', epoch: 4 }), json({ cluster: 'A' })], true],
     ['says the same in a new epoch', [json({ cluster: 'B', epoch: 6 })], false],
     ['wants another cluster', [json({ cluster: 'A', epoch: 6 })], false],
-  ])('was overtaken in an earlier life, and it %s', (_what, readings, isStill) => {
-    const overtakenBefore = { cluster: 'B', epoch: 5 };
-    const state = after(readings, { ...unreadSignal('key', 5), overtakenBefore });
-    expect(state.overtakenBefore).toEqual(isStill ? overtakenBefore : undefined);
+  ])('was overtaken, and it %s', (_what, readings, isStill) => {
+    const overtaken = { cluster: 'B', epoch: 5 };
+    const state = after(readings, { ...unreadSignal('key', 5), overtaken });
+    expect(state.overtaken).toEqual(isStill ? overtaken : undefined);
   });
 
-  it('was overtaken in an earlier life until it has wanted something else, without epochs too', () => {
-    const before = { ...unreadSignal('key'), overtakenBefore: { cluster: 'B', epoch: undefined } };
-    expect(after([value('B'), value('B')], before).overtakenBefore).toBeDefined();
-    expect(after([value('A'), value('B')], before).overtakenBefore).toBeUndefined();
+  it('stays overtaken until it has wanted something else, without epochs too', () => {
+    const before = { ...unreadSignal('key'), overtaken: { cluster: 'B', epoch: undefined } };
+    expect(after([value('B'), value('B')], before).overtaken).toBeDefined();
+    expect(after([value('A'), value('B')], before).overtaken).toBeUndefined();
   });
 
   it('never goes back to a lower epoch, whatever is read', () => {
@@ -182,20 +184,46 @@ describe('what is known of a source', () => {
   });
 });
 
-describe('what a source wanted, as it is kept for a restart', () => {
-  const onA = { cluster: 'A', newsSinceMs: 1_000 };
-  const heard = (cluster: string, sinceMs: number): SignalState =>
-    reduceSignal(unreadSignal('key'), value(cluster), { atMs: sinceMs, aliases });
-
-  it('is overtaken where it was heard before the switch began, and names another cluster', () => {
-    expect(isOvertaken(heard('B', 999), onA)).toBe(true);
-    expect(isOvertaken(heard('B', 1_000), onA)).toBe(false);
-    expect(isOvertaken(heard('A', 999), onA)).toBe(false);
-    expect(isOvertaken(unreadSignal('key'), onA)).toBe(false);
+describe('a switch', () => {
+  const toA: Overtaking = { cluster: 'A', startedAtMs: 1_000, obeyedEpoch: undefined };
+  const word = (more: Partial<Word>): Word => ({
+    cluster: 'B',
+    epoch: undefined,
+    sinceMs: 999,
+    agreedEpoch: 0,
+    ...more,
   });
 
-  it('stays overtaken where it was so before this life, wherever the process went since', () => {
-    const state = { ...unreadSignal('key', 5), overtakenBefore: { cluster: 'B', epoch: 5 } };
-    for (const cluster of ['A', 'B']) expect(isOvertaken(state, { ...onA, cluster })).toBe(true);
+  it.each<[does: boolean, what: string, Partial<Word>, Partial<Overtaking>]>([
+    [true, 'was heard before it began, and names another cluster', {}, {}],
+    [false, 'was heard while it was under way', { sinceMs: 1_000 }, {}],
+    [false, 'names its own cluster', { cluster: 'A' }, {}],
+    [true, 'was heard in an earlier life', { sinceMs: undefined }, { startedAtMs: -Infinity }],
+    [
+      false,
+      'was heard before, when its decision was known',
+      { agreedEpoch: 5 },
+      { obeyedEpoch: 5 },
+    ],
+    [
+      true,
+      'was heard when only an older decision was known',
+      { agreedEpoch: 4 },
+      { obeyedEpoch: 5 },
+    ],
+    [
+      false,
+      'was heard later than it began, although its decision was not known',
+      {},
+      { startedAtMs: 1, obeyedEpoch: 5 },
+    ],
+    [
+      false,
+      'was heard in an earlier life, when its decision was known',
+      { sinceMs: undefined, agreedEpoch: 5 },
+      { obeyedEpoch: 5 },
+    ],
+  ])('overtakes (%s) what %s', (does, _what, heard, more) => {
+    expect(overtakes({ ...toA, ...more }, word(heard))).toBe(does);
   });
 });

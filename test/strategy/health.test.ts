@@ -7,7 +7,7 @@ const dead = healthOf(UNHEALTHY);
 const well = healthOf(HEALTHY);
 
 function automatic(atMs: number, by: PastSwitch['by'] = 'health'): PastSwitch {
-  return { atMs, startedAtMs: atMs, switchEpoch: 2, from: 'A', to: 'B', by };
+  return { atMs, switchEpoch: 2, from: 'A', to: 'B', by };
 }
 
 describe('the health strategy', () => {

@@ -1,10 +1,10 @@
 import type { Reading, Signal } from '../../src/signals/signal.js';
 
-/** A source that says what the test says. */
+/** A source that says what the test says, to all who watch it. */
 export class Said implements Signal {
   readonly name = 'key';
   watchCount = 0;
-  #tell: ((reading: Reading) => void) | undefined;
+  readonly #tells = new Set<(reading: Reading) => void>();
   #last: Reading | undefined;
 
   constructor(first?: Reading) {
@@ -13,7 +13,7 @@ export class Said implements Signal {
 
   watch(_world: unknown, tell: (reading: Reading) => void): { close(): void } {
     this.watchCount += 1;
-    this.#tell = tell;
+    this.#tells.add(tell);
     if (this.#last !== undefined) {
       const first = this.#last;
       queueMicrotask(() => tell(first));
@@ -21,6 +21,7 @@ export class Said implements Signal {
     return {
       close: () => {
         this.watchCount -= 1;
+        this.#tells.delete(tell);
       },
     };
   }
@@ -31,6 +32,6 @@ export class Said implements Signal {
 
   tell(reading: Reading): void {
     this.#last = reading;
-    this.#tell?.(reading);
+    for (const tell of this.#tells) tell(reading);
   }
 }
