@@ -106,7 +106,8 @@ const combineShape = z.strictObject(
   { follow: aStrategy, orElse: aStrategy },
   'must name two strategies: combine({ follow: consulStrategy({ key }), orElse: healthStrategy() })',
 );
-const milliseconds = z.int().min(0);
+/** As long as any other time here may be. */
+const milliseconds = z.int().min(0).max(2_147_483_647);
 const healthShape = z.strictObject(
   {
     initial: z.string().optional(),

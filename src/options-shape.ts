@@ -15,15 +15,16 @@ import type { PhaseDeadlines } from './switch/operations.js';
 const milliseconds = z.int().min(0);
 /** The longest delay that Node's timers take; a longer one would be over at once. */
 const MAX_TIMER_MS = 2_147_483_647;
-const timerMilliseconds = milliseconds.max(MAX_TIMER_MS);
+/** One lower bound: of two the reader would learn one after the other. */
+const timerFrom = (leastMs: number) => z.int().min(leastMs).max(MAX_TIMER_MS);
 const aFunction = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 const anObject = z.custom<never>(
   (value) => typeof value === 'object' && value !== null,
   'must be an object',
 );
-const brokers = z.union([z.array(z.string().min(1)).min(1), aFunction], {
-  error: 'must be a list of at least one "host:port", or a function that returns one',
-});
+const listOfBrokers = 'must be a list of at least one "host:port", or a function that returns one';
+const broker = z.string().min(1, 'must be "host:port", for example "a1.example.com:9092"');
+const brokers = z.union([z.array(broker).min(1, listOfBrokers), aFunction], listOfBrokers);
 
 const CONNECTION = {
   ssl: z
@@ -68,18 +69,14 @@ const shape = z.strictObject({
   logLevel: z.int().optional(),
   logCreator: aFunction.optional(),
   strategy: z
-    .custom<Strategy>(
-      (value) =>
-        typeof value === 'object' && value !== null && 'decide' in value && 'startOn' in value,
-      'must be a strategy, for example manualStrategy()',
-    )
+    .custom<Strategy>(isStrategy, {
+      error: ({ input }) => `must be a strategy, ${notAStrategy(input)}`,
+    })
     .optional(),
   agreement: z
-    .custom<Agreement>(
-      (value) =>
-        typeof value === 'object' && value !== null && 'open' in value && 'limits' in value,
-      "must be an agreement, for example consulAgreement({ key: 'kafka/active' })",
-    )
+    .custom<Agreement>(isAgreement, {
+      error: ({ input }) => `must be an agreement, ${notAnAgreement(input)}`,
+    })
     .optional(),
   mirror: z
     .strictObject({
@@ -98,50 +95,74 @@ const shape = z.strictObject({
         .int()
         .min(0)
         .default(32 * 1024 * 1024),
-      holdMaxWaitMs: timerMilliseconds.default(30_000),
+      holdMaxWaitMs: timerFrom(0).default(30_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
-      releaseJitterMs: timerMilliseconds.default(0),
+      releaseJitterMs: timerFrom(0).default(0),
     })
     .prefault({}),
   consumer: z
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
-      topicRefreshMs: timerMilliseconds.min(100).default(30_000),
+      topicRefreshMs: timerFrom(100).default(30_000),
     })
     .prefault({}),
   switch: z
     .strictObject({
-      prepareMs: timerMilliseconds.default(5_000),
-      agreeMs: timerMilliseconds.default(5_000),
-      drainMs: timerMilliseconds.default(10_000),
-      handlersMs: timerMilliseconds.default(5_000),
-      catchUpMs: timerMilliseconds.default(10_000),
-      translateMs: timerMilliseconds.default(10_000),
-      openMs: timerMilliseconds.default(15_000),
+      prepareMs: timerFrom(0).default(5_000),
+      agreeMs: timerFrom(0).default(5_000),
+      drainMs: timerFrom(0).default(10_000),
+      handlersMs: timerFrom(0).default(5_000),
+      catchUpMs: timerFrom(0).default(10_000),
+      translateMs: timerFrom(0).default(10_000),
+      openMs: timerFrom(0).default(15_000),
     })
     .prefault({}),
   health: z
     .strictObject({
-      intervalMs: timerMilliseconds.min(1).default(500),
-      timeoutMs: timerMilliseconds.min(1).default(1_000),
-      silentMs: timerMilliseconds.min(1).default(2_000),
-      goneMs: timerMilliseconds.min(1).default(250),
-      partialMs: timerMilliseconds.min(1).default(15_000),
-      recoveryMs: timerMilliseconds.min(1).default(10_000),
-      lagMs: timerMilliseconds.min(1).default(300),
+      intervalMs: timerFrom(1).default(500),
+      timeoutMs: timerFrom(1).default(1_000),
+      silentMs: timerFrom(1).default(2_000),
+      goneMs: timerFrom(1).default(250),
+      partialMs: timerFrom(1).default(15_000),
+      recoveryMs: timerFrom(1).default(10_000),
+      lagMs: timerFrom(1).default(300),
       canary: z
         .strictObject({
           topic: z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be the name of a topic'),
-          everyMs: timerMilliseconds.min(100).default(2_000),
+          everyMs: timerFrom(100).default(2_000),
         })
         .optional(),
     })
     .prefault({}),
   onWrongCluster: z.enum(['halt', 'follow']).optional(),
   stateFile: z.string().min(1, 'must be the path of a file').optional(),
-  socketStalledAfterMs: timerMilliseconds.min(1).default(10_000),
+  socketStalledAfterMs: timerFrom(1).default(10_000),
   world: anObject.optional(),
 });
+
+function isStrategy(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'decide' in value && 'startOn' in value;
+}
+
+function isAgreement(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'open' in value && 'limits' in value;
+}
+
+function notAStrategy(given: unknown): string {
+  if (isAgreement(given)) return 'not an agreement (give that as the option agreement)';
+  return notCalled(given, /Strategy$/) ?? 'for example manualStrategy()';
+}
+
+function notAnAgreement(given: unknown): string {
+  if (isStrategy(given)) return 'not a strategy (give that as the option strategy)';
+  return notCalled(given, /Agreement$/) ?? "for example consulAgreement({ key: 'kafka/active' })";
+}
+
+/** For `healthStrategy` in the place of `healthStrategy()`. */
+function notCalled(given: unknown, name: RegExp): string | undefined {
+  if (typeof given !== 'function' || !name.test(given.name)) return undefined;
+  return `not the function that makes one (did you forget to call it? ${given.name}())`;
+}
 
 /** @internal How health is judged, with defaults; undefined: no canary. */
 export type ResolvedHealth = Required<Omit<HealthOptions, 'canary'>> & {

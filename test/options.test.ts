@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kafkaAgreement } from '../src/agreement/kafka.js';
 import { isFailoverError } from '../src/errors.js';
 import { resolveOptions, type FailoverKafkaConfig } from '../src/options.js';
+import { healthStrategy } from '../src/strategy/health.js';
 
 const clusters = { A: { brokers: ['a:9092'] }, B: { brokers: ['b:9092'] } };
 
@@ -177,6 +178,40 @@ describe('options', () => {
       'clusters.A.clusterId: must not be empty',
     ],
     [{ clusters: { 'prod east': clusters.A, B: clusters.B } }, 'an alias may hold letters'],
+    [
+      { clusters: { ...clusters, B: { brokers: [] } } },
+      'clusters.B.brokers: must be a list of at least one "host:port", or a function that returns one, got []',
+    ],
+    [
+      { clusters: { ...clusters, B: { brokers: [''] } } },
+      'clusters.B.brokers.0: must be "host:port", for example "a1.example.com:9092", got ""',
+    ],
+    [{ clusters, health: { silentMs: -1 } }, 'health.silentMs: must be at least 1, got -1'],
+    [{ clusters, consumer: { topicRefreshMs: -1 } }, 'must be at least 100, got -1'],
+    [
+      { clusters, strategy: healthStrategy },
+      'strategy: must be a strategy, not the function that makes one (did you forget to call it? healthStrategy()), got a function',
+    ],
+    [
+      { clusters, strategy: kafkaAgreement() },
+      'strategy: must be a strategy, not an agreement (give that as the option agreement), got',
+    ],
+    [
+      { clusters, strategy: () => ({}) },
+      'strategy: must be a strategy, for example manualStrategy(), got a function',
+    ],
+    [
+      { clusters, agreement: kafkaAgreement },
+      'not the function that makes one (did you forget to call it? kafkaAgreement()), got',
+    ],
+    [
+      { clusters, agreement: healthStrategy() },
+      'agreement: must be an agreement, not a strategy (give that as the option strategy), got',
+    ],
+    [
+      { clusters, agreement: 5 },
+      "agreement: must be an agreement, for example consulAgreement({ key: 'kafka/active' }), got 5",
+    ],
   ])('say plainly what the value must be: %#', (config, words) => {
     expect(refusal(config).message).toContain(words);
   });

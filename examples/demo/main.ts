@@ -35,6 +35,9 @@ const HEADINGS: Readonly<Record<string, string>> = {
   planned: 'Act 2: a planned switch from A to B, fresh clusters',
 };
 
+const POINTER = `The phases (prepare, hold, ...) are explained in docs/guide.md, under "A planned switch, step by step" and
+"A dead cluster, step by step".`;
+
 const STRATEGIES: readonly StrategyName[] = ['health', 'consul', 'file', 'manual'];
 
 function isStrategyName(name: string): name is StrategyName {
@@ -81,6 +84,7 @@ async function main(): Promise<void> {
     policy: values.policy,
     strategy,
     signal: endedByPerson(),
+    onProgress: (text) => timeline.fact('demo', text),
   };
   const open = values.memory ? memoryPlayground : realPlayground;
 
@@ -104,6 +108,7 @@ async function main(): Promise<void> {
     results.length === ACTS.length &&
     results.every(({ tally, failures }) => passes(tally) && failures.length === 0);
   if (failure !== undefined) write(`\n${inWords(failure)}`);
+  if (!values.json && results.length > 0) write(`\n${POINTER}`);
   if (values.json)
     process.stdout.write(
       `${jsonLine(
@@ -121,7 +126,7 @@ async function onFreshClusters(
   open: typeof realPlayground,
 ): Promise<ActResult> {
   timeline.fact('demo', 'starting clusters A and B with MirrorMaker between them');
-  const source = await openSource(options.strategy, options.signal);
+  const source = await openSource(options);
   try {
     if (source !== undefined) {
       timeline.fact('demo', source.description);

@@ -7,6 +7,8 @@ export interface PlaygroundOptions {
   readonly strategy: StrategyName;
   /** Aborted when a person wants the demo to end. */
   readonly signal: AbortSignal;
+  /** Takes what a start does that lasts: Kafka is fetched the first time. */
+  readonly onProgress: (text: string) => void;
 }
 
 /**

@@ -4,8 +4,13 @@ import { launchProcess } from './launch.js';
 import type { Playground, PlaygroundOptions } from './playground.js';
 
 /** Starts two real Kafka clusters and MirrorMaker 2, by the repository's own scripts; each service is a process. */
-export async function realPlayground({ policy, signal }: PlaygroundOptions): Promise<Playground> {
-  const stack = await startStack({ policy, signal, name: 'demo' }).catch((error: unknown) => {
+export async function realPlayground({
+  policy,
+  signal,
+  onProgress,
+}: PlaygroundOptions): Promise<Playground> {
+  const starting = startStack({ policy, signal, onProgress, name: 'demo' });
+  const stack = await starting.catch((error: unknown) => {
     throw error instanceof StackError && !signal.aborted ? withWayOut(error) : error;
   });
   const brokers = { A: stack.clusters.A.brokers, B: stack.clusters.B.brokers };

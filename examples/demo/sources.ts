@@ -2,7 +2,8 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startConsul } from '../../stack/index.js';
-import type { SourceAddress, StrategyName } from './messages.js';
+import type { SourceAddress } from './messages.js';
+import type { PlaygroundOptions } from './playground.js';
 
 /** The outside source that an operator writes to, and that the services follow. */
 export interface Source {
@@ -17,13 +18,10 @@ export interface Source {
 const KEY = 'kafka/active';
 
 /** Opens the source of a strategy; undefined where it follows none. */
-export async function openSource(
-  strategy: StrategyName,
-  signal: AbortSignal,
-): Promise<Source | undefined> {
-  switch (strategy) {
+export async function openSource(options: PlaygroundOptions): Promise<Source | undefined> {
+  switch (options.strategy) {
     case 'consul':
-      return consulSource(signal);
+      return consulSource(options);
     case 'file':
       return fileSource();
     default:
@@ -31,8 +29,8 @@ export async function openSource(
   }
 }
 
-async function consulSource(signal: AbortSignal): Promise<Source> {
-  const consul = await startConsul({ name: 'demo-consul', signal });
+async function consulSource({ signal, onProgress }: PlaygroundOptions): Promise<Source> {
+  const consul = await startConsul({ name: 'demo-consul', signal, onProgress });
   const { address } = consul;
   return {
     description: `Consul is up; its key ${KEY} is followed`,

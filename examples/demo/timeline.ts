@@ -4,7 +4,10 @@ const WHO_WIDTH = 10;
 /** Records so far. */
 export interface Flow {
   readonly acknowledged: number;
-  /** Of these in the logs of the target. */
+  /**
+   * In the logs of the target. Can be more: a record is copied while its acknowledgement is still on its way to us, and one that is
+   * sent again lies there twice.
+   */
   readonly onTarget: number;
   readonly handled: number;
 }
@@ -30,7 +33,12 @@ export class Timeline {
 
   /** How far the records have come. Written where there is something, and something new, to say. */
   flow(to: string, { acknowledged, onTarget, handled }: Flow): void {
-    const text = `acknowledged ${acknowledged}, on ${to} ${onTarget}, handled ${handled}`;
+    const more = onTarget - acknowledged;
+    const why =
+      more > 0
+        ? ` (${more} more: their acknowledgement is under way, or they were sent again)`
+        : '';
+    const text = `acknowledged ${acknowledged}, on ${to} ${onTarget}${why}, handled ${handled}`;
     if (acknowledged + onTarget + handled === 0 || text === this.#lastFlow) return;
     this.#lastFlow = text;
     this.fact('flow', text);

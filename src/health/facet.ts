@@ -1,7 +1,8 @@
 import { unreachable } from '../unreachable.js';
 
 /**
- * How well one thing works that a cluster does for us: being reached, taking records, serving groups.
+ * How well one thing works that a cluster does for us: being reached, taking records, serving groups. `sinceMs` (since when it is so)
+ * and `failingSinceMs` are monotonic milliseconds, as `atMs` of an event.
  *
  * @public
  */

@@ -56,8 +56,10 @@ it('writes how far the records have come only where there is something new to sa
   timeline.flow('B', flowing);
   timeline.flow('B', flowing);
   timeline.flow('B', { ...flowing, onTarget: 5 });
+  timeline.flow('B', { ...flowing, onTarget: 10 });
   expect(lines).toEqual([
     '   0.00 s  flow        acknowledged 5, on B 0, handled 3',
     '   0.00 s  flow        acknowledged 5, on B 5, handled 3',
+    '   0.00 s  flow        acknowledged 5, on B 10 (5 more: their acknowledgement is under way, or they were sent again), handled 3',
   ]);
 });

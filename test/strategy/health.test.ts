@@ -135,5 +135,6 @@ describe('the health strategy', () => {
     );
     expect(() => healthStrategy({ whenRefused: 'stay' as never })).toThrow(/strategy\.whenRefused/);
     expect(() => healthStrategy({ cooldownMs: -1 })).toThrow(/strategy\.cooldownMs/);
+    expect(() => healthStrategy({ stableMs: 2 ** 31 })).toThrow(/at most 2147483647/);
   });
 });
