@@ -135,10 +135,12 @@ export class Decider {
     }
     if (rest !== 'lease-ended' || fleet === undefined) return false;
     const { decision } = fleet;
+    const owed = this.#parts.owed();
+    // What was obeyed already is not standing any more; but the fleet may have gone back meanwhile.
+    const isOwed = decision === undefined || decision.cluster === owed;
     const order = {
       kind: 'switch',
-      // What was obeyed already is not standing any more.
-      to: this.#parts.owed() ?? view.active,
+      to: isOwed && owed !== undefined ? owed : view.active,
       planned: false,
       reason: 'the agreement is heard again',
       by: 'agreement',

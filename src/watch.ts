@@ -19,7 +19,7 @@ import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
 import { isResumption, type DecidedBy } from './switch/report.js';
-import { obeyedBy } from './switch/run.js';
+import { carriedOutBy } from './switch/run.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import {
   activeOf,
@@ -189,9 +189,8 @@ export class Watch implements Watching {
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
     this.#refuseWhenClosed();
     if (agreed !== undefined) {
-      const { cluster, epoch: obeyedEpoch } = agreed;
-      // What was heard in this life, by a start that failed, is newer.
-      this.#listening.overtake({ cluster, startedAtMs: Number.NEGATIVE_INFINITY, obeyedEpoch });
+      const { cluster, epoch: decisionEpoch } = agreed;
+      this.#listening.overtake({ cluster, startedAtMs: undefined, decisionEpoch });
     }
     const active =
       agreed?.cluster ??
@@ -343,5 +342,5 @@ function overtakingOf(state: SwitchState, cluster: string): Overtaking | undefin
   if (state.kind !== 'switching') return undefined;
   const { run } = state;
   if (run.rollBackOf !== undefined || isResumption(run.turn)) return undefined;
-  return { cluster, startedAtMs: run.startedAtMs, obeyedEpoch: obeyedBy(run) };
+  return { cluster, startedAtMs: run.startedAtMs, decisionEpoch: carriedOutBy(run) };
 }

@@ -1,6 +1,6 @@
 import type { KafkaConfig } from 'kafkajs';
 import { judge, type Failure } from '../health/failure.js';
-import { untilDeadline } from '../wait.js';
+import { untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { accessConfig } from './access-requests.js';
 import type { AccessOptions } from './kafka-access.js';
@@ -201,7 +201,8 @@ class KafkaProbe implements ClusterProbe {
         // One signal each: Node warns of many listeners on one, where a cluster has many brokers.
         { onClosed: () => this.#onClosed(link), signal: AbortSignal.any([opening]) },
       );
-      const outcome = await this.#ask(link);
+      // Nobody else knows of the link yet: a question that kafkajs never ends goes with its round.
+      const outcome = await untilAborted(opening, this.#ask(link));
       if (outcome.kind === 'works' && this.#link === undefined && !opening.aborted) {
         this.#link = link;
       } else {
@@ -209,6 +210,7 @@ class KafkaProbe implements ClusterProbe {
       }
       return outcome;
     } catch (error) {
+      void link?.close();
       const outcome = outcomeOf(judge(error));
       const tookMs = this.#world.nowMs() - startedAtMs;
       const isAtOnce = tookMs < this.#options.timeoutMs * REFUSED_AT_ONCE_SHARE;

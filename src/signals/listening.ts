@@ -71,7 +71,7 @@ export class Listening {
     }
   }
 
-  /** A switch was made, or the fleet has made one while this process was not running: what is older is no news any more. */
+  /** A switch has a session, or the fleet has made one while this process was not running: what is older is no news any more. */
   overtake(overtaking: Overtaking): void {
     for (const [signal, state] of this.#states) {
       const word = this.#wordOf(signal, state);
@@ -114,7 +114,10 @@ export class Listening {
       if (isPinning(state)) pinned.push(name);
       const word = this.#wordOf(signal, state);
       if (word === undefined) continue;
-      const { agreedEpoch } = word;
+      const agreedEpoch =
+        word.heard.in === 'this life'
+          ? (this.#agreedEpochs.get(signal) ?? 0)
+          : word.heard.agreedEpoch;
       heard[name] = { ...wishOf(word), isOvertaken: overtaken !== undefined, agreedEpoch };
     }
     return { signalEpochs, heard, pinned };
@@ -123,11 +126,13 @@ export class Listening {
   /** What a source wants, as far as is known; one that could not be read in this life has said nothing newer than before. */
   #wordOf(signal: Signal, { lastGood }: SignalState): Word | undefined {
     const before = this.#heardBefore.get(signal);
-    const wish = lastGood?.desired ?? before;
-    if (wish === undefined) return undefined;
-    const sinceMs = before === undefined ? lastGood?.sinceMs : undefined;
-    const agreedEpoch = this.#agreedEpochs.get(signal) ?? before?.agreedEpoch ?? 0;
-    return { ...wishOf(wish), sinceMs, agreedEpoch };
+    if (before !== undefined) {
+      const { agreedEpoch } = before;
+      return { ...wishOf(before), heard: { in: 'an earlier life', agreedEpoch } };
+    }
+    if (lastGood === undefined) return undefined;
+    const { desired, sinceMs } = lastGood;
+    return { ...wishOf(desired), heard: { in: 'this life', atMs: sinceMs } };
   }
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */

@@ -180,30 +180,36 @@ export interface HeardWish extends Wish {
 
 /** @internal What a source wants, as a switch is compared with it. */
 export interface Word extends Wish {
-  /** When it was first heard, on the world's clock; undefined: when this process last ran. */
-  readonly sinceMs: number | undefined;
-  /** As {@link HeardWish.agreedEpoch}. */
-  readonly agreedEpoch: number;
+  /** When it was first heard. */
+  readonly heard:
+    | { readonly in: 'this life'; readonly atMs: number }
+    /** `agreedEpoch`: as {@link HeardWish.agreedEpoch}. */
+    | { readonly in: 'an earlier life'; readonly agreedEpoch: number };
 }
 
 /** @internal A switch, as what sources want is compared with it. */
 export interface Overtaking {
   /** Where it leads. */
   readonly cluster: string;
-  /** When it began, on the world's clock. */
-  readonly startedAtMs: number;
+  /** When it began; undefined: while this process was not running. */
+  readonly startedAtMs: number | undefined;
   /** The decision of the fleet that it carries out; undefined where this process was told, or has decided, something itself. */
-  readonly obeyedEpoch: number | undefined;
+  readonly decisionEpoch: number | undefined;
 }
 
 /**
- * Does the switch overtake what the source wants? Where it was heard before the switch began, and names another cluster; but what was
- * heard when a decision was known is newer than that, however late that is carried out. Pure.
+ * Does the switch overtake what the source wants? Where it was heard before the switch began, and names another cluster. What an earlier
+ * life has heard when a decision was known is newer than that: this life carries the decision out late. Of this life's words that is
+ * not said: one that comes late, behind the decision that it has led to, would take the fleet back to it. Pure.
  *
  * @internal
  */
-export function overtakes({ cluster, startedAtMs, obeyedEpoch }: Overtaking, word: Word): boolean {
-  const wasHeardBefore = word.sinceMs === undefined || word.sinceMs < startedAtMs;
-  const isNewer = obeyedEpoch !== undefined && word.agreedEpoch >= obeyedEpoch;
-  return wasHeardBefore && !isNewer && word.cluster !== cluster;
+export function overtakes(
+  { cluster, startedAtMs, decisionEpoch }: Overtaking,
+  { cluster: wanted, heard }: Word,
+): boolean {
+  if (wanted === cluster) return false;
+  return heard.in === 'this life'
+    ? startedAtMs !== undefined && heard.atMs < startedAtMs
+    : decisionEpoch === undefined || heard.agreedEpoch < decisionEpoch;
 }

@@ -82,7 +82,7 @@ export interface View {
  *   does, and that is a veto.
  * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
  * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
- *   say was heard before the last switch. `pinned`: a source, or the fleet's decision, forbids automatic switches, and there is a
+ *   say was heard before a switch that led elsewhere. `pinned`: a source, or the fleet's decision, forbids automatic switches, and there is a
  *   reason for one.
  * - `no-quorum`: health would move the service, and not enough members of the fleet see the same. It is the library's own, not a
  *   strategy's.

@@ -122,6 +122,8 @@ export class Coordinator implements ActiveCluster {
     if (!this.#mustStart()) return;
     this.#session = this.#parts.operations.openSession(active, switchEpoch);
     this.#feed({ kind: 'started', active, switchEpoch });
+    // Not earlier: what is heard before the state file was read would be taken for newer than that.
+    if (!this.#participants.isEmpty) this.#operations.watch();
   }
 
   #mustStart(): boolean {
@@ -136,8 +138,8 @@ export class Coordinator implements ActiveCluster {
       participant.halt(closedError());
       return;
     }
-    this.#operations.watch();
     const state = this.#state;
+    if (state.kind !== 'starting') this.#operations.watch();
     this.#participants.add(participant, state.kind === 'switching' ? state.run.turn : undefined);
     if (state.kind === 'halted') this.#participants.haltOthers(haltedError(state.error));
   }

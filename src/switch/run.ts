@@ -91,6 +91,6 @@ export function agreedOn(
  * @internal The decision of the fleet that the run carries out; undefined where this process was told, or has decided, something itself:
  * also where the fleet answered that with a decision that stood already.
  */
-export function obeyedBy({ turn, phases }: SwitchRun): number | undefined {
+export function carriedOutBy({ turn, phases }: SwitchRun): number | undefined {
   return phases.some(({ phase }) => phase === 'agree') ? undefined : turn.agreedEpoch;
 }

@@ -63,6 +63,31 @@ describe('a probe', () => {
     },
   );
 
+  it.each(['overrun', 'closed'])(
+    'leaves no connection behind over which kafkajs never ends a question: %s',
+    async (ending) => {
+      const memory = ordersWorld();
+      await memory.run(async () => {
+        const A = memory.cluster('A');
+        const probe = patientProbe(memory);
+        let count = 0;
+        A.intercept(({ apiName }) => {
+          if (apiName === 'ApiVersions') count = 0;
+          if (apiName === 'Metadata') count += 1;
+          // The first one is kafkajs's own.
+          return count >= 2 ? { kind: 'hang' } : undefined;
+        });
+        const asking = probe.reach();
+        await memory.clock.sleep(500);
+        expect([A.connectionCount, count]).toEqual([1, 2]);
+        if (ending === 'overrun') await asking;
+        else probe.close();
+        await memory.clock.sleep(600);
+        expect(A.connectionCount).toBe(0);
+      });
+    },
+  );
+
   it('keeps the connection over which it was answered while others are still opened', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {

@@ -392,6 +392,25 @@ describe('a member that does not reach the agreement', () => {
       { limits: { leaseMs: 6_000 } },
     ));
 
+  it('does not go on to where it was going where the fleet has gone back meanwhile', () =>
+    fleet(
+      async ({ memory, members, join }) => {
+        const late = join('late');
+        await consume(late.kafka, async () => {});
+        hang(memory.cluster('B'), 'OffsetFetch');
+        await members[0].kafka.switchTo('B', { planned: false });
+        await until(memory, 'it is on its way', () => late.kafka.status().phase === 'translate');
+        late.process.sleep(8_000);
+        await memory.clock.sleep(1_000);
+        await members[0].kafka.switchTo('A', { planned: false });
+        await until(memory, 'the others are on A', isOn('A', members));
+        await until(memory, 'it is on A, too', isOn('A', [late]));
+        await memory.clock.sleep(60_000);
+        expect(isOn('A', [...members, late])()).toBe(true);
+      },
+      { limits: { leaseMs: 6_000 } },
+    ));
+
   it('that had stopped goes where the fleet has gone meanwhile', () =>
     fleet(
       async ({ memory, agreement, members }) => {
@@ -501,6 +520,27 @@ describe('the start of a member', () => {
         await until(memory, 'the fleet follows', isOn('A', [...members, second]));
       }),
   );
+
+  it('does not take the fleet back by a word that comes late, behind the decision that it has led to', () =>
+    fleet(async ({ memory, members, join }) => {
+      const said = wantsA();
+      const late = join('late', { strategy: followStrategy(said) });
+      await consume(late.kafka, async () => {});
+      const heal = hang(memory.cluster('B'), 'OffsetFetch');
+      await members[0].kafka.switchTo('B', { planned: false });
+      await until(memory, 'it is on its way', () => late.kafka.status().phase === 'translate');
+      await members[0].kafka.switchTo('A', { planned: false });
+      await until(
+        memory,
+        'it knows the second decision',
+        () => late.kafka.status().agreement?.decision?.epoch === 2,
+      );
+      said.say('{"cluster":"B","epoch":2}');
+      heal();
+      await until(memory, 'it is on A', isOn('A', [...members, late]));
+      await memory.clock.sleep(60_000);
+      expect(isOn('A', [...members, late])()).toBe(true);
+    }));
 
   it('is on the cluster that it was ordered to, also where the fleet answers the order with that decision', () =>
     fleet(async (all) => {

@@ -218,6 +218,28 @@ describe('a process that restarts', () => {
     }),
   );
 
+  it.each([
+    ['is', ['admin']],
+    ['are', ['producer', 'admin']],
+  ] as const)(
+    'is where an order has moved it, also where first %s connected: %j; and refuses an older epoch',
+    (_verb, clients) =>
+      inWorld(async (memory) => {
+        const said = new Said({ kind: 'value', text: '{"cluster":"A","epoch":9}' });
+        const before = await start(memory, said);
+        await before.switchTo('B');
+        await before.close();
+        const after = kafkaIn(memory, { stateFile: STATE, strategy: followStrategy(said) });
+        await Promise.all(clients.map((kind) => after[kind]().connect()));
+        await memory.clock.sleep(60_000);
+        expect(isOn(after, 'B')()).toBe(true);
+        said.say('{"cluster":"A","epoch":3}');
+        await memory.clock.sleep(60_000);
+        expect(after.status()).toMatchObject({ active: 'B', signals: [{ refusedCount: 1 }] });
+        await after.close();
+      }),
+  );
+
   it('is not taken back by what it has heard before, where an order came while the source could not be read', () =>
     inWorld(async (memory) => {
       const said = new Said({ kind: 'value', text: 'A' });

@@ -185,45 +185,21 @@ describe('what is known of a source', () => {
 });
 
 describe('a switch', () => {
-  const toA: Overtaking = { cluster: 'A', startedAtMs: 1_000, obeyedEpoch: undefined };
-  const word = (more: Partial<Word>): Word => ({
-    cluster: 'B',
-    epoch: undefined,
-    sinceMs: 999,
-    agreedEpoch: 0,
-    ...more,
-  });
+  const toA: Overtaking = { cluster: 'A', startedAtMs: 1_000, decisionEpoch: undefined };
+  const now = (atMs: number): Word['heard'] => ({ in: 'this life', atMs });
+  const before = (agreedEpoch: number): Word['heard'] => ({ in: 'an earlier life', agreedEpoch });
 
-  it.each<[does: boolean, what: string, Partial<Word>, Partial<Overtaking>]>([
-    [true, 'was heard before it began, and names another cluster', {}, {}],
-    [false, 'was heard while it was under way', { sinceMs: 1_000 }, {}],
-    [false, 'names its own cluster', { cluster: 'A' }, {}],
-    [true, 'was heard in an earlier life', { sinceMs: undefined }, { startedAtMs: -Infinity }],
-    [
-      false,
-      'was heard before, when its decision was known',
-      { agreedEpoch: 5 },
-      { obeyedEpoch: 5 },
-    ],
-    [
-      true,
-      'was heard when only an older decision was known',
-      { agreedEpoch: 4 },
-      { obeyedEpoch: 5 },
-    ],
-    [
-      false,
-      'was heard later than it began, although its decision was not known',
-      {},
-      { startedAtMs: 1, obeyedEpoch: 5 },
-    ],
-    [
-      false,
-      'was heard in an earlier life, when its decision was known',
-      { sinceMs: undefined, agreedEpoch: 5 },
-      { obeyedEpoch: 5 },
-    ],
-  ])('overtakes (%s) what %s', (does, _what, heard, more) => {
-    expect(overtakes({ ...toA, ...more }, word(heard))).toBe(does);
+  it.each<[does: boolean, what: string, Word['heard'], Partial<Overtaking>]>([
+    [true, 'was heard before it began', now(999), {}],
+    [false, 'was heard while it was under way', now(1_000), {}],
+    [true, 'was heard in an earlier life', before(5), {}],
+    [true, 'was heard before it began, whatever it carries out', now(999), { decisionEpoch: 5 }],
+    [true, 'was heard in an earlier life, before its decision', before(4), { decisionEpoch: 5 }],
+    [false, 'was heard in an earlier life, after its decision', before(5), { decisionEpoch: 5 }],
+    [false, 'was heard in this life, and it was not', now(1), { startedAtMs: undefined }],
+  ])('overtakes (%s) what wants another cluster and %s', (does, _what, heard, more) => {
+    const word: Word = { cluster: 'B', epoch: undefined, heard };
+    expect(overtakes({ ...toA, ...more }, word)).toBe(does);
+    expect(overtakes({ ...toA, ...more }, { ...word, cluster: 'A' })).toBe(false);
   });
 });
