@@ -53,6 +53,7 @@ export class Decisions {
 
   /** Whose opinion led there, for this reason. */
   whose(to: string, reason: string): DecidedBy {
-    return this.#by.get(`${to} ${reason}`) ?? 'operator';
+    const isGoingOn = reason === 'the agreement is heard again';
+    return this.#by.get(`${to} ${reason}`) ?? (isGoingOn ? 'agreement' : 'operator');
   }
 }

@@ -173,6 +173,20 @@ describe('I11, automatic switches are rare', () => {
     expect(broken(automaticRun([...ordered, back(3)]))).toEqual(['I11']);
   });
 
+  it('takes going on after a lease for no switch, unless it leads elsewhere', () => {
+    const goesOn = (from: string): readonly Fact[] => {
+      const turn = { process: 1, switchEpoch: 2, from, to: 'B', planned: false } as const;
+      return [
+        { kind: 'switching', ...turn, by: 'agreement', reason: 'the agreement is heard again' },
+        { kind: 'switched', process: 1, switchEpoch: 2, to: 'B' },
+      ];
+    };
+    const after = (from: string): Run =>
+      automaticRun([condition('B', 'down'), ...goesOn(from), 1_000, back(3)]);
+    expect(check(after('B'))).toEqual([]);
+    expect(broken(after('A'))).toEqual(['I11']);
+  });
+
   it('sees one more than are allowed within an hour', () => {
     const run = (pauseMs: number): Run =>
       automaticRun([

@@ -177,7 +177,7 @@ function oldNewsAtStart(
 
 /**
  * I11. No flapping: no automatic switch of a process within the cooldown after another switch, no more of them in an hour than
- * are allowed, and none home unless that was asked for. What was refused or rolled back was no switch.
+ * are allowed, and none home unless that was asked for. What was refused or rolled back was no switch, nor is to go on after a lease.
  */
 export function automaticSwitchesAreRare({ events, automation }: Run): readonly string[] {
   if (automation === undefined) return [];
@@ -188,9 +188,12 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
   return events.flatMap((event) => {
     obedience.take(event);
     if (event.kind === 'switched') {
-      const by = begun.get(`${event.process} ${event.switchEpoch}`)?.by ?? 'operator';
+      const one = begun.get(`${event.process} ${event.switchEpoch}`);
       const all = done.get(event.process) ?? [];
-      done.set(event.process, [...all, { atMs: event.atMs, by }]);
+      // Whoever goes on where it was, because the agreement is heard again, has not switched: nobody decided.
+      const isGoingOn = one?.by === 'agreement' && one.from === one.to;
+      const by = one?.by ?? 'operator';
+      if (!isGoingOn) done.set(event.process, [...all, { atMs: event.atMs, by }]);
     }
     if (event.kind !== 'switching') return [];
     begun.set(`${event.process} ${event.switchEpoch}`, event);
