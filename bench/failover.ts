@@ -50,20 +50,21 @@ const { values } = readCommandLine({
   },
 });
 const runs = runsFrom(values.runs, values.quick === true);
-const processes = countFrom('--processes', values.processes) ?? DEFAULT_PROCESSES;
+const processes = countFrom('--processes', values.processes, DEFAULT_PROCESSES);
 const names = namesFrom(values.only);
 const say = values.json === true ? console.error : console.log;
 // Inherited by the services.
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 
 function runsFrom(text: string | undefined, isQuick: boolean): number {
-  if (text === undefined) return isQuick ? QUICK_RUNS : DEFAULT_RUNS;
-  if (isQuick) misused(NAME, '--quick is a number of runs, and so is --runs: give one of them.');
-  return countFrom('--runs', text) ?? DEFAULT_RUNS;
+  if (text !== undefined && isQuick) {
+    misused(NAME, '--quick is a number of runs, and so is --runs: give one of them.');
+  }
+  return countFrom('--runs', text, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
 }
 
-function countFrom(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function countFrom(option: string, text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault;
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1) return count;
   return misused(NAME, `${option} must be a whole number from 1, got "${text}".`);

@@ -4,6 +4,7 @@ import { wrongLease } from './agreement/limits.js';
 import type { ConsulSignalOptions } from './options-consul.js';
 import { consulShape, hasOneToken, twoTokens } from './options-consul-shape.js';
 import { checkOptions } from './options-error.js';
+import { timerFrom } from './options-values.js';
 
 /**
  * How a fleet decides in logs on its own clusters, and what these are called.
@@ -38,9 +39,6 @@ export interface ConsulAgreementOptions
   readonly token?: string;
 }
 
-/** The longest delay that Node's timers take. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 /** The options that every agreement has. */
 const limitsShape = {
   quorum: z
@@ -55,8 +53,8 @@ const limitsShape = {
       },
     )
     .optional(),
-  heartbeatMs: z.int().min(100).max(MAX_TIMER_MS).optional(),
-  leaseMs: z.int().min(1).max(MAX_TIMER_MS).optional(),
+  heartbeatMs: timerFrom(100).optional(),
+  leaseMs: timerFrom(1).optional(),
   instance: z
     .string()
     .regex(/^[A-Za-z0-9._-]+$/, 'may hold letters, digits, ".", "_" and "-" only')

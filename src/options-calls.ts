@@ -1,6 +1,7 @@
 import type { AdminConfig } from 'kafkajs';
 import * as z from 'zod';
 import { checkOptions } from './options-error.js';
+import { isStrategy, timerFrom } from './options-values.js';
 
 /**
  * How `switchTo` goes about it.
@@ -87,10 +88,7 @@ const manualShape = z.strictObject(
   "must be an object, for example manualStrategy({ initial: 'B' })",
 );
 
-const aStrategy = z.custom<object>(
-  (value) => typeof value === 'object' && value !== null && 'decide' in value && 'startOn' in value,
-  'must be a strategy, for example healthStrategy()',
-);
+const aStrategy = z.custom<object>(isStrategy, 'must be a strategy, for example healthStrategy()');
 const anOutsideSource = z.custom<object>(
   (value) => typeof value === 'object' && value !== null && 'watch' in value && 'name' in value,
   'must be a signal: an object with a name and watch()',
@@ -106,8 +104,7 @@ const combineShape = z.strictObject(
   { follow: aStrategy, orElse: aStrategy },
   'must name two strategies: combine({ follow: consulStrategy({ key }), orElse: healthStrategy() })',
 );
-/** As long as any other time here may be. */
-const milliseconds = z.int().min(0).max(2_147_483_647);
+const milliseconds = timerFrom(0);
 const healthShape = z.strictObject(
   {
     initial: z.string().optional(),

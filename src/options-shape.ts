@@ -8,15 +8,12 @@ import type {
 } from './options.js';
 import type { CanaryOptions, HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
+import { isStrategy, timerFrom } from './options-values.js';
 import type { Agreement } from './agreement/agreement.js';
 import type { Strategy } from './strategy/strategy.js';
 import type { PhaseDeadlines } from './switch/operations.js';
 
 const milliseconds = z.int().min(0);
-/** The longest delay that Node's timers take; a longer one would be over at once. */
-const MAX_TIMER_MS = 2_147_483_647;
-/** One lower bound: of two the reader would learn one after the other. */
-const timerFrom = (leastMs: number) => z.int().min(leastMs).max(MAX_TIMER_MS);
 const aFunction = z.custom<never>((value) => typeof value === 'function', 'must be a function');
 const anObject = z.custom<never>(
   (value) => typeof value === 'object' && value !== null,
@@ -139,10 +136,6 @@ const shape = z.strictObject({
   socketStalledAfterMs: timerFrom(1).default(10_000),
   world: anObject.optional(),
 });
-
-function isStrategy(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'decide' in value && 'startOn' in value;
-}
 
 function isAgreement(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'open' in value && 'limits' in value;
