@@ -1,5 +1,6 @@
 import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from 'kafkajs';
 import { Dispatcher } from '../src/consumer/dispatcher.js';
+import { Awaited } from '../src/consumer/awaited-records.js';
 import { Gate } from '../src/consumer/gate.js';
 import { PartitionLocks } from '../src/consumer/locks.js';
 import { OlderDeliveries } from '../src/consumer/offsets.js';
@@ -33,6 +34,7 @@ export async function measureOverhead(): Promise<number> {
       gate: new Gate(),
       locks: new PartitionLocks(),
       older: new OlderDeliveries(),
+      awaited: new Awaited(),
       world: realWorld(),
       heartbeatIntervalMs: 3_000,
       refusal: () => undefined,

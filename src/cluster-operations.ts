@@ -10,6 +10,7 @@ import type { ClusterOptions, ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
+import type { Progress } from './progress.js';
 import { MARGIN_MS, mirrorReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import { catchUp } from './replication/catch-up.js';
@@ -30,6 +31,8 @@ export interface ClusterOperationsParts {
   onWrongCluster(active: string, error: WrongClusterError): void;
   /** Alias of the cluster that is worked with, if there is one. */
   active(): string | undefined;
+  /** What is written down of the groups' work; there from the first client on. */
+  progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'recorded'>;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
 }
@@ -79,6 +82,7 @@ export class ClusterOperations implements SwitchOperations {
 
   /** Begins to follow MirrorMaker in both directions, once a consumer exists that will need positions. */
   watchMirrors(): void {
+    this.#parts.progress().start();
     if (this.#mirrors.size > 0) return;
     const { options, events } = this.#parts;
     const [first, second] = options.aliases;
@@ -238,6 +242,10 @@ export class ClusterOperations implements SwitchOperations {
     };
   }
 
+  lastWords(turn: SwitchTurn, needs: readonly GroupNeed[], signal: AbortSignal): Promise<void> {
+    return this.#parts.progress().lastWords(turn, needs, signal);
+  }
+
   async plan(
     turn: Pick<SwitchTurn, 'from' | 'to' | 'planned'>,
     need: GroupNeed,
@@ -291,7 +299,8 @@ export class ClusterOperations implements SwitchOperations {
     const accesses = [...this.#accesses.values()];
     this.#mirrors.clear();
     this.#accesses.clear();
-    await Promise.allSettled(accesses.map((access) => access.close()));
+    const progress = this.#parts.progress().stop();
+    await Promise.allSettled([progress, ...accesses.map((access) => access.close())]);
   }
 
   async #plan(
@@ -303,8 +312,9 @@ export class ClusterOperations implements SwitchOperations {
     // Out of a halt the way may lead to the cluster that it came from. What was handled there is then no position on the
     // mirror's source, although topics have the same names.
     const isReturn = turn.from === turn.to;
+    const progress = this.#parts.progress();
     const [plan] = await planGroups({
-      needs: [isReturn ? { ...need, processed: [] } : need],
+      needs: [isReturn ? { ...need, processed: [], untouched: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
       source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
@@ -314,6 +324,10 @@ export class ClusterOperations implements SwitchOperations {
       world,
       onMissing: limits.onMissing,
       deadlineAtMs: world.nowMs() + limits.maxWaitMs,
+      recorded: (groupId) =>
+        isReturn
+          ? Promise.resolve([])
+          : progress.recorded(groupId, { source: turn.from, target: turn.to }, limits.signal),
       signal: limits.signal,
     });
     if (plan === undefined) throw new Error(`no plan for group ${need.groupId}`);

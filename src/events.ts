@@ -85,6 +85,11 @@ export interface FailoverEvents {
     readonly from: FacetHealth;
     readonly to: FacetHealth;
   };
+  /**
+   * How far the groups have come could not be written down on the standby (`consumer.progress`). It is tried again, ever more rarely;
+   * told once, until it has worked again.
+   */
+  'progress.failed': FailoverEventBase & { readonly cluster: string; readonly error: Error };
   /** A cluster does not let us in, or we do not trust it. It is not called unhealthy for that. */
   'health.refused': FailoverEventBase & { readonly cluster: string; readonly because: string };
   /**
@@ -190,6 +195,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'cluster.fenced': true,
   'socket.stalled': true,
   'health.changed': true,
+  'progress.failed': true,
   'health.refused': true,
   'strategy.stayed': true,
   'strategy.failed': true,

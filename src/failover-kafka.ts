@@ -1,9 +1,9 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
 import { Clients, clusterNamed } from './clients.js';
-import { openControlLog } from './cluster/control-log.js';
 import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
+import { controlLogs } from './control-logs.js';
 import { dryRun } from './dry-run.js';
 import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import {
@@ -22,6 +22,7 @@ import {
   type PlanOptions,
   type SwitchToOptions,
 } from './options-calls.js';
+import { Progress } from './progress.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { activeOf } from './switch/state.js';
 import { supersededError } from './switch/answers.js';
@@ -52,6 +53,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   readonly #options: ResolvedOptions;
   readonly #events: FailoverEmitter;
   readonly #operations: ClusterOperations;
+  readonly #progress: Progress;
   readonly #coordinator: Coordinator;
   readonly #clients: Clients;
   readonly #watch: Watch;
@@ -71,9 +73,23 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       atMs: world.nowMs(),
       switchEpoch: this.#coordinator.switchEpoch(),
     }));
+    const openLog = controlLogs(options);
+    this.#progress = new Progress({
+      world,
+      events: this.#events,
+      aliases: options.aliases,
+      options: options.progress,
+      openLog,
+      steady: () => {
+        const { state } = this.#coordinator;
+        return state.kind === 'steady' ? state : undefined;
+      },
+      needs: () => this.#coordinator.needs(),
+    });
     this.#operations = new ClusterOperations({
       options,
       events: this.#events,
+      progress: () => this.#progress,
       // While a switch opens the target it is the session's: that one's sockets are to be fenced.
       active: () => this.#coordinator.session()?.alias ?? activeOf(this.#coordinator.state),
       onWrongCluster: (active, error) => this.#onWrongCluster(active, error),
@@ -103,15 +119,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       identities: () => this.#operations.identities,
       order: (order) => this.#coordinator.order(order),
       halt: (active, error) => this.#coordinator.halt(active, error),
-      openLog: (alias, topic, settings) =>
-        openControlLog({
-          alias,
-          clusterOptions: clusterNamed(options, alias, 'clusters'),
-          kafkaConfig: options.kafka,
-          world,
-          topic,
-          settings,
-        }),
+      openLog,
     });
     this.#clients = new Clients({
       options,
@@ -284,6 +292,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       state: this.#coordinator.state,
       operations: this.#operations,
       watch: this.#watch,
+      progress: this.#progress,
       clients: this.#clients.inUse(),
     });
   }

@@ -54,6 +54,7 @@ export type {
 export type {
   ClusterOptions,
   ConsumerFailoverOptions,
+  ProgressOptions,
   FailoverKafkaConfig,
   MirrorOptions,
   ProducerFailoverOptions,
@@ -86,6 +87,8 @@ export type { Opinion, SignalState, Wish } from './signals/signal-state.js';
 export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
+export type { ProgressStatus } from './progress.js';
+export type { HandledRecord } from './position/fingerprint.js';
 export type { ProducerStatus } from './producer/failover-producer.js';
 export { consulSignal } from './signals/consul.js';
 export { kafkaAgreement } from './agreement/kafka.js';

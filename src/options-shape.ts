@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type {
   ConsumerLimits,
+  ProgressOptions,
   MirrorOptions,
   ProducerFailoverOptions,
   ProducerLimits,
@@ -47,6 +48,9 @@ const clusterShape = z.strictObject({
 
 /** The characters of a Kafka topic name: an alias becomes part of one. */
 const ALIAS = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
+
+/** A topic, by Kafka's rules. */
+const topicName = z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be the name of a topic');
 
 const shape = z.strictObject({
   ...CONNECTION,
@@ -101,6 +105,15 @@ const shape = z.strictObject({
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
       topicRefreshMs: timerFrom(100).default(30_000),
+      progress: z
+        .union([
+          z.literal(false),
+          z.strictObject({
+            everyMs: timerFrom(100).default(1_000),
+            topic: topicName.max(200).default('kafkajs-failover'),
+          }),
+        ])
+        .prefault({}),
     })
     .prefault({}),
   switch: z
@@ -125,7 +138,7 @@ const shape = z.strictObject({
       lagMs: timerFrom(1).default(300),
       canary: z
         .strictObject({
-          topic: z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be the name of a topic'),
+          topic: topicName,
           everyMs: timerFrom(100).default(2_000),
         })
         .optional(),
@@ -167,6 +180,7 @@ export interface CheckedGroups {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: ConsumerLimits;
+  readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
   readonly socketStalledAfterMs: number;
@@ -182,6 +196,7 @@ export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
   const { mirror, producer, consumer, switch: deadlines, health, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
+  const { progress, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
       'producer.releaseJitterMs',
@@ -192,7 +207,8 @@ export function checkShape(config: unknown): CheckedGroups {
   return {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
-    consumer,
+    consumer: limits,
+    progress: progress === false ? undefined : progress,
     switch: deadlines,
     health,
     socketStalledAfterMs,

@@ -100,6 +100,31 @@ export interface ConsumerFailoverOptions {
    * new partitions.
    */
   readonly topicRefreshMs?: number;
+  /**
+   * How the progress of the groups is written down on the standby, so that another member, or a process that begins anew, goes on
+   * where the work ended although the active cluster is dead. `false`: it is not, and nothing is read. Default: once a second, in the topic
+   * `__kafkajs-failover.progress`.
+   */
+  readonly progress?: false | Partial<ProgressOptions>;
+}
+
+/**
+ * How progress is written down.
+ *
+ * @public
+ */
+export interface ProgressOptions {
+  /**
+   * How often, in milliseconds: what a process that dies has handled since then is handled again. Default 1000. At least 100, at most
+   * 2147483647. Does not affect a switch that the process lives through: it writes its last words.
+   */
+  readonly everyMs: number;
+  /**
+   * The topic is `__<topic>.progress`, on each cluster; the two underscores keep MirrorMaker away from it. It is made where the process
+   * may create topics; made by hand, it needs one partition and `cleanup.policy=compact`. Every process reads all of it, so
+   * services with thousands of members use a topic of their own. Default `'kafkajs-failover'`.
+   */
+  readonly topic: string;
 }
 
 /**
@@ -178,6 +203,8 @@ export interface ResolvedOptions {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
+  /** Undefined: progress is neither written nor read. */
+  readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
   readonly onWrongCluster: 'halt' | 'follow';
@@ -209,6 +236,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     mirror: checked.mirror,
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
     consumer: checked.consumer,
+    progress: checked.progress,
     deadlines: checked.switch,
     health: checked.health,
     onWrongCluster: config.onWrongCluster ?? 'halt',

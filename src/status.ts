@@ -5,6 +5,7 @@ import type { SwitchPhase } from './events.js';
 import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
+import type { Progress, ProgressStatus } from './progress.js';
 import type { MirrorState } from './replication/mirror.js';
 import { lastGoodAgeMs, type SignalState } from './signals/signal-state.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
@@ -67,6 +68,8 @@ export interface FailoverStatus {
   readonly agreement: AgreementStatus | undefined;
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
+  /** How far the groups have come, as it is written down on the standby; undefined while it is not, and during a switch. */
+  readonly progress: ProgressStatus | undefined;
   /** Every producer that was made and not closed. */
   readonly producers: readonly ProducerStatus[];
   /** Every consumer that was made and not closed. */
@@ -84,12 +87,14 @@ export function describeStatus({
   state,
   operations,
   watch,
+  progress,
   clients,
 }: {
   options: ResolvedOptions;
   state: SwitchState;
   operations: ClusterOperations;
   watch: Watch;
+  progress: Progress;
   clients: readonly StatusSource[];
 }): FailoverStatus {
   const active = activeOf(state);
@@ -114,6 +119,7 @@ export function describeStatus({
     })),
     agreement: watch.fleet?.status(),
     mirrors: operations.mirrorStates(),
+    progress: progress.status(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),
   };

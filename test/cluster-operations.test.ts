@@ -156,6 +156,12 @@ describe('the way out of a halt to the cluster that it came from', () => {
         events: new EventLog(),
         active: () => 'A',
         onWrongCluster: () => {},
+        progress: () => ({
+          start() {},
+          stop: () => Promise.resolve(),
+          lastWords: () => Promise.resolve(),
+          recorded: () => Promise.resolve([]),
+        }),
         watch: () => ({
           fleet: undefined,
           start() {},
@@ -169,11 +175,22 @@ describe('the way out of a halt to the cluster that it came from', () => {
       });
       write(memory, 'B', ['b1', 'b2', 'b3']);
       await memory.clock.sleep(3_000);
-      const position = { offset: 3n, deliveredBelow: 3n, rewoundBelow: undefined };
+      const position = {
+        offset: 3n,
+        deliveredBelow: 3n,
+        rewoundBelow: undefined,
+        recent: { all: () => [], few: () => [] },
+      };
       const processed = [{ physicalTopic: 'orders', partition: 0, ...position }];
       const plan = await operations.plan(
         { from: 'A', to: 'A', planned: true },
-        { groupId: 'billing', selectors: ['orders'], processed, deliveredBefore: [] },
+        {
+          groupId: 'billing',
+          selectors: ['orders'],
+          processed,
+          untouched: [],
+          deliveredBefore: [],
+        },
         new AbortController().signal,
       );
       expect(plan.partitions).toMatchObject([

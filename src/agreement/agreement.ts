@@ -80,6 +80,10 @@ export interface ControlLog {
    * been written all the same.
    */
   append(key: string, value: string): Promise<void>;
+  /** As {@link ControlLog.append}, several at once, in their order; null is a tombstone. */
+  appendAll(
+    records: readonly { readonly key: string; readonly value: string | null }[],
+  ): Promise<void>;
   /**
    * Records from an offset on, waiting up to `maxWaitMs` for the first one; `'beginning'` and `'end'` are places, too. Rejects
    * where the cluster does not answer, or when `signal` is aborted.

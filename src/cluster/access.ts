@@ -20,11 +20,14 @@ export interface Commit {
   readonly metadata: string;
 }
 
-/** @internal A record without its headers: nobody asks for them here. */
-export type FetchedRecord = Pick<
+/** @internal A record as it was read, in kafkajs's shape. */
+export interface FetchedRecord extends Pick<
   KafkaMessage,
   'key' | 'value' | 'timestamp' | 'attributes' | 'offset'
->;
+> {
+  /** By name; a name that comes several times has a list of values. */
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+}
 
 /**
  * What one fetch brought: records as `read_committed` sees them. `nextOffset` is where the next fetch continues; it passes
@@ -89,6 +92,8 @@ export interface ClusterAccess {
     offset: bigint,
     options: { maxWaitMs: number; maxBytes?: number },
   ): Promise<FetchedRecords>;
+  /** Whether the topic's `cleanup.policy` has `compact`; remembered for the topics that were asked about last. */
+  isCompacted(topic: string): Promise<boolean>;
   /** Drops every connection: what is asked next connects anew, to the brokers that the options name then. */
   renew(): void;
   /** Closes every connection. Idempotent. */

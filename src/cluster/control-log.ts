@@ -77,23 +77,28 @@ class KafkaControlLog implements ControlLog {
   }
 
   append(key: string, value: string): Promise<void> {
+    return this.appendAll([{ key, value }]);
+  }
+
+  appendAll(
+    records: readonly { readonly key: string; readonly value: string | null }[],
+  ): Promise<void> {
     const { topic } = this.#options;
     return this.#ask(this.#prompt, { limitMs: CALL_LIMIT_MS }, async (link, signal) => {
       const leader = await this.#leader(link);
       // Finding the leader may have taken its time: what nobody waits for any more is not written.
       signal.throwIfAborted();
-      const message = {
+      const timestamp = this.#world.wallMs();
+      const messages = records.map(({ key, value }) => ({
         key: Buffer.from(key),
-        value: Buffer.from(value),
-        timestamp: this.#world.wallMs(),
-      };
+        value: value === null ? null : Buffer.from(value),
+        timestamp,
+      }));
       await leader.produce({
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS,
         ...NO_PRODUCER,
-        topicData: [
-          { topic, partitions: [{ partition: PARTITION, firstSequence: 0, messages: [message] }] },
-        ],
+        topicData: [{ topic, partitions: [{ partition: PARTITION, firstSequence: 0, messages }] }],
       });
     });
   }

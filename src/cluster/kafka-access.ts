@@ -181,6 +181,12 @@ class KafkaAccess implements ClusterAccess {
     });
   }
 
+  isCompacted(topic: string): Promise<boolean> {
+    const known = this.#compacted.get(topic);
+    if (known !== undefined) return Promise.resolve(known);
+    return this.#ask(async (link) => this.#isCompacted(await link.leaderOf(topic, 0), topic));
+  }
+
   renew(): void {
     this.#held.renew();
   }

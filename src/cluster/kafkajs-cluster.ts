@@ -80,7 +80,7 @@ export interface KafkaJsBroker {
       partitions: readonly {
         partition: number;
         firstSequence: number;
-        messages: readonly { key: Buffer; value: Buffer; timestamp: number }[];
+        messages: readonly { key: Buffer; value: Buffer | null; timestamp: number }[];
       }[];
     }[];
   }): Promise<unknown>;
@@ -137,7 +137,7 @@ export interface KafkaJsFetchedPartition {
 }
 
 /** @internal A record as kafkajs's decoder makes it, control records and aborted ones included. */
-export type KafkaJsRawMessage = FetchedRecord & {
+export interface KafkaJsRawMessage extends FetchedRecord {
   readonly isControlRecord?: boolean;
   readonly batchContext?: {
     readonly firstOffset?: string;
@@ -145,7 +145,7 @@ export type KafkaJsRawMessage = FetchedRecord & {
     readonly producerId?: string;
     readonly inTransaction?: boolean;
   };
-};
+}
 
 /** @internal */
 export interface KafkaJsConnectionPoolBuilder {

@@ -4,11 +4,13 @@ import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import type { ConsumerLimits } from '../options.js';
+import type { GroupPlan } from '../position/plan.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
+import { Awaited } from './awaited-records.js';
 import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
@@ -19,7 +21,7 @@ import { InnerConsumer } from './inner-consumer.js';
 import { PartitionLocks } from './locks.js';
 import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
-import type { CarriedProgress } from './progress.js';
+import type { CarriedLane } from './lane.js';
 import type { ResumePosition } from './resume.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
@@ -74,6 +76,7 @@ export class ConsumerCore {
   readonly setup: ConsumerSetup = new ConsumerSetup();
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
+  readonly awaited: Awaited = new Awaited();
   readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
   /** The inner consumer in force. During a switch the old one: its progress is wanted. */
@@ -171,8 +174,8 @@ export class ConsumerCore {
     return fresh;
   }
 
-  makeInner(session: ClusterSession, carried: readonly CarriedProgress[] = []): InnerConsumer {
-    const { parts, pauses, older } = this;
+  makeInner(session: ClusterSession, carried: readonly CarriedLane[] = []): InnerConsumer {
+    const { parts, pauses, older, awaited } = this;
     const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
@@ -192,6 +195,7 @@ export class ConsumerCore {
       world,
       locks: this.#locks,
       older,
+      awaited,
       pauses,
       host,
       carried,
@@ -215,6 +219,12 @@ export class ConsumerCore {
     this.adopt(inner, { isQuiet });
     this.firstEpoch ??= inner.session.switchEpoch;
     this.#begun = inner;
+  }
+
+  /** It begins with this plan: what was handled elsewhere is not handled again, and nothing is skipped. */
+  follow(plan: GroupPlan, { switchEpoch }: ClusterSession): void {
+    this.plannedEpoch = switchEpoch;
+    this.awaited.put(plan);
   }
 
   /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */

@@ -5,12 +5,12 @@ import type {
   EachMessageHandler,
   EachMessagePayload,
 } from 'kafkajs';
-import type { SourcePosition } from '../position/plan.js';
 import type { World } from '../world.js';
+import { withoutRecognised, type Awaited } from './awaited-records.js';
 import type { Reached } from './beginnings.js';
 import type { PhysicalOffset } from './commits.js';
 import type { Gate } from './gate.js';
-import { Lane } from './lane.js';
+import { Lane, type CarriedLane } from './lane.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
 import {
   placeHandedBack,
@@ -19,7 +19,7 @@ import {
   type OlderDeliveries,
 } from './offsets.js';
 import { batchPayload, type BatchContext } from './payload.js';
-import type { CarriedProgress } from './progress.js';
+import { standingOf, type Standing } from './standing.js';
 import type { TopicNames } from './subscription.js';
 import type { FailoverConsumerRunConfig, FailoverEachMessagePayload } from './types.js';
 
@@ -35,6 +35,7 @@ export interface DispatcherParts {
   /** How often a handler that waits for its turn shows that its member lives, in milliseconds. */
   readonly heartbeatIntervalMs: number;
   readonly older: OlderDeliveries;
+  readonly awaited: Awaited;
   /** Defined once the epoch is over: what user code that comes late is told. */
   refusal(): Error | undefined;
   /** An offset of an older epoch was refused. */
@@ -61,7 +62,7 @@ export class Dispatcher {
   #last: Lane | undefined;
   #hasJoined = false;
 
-  constructor(parts: DispatcherParts, carried: readonly CarriedProgress[] = []) {
+  constructor(parts: DispatcherParts, carried: readonly CarriedLane[] = []) {
     this.#parts = parts;
     this.#batchContext = {
       gate: parts.gate,
@@ -70,8 +71,10 @@ export class Dispatcher {
       refusal: () => parts.refusal(),
       onRefused: (error) => parts.onRefused(error),
     };
-    for (const one of carried) {
-      this.laneOf(one.physicalTopic, one.partition).progress.continues(one);
+    for (const { recent, ...one } of carried) {
+      const lane = this.laneOf(one.physicalTopic, one.partition);
+      lane.progress.continues(one);
+      lane.recent = recent;
     }
   }
 
@@ -93,6 +96,12 @@ export class Dispatcher {
       const { offset } = message;
       lane.beat = heartbeat;
       lane.progress.deliversOne(offset);
+      lane.recent.add(message);
+      if (lane.awaited?.recognises(message) === true) {
+        // The other cluster's handler had it.
+        lane.progress.outcome = undefined;
+        return Promise.resolve();
+      }
       const outcome = handler({
         topic: lane.topic,
         partition: lane.partition,
@@ -122,8 +131,15 @@ export class Dispatcher {
       lane.beat = heartbeat;
       const last = batch.lastOffset();
       lane.progress.delivers(batch.firstOffset() ?? last, last);
+      lane.recent.addBatch(batch.messages);
       lane.progress.endCoversAll = run.eachBatchAutoResolve ?? true;
-      const outcome = handler(batchPayload(lane, payload, context));
+      const messages = withoutRecognised(batch.messages, lane.awaited);
+      if (messages.length === 0 && batch.messages.length > 0) {
+        lane.progress.outcome = undefined;
+        payload.resolveOffset(last);
+        return;
+      }
+      const outcome = handler(batchPayload(lane, { ...payload, messages }, context));
       lane.progress.outcome = outcome;
       await outcome;
       // In a switch kafkajs must not resolve the whole batch: its handler may have left it early.
@@ -171,7 +187,7 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, ...rest } = this.#parts;
+    const { names, locks, run, pause, awaited, ...rest } = this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
@@ -180,6 +196,7 @@ export class Dispatcher {
       topic,
       physicalTopic,
       partition,
+      awaited: awaited.of(rest.cluster, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
       pause,
     });
@@ -208,10 +225,14 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
-    for (const { physicalTopic, partition, progress } of this.#all()) {
+    for (const { physicalTopic, partition, progress, recent } of this.#all()) {
       const isKept = isFirst || before !== undefined;
-      if (isKept && assignment[physicalTopic]?.includes(partition) === true) progress.rejoined();
-      else progress.revoked();
+      if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
+        progress.rejoined();
+      } else {
+        progress.revoked();
+        recent.clear();
+      }
     }
     if (isFirst) return;
     for (const [topic, partitions] of Object.entries(assignment)) {
@@ -230,24 +251,9 @@ export class Dispatcher {
     });
   }
 
-  /** Next offset to handle of each partition that this member has; with `autoCommit: false` what the user committed. */
-  positions(): readonly SourcePosition[] {
-    const isAutoCommit = this.#parts.run.autoCommit ?? true;
-    const positions: SourcePosition[] = [];
-    for (const { physicalTopic, partition, progress } of this.#all()) {
-      const offset = isAutoCommit ? progress.position() : progress.committed;
-      if (offset === undefined) continue;
-      const end = progress.deliveredBelow() ?? offset;
-      positions.push({
-        physicalTopic,
-        partition,
-        offset,
-        deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
-        // Without auto-commit the position is a commit, and a seek is none.
-        rewoundBelow: isAutoCommit ? progress.rewoundBelow() : undefined,
-      });
-    }
-    return positions;
+  /** Where this member stands in what it was assigned. */
+  standing(assignment: Assignment): Standing {
+    return standingOf([...this.#all()], assignment, this.#parts.run);
   }
 
   /** What was handled, or sought, and is not committed yet, where kafkajs commits by itself. */
@@ -297,8 +303,8 @@ export class Dispatcher {
     });
   }
 
-  carry(): readonly CarriedProgress[] {
-    return [...this.#all()].map((lane) => lane.progress.carry());
+  carry(): readonly CarriedLane[] {
+    return [...this.#all()].map(({ progress, recent }) => ({ ...progress.carry(), recent }));
   }
 
   /** Nothing more is delivered by it: keeps what was, for the epochs after this one. */

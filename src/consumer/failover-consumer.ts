@@ -34,6 +34,10 @@ export interface ConsumerStatus {
   readonly assignment: Readonly<Record<string, readonly number[]>>;
   /** The topics that it reads, by their names on its cluster. */
   readonly physicalTopics: readonly string[];
+  /** Records that were handled on the other cluster before they were mirrored, and are expected here. */
+  readonly awaitedCount: number;
+  /** Such records that came, and were not handled again, since the consumer was made. */
+  readonly recognisedCount: number;
 }
 
 /** @internal A consumer, as the composition root has it. */
@@ -296,6 +300,7 @@ function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus 
     switchEpoch: inner?.session.switchEpoch,
     assignment: inner?.assignment ?? {},
     physicalTopics: [...(inner?.subscription?.fromBeginning.keys() ?? [])],
+    ...core.awaited.counts(),
   };
 }
 

@@ -4,12 +4,13 @@ import type { ClusterSession } from '../cluster/session.js';
 import { kafka } from '../kafkajs.js';
 import type { World } from '../world.js';
 import { siblingsTogether, type AssignerGuard } from './assigner.js';
+import type { Awaited } from './awaited-records.js';
 import type { DispatcherParts } from './dispatcher.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
-import type { CarriedProgress } from './progress.js';
+import type { CarriedLane } from './lane.js';
 
 /** @internal What an inner consumer is made of. */
 export interface InnerConsumerParts {
@@ -25,10 +26,11 @@ export interface InnerConsumerParts {
   readonly world: World;
   readonly locks: PartitionLocks;
   readonly older: OlderDeliveries;
+  readonly awaited: Awaited;
   readonly pauses: Pauses;
   readonly host: InnerConsumerHost;
   /** Progress of the inner consumer before it, of the same epoch. */
-  readonly carried: readonly CarriedProgress[];
+  readonly carried: readonly CarriedLane[];
 }
 
 /** @internal What an inner consumer tells, and asks of, the wrapper. */
@@ -52,7 +54,7 @@ const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
 
 /** @internal What the dispatcher of an inner consumer is made of. */
 export function dispatcherParts(
-  { session, world, locks, older, config, host }: InnerConsumerParts,
+  { session, world, locks, older, awaited, config, host }: InnerConsumerParts,
   own: Pick<DispatcherParts, 'run' | 'names' | 'gate' | 'refusal'>,
 ): DispatcherParts {
   return {
@@ -61,6 +63,7 @@ export function dispatcherParts(
     switchEpoch: session.switchEpoch,
     locks,
     older,
+    awaited,
     world,
     heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     onRefused: (error) => host.onOffsetRefused(error),

@@ -1,7 +1,6 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
 import { fencedError, type ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, StaleOffsetError } from '../errors.js';
-import type { SourcePosition } from '../position/plan.js';
 import { untilAborted } from '../wait.js';
 import { beginningsOf, firstCommits, type LogEnds } from './beginnings.js';
 import { Commits, readCommits, type PhysicalOffset } from './commits.js';
@@ -14,8 +13,9 @@ import { dispatcherParts, innerConfig, type InnerConsumerParts } from './inner-c
 import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
-import type { CarriedProgress } from './progress.js';
+import type { CarriedLane } from './lane.js';
 import type { ResumePosition } from './resume.js';
+import { NOWHERE, type Standing } from './standing.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -196,12 +196,12 @@ export class InnerConsumer {
     if (method === 'resume') this.#late.hold();
   }
 
-  /** How far each source partition was handled; kept after the fence. */
-  positions(): readonly SourcePosition[] {
-    return this.#dispatcher?.positions() ?? [];
+  /** How far each partition of this member was handled, and in which nothing was yet; kept after the fence. */
+  standing(): Standing {
+    return this.#dispatcher?.standing(this.#member.assignment) ?? NOWHERE;
   }
 
-  carry(): readonly CarriedProgress[] {
+  carry(): readonly CarriedLane[] {
     return this.#dispatcher?.carry() ?? [];
   }
 

@@ -1,7 +1,9 @@
 import type { PhysicalSource } from './types.js';
+import type { AwaitedRecords } from './awaited-records.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
-import { PartitionProgress } from './progress.js';
+import { PartitionProgress, type CarriedProgress } from './progress.js';
+import { RecentRecords } from './recent-records.js';
 
 /** @internal What a lane is made of. */
 export interface LaneParts {
@@ -13,7 +15,14 @@ export interface LaneParts {
   readonly gate: Gate;
   /** Set where another handler of the same logical partition may run at the same time. */
   readonly lock: PartitionLock | undefined;
+  /** What was handled on the other cluster and may still come here. */
+  readonly awaited: AwaitedRecords | undefined;
   pause(topic: string, partition: number): () => void;
+}
+
+/** @internal What is carried from one inner consumer to the next of the same epoch. */
+export interface CarriedLane extends CarriedProgress {
+  readonly recent: RecentRecords;
 }
 
 /**
@@ -29,7 +38,9 @@ export class Lane implements PhysicalSource {
   readonly cluster: string;
   readonly switchEpoch: number;
   readonly lock: PartitionLock | undefined;
+  readonly awaited: AwaitedRecords | undefined;
   readonly progress: PartitionProgress;
+  recent: RecentRecords = new RecentRecords();
   /** kafkajs's own heartbeat, of the newest delivery: it belongs to kafkajs's runner, which a restart replaces. */
   beat: () => Promise<void> = () => Promise.resolve();
   /** For payloads. Of an older epoch it resolves and does nothing. */
@@ -45,6 +56,7 @@ export class Lane implements PhysicalSource {
     this.cluster = parts.cluster;
     this.switchEpoch = parts.switchEpoch;
     this.lock = parts.lock;
+    this.awaited = parts.awaited;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);

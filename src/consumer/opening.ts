@@ -109,7 +109,7 @@ async function positions(
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
-      if (plan !== undefined) core.plannedEpoch = session.switchEpoch;
+      if (plan !== undefined) core.follow(plan, session);
       await core.departing.takeOut(session.alias);
       return commitPositions(
         access,
@@ -131,11 +131,12 @@ async function positions(
     groupId: core.groupId,
     selectors: core.setup.selectors,
     processed: [],
+    untouched: [],
     deliveredBefore: [],
   });
   if (plan === undefined) return commitPositions(access, core.groupId, late, session);
   assertAvailable(plan, session.switchEpoch);
-  core.plannedEpoch = session.switchEpoch;
+  core.follow(plan, session);
   return commitPositions(access, core.groupId, replanned(late, positionsOf(plan)), session);
 }
 

@@ -1,4 +1,10 @@
-import type { Batch, EachBatchPayload, Offsets, OffsetsByTopicPartition } from 'kafkajs';
+import type {
+  Batch,
+  EachBatchPayload,
+  KafkaMessage,
+  Offsets,
+  OffsetsByTopicPartition,
+} from 'kafkajs';
 import { StaleOffsetError } from '../errors.js';
 import type { Gate } from './gate.js';
 import type { Lane } from './lane.js';
@@ -24,7 +30,7 @@ export interface BatchContext {
  */
 export function batchPayload(
   lane: Lane,
-  payload: EachBatchPayload,
+  payload: EachBatchPayload & { readonly messages: KafkaMessage[] },
   context: BatchContext,
 ): FailoverEachBatchPayload {
   const { progress } = lane;
@@ -33,7 +39,7 @@ export function batchPayload(
     progress.endCoversAll = false;
   };
   return {
-    batch: batchUnder(lane.topic, payload.batch),
+    batch: batchUnder(lane.topic, payload),
     resolveOffset(offset) {
       const refusal = context.refusal();
       if (refusal !== undefined) {
@@ -75,13 +81,21 @@ export function batchPayload(
   };
 }
 
-/** kafkajs's own batch, under another name where it has one: everything else is looked up in the original. */
-function batchUnder(topic: string, batch: Batch): Batch {
-  if (batch.topic === topic) return batch;
-  const renamed: Batch = Object.create(batch, {
-    topic: { value: topic, enumerable: true, writable: true, configurable: true },
+/**
+ * kafkajs's own batch, under another name where it has one, and without what was handled on the other cluster: everything else is
+ * looked up in the original.
+ */
+function batchUnder(
+  topic: string,
+  { batch, messages }: { readonly batch: Batch; readonly messages: readonly KafkaMessage[] },
+): Batch {
+  if (batch.topic === topic && batch.messages === messages) return batch;
+  const own = { enumerable: true, writable: true, configurable: true };
+  const shown: Batch = Object.create(batch, {
+    topic: { value: topic, ...own },
+    messages: { value: messages, ...own },
   });
-  return renamed;
+  return shown;
 }
 
 /** What user code hands back, by physical names. A topic may say its origin once, or each partition for itself. */

@@ -8,6 +8,7 @@ import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import { replanned, type ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
+import { NOWHERE } from './standing.js';
 
 /**
  * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
@@ -70,7 +71,7 @@ export class ConsumerSwitching implements Participant {
     return {
       groupId,
       selectors: setup.selectors,
-      processed: this.#processed(),
+      ...(this.#ofSource()?.standing() ?? NOWHERE),
       deliveredBefore: older.ends(),
     };
   }
@@ -79,10 +80,10 @@ export class ConsumerSwitching implements Participant {
    * What was handled on the cluster that is left. Where a switch was overtaken before the consumer began there, the inner
    * consumer is still the one of the cluster before, and its offsets are those of other logs, perhaps of the same name.
    */
-  #processed(): GroupNeed['processed'] {
+  #ofSource(): InnerConsumer | undefined {
     const { inner, state, parts } = this.#core;
     const source = state.kind === 'held' ? state.turn.from : parts.active.session()?.alias;
-    return inner !== undefined && inner.session.alias === source ? inner.positions() : [];
+    return inner?.session.alias === source ? inner : undefined;
   }
 
   async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
@@ -153,12 +154,14 @@ function ownCommits(
   session: ClusterSession,
 ): readonly ResumePosition[] {
   if (before?.session.alias !== session.alias) return [];
-  const own = before.positions().map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
-    topic: physicalTopic,
-    partition,
-    offset,
-    metadata: '',
-    voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
-  }));
+  const own = before
+    .standing()
+    .processed.map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
+      topic: physicalTopic,
+      partition,
+      offset,
+      metadata: '',
+      voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
+    }));
   return replanned(before.latePositions, replanned(own, before.beginnings()));
 }

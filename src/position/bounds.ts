@@ -3,6 +3,7 @@ import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { NoTranslation, Translation } from '../replication/translate.js';
 import { unreachable } from '../unreachable.js';
+import type { FoundCopies } from './exact.js';
 import type { PartitionFacts, PositionMethod, SourcePosition } from './plan.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
@@ -35,7 +36,7 @@ export interface MirroredEvidence {
   readonly sourceCommit: bigint | undefined;
   /** How far this process itself came on the source. */
   readonly processed:
-    Pick<SourcePosition, 'offset' | 'deliveredBelow' | 'rewoundBelow'> | undefined;
+    Pick<SourcePosition, 'offset' | 'deliveredBelow' | 'rewoundBelow' | 'recent'> | undefined;
   /**
    * No handler of this process was given a record of the *target's* log at or above it, in earlier epochs there; undefined
    * where none was given any.
@@ -44,10 +45,7 @@ export interface MirroredEvidence {
 }
 
 /** @internal What {@link gatherBounds} finds. */
-export type Bounds = Pick<
-  PartitionFacts,
-  'bounds' | 'handledBelow' | 'voidCommit' | 'notes' | 'missing'
->;
+export type Bounds = Omit<PartitionFacts, 'topic' | 'physicalTopic' | 'partition' | 'range'>;
 
 /**
  * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
@@ -60,7 +58,10 @@ export type Bounds = Pick<
  *   it points among the second copies of a replay (`OffsetSyncStore`): these are not all there yet.
  * - **offset sync**: everything below U on the source was handled, U being the higher one of the group's commit there and
  *   of what this process handled; `translate` answers at or before f(U). The mirror may know more of U than the
- *   checkpoint, whose U is older.
+ *   checkpoint, whose U is older. Where it names the very record that this process would have handled next it is called
+ *   **exact**.
+ *
+ * Records that were handled and are recognised on the target come on top: `Search` says why these bounds are sound.
  *
  * In a **shared** log (Identity policy) these two speak of the copies only: records that were born on the target may lie
  * between them, unhandled, for example those of an instance that switched earlier. So they count at most up to the first
@@ -85,8 +86,10 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   if (ownCommit !== undefined && !isRewound) {
     bounds.push({ method: 'own-commit', offset: ownCommit });
   }
-  const found = { bounds, missing, voidCommit: isRewound ? ownCommit : undefined };
-  if (mirrored === undefined) return { ...found, handledBelow: undefined, notes: [] };
+  const found = { bounds, missing, voidCommit: isRewound ? ownCommit : undefined, awaited: [] };
+  if (mirrored === undefined) {
+    return { ...found, handledBelow: undefined, notes: [] };
+  }
   const { evidence, notes: rewindNotes } = withoutVoid(mirrored);
   const translated: Bound[] = [];
   const notes = [...rewindNotes, ...addCheckpoint(translated, evidence, missing)];
@@ -97,6 +100,30 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   }
   bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
   return { ...found, handledBelow, notes };
+}
+
+/**
+ * The bounds of a log with what a search for the last handled records has found. Pure.
+ *
+ * @internal
+ */
+export function withFoundCopies(
+  known: Bounds,
+  { bound, awaited, notes }: FoundCopies,
+  evidence: MirroredEvidence,
+): Bounds {
+  const all = { ...known, awaited, notes: [...known.notes, ...notes] };
+  if (bound === undefined) return all;
+  const limited = withinCopies(bound, evidence);
+  const { processed, deliveredOnTarget } = evidence;
+  const isWhole = limited.offset === bound.offset && bound.method === 'exact';
+  // What handlers were given beyond the position is handled in part: the offset syncs say how far that may reach.
+  const isKnown = isWhole && processed?.deliveredBelow === processed?.offset;
+  return {
+    ...all,
+    bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
+    handledBelow: isKnown ? highest(bound.offset, deliveredOnTarget) : known.handledBelow,
+  };
 }
 
 /** Without what was committed on the source before user code moved back. */
@@ -128,9 +155,9 @@ function hasKnownSyncs({ mirror, upstreamTopic, partition }: MirroredEvidence): 
 function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
   const { mirror, isShared, upstreamTopic, partition } = evidence;
   const foreignFrom = isShared ? mirror.foreignFrom(upstreamTopic, partition) : undefined;
-  return foreignFrom === undefined || foreignFrom >= bound.offset
-    ? bound
-    : { ...bound, offset: foreignFrom };
+  if (foreignFrom === undefined || foreignFrom >= bound.offset) return bound;
+  const { method } = bound;
+  return { method: method === 'exact' ? 'offset-sync' : method, offset: foreignFrom };
 }
 
 function addCheckpoint(
@@ -211,7 +238,8 @@ function addTranslation(
     missing.push(describe(translation.reason, mirror.source));
     return undefined;
   }
-  bounds.push({ method: 'offset-sync', offset: translation.offset });
+  const isExact = translation.kind === 'exact' && upstreamOffset === processed?.offset;
+  bounds.push({ method: isExact ? 'exact' : 'offset-sync', offset: translation.offset });
   return handledBelowOf(evidence);
 }
 
@@ -227,6 +255,10 @@ function handledBelowOf(evidence: MirroredEvidence): bigint | undefined {
   const end = translation.kind === 'unavailable' ? undefined : upperEnd(translation);
   const onTarget = evidence.deliveredOnTarget;
   return end !== undefined && onTarget !== undefined && onTarget > end ? onTarget : end;
+}
+
+function highest(a: bigint, b: bigint | undefined): bigint {
+  return b !== undefined && b > a ? b : a;
 }
 
 function higher(a: bigint | undefined, b: bigint | undefined): bigint | undefined {

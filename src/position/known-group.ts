@@ -3,6 +3,8 @@ import type { PartitionPlan, PositionMethod } from './plan.js';
 
 /** Methods whose positions come from the other cluster. */
 const TRANSLATED: ReadonlySet<PositionMethod> = new Set([
+  'exact',
+  'fingerprint',
   'checkpoint',
   'offset-sync',
   'unverified-checkpoint',

@@ -32,6 +32,8 @@ function concernOf(plan: PartitionPlan): string | undefined {
   // An empty log starts at its `earliest` without a note.
   const isGuess = plan.notes.length > 0;
   switch (plan.method) {
+    case 'exact':
+    case 'fingerprint':
     case 'own-commit':
     case 'checkpoint':
     case 'offset-sync':

@@ -1,12 +1,16 @@
 import type { LogicalTopic, TopicSelector } from '../replication/topic-names.js';
 import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
+import type { HandledRecord } from './fingerprint.js';
 import type { CommittableRange } from './log-ranges.js';
 
 /**
- * How a resume position was found. The first three are sound lower bounds: everything below them was handled by the
+ * How a resume position was found. The first five are sound lower bounds: everything below them was handled by the
  * group.
  *
+ * - `exact`: the first record that the group has not handled: the last handled one was recognised on the target, or the offset
+ *   syncs name the place.
+ * - `fingerprint`: behind a record that was handled and recognised on the target; later ones were handled as well, and not found.
  * - `own-commit`: the group's own commit on the target.
  * - `checkpoint`: MirrorMaker's checkpoint for the group.
  * - `offset-sync`: the group's position on the source, translated through MirrorMaker's offset syncs.
@@ -17,7 +21,14 @@ import type { CommittableRange } from './log-ranges.js';
  * @public
  */
 export type PositionMethod =
-  'own-commit' | 'checkpoint' | 'offset-sync' | 'unverified-checkpoint' | 'earliest' | 'latest';
+  | 'exact'
+  | 'fingerprint'
+  | 'own-commit'
+  | 'checkpoint'
+  | 'offset-sync'
+  | 'unverified-checkpoint'
+  | 'earliest'
+  | 'latest';
 
 /**
  * Where one group resumes in one physical partition of the target, and why.
@@ -48,6 +59,11 @@ export type PartitionPlan =
        * re-created or truncated), or is older than a seek back. Undefined, as a rule: there is none.
        */
       readonly voidCommit: bigint | undefined;
+      /**
+       * Records that were handled on the source and whose copies were not found on the target: not mirrored yet, as a rule. They are
+       * recognised when they come, and not handled again.
+       */
+      readonly awaited: readonly HandledRecord[];
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
       readonly notes: readonly string[];
     }
@@ -82,6 +98,8 @@ export interface GroupNeed {
   readonly selectors: readonly TopicSelector[];
   /** Next offset to handle on the source, for each physical partition of the source that this process handled. */
   readonly processed: readonly SourcePosition[];
+  /** Partitions of the source that a member of this process has, and of which it has handled nothing yet. */
+  readonly untouched: readonly PhysicalPartition[];
   /** What handlers of this process were given in earlier epochs. */
   readonly deliveredBefore: readonly EarlierDelivery[];
 }
@@ -94,10 +112,14 @@ export interface EarlierDelivery {
   readonly below: bigint;
 }
 
-/** @internal How far this process handled one log of the source. */
-export interface SourcePosition {
+/** @internal A log, by its name on its cluster. */
+export interface PhysicalPartition {
   readonly physicalTopic: string;
   readonly partition: number;
+}
+
+/** @internal How far this process handled one log of the source. */
+export interface SourcePosition extends PhysicalPartition {
   /** The processed prefix: everything below it was handled. */
   readonly offset: bigint;
   /**
@@ -111,6 +133,15 @@ export interface SourcePosition {
    * than that, and void. Undefined otherwise.
    */
   readonly rewoundBelow: bigint | undefined;
+  readonly recent: RecentlyHandled;
+}
+
+/** @internal The last handled records below a position. Answered when asked: most are asked for the few, once a second. */
+export interface RecentlyHandled {
+  /** As many as are remembered, in their order. */
+  all(): readonly HandledRecord[];
+  /** The last few, hashed. */
+  few(): readonly HandledRecord[];
 }
 
 /**
@@ -133,6 +164,8 @@ export interface PartitionFacts {
   readonly handledBelow: bigint | undefined;
   /** The group's own commit in this log, where it is void; see {@link PartitionPlan}. */
   readonly voidCommit: bigint | undefined;
+  /** See {@link PartitionPlan}. */
+  readonly awaited: readonly HandledRecord[];
   /** What the plan should say in any case. */
   readonly notes: readonly string[];
   /** Why bounds are missing; said where there is none at all. */
@@ -168,7 +201,10 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   const notes = [...facts.notes];
   let best: Bound | undefined;
   let { voidCommit } = facts;
+  // Beside what was recognised, nothing counts that was not verified.
+  const isRecognised = facts.bounds.some(({ method }) => method === 'exact');
   for (const bound of facts.bounds) {
+    if (isRecognised && bound.method === 'unverified-checkpoint') continue;
     const end = bound.method === 'own-commit' ? range.end : range.high;
     if (bound.offset > end) {
       if (bound.method === 'own-commit') voidCommit = bound.offset;
@@ -190,7 +226,7 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
 }
 
 function resumeAt(
-  { topic, physicalTopic, partition, range, handledBelow, voidCommit }: PartitionFacts,
+  { topic, physicalTopic, partition, range, handledBelow, voidCommit, awaited }: PartitionFacts,
   offset: bigint,
   method: PositionMethod,
   notes: readonly string[],
@@ -200,7 +236,7 @@ function resumeAt(
   const end = isLimited && handledBelow < range.high ? handledBelow : range.high;
   const maxRereadCount = end > offset ? end - offset : 0n;
   const log = { topic, physicalTopic, partition };
-  return { kind: 'resume', ...log, offset, method, maxRereadCount, voidCommit, notes };
+  return { kind: 'resume', ...log, offset, method, maxRereadCount, voidCommit, awaited, notes };
 }
 
 function planMissing(

@@ -12,6 +12,9 @@ import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
+import { recognise, type Gathered } from './recognise.js';
+import type { RecordedPosition } from './progress-record.js';
+import { stillValid, withRecorded, type KnownPosition } from './recorded.js';
 import {
   planGroup,
   type GroupNeed,
@@ -40,6 +43,8 @@ export interface PlannerParts {
    * made from what is known, and says so.
    */
   readonly deadlineAtMs: number;
+  /** What members of a group have written down on the target. */
+  recorded(groupId: string): Promise<readonly RecordedPosition[]>;
   /** Ends the planning with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -90,6 +95,7 @@ interface Findings {
   readonly group: Group;
   readonly ownCommits: Offsets;
   readonly sourceCommits: Offsets;
+  readonly recorded: readonly RecordedPosition[];
   readonly notes: readonly string[];
 }
 
@@ -108,8 +114,9 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const ranges = await logRanges([...names], target, parts.world, (topic, partition) =>
     highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
   );
+  const completed = await Promise.all(bounds.map((found) => recognise(found, ranges, parts)));
   return groups.map((group, index) => {
-    const found = bounds[index];
+    const found = completed[index];
     const facts = found === undefined ? [] : factsOf(group, found, ranges);
     const { groupId } = group.need;
     return planGroup({ groupId, cluster: target.alias, topics: group.topics }, facts, {
@@ -161,11 +168,13 @@ async function refreshMirror(parts: PlannerParts): Promise<readonly string[]> {
 
 async function ask(group: Group, parts: PlannerParts): Promise<Findings> {
   const names = group.logs.map(({ name }) => name);
-  const [ownCommits, fromSource] = await Promise.all([
-    commitsOn(parts.target, group.need.groupId, names),
+  const { groupId } = group.need;
+  const [ownCommits, fromSource, recorded] = await Promise.all([
+    commitsOn(parts.target, groupId, names),
     askSource(group, parts),
+    parts.recorded(groupId),
   ]);
-  return { group, ownCommits, ...fromSource };
+  return { group, ownCommits, recorded, ...fromSource };
 }
 
 /** The group's commits on the source. A source that does not answer costs these bounds, and no more time than allowed. */
@@ -207,22 +216,26 @@ function boundsOf(
   findings: Findings,
   parts: PlannerParts,
   mirrorNotes: readonly string[],
-): PartitionMap<Bounds> {
-  const { group, ownCommits, notes } = findings;
+): PartitionMap<Gathered> {
+  const { group, ownCommits, recorded, notes } = findings;
   const { mirror } = parts;
-  const known = knownHere(group.need, mirror.target);
-  const all = new PartitionMap<Bounds>();
+  const known = knownHere(group.need, recorded, mirror.target);
+  const all = new PartitionMap<Gathered>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
-      const bounds = gatherBounds({
-        ownCommit: ownCommits.get(log.name, partition),
-        mirrored: mirroredEvidence(log, partition, findings, known, mirror),
-      });
+      const mirrored = mirroredEvidence(log, partition, findings, known, mirror);
+      const bounds = gatherBounds({ ownCommit: ownCommits.get(log.name, partition), mirrored });
       const missing =
         log.upstreamTopic === undefined
           ? bounds.missing
           : [...bounds.missing, ...mirrorNotes, ...notes];
-      all.set(log.name, partition, { ...bounds, missing });
+      const { name: physicalTopic } = log;
+      all.set(log.name, partition, {
+        physicalTopic,
+        partition,
+        mirrored,
+        bounds: { ...bounds, missing },
+      });
     }
   }
   return all;
@@ -236,25 +249,30 @@ function mirroredEvidence(
   mirror: Mirror,
 ): MirroredEvidence | undefined {
   if (upstreamTopic === undefined) return undefined;
+  const checkpoint = mirror.checkpoint(group.need.groupId, name, partition);
   return {
     mirror,
     isShared: origin === undefined,
     upstreamTopic,
     partition,
-    checkpoint: mirror.checkpoint(group.need.groupId, name, partition),
+    checkpoint,
     sourceCommit: sourceCommits.get(upstreamTopic, partition),
-    processed: processed.get(upstreamTopic, partition),
+    processed: stillValid(processed.get(upstreamTopic, partition), checkpoint),
     deliveredOnTarget: deliveredOnTarget.get(name, partition),
   };
 }
 
 /** What this process itself knows of the group. */
 interface KnownHere {
-  readonly processed: PartitionMap<SourcePosition>;
+  readonly processed: PartitionMap<KnownPosition>;
   readonly deliveredOnTarget: Offsets;
 }
 
-function knownHere(need: GroupNeed, target: string): KnownHere {
+function knownHere(
+  need: GroupNeed,
+  recorded: readonly RecordedPosition[],
+  target: string,
+): KnownHere {
   const deliveredOnTarget = new PartitionMap<bigint>();
   for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
     const known = deliveredOnTarget.get(physicalTopic, partition);
@@ -262,7 +280,7 @@ function knownHere(need: GroupNeed, target: string): KnownHere {
       deliveredOnTarget.set(physicalTopic, partition, below);
     }
   }
-  return { processed: processedPositions(need), deliveredOnTarget };
+  return { processed: withRecorded(processedPositions(need), recorded), deliveredOnTarget };
 }
 
 /** Where several consumers of the process handled a partition in turn, the furthest one counts. */
@@ -292,6 +310,7 @@ function highestOf(offsets: readonly (bigint | undefined)[]): bigint | undefined
 
 const NOT_ASKED: Bounds = {
   bounds: [],
+  awaited: [],
   handledBelow: undefined,
   voidCommit: undefined,
   notes: [],
@@ -300,7 +319,7 @@ const NOT_ASKED: Bounds = {
 
 function factsOf(
   { logs }: Group,
-  bounds: PartitionMap<Bounds>,
+  all: PartitionMap<Gathered>,
   ranges: ReadonlyMap<string, ReadonlyMap<number, CommittableRange>>,
 ): readonly PartitionFacts[] {
   return logs.flatMap(({ topic, name, partitionCount }) => {
@@ -316,7 +335,7 @@ function factsOf(
       physicalTopic: name,
       partition,
       range,
-      ...(bounds.get(name, partition) ?? NOT_ASKED),
+      ...(all.get(name, partition)?.bounds ?? NOT_ASKED),
     }));
   });
 }

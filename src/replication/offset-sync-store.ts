@@ -1,6 +1,7 @@
 import { PartitionMap } from './partition-map.js';
 import type { OffsetSync } from './records.js';
 import { SyncHistory } from './sync-history.js';
+import { SyncLedger } from './sync-ledger.js';
 
 /** @internal How an {@link OffsetSyncStore} differs from MirrorMaker's. */
 export interface OffsetSyncStoreOptions {
@@ -17,7 +18,22 @@ export interface OffsetSyncStoreOptions {
    * does as MirrorMaker does, which then answers beyond the log's end. Default `forget`.
    */
   readonly onDownstreamDecrease?: 'forget' | 'keep';
+  /**
+   * Which syncs are kept: `all` (`SyncLedger`), or those that `mirrormaker` keeps (`SyncHistory`, 64 of a partition), for
+   * comparisons and for simulating it. Default `all`.
+   */
+  readonly remember?: 'all' | 'mirrormaker';
+  /**
+   * Memory for `all`, in bytes. Beyond it the older syncs of the largest partitions are thinned out. Default 32 MiB: at least
+   * 1.4 million syncs (`npm run bench:positions`).
+   */
+  readonly maxBytes?: number;
 }
+
+const DEFAULT_MAX_BYTES = 32 * 1024 * 1024;
+
+/** The syncs of one partition since its last rewind. */
+type Syncs = SyncHistory | SyncLedger;
 
 /** @internal What is known around an upstream offset. */
 export type SyncsAround =
@@ -51,7 +67,7 @@ export interface ReplayAround {
  */
 interface Replay {
   /** The syncs of the first copies. */
-  readonly before: SyncHistory;
+  readonly before: Syncs;
   readonly beginsAt: bigint;
   /** It is over when a sync has reached both: as far on the source, and as many records on the target. */
   readonly endsAtUpstream: bigint;
@@ -59,25 +75,38 @@ interface Replay {
 }
 
 /**
- * The offset syncs of one flow, by topic of the *source* and partition, kept by MirrorMaker's rules (`SyncHistory`).
+ * The offset syncs of one flow, by topic of the *source* and partition, kept since the last rewind.
  * Answers nothing before the topic has been read to its end: a later sync might take back an earlier one.
  *
  * @internal
  */
 export class OffsetSyncStore {
-  readonly #histories = new PartitionMap<SyncHistory>();
+  readonly #histories = new PartitionMap<Syncs>();
   readonly #replays = new PartitionMap<Replay>();
   readonly #foreignFrom = new PartitionMap<bigint>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
+  readonly #remembersAll: boolean;
+  readonly #maxBytes: number;
+  /** Of all ledgers but those of first copies. */
+  #bytes = 0;
   #isRead = false;
 
   constructor({
     startUp = 'history',
     onDownstreamDecrease = 'forget',
+    remember = 'all',
+    maxBytes = DEFAULT_MAX_BYTES,
   }: OffsetSyncStoreOptions = {}) {
     this.#startUp = startUp;
     this.#forgetsOnDecrease = onDownstreamDecrease === 'forget';
+    this.#remembersAll = remember === 'all';
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Memory that the syncs take, in bytes; 0 with `remember: 'mirrormaker'`. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Partitions that have a sync. */
@@ -90,6 +119,7 @@ export class OffsetSyncStore {
     this.#histories.clear();
     this.#replays.clear();
     this.#foreignFrom.clear();
+    this.#bytes = 0;
     this.#isRead = false;
   }
 
@@ -102,7 +132,7 @@ export class OffsetSyncStore {
     const history = this.#histories.get(topic, partition);
     this.#noteForeign(topic, partition, history?.newest, sync);
     if (history === undefined) {
-      this.#histories.set(topic, partition, new SyncHistory(sync));
+      this.#restart(topic, partition, sync);
       return;
     }
     const { newest } = history;
@@ -115,22 +145,26 @@ export class OffsetSyncStore {
     if (isRewind) {
       if (isDecrease) this.#replays.delete(topic, partition);
       else this.#beginReplay(topic, partition, history, sync);
-      this.#histories.set(topic, partition, new SyncHistory(sync));
+      this.#restart(topic, partition, sync);
     } else if (isNewestOnly || (isDecrease && this.#forgetsOnDecrease)) {
       this.#replays.delete(topic, partition);
-      this.#histories.set(topic, partition, new SyncHistory(sync));
+      this.#restart(topic, partition, sync);
     } else {
       const isRepeat =
         sync.upstreamOffset === newest.upstreamOffset &&
         sync.downstreamOffset > newest.downstreamOffset;
       if (isRepeat) this.#beginReplay(topic, partition, history.copy(), sync);
+      this.#bytes -= bytesOf(history);
       history.push(sync);
+      this.#bytes += bytesOf(history);
+      if (this.#bytes > this.#maxBytes) this.#thin();
       this.#endReplay(topic, partition, sync);
     }
   }
 
   /** A tombstone: nothing is known of the partition any more. */
   delete(topic: string, partition: number): void {
+    this.#bytes -= bytesOf(this.#histories.get(topic, partition));
     this.#histories.delete(topic, partition);
     this.#replays.delete(topic, partition);
     this.#foreignFrom.delete(topic, partition);
@@ -164,6 +198,28 @@ export class OffsetSyncStore {
     return this.#histories.get(topic, partition)?.newest;
   }
 
+  /** What was known of the partition is void; this is its first sync again. */
+  #restart(topic: string, partition: number, sync: OffsetSync): void {
+    this.#bytes -= bytesOf(this.#histories.get(topic, partition));
+    const syncs = this.#remembersAll ? new SyncLedger(sync) : new SyncHistory(sync);
+    this.#histories.set(topic, partition, syncs);
+    this.#bytes += bytesOf(syncs);
+  }
+
+  /** Makes room in the largest ledgers, in all of nearly the same size at once. */
+  #thin(): void {
+    const ledgers = [...this.#histories.values()].filter(
+      (one): one is SyncLedger => one instanceof SyncLedger && one.canThin,
+    );
+    const largest = ledgers.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+    for (const ledger of ledgers) {
+      if (ledger.bytes * 2 < largest) continue;
+      this.#bytes -= ledger.bytes;
+      ledger.thin();
+      this.#bytes += ledger.bytes;
+    }
+  }
+
   #noteForeign(
     topic: string,
     partition: number,
@@ -181,7 +237,7 @@ export class OffsetSyncStore {
     this.#foreignFrom.set(topic, partition, from);
   }
 
-  #beginReplay(topic: string, partition: number, before: SyncHistory, sync: OffsetSync): void {
+  #beginReplay(topic: string, partition: number, before: Syncs, sync: OffsetSync): void {
     const { newest } = before;
     const copiesAt = sync.downstreamOffset;
     const replay = this.#replays.get(topic, partition);
@@ -214,4 +270,8 @@ export class OffsetSyncStore {
 
 function later(a: bigint | undefined, b: bigint): bigint {
   return a !== undefined && a > b ? a : b;
+}
+
+function bytesOf(syncs: Syncs | undefined): number {
+  return syncs instanceof SyncLedger ? syncs.bytes : 0;
 }

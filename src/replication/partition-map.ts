@@ -27,6 +27,13 @@ export class PartitionMap<Value extends object | bigint> {
     partitions[partition] = value;
   }
 
+  *values(): Generator<Value> {
+    for (const partitions of this.#topics.values()) {
+      // Lists are sparse.
+      for (const value of partitions) if (value !== undefined) yield value;
+    }
+  }
+
   delete(topic: string, partition: number): void {
     const partitions = this.#topics.get(topic);
     if (partitions?.[partition] === undefined) return;

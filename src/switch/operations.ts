@@ -49,6 +49,10 @@ export interface SwitchOperations {
     needs: readonly GroupNeed[],
     signal: AbortSignal,
   ): Promise<{ unmirrored: readonly string[] }>;
+  /**
+   * Writes down on the target how far the groups of this process came, for the members that go on there. Bounded; never rejects.
+   */
+  lastWords(turn: SwitchTurn, needs: readonly GroupNeed[], signal: AbortSignal): Promise<void>;
   /** Fixes where a group resumes on the target. */
   plan(turn: SwitchTurn, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan>;
   /** As {@link ActiveCluster.planAtStart}. */
@@ -73,6 +77,7 @@ export function releasing(
     openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),
     catchUp: (...args) => operations.catchUp(...args).finally(releaseUnused),
+    lastWords: (...args) => operations.lastWords(...args).finally(releaseUnused),
     plan: (...args) => operations.plan(...args).finally(releaseUnused),
     planAtStart: (...args) => operations.planAtStart(...args).finally(releaseUnused),
   };

@@ -68,6 +68,7 @@ export function needsOf(participants: readonly Participant[]): readonly GroupNee
             groupId: need.groupId,
             selectors: [...other.selectors, ...need.selectors],
             processed: [...other.processed, ...need.processed],
+            untouched: [...other.untouched, ...need.untouched],
             deliveredBefore: [...other.deliveredBefore, ...need.deliveredBefore],
           },
     );
@@ -161,6 +162,9 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
   const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
     one.detach(turn),
   );
+  // Before the others hear that this process has left: they go on from what it says now.
+  if (!turn.planned)
+    await context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
   if (turn.agreedEpoch !== undefined) context.fleet?.obeyed(turn.agreedEpoch);
   const warnings = failed.map((reason) => `fence: ${reason}`);
   if (late.length > 0) {
@@ -238,7 +242,9 @@ async function attach(
   // Producers do not wait for it; no record is handled here while another member may still handle it there.
   const { groupId } = need;
   if (!run.turn.planned) await othersLeft(run.turn, [groupId], session.signal, context);
-  const known = run.plans.find((one) => one.groupId === groupId);
+  // In a fleet the others have said their last words meanwhile.
+  const isNewer = !run.turn.planned && context.fleet !== undefined;
+  const known = isNewer ? undefined : run.plans.find((one) => one.groupId === groupId);
   const plan = known ?? (await planLate(participant, need, session, run, context));
   if (plan !== undefined) await participant.attach(session, plan);
 }

@@ -288,6 +288,7 @@ export class FakeCluster {
       return new Map(this.topics);
     },
     ranges: async () => new Map(),
+    isCompacted: async () => false,
     committed: async (_groupId, topics) =>
       [...this.committed].flatMap(([key, offset]) => {
         const [topic = '', partition] = key.split('/');
@@ -422,6 +423,7 @@ export function planFor(
           method: 'checkpoint',
           maxRereadCount: 0n,
           voidCommit: undefined,
+          awaited: [],
           notes: [],
         };
   });

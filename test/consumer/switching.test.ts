@@ -356,7 +356,7 @@ describe('what a consumer says of its progress', () => {
     await h.a.inner.deliver('orders', 0, 41);
     expect(h.client.participant.need()?.processed).toHaveLength(1);
     await overtake(h, 'B');
-    expect(h.client.participant.need()?.processed).toEqual([
+    expect(h.client.participant.need()?.processed).toMatchObject([
       { physicalTopic: 'orders', partition: 0, offset: 42n, deliveredBelow: 42n },
     ]);
   });
@@ -573,7 +573,7 @@ describe('what a switch leaves behind', () => {
     });
     void h.a.inner.deliver('orders', 0, 10);
     await h.a.inner.deliver('orders', 1, 20);
-    expect(h.client.participant.need()?.processed).toEqual([
+    expect(h.client.participant.need()?.processed).toMatchObject([
       { physicalTopic: 'orders', partition: 0, offset: 10n, deliveredBelow: 11n },
       { physicalTopic: 'orders', partition: 1, offset: 20n, deliveredBelow: 21n },
     ]);
@@ -608,7 +608,7 @@ describe('what a switch leaves behind', () => {
     s.fence();
     await s.detach();
     expect(h.a.inner.commits).toHaveLength(1);
-    expect(h.client.participant.need()?.processed).toEqual([
+    expect(h.client.participant.need()?.processed).toMatchObject([
       { physicalTopic: 'orders', partition: 0, offset: 11n, deliveredBelow: 12n },
     ]);
   });
@@ -622,7 +622,7 @@ describe('what a switch leaves behind', () => {
     });
     await h.a.inner.deliver('orders', 0, 10);
     await overtake(h, 'B');
-    expect(h.client.participant.need()?.processed).toEqual([
+    expect(h.client.participant.need()?.processed).toMatchObject([
       {
         physicalTopic: 'orders',
         partition: 0,
@@ -982,12 +982,14 @@ describe('topics that appear later', () => {
       },
     ]);
     // What it had handled before is known still.
-    expect(h.client.participant.need()?.processed).toContainEqual({
-      physicalTopic: 'orders',
-      partition: 0,
-      offset: 6n,
-      deliveredBelow: 6n,
-    });
+    expect(h.client.participant.need()?.processed).toContainEqual(
+      expect.objectContaining({
+        physicalTopic: 'orders',
+        partition: 0,
+        offset: 6n,
+        deliveredBelow: 6n,
+      }),
+    );
   });
 
   it('looks at once where the group knows more topics than this member', async () => {

@@ -179,6 +179,7 @@ function planOf(
       method: 'offset-sync',
       maxRereadCount: 0n,
       voidCommit: undefined,
+      awaited: [],
       notes: [],
     })),
   };

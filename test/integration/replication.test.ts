@@ -103,7 +103,13 @@ it('knows the checkpoint of a group, and where records went', async () => {
 });
 
 it('plans where the group resumes, with and without the source', async () => {
-  const need = { groupId: 'g', selectors: ['orders'], processed: [], deliveredBefore: [] };
+  const need = {
+    groupId: 'g',
+    selectors: ['orders'],
+    processed: [],
+    untouched: [],
+    deliveredBefore: [],
+  };
   for (const asked of [source, undefined]) {
     const [plan] = await planGroups({
       needs: [need],
@@ -114,6 +120,7 @@ it('plans where the group resumes, with and without the source', async () => {
       aliases: ['A', 'B'],
       world,
       onMissing: 'fail',
+      recorded: () => Promise.resolve([]),
       deadlineAtMs: world.nowMs() + 10_000,
     });
     const [partition] = plan?.partitions ?? [];

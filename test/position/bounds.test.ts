@@ -64,7 +64,12 @@ function evidence(
     processed:
       processed === undefined
         ? undefined
-        : { offset: processed, deliveredBelow, rewoundBelow: known.rewoundBelow },
+        : {
+            offset: processed,
+            deliveredBelow,
+            rewoundBelow: known.rewoundBelow,
+            recent: { all: () => [], few: () => [] },
+          },
     deliveredOnTarget: known.deliveredOnTarget,
   };
 }
@@ -95,7 +100,7 @@ describe('the bounds of a log', () => {
       const mirrored = evidence(mirror, known);
       expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
         { method: 'checkpoint', offset: 13n },
-        { method: 'offset-sync', offset: 21n },
+        { method: 'exact', offset: 21n },
       ]);
     });
 
@@ -111,6 +116,7 @@ describe('the bounds of a log', () => {
     expect(gatherBounds({ ownCommit: 7n, mirrored: undefined })).toEqual({
       bounds: [{ method: 'own-commit', offset: 7n }],
       handledBelow: undefined,
+      awaited: [],
       notes: [],
       missing: [],
     });
@@ -129,9 +135,10 @@ describe('the bounds of a log', () => {
       bounds: [
         { method: 'own-commit', offset: 190n },
         { method: 'checkpoint', offset: 201n },
-        { method: 'offset-sync', offset: 260n },
+        { method: 'exact', offset: 260n },
       ],
       handledBelow: 260n,
+      awaited: [],
       notes: [],
       missing: [],
     });
@@ -151,7 +158,7 @@ describe('the bounds of a log', () => {
     const moved = { processed: 110n, deliveredBelow: 151n, rewoundBelow: 150n } as const;
     const mirrored = evidence(mirror, { ...moved, sourceCommit: 150n, checkpoint: [150n, 260n] });
     expect(gatherBounds({ ownCommit: 255n, mirrored })).toMatchObject({
-      bounds: [{ method: 'offset-sync', offset: 215n }],
+      bounds: [{ method: 'exact', offset: 215n }],
       voidCommit: 255n,
       notes: [expect.stringContaining('moved back on A and stands at 110')],
     });

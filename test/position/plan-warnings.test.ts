@@ -16,6 +16,7 @@ function facts(partition: number, found: Partial<PartitionFacts> = {}): Partitio
     bounds: [],
     handledBelow: undefined,
     voidCommit: undefined,
+    awaited: [],
     notes: [],
     missing: ['MirrorMaker has written no checkpoint'],
     ...found,

@@ -9,6 +9,7 @@ const base: PartitionFacts = {
   bounds: [],
   handledBelow: undefined,
   voidCommit: undefined,
+  awaited: [],
   notes: [],
   missing: [],
 };
@@ -35,6 +36,7 @@ describe('a position', () => {
       offset: 500n,
       method: 'checkpoint',
       maxRereadCount: 500n,
+      awaited: [],
       notes: [],
     });
   });

@@ -53,17 +53,23 @@ function rig({
     world,
     onMissing: 'earliest',
     deadlineAtMs: 5_000,
+    recorded: () => Promise.resolve([]),
   };
   return { source, target, world, mirror, parts };
 }
 
 function need(processed: GroupNeed['processed'] = [], selectors = ['orders']): GroupNeed {
-  return { groupId: 'g', selectors, processed, deliveredBefore: [] };
+  return { groupId: 'g', selectors, processed, untouched: [], deliveredBefore: [] };
 }
 
 /** Progress of the group in `orders-0` of the source: everything that was delivered is handled. */
 function handledTo(offset: bigint): GroupNeed['processed'][number] {
-  const position = { offset, deliveredBelow: offset, rewoundBelow: undefined };
+  const position = {
+    offset,
+    deliveredBelow: offset,
+    rewoundBelow: undefined,
+    recent: { all: () => [], few: () => [] },
+  };
   return { physicalTopic: 'orders', partition: 0, ...position };
 }
 
@@ -151,7 +157,7 @@ describe('a plan', () => {
     writeSync(target, 'A', 'orders', 400n, 415n);
     const processed = [handledTo(350n), handledTo(400n)];
     expect(at(await planOne({ ...parts, needs: [need(processed)] }), 'A.orders')).toMatchObject({
-      method: 'offset-sync',
+      method: 'exact',
       offset: 415n,
       maxRereadCount: 0n,
     });

@@ -137,6 +137,10 @@ export class FakeCluster implements ClusterAccess {
 
   renew(): void {}
 
+  isCompacted(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -139,7 +139,10 @@ describe('every translation', () => {
     const counts = { exact: 0, limited: 0 };
     fc.assert(
       fc.property(
-        flowScripts({ ...ALL_TROUBLES, sparseSyncs: false }),
+        fc.oneof(
+          flowScripts({ ...ALL_TROUBLES, sparseSyncs: false }),
+          flowScripts({ ...ALL_TROUBLES, restarts: false }),
+        ),
         upstreamOffsets,
         (script, processed) => {
           const flow = simulateFlow(script);

@@ -166,7 +166,11 @@ describe('positions that are put in place', () => {
     const late: string[] = [];
     await memory.run(async () => {
       fill(memory, { count: 20 });
-      const failover = kafkaIn(memory, { switch: { openMs: 500 } });
+      const failover = kafkaIn(memory, {
+        switch: { openMs: 500 },
+        // Written on the standby, beside all sessions.
+        consumer: { progress: false },
+      });
       const handled = await consumeOrders(failover);
       await until(memory, 'all are handled on A', () => handled.length === 20);
       await memory.clock.sleep(2_000);

@@ -69,7 +69,13 @@ export function planned(
     const { topic, partition } = place(log, 0);
     const one = { topic: 'orders', physicalTopic: topic, partition };
     if (offset === 'unavailable') return { ...one, kind: offset, because: 'nothing is known' };
-    const known = { method, maxRereadCount: undefined, voidCommit: undefined, notes: [] };
+    const known = {
+      method,
+      maxRereadCount: undefined,
+      voidCommit: undefined,
+      awaited: [],
+      notes: [],
+    };
     return { ...one, ...known, kind: 'resume' as const, offset: BigInt(offset) };
   });
   return {

@@ -53,8 +53,16 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
     seenBy: 'I14',
     withinRuns: 6,
     // Nothing else may tell a position: the syncs are lost with the source.
-    matters: ({ hasCheckpoints, onMissingPosition, offsetSyncsLocation, policy, steps }) =>
+    matters: ({
+      hasCheckpoints,
+      writesProgress,
+      onMissingPosition,
+      offsetSyncsLocation,
+      policy,
+      steps,
+    }) =>
       !hasCheckpoints &&
+      !writesProgress &&
       onMissingPosition === 'earliest' &&
       offsetSyncsLocation === 'source' &&
       policy === 'default' &&

@@ -87,6 +87,8 @@ export interface Scenario {
   readonly holdMaxBytes: number;
   readonly onUnknownOutcome: 'resend' | 'reject';
   readonly onMissingPosition: MissingPosition;
+  /** False: `consumer.progress` is off, and what a process knew ends with it. */
+  readonly writesProgress: boolean;
   /** kafkajs's `maxWaitTimeInMs`. */
   readonly pollMs: number;
   readonly handler: HandlerShape;
@@ -126,8 +128,11 @@ export function drawScenario(seed: string): Scenario {
     holdMaxBytes: random.chance(0.15) ? 2_000 : 32 * 1024 * 1024,
     onUnknownOutcome: random.pick(['resend', 'resend', 'reject']),
     onMissingPosition: drawMissing(random, hasCheckpoints),
-    pollMs: random.pick([200, 500, 1_000]),
     // Drawn apart, so that it leaves the other seeds as they are.
+    writesProgress: createRandom(seed)
+      .fork('progress')
+      .chance(hasCheckpoints ? 0.8 : 0.4),
+    pollMs: random.pick([200, 500, 1_000]),
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),
     automation,

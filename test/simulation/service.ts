@@ -209,7 +209,11 @@ function makeKafka(
       holdMaxWaitMs: HOLD_MAX_WAIT_MS,
       onUnknownOutcome: scenario.onUnknownOutcome,
     },
-    consumer: { topicRefreshMs: 1_000, onMissingPosition: scenario.onMissingPosition },
+    consumer: {
+      topicRefreshMs: 1_000,
+      onMissingPosition: scenario.onMissingPosition,
+      ...(scenario.writesProgress ? {} : { progress: false }),
+    },
     switch: DEADLINES,
     world,
   });

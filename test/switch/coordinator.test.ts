@@ -21,7 +21,13 @@ const DEADLINES = {
   openMs: 6_000,
 };
 
-const need: GroupNeed = { groupId: 'g', selectors: ['orders'], processed: [], deliveredBefore: [] };
+const need: GroupNeed = {
+  groupId: 'g',
+  selectors: ['orders'],
+  processed: [],
+  untouched: [],
+  deliveredBefore: [],
+};
 
 function planFor(cluster: string): GroupPlan {
   return { groupId: 'g', cluster, topics: [], partitions: [] };
@@ -90,6 +96,7 @@ beforeEach(async () => {
     openSession,
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
     catchUp: () => Promise.resolve({ unmirrored: [] }),
+    lastWords: () => Promise.resolve(),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
   };

@@ -25,7 +25,10 @@ export interface WrittenCheckpoint {
 export class Checkpointer {
   readonly #context: FlowContext;
   /** MirrorMaker does not forget older syncs where the target was truncated (mm2 "stale or wrong checkpoints"). */
-  readonly #syncs = new OffsetSyncStore({ onDownstreamDecrease: 'keep' });
+  readonly #syncs = new OffsetSyncStore({
+    onDownstreamDecrease: 'keep',
+    remember: 'mirrormaker',
+  });
   readonly #written = new Map<string, WrittenCheckpoint>();
   #groups: readonly string[] = [];
   #syncsRead: { log: MemoryLog; offset: number } | undefined;

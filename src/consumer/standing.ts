@@ -1,0 +1,48 @@
+import type { GroupNeed, SourcePosition } from '../position/plan.js';
+import type { Lane } from './lane.js';
+import type { FailoverConsumerRunConfig } from './types.js';
+
+/** @internal How far the partitions of a member were handled, and in which nothing was yet. */
+export type Standing = Pick<GroupNeed, 'processed' | 'untouched'>;
+
+/** @internal Of whoever has handled nothing. */
+export const NOWHERE: Standing = { processed: [], untouched: [] };
+
+/**
+ * Where a member stands: next offset to handle of each partition that it has; with `autoCommit: false` what the user committed.
+ *
+ * @param assignment - partitions of the member, by physical topic.
+ * @internal
+ */
+export function standingOf(
+  lanes: readonly Lane[],
+  assignment: Readonly<Record<string, readonly number[]>>,
+  { autoCommit = true }: Pick<FailoverConsumerRunConfig, 'autoCommit'>,
+): Standing {
+  const processed = lanes.flatMap((lane) => positionOf(lane, autoCommit) ?? []);
+  const known = new Set(processed.map((one) => `${one.partition} ${one.physicalTopic}`));
+  const untouched = Object.entries(assignment).flatMap(([physicalTopic, partitions]) =>
+    partitions
+      .filter((partition) => !known.has(`${partition} ${physicalTopic}`))
+      .map((partition) => ({ physicalTopic, partition })),
+  );
+  return { processed, untouched };
+}
+
+function positionOf(
+  { physicalTopic, partition, progress, recent }: Lane,
+  autoCommit: boolean,
+): SourcePosition | undefined {
+  const offset = autoCommit ? progress.position() : progress.committed;
+  if (offset === undefined) return undefined;
+  const end = progress.deliveredBelow() ?? offset;
+  return {
+    physicalTopic,
+    partition,
+    offset,
+    deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
+    // Without auto-commit the position is a commit, and a seek is none.
+    rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
+    recent: recent.below(offset),
+  };
+}

@@ -1,0 +1,208 @@
+import { messageOf } from '../caught.js';
+import type { ClusterAccess, LogRange } from '../cluster/access.js';
+import type { Mirror } from '../replication/mirror.js';
+import { untilAborted, withinDeadline } from '../wait.js';
+import type { World } from '../world.js';
+import type { HandledRecord } from './fingerprint.js';
+import { isWherePredicted, Search, syncAtOrAfter } from './search.js';
+
+/** @internal What {@link findCopies} needs. */
+export interface FindCopiesParts {
+  readonly target: Pick<ClusterAccess, 'fetch' | 'isCompacted'>;
+  readonly mirror: Pick<Mirror, 'translate' | 'syncsAround'>;
+  readonly world: World;
+  /** The scans end then (the world's monotonic milliseconds), with what they have found. */
+  readonly deadlineAtMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @internal A log of the target in which the copies of handled records are looked for. */
+export interface SoughtLog {
+  readonly physicalTopic: string;
+  readonly partition: number;
+  /** Of the source. */
+  readonly upstreamTopic: string;
+  /** As it is now; records that come later are not looked at. */
+  readonly range: LogRange;
+  /** In the order of the source's log. */
+  readonly handled: readonly HandledRecord[];
+}
+
+/** @internal What came of a search: a bound, and what is still expected. */
+export interface FoundCopies {
+  /** Undefined where no handled record was found. */
+  readonly bound: { readonly method: 'exact' | 'fingerprint'; readonly offset: bigint } | undefined;
+  /** Handled records whose copies were not found. */
+  readonly awaited: readonly HandledRecord[];
+  readonly notes: readonly string[];
+}
+
+/** So many records of one partition are looked at, at most. Behind the best bound there are rarely more than some hundred. */
+const MAX_SCANNED = 100_000;
+
+/** Partitions that are scanned at the same time; each takes up to {@link FETCH_BYTES} of memory. */
+const PARALLEL_SCANS = 8;
+const FETCH_BYTES = 262_144;
+
+/** A fetch that brings nothing before the end (an open transaction, tiered storage) is repeated after so long. */
+const EMPTY_WAIT_MS = 50;
+
+/**
+ * Looks for the copies of the last handled records in logs of the target, several at a time. Nothing is handed to a handler. Never
+ * rejects for a log: what cannot be read costs its bound, and is said.
+ *
+ * @throws the reason of `signal`.
+ * @internal
+ */
+export async function findCopies(
+  logs: readonly SoughtLog[],
+  parts: FindCopiesParts,
+): Promise<readonly FoundCopies[]> {
+  const found: FoundCopies[] = [];
+  const queue = [...logs.entries()];
+  const worker = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [index, log] = next;
+      found[index] = await findIn(log, parts);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_SCANS }, worker));
+  return found;
+}
+
+async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopies> {
+  const { physicalTopic, range } = log;
+  const start = startOf(log, parts.mirror);
+  if (start === undefined) {
+    const note =
+      'where the copies of the last handled records begin is not known: no offset sync leads there';
+    return { bound: undefined, awaited: [], notes: log.handled.length === 0 ? [] : [note] };
+  }
+  const { from, handled } = start;
+  try {
+    const { world, deadlineAtMs, signal, target } = parts;
+    const scanned = await withinDeadline(
+      world,
+      deadlineAtMs,
+      async (limit) => {
+        const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
+        const search = new Search(handled, possible(log, parts.mirror, isCompacted));
+        const end = await scan(log, from, search, parts, limit);
+        return { search, end };
+      },
+      { signal },
+    );
+    if (scanned.kind === 'overrun') return nothing(handled, 'reading the records took too long');
+    const { search, end } = scanned.value;
+    return conclude(search, { from, end, range, handled });
+  } catch (error) {
+    signalled(parts.signal);
+    return nothing(handled, `the records cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function signalled(signal: AbortSignal | undefined): void {
+  signal?.throwIfAborted();
+}
+
+function nothing(awaited: readonly HandledRecord[], because: string): FoundCopies {
+  return {
+    bound: undefined,
+    awaited,
+    notes: [`the last handled records were not looked for on the target: ${because}`],
+  };
+}
+
+/**
+ * Where a scan begins: at or before the copy of the first record that is looked for. Below that place nothing of them may be
+ * missing, so what retention may have removed on the target is not looked for. A log that is there from its very beginning
+ * can be searched without offset syncs. Pure.
+ */
+function startOf(
+  { upstreamTopic, partition, range, handled }: SoughtLog,
+  mirror: Pick<Mirror, 'translate'>,
+): { from: bigint; handled: readonly HandledRecord[] } | undefined {
+  for (const [index, { offset }] of handled.entries()) {
+    const translation = mirror.translate(upstreamTopic, partition, offset);
+    const from = translation.kind === 'unavailable' ? 0n : translation.offset;
+    if (from >= range.low) return { from, handled: handled.slice(index) };
+  }
+  return undefined;
+}
+
+function possible(
+  { upstreamTopic, partition }: SoughtLog,
+  mirror: Pick<Mirror, 'syncsAround'>,
+  isCompacted: boolean,
+): (record: HandledRecord, copyAt: bigint) => boolean {
+  return (record, copyAt) => {
+    const around = mirror.syncsAround(upstreamTopic, partition, record.offset);
+    if (around.kind !== 'known') return !isCompacted;
+    const floor = around.replay === undefined ? around.floor : around.replay.floor;
+    return (
+      syncAtOrAfter(record, copyAt, around.ceiling) &&
+      (!isCompacted || isWherePredicted(record, copyAt, floor))
+    );
+  };
+}
+
+/** Reads on until the search is over, or the log. Answers how far it came. */
+async function scan(
+  { physicalTopic, partition, range }: SoughtLog,
+  from: bigint,
+  search: Search,
+  { target }: FindCopiesParts,
+  signal: AbortSignal,
+): Promise<bigint> {
+  let position = from;
+  for (let count = 0; position < range.high && count < MAX_SCANNED && !search.isOver;) {
+    const { records, nextOffset } = await untilAborted(
+      signal,
+      target.fetch(physicalTopic, partition, position, {
+        maxWaitMs: EMPTY_WAIT_MS,
+        maxBytes: FETCH_BYTES,
+      }),
+    );
+    for (const record of records) if (BigInt(record.offset) < range.high) search.look(record);
+    count += Math.max(1, records.length);
+    position = nextOffset;
+  }
+  return position;
+}
+
+/** What a search that came to `end` has shown. Pure. */
+function conclude(
+  search: Search,
+  {
+    from,
+    end,
+    range,
+    handled,
+  }: { from: bigint; end: bigint; range: LogRange; handled: readonly HandledRecord[] },
+): FoundCopies {
+  const { offset, awaited, isExact } = search.result();
+  const isWhole = end >= range.high;
+  if (offset === undefined) {
+    if (from >= range.high) return { bound: undefined, awaited, notes: [] };
+    const looked = isWhole ? `up to the log's end` : `in the first ${end - from} offsets`;
+    const because =
+      'not mirrored yet, removed by compaction, or changed on the way (a transform, LogAppendTime)';
+    const notes = [
+      `none of the last ${handled.length} handled records was found ${looked}: ${because}`,
+    ];
+    return { bound: undefined, awaited, notes };
+  }
+  // Behind the copy there is nothing: whatever was handled after it is not on the target.
+  const isAtEnd = isWhole && offset >= range.high && awaited.length > 0;
+  const notes =
+    awaited.length === 0
+      ? []
+      : [
+          `${awaited.length} records that were handled are not on the target yet: they are recognised when they come`,
+        ];
+  return {
+    bound: { method: isExact || isAtEnd ? 'exact' : 'fingerprint', offset },
+    awaited,
+    notes,
+  };
+}

@@ -1,0 +1,117 @@
+import type { HandledRecord } from './fingerprint.js';
+
+/** @internal Whose progress it is, and in which log. */
+export interface ProgressKey {
+  readonly groupId: string;
+  /** The cluster that the group reads from. */
+  readonly cluster: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+}
+
+/** @internal How far a group had come in a log, as a member wrote it down on the other cluster. */
+export interface RecordedPosition {
+  readonly physicalTopic: string;
+  readonly partition: number;
+  /** The processed prefix: everything below it was handled. */
+  readonly offset: bigint;
+  /** The activation in which it was handled. */
+  readonly switchEpoch: number;
+  /** Wall-clock milliseconds since 1970 of the member. */
+  readonly atWallMs: number;
+  /** The last few handled records below `offset`. */
+  readonly recent: readonly HandledRecord[];
+}
+
+/** @internal What a record of a progress topic says. `void`: whoever has the partition now has not handled anything yet. */
+export type ReadProgress =
+  | { readonly kind: 'position'; readonly key: ProgressKey; readonly position: RecordedPosition }
+  | { readonly kind: 'void'; readonly key: ProgressKey }
+  | { readonly kind: 'unreadable' };
+
+/** The only version that exists. What a newer one says is not guessed. */
+const VERSION = 1;
+
+/** @internal The key of a progress record: JSON, for people who look into the topic. */
+export function progressKey({ groupId, cluster, physicalTopic, partition }: ProgressKey): string {
+  return JSON.stringify([groupId, cluster, physicalTopic, partition]);
+}
+
+/** @internal The value of a progress record: JSON. Offsets are texts, because JSON's numbers end at 2^53. */
+export function progressValue({
+  offset,
+  switchEpoch,
+  atWallMs,
+  recent,
+}: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
+  return JSON.stringify({
+    v: VERSION,
+    offset: String(offset),
+    epoch: switchEpoch,
+    at: atWallMs,
+    recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
+  });
+}
+
+/** @internal Reads a progress record. Never throws. */
+export function readProgress(
+  keyText: string | undefined,
+  valueText: string | undefined,
+): ReadProgress {
+  const key = readKey(parsed(keyText));
+  if (key === undefined) return { kind: 'unreadable' };
+  if (valueText === undefined) return { kind: 'void', key };
+  const value = parsed(valueText);
+  if (typeof value !== 'object' || value === null) return { kind: 'unreadable' };
+  const get = (name: string): unknown => Reflect.get(value, name);
+  const offset = readOffset(get('offset'));
+  const switchEpoch = get('epoch');
+  const atWallMs = get('at');
+  const recent = readRecent(get('recent'));
+  if (get('v') !== VERSION || offset === undefined || recent === undefined) {
+    return { kind: 'unreadable' };
+  }
+  if (typeof switchEpoch !== 'number' || typeof atWallMs !== 'number') {
+    return { kind: 'unreadable' };
+  }
+  const { physicalTopic, partition } = key;
+  return {
+    kind: 'position',
+    key,
+    position: { physicalTopic, partition, offset, switchEpoch, atWallMs, recent },
+  };
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readKey(key: unknown): ProgressKey | undefined {
+  if (!Array.isArray(key)) return undefined;
+  const [groupId, cluster, physicalTopic, partition]: readonly unknown[] = key;
+  if (typeof groupId !== 'string' || typeof cluster !== 'string') return undefined;
+  if (typeof physicalTopic !== 'string' || typeof partition !== 'number') return undefined;
+  return { groupId, cluster, physicalTopic, partition };
+}
+
+function readOffset(text: unknown): bigint | undefined {
+  return typeof text === 'string' && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+}
+
+function readRecent(list: unknown): readonly HandledRecord[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const recent: HandledRecord[] = [];
+  for (const one of list) {
+    const [offsetText, timestamp, hash]: readonly unknown[] = Array.isArray(one) ? one : [];
+    const offset = readOffset(offsetText);
+    if (offset === undefined || typeof timestamp !== 'string' || typeof hash !== 'string') {
+      return undefined;
+    }
+    recent.push({ offset, timestamp, hash });
+  }
+  return recent;
+}

@@ -1,0 +1,57 @@
+import type { Checkpoint } from '../replication/checkpoint-store.js';
+import { PartitionMap } from '../replication/partition-map.js';
+import type { SourcePosition } from './plan.js';
+import type { RecordedPosition } from './progress-record.js';
+
+/** @internal Where a group is on the source, from the memory of this process or from what a member has written down. */
+export interface KnownPosition extends SourcePosition {
+  /** When it was written down, in wall-clock milliseconds since 1970; undefined for this process's own memory. */
+  readonly recordedAtWallMs?: number;
+}
+
+/**
+ * The positions of this process, and those that members have written down and are further. A process that user code has moved back knows
+ * better than all that was written before. Pure.
+ *
+ * @internal
+ */
+export function withRecorded(
+  own: PartitionMap<SourcePosition>,
+  recorded: readonly RecordedPosition[],
+): PartitionMap<KnownPosition> {
+  const known = new PartitionMap<KnownPosition>();
+  for (const one of own.values()) known.set(one.physicalTopic, one.partition, one);
+  for (const { physicalTopic, partition, offset, atWallMs, recent } of recorded) {
+    const mine = own.get(physicalTopic, partition);
+    if (mine !== undefined && (mine.rewoundBelow !== undefined || mine.offset >= offset)) continue;
+    known.set(physicalTopic, partition, {
+      physicalTopic,
+      partition,
+      offset,
+      recordedAtWallMs: atWallMs,
+      // Its handlers may have been given more.
+      deliveredBelow: undefined,
+      rewoundBelow: undefined,
+      recent: { all: () => recent, few: () => recent },
+    });
+  }
+  return known;
+}
+
+/** Progress is written more often; and clocks differ. */
+const MUCH_LATER_MS = 5_000;
+
+/**
+ * What was written down, unless the group was moved back since: MirrorMaker has seen it further back, long after it was written.
+ * (A group that handled on, and died without a commit, looks the same: then less is known than could be.) Pure.
+ *
+ * @internal
+ */
+export function stillValid(
+  position: KnownPosition | undefined,
+  checkpoint: Checkpoint | undefined,
+): KnownPosition | undefined {
+  if (position?.recordedAtWallMs === undefined || checkpoint === undefined) return position;
+  const isLater = checkpoint.recordedAtWallMs > position.recordedAtWallMs + MUCH_LATER_MS;
+  return isLater && checkpoint.upstreamOffset < position.offset ? undefined : position;
+}

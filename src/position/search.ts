@@ -1,0 +1,141 @@
+import type { OffsetSync } from '../replication/records.js';
+import { contentHash, type HandledRecord, type RecordContent } from './fingerprint.js';
+
+/** @internal A record of the target's log, as a scan meets it. */
+export interface ScannedRecord extends RecordContent {
+  readonly offset: string;
+}
+
+/** @internal What a {@link Search} has found. */
+export interface SearchResult {
+  /** The position after the copy of the newest handled record that was found; undefined where none was. */
+  readonly offset: bigint | undefined;
+  /** Handled records behind that one: their copies were not met. */
+  readonly awaited: readonly HandledRecord[];
+  /**
+   * True where the copy of the very last handled record was found, and no record behind it looks the same: then the bound is
+   * the position itself. Of several that look alike an earlier one may have been taken.
+   */
+  readonly isExact: boolean;
+}
+
+/** So many records behind the last handled one are looked at for a twin of it. */
+const LOOK_AHEAD = 64;
+
+/**
+ * Looks for the copies of the last handled records while the target's log is scanned, from a place at or before the copy of the
+ * first of them. Pure.
+ *
+ * Why the position after a copy that was found is a sound bound:
+ *
+ * - MirrorMaker keeps the order. When it wrote the first copy of record r, it had written nothing behind r. So everything
+ *   below that copy are copies of records up to r, and the group has handled these.
+ * - What is taken for the copy of r is never behind it. Records that look alike (**twins**: same timestamp, key, value and
+ *   headers) are told apart by their order: the k-th one met is taken for the k-th one handled. All copies are met, since the
+ *   scan begins before the first; second copies, which MirrorMaker makes after a crash, or twins that were handled
+ *   earlier, only make the k-th one come sooner.
+ * - That holds as long as r has a copy. One that was removed from the source before it was copied (retention, compaction), and of
+ *   which an unhandled twin was copied, would be taken for found. MirrorMaker writes an offset sync behind each gap: a match at
+ *   or beyond the copy of a later record ({@link syncAtOrAfter}) is none. And in compacted logs a match counts only
+ *   {@link isWherePredicted | where the offsets predict it}.
+ *
+ * @internal
+ */
+export class Search {
+  readonly #handled: readonly HandledRecord[];
+  /** By timestamp: those that were not met yet, in their order. */
+  readonly #open = new Map<string, HandledRecord[]>();
+  readonly #copies = new Map<HandledRecord, bigint>();
+  readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
+  /** Records met since the copy of the last handled one. */
+  #metBehind = 0;
+  #hasTwinBehind = false;
+
+  /**
+   * @param handled - in the order of the source's log.
+   * @param isPossible - false where the offset syncs exclude that this is the copy.
+   */
+  constructor(
+    handled: readonly HandledRecord[],
+    isPossible: (record: HandledRecord, copyAt: bigint) => boolean,
+  ) {
+    this.#handled = handled;
+    this.#isPossible = isPossible;
+    for (const one of handled) {
+      const same = this.#open.get(one.timestamp);
+      if (same === undefined) this.#open.set(one.timestamp, [one]);
+      else same.push(one);
+    }
+  }
+
+  /** True where nothing better can be found. */
+  get isOver(): boolean {
+    return this.#handled.length === 0 || this.#hasTwinBehind || this.#metBehind >= LOOK_AHEAD;
+  }
+
+  look(record: ScannedRecord): void {
+    const last = this.#handled.at(-1);
+    if (last === undefined) return;
+    if (this.#copies.has(last)) {
+      this.#metBehind += 1;
+      if (record.timestamp === last.timestamp && contentHash(record) === last.hash) {
+        this.#hasTwinBehind = true;
+      }
+      return;
+    }
+    const open = this.#open.get(record.timestamp);
+    if (open === undefined || open.length === 0) return;
+    const hash = contentHash(record);
+    const index = open.findIndex((one) => one.hash === hash);
+    const found = open[index];
+    if (found === undefined) return;
+    open.splice(index, 1);
+    const copyAt = BigInt(record.offset);
+    if (this.#isPossible(found, copyAt)) this.#copies.set(found, copyAt);
+  }
+
+  result(): SearchResult {
+    // Each copy is a bound. They rise with the records, unless the log was changed: the highest one counts.
+    let offset: bigint | undefined;
+    let newest = -1;
+    for (const [index, one] of this.#handled.entries()) {
+      const copyAt = this.#copies.get(one);
+      if (copyAt === undefined) continue;
+      newest = index;
+      if (offset === undefined || copyAt >= offset) offset = copyAt + 1n;
+    }
+    const isLast = newest >= 0 && newest === this.#handled.length - 1;
+    const isExact = isLast && !this.#hasTwinBehind;
+    return { offset, awaited: this.#handled.slice(newest + 1), isExact };
+  }
+}
+
+/**
+ * Is it possible, by the oldest offset sync at or after a record, that its copy is at `copyAt`? Pure.
+ *
+ * @internal
+ */
+export function syncAtOrAfter(
+  { offset }: HandledRecord,
+  copyAt: bigint,
+  ceiling: OffsetSync | undefined,
+): boolean {
+  if (ceiling === undefined) return true;
+  return ceiling.upstreamOffset === offset
+    ? copyAt <= ceiling.downstreamOffset
+    : copyAt < ceiling.downstreamOffset;
+}
+
+/**
+ * Is a copy as far behind the newest offset sync before it as the record is behind that sync's record: were all records in
+ * between copied, and nothing removed? Pure.
+ *
+ * @internal
+ */
+export function isWherePredicted(
+  { offset }: HandledRecord,
+  copyAt: bigint,
+  floor: OffsetSync | undefined,
+): boolean {
+  return floor !== undefined && copyAt - floor.downstreamOffset === offset - floor.upstreamOffset;
+}

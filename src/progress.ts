@@ -1,0 +1,233 @@
+import type { AgreementContext } from './agreement/agreement.js';
+import { asError } from './caught.js';
+import type { EventSink } from './events.js';
+import type { ProgressOptions } from './options.js';
+import type { GroupNeed } from './position/plan.js';
+import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
+import { progressKey, progressValue, type RecordedPosition } from './position/progress-record.js';
+import { withinDeadline } from './wait.js';
+import type { World } from './world.js';
+
+/** @internal What {@link Progress} is made of. */
+export interface ProgressParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly aliases: readonly [string, string];
+  /** Undefined: nothing is written and nothing is read. */
+  readonly options: ProgressOptions | undefined;
+  readonly openLog: AgreementContext['log'];
+  /** The cluster that is worked with, in a steady state. */
+  steady(): { readonly active: string; readonly switchEpoch: number } | undefined;
+  /** What the groups of this process have handled there. */
+  needs(): readonly GroupNeed[];
+}
+
+/**
+ * What is known of the writing of progress records.
+ *
+ * @public
+ */
+export interface ProgressStatus {
+  /** The cluster that they are written on: the standby. */
+  readonly cluster: string;
+  /** Milliseconds since the last one was stored; undefined where none was. */
+  readonly writtenAgeMs: number | undefined;
+  /** Why the newest ones are not stored; undefined while all goes well. */
+  readonly failure: Error | undefined;
+}
+
+/** Longest pause between attempts at a standby that does not take them, in milliseconds. */
+const MAX_PAUSE_MS = 30_000;
+
+/** Every so many turns the other members' records are read as well, so that a switch has little left to read. */
+const READ_EVERY = 10;
+
+/** Longest wait for the last words before a switch goes on, and for those of others, in milliseconds. */
+const LAST_WORDS_MS = 500;
+const READ_MS = 1_500;
+
+/** How far each group has come, as it was written last. */
+type Written = Map<string, string>;
+
+/**
+ * Writes down on the standby how far the groups of this process have come, and reads what other members have written: so a
+ * position is known there also when its process died together with the active cluster, and whoever has the partition next goes on at it.
+ * One write an interval, beside the handling and never in its way.
+ *
+ * @internal
+ */
+export class Progress {
+  readonly #parts: ProgressParts;
+  readonly #logs = new Map<string, ProgressLog>();
+  #written: Written = new Map();
+  #writtenEpoch: number | undefined;
+  #writtenAtMs: number | undefined;
+  #failure: Error | undefined;
+  #failureCount = 0;
+  #turnCount = 0;
+  #run = new AbortController();
+  #cancel: (() => void) | undefined;
+
+  constructor(parts: ProgressParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins to write, once a consumer exists. Idempotent. */
+  start(): void {
+    if (this.#parts.options === undefined || this.#cancel !== undefined) return;
+    this.#run = new AbortController();
+    this.#schedule();
+  }
+
+  /** Ends the writing, and closes every connection. What is asked next opens them anew. */
+  async stop(): Promise<void> {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#run.abort(new Error('progress is not written any more'));
+    this.#written = new Map();
+    const logs = [...this.#logs.values()];
+    this.#logs.clear();
+    await Promise.allSettled(logs.map((log) => log.close()));
+  }
+
+  status(): ProgressStatus | undefined {
+    const steady = this.#parts.steady();
+    if (steady === undefined || this.#cancel === undefined) return undefined;
+    return {
+      cluster: this.#other(steady.active),
+      writtenAgeMs:
+        this.#writtenAtMs === undefined ? undefined : this.#parts.world.nowMs() - this.#writtenAtMs,
+      failure: this.#failure,
+    };
+  }
+
+  /**
+   * The last words of a switch: what was handled on `from` until the fence. Others wait for this process until it is said, so
+   * it is bounded, and never rejects.
+   */
+  async lastWords(
+    { from, to, switchEpoch }: { from: string; to: string; switchEpoch: number },
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#parts.options === undefined || from === to) return;
+    const said = needs.map((need) => ({ ...need, untouched: [] }));
+    const { records } = this.#news(said, from, switchEpoch - 1, new Map());
+    if (records.length === 0) return;
+    await this.#within(LAST_WORDS_MS, () => this.#log(to).write(records), signal);
+  }
+
+  /** What members of a group have written on `target` about their work on `source`. Bounded, and never rejects. */
+  async recorded(
+    groupId: string,
+    { source, target }: { source: string; target: string },
+    signal: AbortSignal,
+  ): Promise<readonly RecordedPosition[]> {
+    if (this.#parts.options === undefined) return [];
+    const log = this.#log(target);
+    await this.#within(READ_MS, (until) => log.readToEnd(until), signal);
+    return log.recorded(groupId, source);
+  }
+
+  #schedule(): void {
+    const everyMs = this.#parts.options?.everyMs ?? 0;
+    const pauseMs = Math.min(everyMs * 2 ** this.#failureCount, Math.max(everyMs, MAX_PAUSE_MS));
+    const { signal } = this.#run;
+    this.#cancel = this.#parts.world.after(pauseMs, () => {
+      void this.#turn(signal).finally(() => {
+        if (!signal.aborted) this.#schedule();
+      });
+    });
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    const steady = this.#parts.steady();
+    if (steady === undefined) return;
+    const { active, switchEpoch } = steady;
+    if (this.#writtenEpoch !== switchEpoch) this.#written = new Map();
+    this.#writtenEpoch = switchEpoch;
+    const { records, written } = this.#news(
+      this.#parts.needs(),
+      active,
+      switchEpoch,
+      this.#written,
+    );
+    const standby = this.#other(active);
+    this.#turnCount += 1;
+    try {
+      const log = this.#log(standby);
+      if (records.length > 0) await log.write(records);
+      if (this.#turnCount % READ_EVERY === 1) await log.readToEnd(signal);
+      if (signal.aborted) return;
+      if (records.length > 0) this.#writtenAtMs = world.nowMs();
+      if (this.#writtenEpoch === switchEpoch) this.#written = written;
+      this.#failureCount = 0;
+      this.#failure = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failureCount += 1;
+      const isNew = this.#failure === undefined;
+      this.#failure = asError(error);
+      if (isNew) {
+        this.#parts.events.emit('progress.failed', { cluster: standby, error: this.#failure });
+      }
+    }
+  }
+
+  /** What has changed since `before`, and what is written then. */
+  #news(
+    needs: readonly GroupNeed[],
+    cluster: string,
+    switchEpoch: number,
+    before: Written,
+  ): { records: { key: string; value: string | null }[]; written: Written } {
+    const atWallMs = this.#parts.world.wallMs();
+    const records: { key: string; value: string | null }[] = [];
+    const written = new Map(before);
+    const put = (key: string, mark: string, value: () => string | null): void => {
+      if (written.get(key) === mark) return;
+      written.set(key, mark);
+      records.push({ key, value: value() });
+    };
+    for (const { groupId, processed, untouched } of needs) {
+      for (const { physicalTopic, partition } of untouched) {
+        const key = progressKey({ groupId, cluster, physicalTopic, partition });
+        put(key, '', () => null);
+      }
+      for (const { physicalTopic, partition, offset, recent } of processed) {
+        const key = progressKey({ groupId, cluster, physicalTopic, partition });
+        // Also where nothing has changed: it lets go of records that are kept for their hashes.
+        const few = recent.few();
+        put(key, String(offset), () =>
+          progressValue({ offset, switchEpoch, atWallMs, recent: few }),
+        );
+      }
+    }
+    return { records, written };
+  }
+
+  #log(alias: string): ProgressLog {
+    const known = this.#logs.get(alias);
+    if (known !== undefined) return known;
+    const { world, openLog, options } = this.#parts;
+    const topic = `__${options?.topic ?? ''}.progress`;
+    const log = new ProgressLog(openLog(alias, topic, PROGRESS_SETTINGS), world);
+    this.#logs.set(alias, log);
+    return log;
+  }
+
+  #other(alias: string): string {
+    const [first, second] = this.#parts.aliases;
+    return alias === first ? second : first;
+  }
+
+  async #within(
+    limitMs: number,
+    work: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { world } = this.#parts;
+    await withinDeadline(world, world.nowMs() + limitMs, work, { signal }).catch(() => {});
+  }
+}
