@@ -77,6 +77,20 @@ export function controlLogContract(name: string, start: () => Promise<ControlLog
         }
       });
 
+    it('takes several at once, in their order, and tombstones', () =>
+      withLogs(async (one, two) => {
+        await one.appendAll([
+          { key: 'k1', value: 'first' },
+          { key: 'k2', value: 'second' },
+          { key: 'k1', value: null },
+        ]);
+        expect((await read(two)).records).toEqual([
+          { offset: 0n, key: 'k1', value: 'first' },
+          { offset: 1n, key: 'k2', value: 'second' },
+          { offset: 2n, key: 'k1', value: undefined },
+        ]);
+      }));
+
     it('gives what was appended, to everybody, in one order', () =>
       withLogs(async (one, two) => {
         await one.append('k1', 'first');

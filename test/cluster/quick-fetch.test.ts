@@ -5,7 +5,7 @@ import { answerOf, encodeBatch, decoderOf, type Batch } from './fetch-answers.js
 
 const VERSIONS = [5, 6, 7, 8, 9, 10, 11];
 
-/** What is looked at of an answer; record headers are not read here. */
+/** What is looked at of an answer. */
 function essence(answer: unknown): unknown {
   const { responses, clientSideThrottleTime = 0 } = answer as {
     clientSideThrottleTime?: number;
@@ -29,6 +29,7 @@ function essence(answer: unknown): unknown {
             attributes: message['attributes'],
             key: message['key'],
             value: message['value'],
+            headers: message['headers'],
             isControlRecord: message['isControlRecord'],
             firstOffset: batch['firstOffset'],
             lastOffsetDelta: batch['lastOffsetDelta'],

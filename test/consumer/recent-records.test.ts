@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import type { KafkaMessage } from 'kafkajs';
+import { AwaitedRecords, Awaited, withoutRecognised } from '../../src/consumer/awaited-records.js';
+import { RecentRecords } from '../../src/consumer/recent-records.js';
+import type { GroupPlan } from '../../src/position/plan.js';
+
+function message(offset: number, value = `v${offset}`): KafkaMessage {
+  return {
+    offset: String(offset),
+    timestamp: String(1_000 + offset),
+    key: null,
+    value: Buffer.from(value),
+    attributes: 0,
+    headers: {},
+  };
+}
+
+function messages(from: number, to: number): KafkaMessage[] {
+  return Array.from({ length: to - from }, (_, index) => message(from + index));
+}
+
+function offsetsBelow(recent: RecentRecords, position: number): readonly number[] {
+  return recent
+    .below(BigInt(position))
+    .all()
+    .map(({ offset }) => Number(offset));
+}
+
+describe('the records that handlers were given last', () => {
+  it('are those below the position, in their order', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(10, 15)) recent.add(one);
+    expect(offsetsBelow(recent, 13)).toEqual([10, 11, 12]);
+    expect(offsetsBelow(recent, 10)).toEqual([]);
+  });
+
+  it('are the last 128, also where a position was moved back and forth', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(0, 500)) recent.add(one);
+    for (const one of messages(450, 460)) recent.add(one);
+    expect(offsetsBelow(recent, 460).at(-1)).toBe(459);
+    expect(offsetsBelow(recent, 500)).toHaveLength(118);
+  });
+
+  it('count in a batch as far as it was handled, and before it', () => {
+    const recent = new RecentRecords();
+    recent.addBatch(messages(0, 5));
+    recent.addBatch(messages(5, 400));
+    expect(offsetsBelow(recent, 5)).toEqual([0, 1, 2, 3, 4]);
+    expect(offsetsBelow(recent, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(offsetsBelow(recent, 400)).toHaveLength(128);
+  });
+
+  it('give up their contents where the partition rests, and keep a few hashes', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(0, 100)) recent.add(one);
+    const { few } = recent.below(100n);
+    const first = few();
+    // Once more: nothing has come since.
+    expect(few()).toEqual(first);
+    expect(offsetsBelow(recent, 100)).toEqual([92, 93, 94, 95, 96, 97, 98, 99]);
+    recent.add(message(100));
+    expect(offsetsBelow(recent, 101)).toHaveLength(9);
+  });
+
+  it('keep their contents while a handler runs', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(0, 100)) recent.add(one);
+    const { few } = recent.below(99n);
+    few();
+    few();
+    expect(offsetsBelow(recent, 99)).toHaveLength(99);
+  });
+
+  it('are hashed within limits, and at least one', () => {
+    const recent = new RecentRecords();
+    for (let offset = 0; offset < 4; offset += 1) recent.add(message(offset, 'x'.repeat(200_000)));
+    expect(recent.below(4n).few()).toHaveLength(1);
+  });
+
+  it('are forgotten with the partition', () => {
+    const recent = new RecentRecords();
+    recent.addBatch(messages(0, 5));
+    recent.clear();
+    expect(offsetsBelow(recent, 5)).toEqual([]);
+  });
+});
+
+/** As a plan lists them: handled on the other cluster, at other offsets. */
+function awaited(from: number, to: number): AwaitedRecords {
+  const recent = new RecentRecords();
+  for (const one of messages(from, to)) recent.add(one);
+  return new AwaitedRecords(recent.below(BigInt(to)).all());
+}
+
+/** The same record here, at another offset. */
+function copy(offset: number, at: number): KafkaMessage {
+  return { ...message(offset), offset: String(at) };
+}
+
+describe('records that were handled before they were mirrored', () => {
+  it('are recognised when they come, once each, and again where kafkajs delivers again', () => {
+    const records = awaited(10, 13);
+    expect(records.recognises(copy(10, 70))).toBe(true);
+    expect(records.recognises(copy(11, 71))).toBe(true);
+    expect(records.recognises(copy(10, 70))).toBe(true);
+    // A second copy at another place.
+    expect(records.recognises(copy(10, 72))).toBe(false);
+    expect(records.recognises(copy(12, 73))).toBe(true);
+    expect(records.expectedCount).toBe(0);
+    expect(records.recognisedCount).toBe(3);
+  });
+
+  it('are not confused with others', () => {
+    const records = awaited(10, 13);
+    expect(records.recognises(copy(50, 70))).toBe(false);
+    expect(records.recognises({ ...copy(10, 71), value: Buffer.from('another') })).toBe(false);
+    expect(records.recognises({ ...copy(10, 72), headers: { h: 'another' } })).toBe(false);
+    expect(records.recognises(copy(10, 73))).toBe(true);
+  });
+
+  it('are not expected any more where later ones have come', () => {
+    const records = awaited(10, 13);
+    expect(records.recognises(copy(12, 70))).toBe(true);
+    expect(records.expectedCount).toBe(0);
+  });
+
+  it('are not expected for ever', () => {
+    const records = awaited(10, 13);
+    for (let at = 0; at < 10_000; at += 1) records.recognises(copy(20_000 + at, at));
+    expect(records.expectedCount).toBe(0);
+  });
+
+  it('are taken out of a batch, which stays itself where there are none', () => {
+    const batch = [copy(10, 70), copy(99, 71)];
+    expect(withoutRecognised(batch, awaited(10, 12))).toEqual([copy(99, 71)]);
+    expect(withoutRecognised(batch, awaited(200, 202))).toBe(batch);
+    expect(withoutRecognised(batch, undefined)).toBe(batch);
+  });
+
+  it('are counted over plans', () => {
+    const all = new Awaited();
+    const plan = (from: number, to: number): GroupPlan => {
+      const recent = new RecentRecords();
+      for (const one of messages(from, to)) recent.add(one);
+      const position = { offset: 70n, method: 'exact', maxRereadCount: 0n } as const;
+      return {
+        groupId: 'g',
+        cluster: 'B',
+        topics: [],
+        partitions: [
+          {
+            kind: 'resume',
+            topic: 'orders',
+            physicalTopic: 'A.orders',
+            partition: 0,
+            ...position,
+            voidCommit: undefined,
+            awaited: recent.below(BigInt(to)).all(),
+            notes: [],
+          },
+        ],
+      };
+    };
+    all.put(plan(10, 13));
+    all.of('B', 'A.orders', 0)?.recognises(copy(10, 70));
+    expect(all.counts()).toEqual({ recognisedCount: 1, awaitedCount: 2 });
+    expect(all.of('A', 'A.orders', 0)).toBeUndefined();
+    all.put(plan(20, 21));
+    expect(all.counts()).toEqual({ recognisedCount: 1, awaitedCount: 1 });
+  });
+});

@@ -1,0 +1,247 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { findCopies, type FoundCopies, type SoughtLog } from '../../src/position/exact.js';
+import { contentHash, type HandledRecord } from '../../src/position/fingerprint.js';
+import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
+import { translate } from '../../src/replication/translate.js';
+import { FakeCluster } from '../replication/fake-cluster.js';
+import {
+  ALL_TROUBLES,
+  flowScripts,
+  handledEnd,
+  simulateFlow,
+  skipsNothing,
+  type FlowTroubles,
+  type SimulatedFlow,
+} from '../replication/simulated-flow.js';
+import { manualWorld } from '../support/manual-world.js';
+
+const TOPIC = 'A.orders';
+
+/** What a record of the source looks like: with few looks many records are twins. */
+interface Looks {
+  readonly lookCount: number;
+  readonly perMillisecond: number;
+}
+
+const MANY_LOOKS: Looks = { lookCount: 1_000_000, perMillisecond: 3 };
+
+function contentOf(upstream: number, { lookCount, perMillisecond }: Looks) {
+  return {
+    timestamp: String(Math.floor(upstream / perMillisecond)),
+    key: null,
+    value: Buffer.from(`look ${upstream % lookCount}`),
+  };
+}
+
+function handledOf(flow: SimulatedFlow, below: number, count: number, looks: Looks) {
+  const offsets = [...flow.source.keys()].filter((one) => flow.source[one] && one < below);
+  return offsets.slice(-count).map((one): HandledRecord => {
+    const content = contentOf(one, looks);
+    return { offset: BigInt(one), timestamp: content.timestamp, hash: contentHash(content) };
+  });
+}
+
+function targetOf(flow: SimulatedFlow, looks: Looks): FakeCluster {
+  const target = new FakeCluster('B').create(TOPIC);
+  for (const upstream of flow.target) {
+    if (upstream === undefined) {
+      target.skip(TOPIC, 1n);
+      continue;
+    }
+    const { timestamp, ...content } = contentOf(upstream, looks);
+    target.append(TOPIC, content, { timestampMs: Number(timestamp) });
+  }
+  return target;
+}
+
+function mirrorOf(flow: SimulatedFlow) {
+  const store = new OffsetSyncStore();
+  for (const sync of flow.syncs) store.put('orders', 0, sync);
+  store.finishReading();
+  return {
+    translate: (topic: string, partition: number, offset: bigint) =>
+      translate(store, topic, partition, offset),
+    syncsAround: (topic: string, partition: number, offset: bigint) =>
+      store.around(topic, partition, offset),
+  };
+}
+
+async function findIn(
+  flow: SimulatedFlow,
+  handled: readonly HandledRecord[],
+  looks: Looks = MANY_LOOKS,
+  change: (target: FakeCluster) => Partial<SoughtLog> = () => ({}),
+): Promise<FoundCopies> {
+  const target = targetOf(flow, looks);
+  target.maxRecordsPerFetch = 7;
+  const log = {
+    physicalTopic: TOPIC,
+    partition: 0,
+    upstreamTopic: 'orders',
+    range: { low: 0n, high: BigInt(flow.target.length) },
+    handled,
+    ...change(target),
+  };
+  const world = manualWorld();
+  const parts = { target, mirror: mirrorOf(flow), world, deadlineAtMs: 1_000 };
+  const [found] = await findCopies([log], parts);
+  if (found === undefined) throw new Error('nothing was answered');
+  return found;
+}
+
+/** A flow without troubles: so many records, each copied to the offset that it has, and syncs for the first `synced`. */
+function plainFlow(count: number, synced = 1): SimulatedFlow {
+  const offsets = [...Array.from({ length: count }).keys()];
+  return {
+    source: offsets.map(() => true),
+    target: offsets,
+    syncs: offsets
+      .slice(0, synced)
+      .map((one) => ({ upstreamOffset: BigInt(one), downstreamOffset: BigInt(one) })),
+    next: count,
+  };
+}
+
+describe('the last handled records, looked for on the target', () => {
+  it('tell the position: behind the copy of the newest one', async () => {
+    const flow = plainFlow(100);
+    const handled = handledOf(flow, 60, 8, MANY_LOOKS);
+    expect(await findIn(flow, handled)).toEqual({
+      bound: { method: 'exact', offset: 60n },
+      awaited: [],
+      notes: [],
+    });
+  });
+
+  it('are awaited where the log ends before them', async () => {
+    const flow = plainFlow(50);
+    const whole = { ...flow, source: Array.from({ length: 60 }, () => true) };
+    const handled = handledOf(whole, 60, 20, MANY_LOOKS);
+    const found = await findIn(whole, handled);
+    expect(found.bound).toEqual({ method: 'exact', offset: 50n });
+    expect(found.awaited.map(({ offset }) => Number(offset))).toEqual([
+      50, 51, 52, 53, 54, 55, 56, 57, 58, 59,
+    ]);
+  });
+
+  it('are a bound and no more where a twin follows: it may have been the twin', async () => {
+    const flow = plainFlow(20);
+    const looks = { lookCount: 1, perMillisecond: 1_000 };
+    const found = await findIn(flow, handledOf(flow, 10, 3, looks), looks);
+    expect(found.bound?.method).toBe('fingerprint');
+    expect(Number(found.bound?.offset)).toBeLessThanOrEqual(10);
+  });
+
+  it('say so where their timestamps were changed on the way', async () => {
+    const flow = plainFlow(30);
+    const handled = handledOf(flow, 20, 5, MANY_LOOKS).map((one) => ({
+      ...one,
+      timestamp: '4711',
+    }));
+    const found = await findIn(flow, handled);
+    expect(found.bound).toBeUndefined();
+    expect(found.notes).toEqual([expect.stringContaining('LogAppendTime')]);
+  });
+
+  it('are not looked for where retention may have removed them', async () => {
+    const flow = plainFlow(100, 100);
+    const found = await findIn(flow, handledOf(flow, 40, 5, MANY_LOOKS), MANY_LOOKS, (target) => {
+      target.setRange(TOPIC, 0, { low: 50n, high: 100n });
+      return { range: { low: 50n, high: 100n } };
+    });
+    expect(found.bound).toBeUndefined();
+    expect(found.notes).toEqual([expect.stringContaining('is not known')]);
+  });
+
+  it('count in a compacted log only where the offsets predict them', async () => {
+    const flow = plainFlow(30);
+    const compacted = (target: FakeCluster): Partial<SoughtLog> => {
+      target.isCompacted = () => Promise.resolve(true);
+      return {};
+    };
+    const handled = handledOf(flow, 20, 3, MANY_LOOKS);
+    expect((await findIn(flow, handled, MANY_LOOKS, compacted)).bound?.offset).toBe(20n);
+    // One record less between the sync and the copy: it was removed, or the copy is a twin's.
+    const shorter = { ...flow, target: flow.target.filter((one) => one !== 5) };
+    expect((await findIn(shorter, handled, MANY_LOOKS, compacted)).bound).toBeUndefined();
+    expect((await findIn(shorter, handled)).bound?.offset).toBe(19n);
+  });
+
+  it('are no match at or beyond the copy of a later record: it is the copy of a twin', async () => {
+    // Record 5 was removed before it was copied; 12 looks the same.
+    const flow: SimulatedFlow = {
+      source: Array.from({ length: 14 }, () => true),
+      target: [0, 1, 2, 3, 10, 11, 12, 13],
+      syncs: [
+        { upstreamOffset: 0n, downstreamOffset: 0n },
+        { upstreamOffset: 10n, downstreamOffset: 4n },
+      ],
+      next: 14,
+    };
+    const looks = { lookCount: 7, perMillisecond: 1_000 };
+    const handled = handledOf(flow, 6, 1, looks);
+    expect(handled.map(({ offset }) => offset)).toEqual([5n]);
+    expect((await findIn(flow, handled, looks)).bound).toBeUndefined();
+  });
+
+  it('cost nothing but the bound where the target does not answer', async () => {
+    const flow = plainFlow(30);
+    const found = await findIn(flow, handledOf(flow, 20, 3, MANY_LOOKS), MANY_LOOKS, (target) => {
+      target.mood = 'fails';
+      return {};
+    });
+    expect(found.bound).toBeUndefined();
+    expect(found.notes).toEqual([expect.stringContaining('cannot be read: the cluster is down')]);
+  });
+});
+
+describe('what a search finds', () => {
+  async function checkAll(
+    troubles: FlowTroubles,
+    options: { thatLives: boolean; isExactRight?: boolean },
+  ): Promise<void> {
+    let foundCount = 0;
+    let exactCount = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        flowScripts(troubles),
+        fc.integer({ min: 1, max: 160 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.record({
+          lookCount: fc.constantFrom(1, 2, 5, 1_000),
+          perMillisecond: fc.constantFrom(1, 4, 50),
+        }),
+        async (script, below, count, looks) => {
+          const flow = simulateFlow(script);
+          const { bound } = await findIn(flow, handledOf(flow, below, count, looks), looks);
+          if (bound === undefined) return;
+          foundCount += 1;
+          if (bound.method === 'exact') exactCount += 1;
+          expect(skipsNothing(flow, BigInt(below), bound.offset, options)).toBe(true);
+          if (options.isExactRight !== true || bound.method !== 'exact') return;
+          expect(handledEnd(flow, BigInt(below))).toBeLessThanOrEqual(bound.offset);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+    expect(foundCount).toBeGreaterThan(300);
+    expect(exactCount).toBeGreaterThan(100);
+  }
+
+  it('skips nothing, whatever happens to the mirror, and however alike records are', async () => {
+    await checkAll(ALL_TROUBLES, { thatLives: true });
+  });
+
+  it.each([
+    ['a sync for every record', { ...ALL_TROUBLES, sparseSyncs: false }],
+    ['sparse syncs and no restarts', { ...ALL_TROUBLES, restarts: false }],
+  ])('skips nothing although the source dies at any time, with %s', async (_, troubles) => {
+    await checkAll(troubles, { thatLives: false });
+  });
+
+  it('is the very next record, where it says so and MirrorMaker makes no second copies', async () => {
+    const troubles = { ...ALL_TROUBLES, extras: false, restarts: false };
+    await checkAll(troubles, { thatLives: false, isExactRight: true });
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { SourcePosition } from '../../src/position/plan.js';
+import { stillValid, withRecorded, type KnownPosition } from '../../src/position/recorded.js';
+import { PartitionMap } from '../../src/replication/partition-map.js';
+
+const log = { physicalTopic: 'orders', partition: 0 };
+const nothing = { all: () => [], few: () => [] };
+
+function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition> {
+  const positions = new PartitionMap<SourcePosition>();
+  positions.set('orders', 0, {
+    ...log,
+    offset,
+    deliveredBelow: offset,
+    rewoundBelow,
+    recent: nothing,
+  });
+  return positions;
+}
+
+const recorded = [{ ...log, offset: 50n, switchEpoch: 1, atWallMs: 100_000, recent: [] }];
+
+function known(mine: PartitionMap<SourcePosition>): KnownPosition | undefined {
+  return withRecorded(mine, recorded).get('orders', 0);
+}
+
+describe('what members have written down', () => {
+  it('counts where this process knows nothing, and where it is further', () => {
+    expect(known(new PartitionMap())).toMatchObject({ offset: 50n, recordedAtWallMs: 100_000 });
+    expect(known(own(40n))).toMatchObject({ offset: 50n, deliveredBelow: undefined });
+  });
+
+  it('is behind what this process has handled itself since', () => {
+    expect(known(own(50n))?.recordedAtWallMs).toBeUndefined();
+    expect(known(own(60n))).toMatchObject({ offset: 60n, deliveredBelow: 60n });
+  });
+
+  it('is void where user code has moved this process back', () => {
+    expect(known(own(40n, 50n))).toMatchObject({ offset: 40n, rewoundBelow: 50n });
+  });
+
+  it('is void where MirrorMaker saw the group further back, long after it was written', () => {
+    const position = known(new PartitionMap());
+    const checkpoint = (upstreamOffset: bigint, recordedAtWallMs: number) => ({
+      upstreamOffset,
+      downstreamOffset: 1n,
+      metadata: '',
+      recordedAtWallMs,
+    });
+    expect(stillValid(position, undefined)).toBe(position);
+    expect(stillValid(position, checkpoint(10n, 105_001))).toBeUndefined();
+    // Commits lag behind.
+    expect(stillValid(position, checkpoint(10n, 104_000))).toBe(position);
+    expect(stillValid(position, checkpoint(50n, 200_000))).toBe(position);
+    // The process's own memory is not written down.
+    const mine = known(own(60n));
+    expect(stillValid(mine, checkpoint(10n, 200_000))).toBe(mine);
+  });
+});

@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import type { ControlLog } from '../src/agreement/agreement.js';
+import type { GroupNeed } from '../src/position/plan.js';
+import { Progress } from '../src/progress.js';
+import { EventLog } from './replication/event-log.js';
+import { manualWorld, settle } from './support/manual-world.js';
+
+interface Written {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** Two clusters with a log each, and a service on A whose groups the test moves. */
+function rig({ everyMs = 1_000 } = {}) {
+  const world = manualWorld();
+  const events = new EventLog();
+  const written: Record<string, Written[]> = { A: [], B: [] };
+  const state = {
+    steady: { active: 'A', switchEpoch: 3 } as { active: string; switchEpoch: number } | undefined,
+    needs: [] as GroupNeed[],
+    failure: undefined as Error | undefined,
+    hangs: false,
+    attempts: 0,
+    closedCount: 0,
+  };
+  const openLog = (alias: string, topic: string): ControlLog => ({
+    append: () => Promise.reject(new Error('one by one')),
+    appendAll(records) {
+      state.attempts += 1;
+      if (state.hangs) return new Promise(() => {});
+      if (state.failure !== undefined) return Promise.reject(state.failure);
+      written[alias]?.push(...records.map((one) => ({ topic, ...one })));
+      return Promise.resolve();
+    },
+    read(from) {
+      if (state.hangs) return new Promise(() => {});
+      if (state.failure !== undefined) return Promise.reject(state.failure);
+      const all = written[alias] ?? [];
+      const start = typeof from === 'bigint' ? Number(from) : 0;
+      const end = BigInt(all.length);
+      const records = all.slice(start).map(({ key, value }, index) => ({
+        offset: BigInt(start + index),
+        key,
+        value: value ?? undefined,
+      }));
+      return Promise.resolve({ records, next: end, end });
+    },
+    close() {
+      state.closedCount += 1;
+      return Promise.resolve();
+    },
+  });
+  const progress = new Progress({
+    world,
+    events,
+    aliases: ['A', 'B'],
+    options: { everyMs, topic: 'service' },
+    openLog,
+    steady: () => state.steady,
+    needs: () => state.needs,
+  });
+  return { world, events, written, state, progress };
+}
+
+const few = [{ offset: 9n, timestamp: '5', hash: '0123456789abcdef' }];
+
+function need(
+  offset: bigint | undefined,
+  untouched: GroupNeed['untouched'] = [],
+  groupId = 'billing',
+): GroupNeed {
+  const recent = { all: () => few, few: () => few };
+  const log = { physicalTopic: 'orders', partition: 0 };
+  return {
+    groupId,
+    selectors: ['orders'],
+    processed:
+      offset === undefined
+        ? []
+        : [{ ...log, offset, deliveredBelow: offset, rewoundBelow: undefined, recent }],
+    untouched,
+    deliveredBefore: [],
+  };
+}
+
+const never = new AbortController().signal;
+
+function offsets(list: readonly Written[] | undefined): readonly unknown[] {
+  return (list ?? []).map(({ value }) => (value === null ? null : JSON.parse(value).offset));
+}
+
+describe('progress', () => {
+  it('is written on the standby once an interval, as far as it has changed', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n)];
+    await world.advance(3_500);
+    expect(written['B']).toEqual([
+      {
+        topic: '__service.progress',
+        key: '["billing","A","orders",0]',
+        value: JSON.stringify({
+          v: 1,
+          offset: '10',
+          epoch: 3,
+          at: 1_700_000_001_000,
+          recent: [['9', '5', '0123456789abcdef']],
+        }),
+      },
+    ]);
+    state.needs = [need(12n)];
+    await world.advance(1_000);
+    expect(offsets(written['B'])).toEqual(['10', '12']);
+    expect(written['A']).toEqual([]);
+    expect(progress.status()).toEqual({ cluster: 'B', writtenAgeMs: 500, failure: undefined });
+    await progress.stop();
+    expect(world.timerCount).toBe(0);
+  });
+
+  it('is written back, too: a group that was moved back is obeyed', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    for (const offset of [10n, 4n]) {
+      state.needs = [need(offset)];
+      await world.advance(1_000);
+    }
+    expect(offsets(written['B'])).toEqual(['10', '4']);
+    expect(await progress.recorded('billing', { source: 'A', target: 'B' }, never)).toMatchObject([
+      { offset: 4n },
+    ]);
+    await progress.stop();
+  });
+
+  it('of who had a partition before is void when another member gets it', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n)];
+    await world.advance(1_000);
+    state.needs = [need(undefined, [{ physicalTopic: 'orders', partition: 0 }])];
+    await world.advance(2_000);
+    expect(offsets(written['B'])).toEqual(['10', null]);
+    expect(await progress.recorded('billing', { source: 'A', target: 'B' }, never)).toEqual([]);
+    await progress.stop();
+  });
+
+  it('is read for one group, and for the cluster that it reads from', async () => {
+    const { world, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n), need(20n, [], 'shipping')];
+    await world.advance(1_000);
+    expect(await progress.recorded('shipping', { source: 'A', target: 'B' }, never)).toMatchObject([
+      { offset: 20n, recent: few },
+    ]);
+    expect(await progress.recorded('shipping', { source: 'B', target: 'A' }, never)).toEqual([]);
+    await progress.stop();
+  });
+
+  it('is not written during a switch, and all of it anew in the next epoch', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n)];
+    await world.advance(1_000);
+    state.steady = undefined;
+    state.needs = [need(11n)];
+    await world.advance(2_000);
+    expect(offsets(written['B'])).toEqual(['10']);
+    state.steady = { active: 'B', switchEpoch: 4 };
+    await world.advance(1_000);
+    expect(written['A']?.map(({ key }) => key)).toEqual(['["billing","B","orders",0]']);
+    await progress.stop();
+  });
+
+  it('that cannot be written is told once, tried ever more rarely, and waited for by nobody', async () => {
+    const { world, written, events, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n)];
+    state.failure = new Error('no rights');
+    await world.advance(60_000);
+    expect(state.attempts).toBeLessThan(8);
+    expect(events.of('progress.failed')).toMatchObject([{ cluster: 'B', error: state.failure }]);
+    expect(progress.status()).toMatchObject({ writtenAgeMs: undefined, failure: state.failure });
+    state.failure = undefined;
+    await world.advance(60_000);
+    expect(offsets(written['B'])).toEqual(['10']);
+    expect(progress.status()?.failure).toBeUndefined();
+    await progress.stop();
+  });
+
+  it('has last words in a switch: what was handled, on the target, and nothing of what was not touched', async () => {
+    const { written, state, progress } = rig();
+    const turn = { from: 'A', to: 'B', switchEpoch: 4 };
+    const last = need(17n, [{ physicalTopic: 'orders', partition: 1 }]);
+    await progress.lastWords(turn, [last], never);
+    expect(offsets(written['B'])).toEqual(['17']);
+    expect(JSON.parse(written['B']?.[0]?.value ?? '')).toMatchObject({ epoch: 3 });
+    // Out of a halt, to where it was.
+    await progress.lastWords({ ...turn, to: 'A' }, [last], never);
+    expect(state.attempts).toBe(1);
+    await progress.stop();
+  });
+
+  it('holds up a switch for half a second, and a plan for one and a half, where the target does not answer', async () => {
+    const { world, state, progress } = rig();
+    state.hangs = true;
+    const ended: string[] = [];
+    void progress
+      .lastWords({ from: 'A', to: 'B', switchEpoch: 4 }, [need(17n)], never)
+      .then(() => ended.push('last words'));
+    void progress
+      .recorded('billing', { source: 'A', target: 'B' }, never)
+      .then((found) => ended.push(`${found.length} found`));
+    await world.advance(499);
+    expect(ended).toEqual([]);
+    await world.advance(1);
+    await settle();
+    expect(ended).toEqual(['last words']);
+    await world.advance(1_000);
+    await settle();
+    expect(ended).toEqual(['last words', '0 found']);
+    await progress.stop();
+  });
+
+  it('lets go of every connection when it stops, and begins anew when it is wanted again', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    progress.start();
+    state.needs = [need(10n)];
+    await world.advance(1_000);
+    await progress.stop();
+    expect(state.closedCount).toBe(1);
+    await world.advance(5_000);
+    expect(progress.status()).toBeUndefined();
+    progress.start();
+    await world.advance(1_000);
+    expect(offsets(written['B'])).toEqual(['10', '10']);
+    await progress.stop();
+  });
+});
