@@ -1,4 +1,5 @@
 import { messageOf } from './caught.js';
+import { clusterNamed } from './clients.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { openAccess } from './cluster/kafka-access.js';
 import { openSession } from './cluster/kafka-session.js';
@@ -6,7 +7,7 @@ import type { ClusterSession } from './cluster/session.js';
 import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
-import type { ClusterOptions, ResolvedOptions } from './options.js';
+import type { ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
@@ -32,7 +33,7 @@ export interface ClusterOperationsParts {
   /** Alias of the cluster that is worked with, if there is one. */
   active(): string | undefined;
   /** What is written down of the groups' work; there from the first client on. */
-  progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'recorded'>;
+  progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'othersSaid' | 'recorded'>;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
 }
@@ -73,8 +74,9 @@ export class ClusterOperations implements SwitchOperations {
     const known = this.#accesses.get(alias);
     if (known !== undefined) return known;
     if (this.#isClosed) throw new FailoverClosedError('This FailoverKafka was closed.');
-    const { kafka: kafkaConfig, world } = this.#parts.options;
-    const clusterOptions = this.#clusterOptions(alias);
+    const { options } = this.#parts;
+    const { kafka: kafkaConfig, world } = options;
+    const clusterOptions = clusterNamed(options, alias, 'clusters');
     const access = openAccess({ alias, clusterOptions, kafkaConfig, world });
     this.#accesses.set(alias, access);
     return access;
@@ -134,7 +136,7 @@ export class ClusterOperations implements SwitchOperations {
     const session = openSession({
       alias,
       switchEpoch,
-      clusterOptions: this.#clusterOptions(alias),
+      clusterOptions: clusterNamed(options, alias, 'clusters'),
       kafkaConfig: options.kafka,
       world: options.world,
       events,
@@ -242,8 +244,13 @@ export class ClusterOperations implements SwitchOperations {
     };
   }
 
-  lastWords(turn: SwitchTurn, needs: readonly GroupNeed[], signal: AbortSignal): Promise<void> {
-    return this.#parts.progress().lastWords(turn, needs, signal);
+  lastWords(...args: Parameters<Progress['lastWords']>): Promise<void> {
+    return this.#parts.progress().lastWords(...args);
+  }
+
+  othersSaid(turn: SwitchTurn, groupId: string, signal: AbortSignal): Promise<boolean> {
+    const isFleet = turn.agreedEpoch !== undefined;
+    return this.#parts.progress().othersSaid(groupId, turn, isFleet, signal);
   }
 
   async plan(
@@ -339,11 +346,5 @@ export class ClusterOperations implements SwitchOperations {
     const mirror = this.#mirrors.get(target);
     if (mirror === undefined) throw new Error(`no mirror to ${target}`);
     return mirror;
-  }
-
-  #clusterOptions(alias: string): ClusterOptions {
-    const options = this.#parts.options.clusters.get(alias);
-    if (options === undefined) throw new Error(`no cluster ${alias}`);
-    return options;
   }
 }

@@ -5,7 +5,7 @@ import type { ProgressOptions } from './options.js';
 import type { GroupNeed } from './position/plan.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressKey, progressValue, type RecordedPosition } from './position/progress-record.js';
-import { withinDeadline } from './wait.js';
+import { sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
 /** @internal What {@link Progress} is made of. */
@@ -46,6 +46,13 @@ const READ_EVERY = 10;
 const LAST_WORDS_MS = 500;
 const READ_MS = 1_500;
 
+/** Longest wait for the last words of members that were at work until now, and pause between looks, in milliseconds. */
+const OTHERS_MS = 1_000;
+const LOOK_EVERY_MS = 20;
+
+/** Who has written within this time was at work until now, in milliseconds: clocks differ a little, and writes take their time. */
+const AT_WORK_MS = 5_000;
+
 /** How far each group has come, as it was written last. */
 type Written = Map<string, string>;
 
@@ -65,11 +72,15 @@ export class Progress {
   #failure: Error | undefined;
   #failureCount = 0;
   #turnCount = 0;
+  /** What had been read of each group when its plan was made. */
+  readonly #plannedAt = new Map<string, number>();
+  readonly #writer: string;
   #run = new AbortController();
   #cancel: (() => void) | undefined;
 
   constructor(parts: ProgressParts) {
     this.#parts = parts;
+    this.#writer = Math.floor(parts.world.random() * 36 ** 8).toString(36);
   }
 
   /** Begins to write, once a consumer exists. Idempotent. */
@@ -112,7 +123,8 @@ export class Progress {
   ): Promise<void> {
     if (this.#parts.options === undefined || from === to) return;
     const said = needs.map((need) => ({ ...need, untouched: [] }));
-    const { records } = this.#news(said, from, switchEpoch - 1, new Map());
+    const last = { cluster: from, switchEpoch: switchEpoch - 1, isLast: true };
+    const { records } = this.#news(said, last, new Map());
     if (records.length === 0) return;
     await this.#within(LAST_WORDS_MS, () => this.#log(to).write(records), signal);
   }
@@ -126,7 +138,39 @@ export class Progress {
     if (this.#parts.options === undefined) return [];
     const log = this.#log(target);
     await this.#within(READ_MS, (until) => log.readToEnd(until), signal);
+    this.#plannedAt.set(`${target} ${groupId}`, log.readCount(groupId));
     return log.recorded(groupId, source);
+  }
+
+  /**
+   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most.
+   *
+   * @param isFleet - they were waited for already.
+   * @returns true where something was written since {@link recorded}: a plan that was made then may be a better one now.
+   */
+  async othersSaid(
+    groupId: string,
+    { from, to }: { from: string; to: string },
+    isFleet: boolean,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { world, options } = this.#parts;
+    if (options === undefined || from === to) return false;
+    const log = this.#log(to);
+    const sinceWallMs = world.wallMs() - AT_WORK_MS;
+    const isSaid = (): boolean =>
+      log
+        .recorded(groupId, from)
+        .every((one) => one.isLast || one.writer === this.#writer || one.atWallMs < sinceWallMs);
+    const look = async (until: AbortSignal): Promise<void> => {
+      await log.readToEnd(until);
+      while (!isFleet && !isSaid()) {
+        await sleep(world, LOOK_EVERY_MS, { signal: until });
+        await log.readToEnd(until);
+      }
+    };
+    await this.#within(OTHERS_MS, look, signal);
+    return log.readCount(groupId) !== this.#plannedAt.get(`${to} ${groupId}`);
   }
 
   #schedule(): void {
@@ -147,12 +191,8 @@ export class Progress {
     const { active, switchEpoch } = steady;
     if (this.#writtenEpoch !== switchEpoch) this.#written = new Map();
     this.#writtenEpoch = switchEpoch;
-    const { records, written } = this.#news(
-      this.#parts.needs(),
-      active,
-      switchEpoch,
-      this.#written,
-    );
+    const now = { cluster: active, switchEpoch, isLast: false };
+    const { records, written } = this.#news(this.#parts.needs(), now, this.#written);
     const standby = this.#other(active);
     this.#turnCount += 1;
     try {
@@ -178,8 +218,11 @@ export class Progress {
   /** What has changed since `before`, and what is written then. */
   #news(
     needs: readonly GroupNeed[],
-    cluster: string,
-    switchEpoch: number,
+    {
+      cluster,
+      switchEpoch,
+      isLast,
+    }: { readonly cluster: string; readonly switchEpoch: number; readonly isLast: boolean },
     before: Written,
   ): { records: { key: string; value: string | null }[]; written: Written } {
     const atWallMs = this.#parts.world.wallMs();
@@ -200,7 +243,14 @@ export class Progress {
         // Also where nothing has changed: it lets go of records that are kept for their hashes.
         const few = recent.few();
         put(key, String(offset), () =>
-          progressValue({ offset, switchEpoch, atWallMs, recent: few }),
+          progressValue({
+            offset,
+            switchEpoch,
+            atWallMs,
+            writer: this.#writer,
+            isLast,
+            recent: few,
+          }),
         );
       }
     }

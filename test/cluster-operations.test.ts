@@ -160,6 +160,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
           start() {},
           stop: () => Promise.resolve(),
           lastWords: () => Promise.resolve(),
+          othersSaid: () => Promise.resolve(false),
           recorded: () => Promise.resolve([]),
         }),
         watch: () => ({

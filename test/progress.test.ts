@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ControlLog } from '../src/agreement/agreement.js';
 import type { GroupNeed } from '../src/position/plan.js';
+import { progressKey, progressValue } from '../src/position/progress-record.js';
 import { Progress } from '../src/progress.js';
 import { EventLog } from './replication/event-log.js';
 import { manualWorld, settle } from './support/manual-world.js';
@@ -90,6 +91,17 @@ function offsets(list: readonly Written[] | undefined): readonly unknown[] {
   return (list ?? []).map(({ value }) => (value === null ? null : JSON.parse(value).offset));
 }
 
+function writerOf(list: readonly Written[] | undefined): unknown {
+  return JSON.parse(list?.[0]?.value ?? '').by;
+}
+
+/** What another process has written. */
+function ofAnother(offset: bigint, atWallMs: number, isLast: boolean): Written {
+  const position = { offset, switchEpoch: 3, atWallMs, writer: 'another', isLast, recent: few };
+  const key = { groupId: 'billing', cluster: 'A', physicalTopic: 'orders', partition: 1 };
+  return { topic: '', key: progressKey(key), value: progressValue(position) };
+}
+
 describe('progress', () => {
   it('is written on the standby once an interval, as far as it has changed', async () => {
     const { world, written, state, progress } = rig();
@@ -105,6 +117,7 @@ describe('progress', () => {
           offset: '10',
           epoch: 3,
           at: 1_700_000_001_000,
+          by: writerOf(written['B']),
           recent: [['9', '5', '0123456789abcdef']],
         }),
       },
@@ -193,10 +206,44 @@ describe('progress', () => {
     const last = need(17n, [{ physicalTopic: 'orders', partition: 1 }]);
     await progress.lastWords(turn, [last], never);
     expect(offsets(written['B'])).toEqual(['17']);
-    expect(JSON.parse(written['B']?.[0]?.value ?? '')).toMatchObject({ epoch: 3 });
+    expect(JSON.parse(written['B']?.[0]?.value ?? '')).toMatchObject({ epoch: 3, last: true });
     // Out of a halt, to where it was.
     await progress.lastWords({ ...turn, to: 'A' }, [last], never);
     expect(state.attempts).toBe(1);
+    await progress.stop();
+  });
+
+  it.each([
+    ['says its last words', true, 300, true],
+    ['died with the cluster', false, 1_000, false],
+  ])('of a member that was at work is waited for until it %s', async (_, speaks, forMs, isNews) => {
+    const { world, written, state, progress } = rig();
+    const turn = { from: 'A', to: 'B' };
+    written['B']?.push(ofAnother(40n, world.wallMs() - 900, false));
+    await progress.recorded('billing', { source: 'A', target: 'B' }, never);
+    const answered: unknown[] = [];
+    const startedAtMs = world.nowMs();
+    void progress.othersSaid('billing', turn, false, never).then((news) => {
+      answered.push(news, world.nowMs() - startedAtMs);
+    });
+    await world.advance(290);
+    expect(answered).toEqual([]);
+    if (speaks) written['B']?.push(ofAnother(44n, world.wallMs(), true));
+    await world.advance(2_000);
+    expect(answered[0]).toBe(isNews);
+    expect(Number(answered[1])).toBeLessThanOrEqual(forMs + 20);
+    expect(state.attempts).toBe(0);
+    await progress.stop();
+  });
+
+  it('of members that were not at work any more, or are waited for by their fleet, is not waited for', async () => {
+    const { world, written, progress } = rig();
+    const turn = { from: 'A', to: 'B' };
+    written['B']?.push(ofAnother(40n, world.wallMs() - 20_000, false));
+    expect(await progress.othersSaid('billing', turn, false, never)).toBe(true);
+    written['B']?.push(ofAnother(41n, world.wallMs(), false));
+    expect(await progress.othersSaid('billing', turn, true, never)).toBe(true);
+    expect(world.nowMs()).toBe(0);
     await progress.stop();
   });
 

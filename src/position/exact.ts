@@ -22,6 +22,8 @@ export interface SoughtLog {
   readonly partition: number;
   /** Of the source. */
   readonly upstreamTopic: string;
+  /** True where it also holds records that were born on the target: the Identity policy. */
+  readonly isShared: boolean;
   /** As it is now; records that come later are not looked at. */
   readonly range: LogRange;
   /** In the order of the source's log. */
@@ -86,7 +88,8 @@ async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopi
       deadlineAtMs,
       async (limit) => {
         const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
-        const search = new Search(handled, possible(log, parts.mirror, isCompacted));
+        const isPossible = possible(log, parts.mirror, isCompacted);
+        const search = new Search(handled, { isPossible, isShared: log.isShared });
         const end = await scan(log, from, search, parts, limit);
         return { search, end };
       },

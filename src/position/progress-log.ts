@@ -28,6 +28,8 @@ export class ProgressLog {
   readonly #log: ControlLog;
   readonly #reader: TopicReader;
   readonly #positions = new Map<string, { key: ProgressKey; position: RecordedPosition }>();
+  /** Records that were read of each group. */
+  readonly #readCounts = new Map<string, number>();
 
   constructor(log: ControlLog, world: World) {
     this.#log = log;
@@ -67,6 +69,11 @@ export class ProgressLog {
       .map(({ position }) => position);
   }
 
+  /** Records that were read of a group, of whatever cluster: as long as it stays the same there is no news. */
+  readCount(groupId: string): number {
+    return this.#readCounts.get(groupId) ?? 0;
+  }
+
   close(): Promise<void> {
     return this.#log.close();
   }
@@ -75,6 +82,8 @@ export class ProgressLog {
     for (const { key: keyText, value } of records) {
       const read = readProgress(keyText, value);
       if (read.kind === 'unreadable') continue;
+      const { groupId } = read.key;
+      this.#readCounts.set(groupId, this.readCount(groupId) + 1);
       const name = progressKey(read.key);
       if (read.kind === 'void') this.#positions.delete(name);
       else this.#positions.set(name, { key: read.key, position: read.position });

@@ -19,6 +19,10 @@ export interface RecordedPosition {
   readonly switchEpoch: number;
   /** Wall-clock milliseconds since 1970 of the member. */
   readonly atWallMs: number;
+  /** Who wrote it: a process, by a random name. */
+  readonly writer: string;
+  /** True where it has left the cluster, and will write no more of it. */
+  readonly isLast: boolean;
   /** The last few handled records below `offset`. */
   readonly recent: readonly HandledRecord[];
 }
@@ -42,6 +46,8 @@ export function progressValue({
   offset,
   switchEpoch,
   atWallMs,
+  writer,
+  isLast,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
   return JSON.stringify({
@@ -49,6 +55,8 @@ export function progressValue({
     offset: String(offset),
     epoch: switchEpoch,
     at: atWallMs,
+    by: writer,
+    ...(isLast ? { last: true } : {}),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
 }
@@ -67,6 +75,8 @@ export function readProgress(
   const offset = readOffset(get('offset'));
   const switchEpoch = get('epoch');
   const atWallMs = get('at');
+  const writer = get('by');
+  const isLast = get('last') === true;
   const recent = readRecent(get('recent'));
   if (get('v') !== VERSION || offset === undefined || recent === undefined) {
     return { kind: 'unreadable' };
@@ -74,11 +84,21 @@ export function readProgress(
   if (typeof switchEpoch !== 'number' || typeof atWallMs !== 'number') {
     return { kind: 'unreadable' };
   }
+  if (typeof writer !== 'string') return { kind: 'unreadable' };
   const { physicalTopic, partition } = key;
   return {
     kind: 'position',
     key,
-    position: { physicalTopic, partition, offset, switchEpoch, atWallMs, recent },
+    position: {
+      physicalTopic,
+      partition,
+      offset,
+      switchEpoch,
+      atWallMs,
+      writer,
+      isLast,
+      recent,
+    },
   };
 }
 

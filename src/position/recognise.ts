@@ -50,6 +50,6 @@ function soughtIn(
   if (mirrored === undefined || range === undefined || handled.length === 0) return undefined;
   // A sync names the record that is to be handled next, so all before it are there.
   if (bounds.bounds.some(({ method }) => method === 'exact')) return undefined;
-  const { upstreamTopic } = mirrored;
-  return { physicalTopic, partition, upstreamTopic, range, handled };
+  const { upstreamTopic, isShared } = mirrored;
+  return { physicalTopic, partition, upstreamTopic, isShared, range, handled };
 }

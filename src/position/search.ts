@@ -38,6 +38,8 @@ const LOOK_AHEAD = 64;
  *   which an unhandled twin was copied, would be taken for found. MirrorMaker writes an offset sync behind each gap: a match at
  *   or beyond the copy of a later record ({@link syncAtOrAfter}) is none. And in compacted logs a match counts only
  *   {@link isWherePredicted | where the offsets predict it}.
+ * - In a log that copies **share** with records born on the target, some of these may lie below the copy, unhandled. There the search
+ *   ends at the first record that is none of the handled ones.
  *
  * @internal
  */
@@ -47,20 +49,30 @@ export class Search {
   readonly #open = new Map<string, HandledRecord[]>();
   readonly #copies = new Map<HandledRecord, bigint>();
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
+  readonly #isShared: boolean;
+  #hasMetStranger = false;
   /** Records met since the copy of the last handled one. */
   #metBehind = 0;
   #hasTwinBehind = false;
 
   /**
    * @param handled - in the order of the source's log.
-   * @param isPossible - false where the offset syncs exclude that this is the copy.
+   * @param options.isPossible - false where the offset syncs exclude that this is the copy.
+   * @param options.isShared - whether the log also holds records that were born on the target.
    */
   constructor(
     handled: readonly HandledRecord[],
-    isPossible: (record: HandledRecord, copyAt: bigint) => boolean,
+    {
+      isPossible,
+      isShared,
+    }: {
+      readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
+      readonly isShared: boolean;
+    },
   ) {
     this.#handled = handled;
     this.#isPossible = isPossible;
+    this.#isShared = isShared;
     for (const one of handled) {
       const same = this.#open.get(one.timestamp);
       if (same === undefined) this.#open.set(one.timestamp, [one]);
@@ -70,12 +82,13 @@ export class Search {
 
   /** True where nothing better can be found. */
   get isOver(): boolean {
-    return this.#handled.length === 0 || this.#hasTwinBehind || this.#metBehind >= LOOK_AHEAD;
+    const isDecided = this.#hasTwinBehind || this.#hasMetStranger;
+    return this.#handled.length === 0 || isDecided || this.#metBehind >= LOOK_AHEAD;
   }
 
   look(record: ScannedRecord): void {
     const last = this.#handled.at(-1);
-    if (last === undefined) return;
+    if (last === undefined || this.isOver) return;
     if (this.#copies.has(last)) {
       this.#metBehind += 1;
       if (record.timestamp === last.timestamp && contentHash(record) === last.hash) {
@@ -83,15 +96,19 @@ export class Search {
       }
       return;
     }
+    const copyAt = BigInt(record.offset);
+    const found = this.#nextLike(record);
+    if (found !== undefined && this.#isPossible(found, copyAt)) this.#copies.set(found, copyAt);
+    else this.#hasMetStranger = this.#isShared;
+  }
+
+  /** The first handled record, of those that were not met yet, that looks like this one. */
+  #nextLike(record: ScannedRecord): HandledRecord | undefined {
     const open = this.#open.get(record.timestamp);
-    if (open === undefined || open.length === 0) return;
+    if (open === undefined || open.length === 0) return undefined;
     const hash = contentHash(record);
     const index = open.findIndex((one) => one.hash === hash);
-    const found = open[index];
-    if (found === undefined) return;
-    open.splice(index, 1);
-    const copyAt = BigInt(record.offset);
-    if (this.#isPossible(found, copyAt)) this.#copies.set(found, copyAt);
+    return index < 0 ? undefined : open.splice(index, 1)[0];
   }
 
   result(): SearchResult {

@@ -53,6 +53,12 @@ export interface SwitchOperations {
    * Writes down on the target how far the groups of this process came, for the members that go on there. Bounded; never rejects.
    */
   lastWords(turn: SwitchTurn, needs: readonly GroupNeed[], signal: AbortSignal): Promise<void>;
+  /**
+   * Waits, bounded, for what the group's other members say of their work on the source. Never rejects.
+   *
+   * @returns true where there is news since the last plan.
+   */
+  othersSaid(turn: SwitchTurn, groupId: string, signal: AbortSignal): Promise<boolean>;
   /** Fixes where a group resumes on the target. */
   plan(turn: SwitchTurn, need: GroupNeed, signal: AbortSignal): Promise<GroupPlan>;
   /** As {@link ActiveCluster.planAtStart}. */
@@ -78,6 +84,7 @@ export function releasing(
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),
     catchUp: (...args) => operations.catchUp(...args).finally(releaseUnused),
     lastWords: (...args) => operations.lastWords(...args).finally(releaseUnused),
+    othersSaid: (...args) => operations.othersSaid(...args).finally(releaseUnused),
     plan: (...args) => operations.plan(...args).finally(releaseUnused),
     planAtStart: (...args) => operations.planAtStart(...args).finally(releaseUnused),
   };

@@ -208,8 +208,15 @@ async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<Ph
 
 async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
   const session = context.openSession();
+  const plans = new Map<string, GroupPlan>();
   const { late, failed } = await eachParticipant(context, context.deadlines.openMs, (one) =>
-    attach(one, session, run, context),
+    attach(one, session, run, {
+      ...context,
+      onPlan(plan) {
+        plans.set(plan.groupId, plan);
+        context.onPlan(plan);
+      },
+    }),
   );
   const warnings = failed.map((reason) => `open: ${reason}`);
   if (late.length > 0) {
@@ -217,10 +224,11 @@ async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome
       kind: 'overran',
       detail: `not open on ${run.turn.to} yet: ${late.join(', ')}`,
       pending: late,
+      plans: [...plans.values()],
       warnings,
     };
   }
-  return { kind: 'done', warnings };
+  return { kind: 'done', plans: [...plans.values()], warnings };
 }
 
 /**
@@ -239,14 +247,27 @@ async function attach(
     await participant.attach(session, undefined);
     return;
   }
-  // Producers do not wait for it; no record is handled here while another member may still handle it there.
   const { groupId } = need;
-  if (!run.turn.planned) await othersLeft(run.turn, [groupId], session.signal, context);
-  // In a fleet the others have said their last words meanwhile.
-  const isNewer = !run.turn.planned && context.fleet !== undefined;
-  const known = isNewer ? undefined : run.plans.find((one) => one.groupId === groupId);
+  const isStale = !run.turn.planned && (await othersAreDone(groupId, session, run, context));
+  const known = isStale ? undefined : run.plans.find((one) => one.groupId === groupId);
   const plan = known ?? (await planLate(participant, need, session, run, context));
   if (plan !== undefined) await participant.attach(session, plan);
+}
+
+/**
+ * Producers do not wait for it; but no record is handled here while another member may still handle it there, and what that one has
+ * done is wanted.
+ *
+ * @returns true where a plan that was made before could be a better one now.
+ */
+async function othersAreDone(
+  groupId: string,
+  { signal }: ClusterSession,
+  { turn }: SwitchRun,
+  context: PhaseContext,
+): Promise<boolean> {
+  await othersLeft(turn, [groupId], signal, context);
+  return context.operations.othersSaid(turn, groupId, signal);
 }
 
 /** Undefined where the participant has left: nobody is there to be opened. */

@@ -1,4 +1,5 @@
 import type { SwitchPhase } from '../events.js';
+import type { GroupPlan } from '../position/plan.js';
 import type { SwitchTurn } from './participant.js';
 import { NEEDS_SOURCE } from './phase-lists.js';
 import type { PhaseReport } from './report.js';
@@ -46,13 +47,20 @@ export function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): S
   return {
     ...run,
     phases: [...run.phases, phase],
-    plans: outcome.kind === 'done' ? (outcome.plans ?? run.plans) : run.plans,
-    pending:
-      outcome.kind === 'done' || outcome.kind === 'overran'
-        ? (outcome.pending ?? run.pending)
-        : run.pending,
+    ...(outcome.kind === 'done' || outcome.kind === 'overran'
+      ? { plans: newest(run.plans, outcome.plans), pending: outcome.pending ?? run.pending }
+      : {}),
     warnings: [...run.warnings, ...warnings],
   };
+}
+
+/** Of each group the plan that was made last. */
+function newest(
+  before: readonly GroupPlan[],
+  made: readonly GroupPlan[] = [],
+): readonly GroupPlan[] {
+  const groups = new Set(made.map(({ groupId }) => groupId));
+  return [...before.filter(({ groupId }) => !groups.has(groupId)), ...made];
 }
 
 /** @internal Is the fleet still to be asked? */

@@ -95,6 +95,7 @@ export type PhaseOutcome =
       readonly kind: 'overran';
       readonly detail: string;
       readonly warnings?: readonly string[];
+      readonly plans?: readonly GroupPlan[];
       readonly pending?: readonly string[];
     }
   /** Only `prepare` and `agree` refuse: nothing was touched yet. `plannedOnly`: an unplanned switch could go on all the same. */

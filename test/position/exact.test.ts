@@ -79,6 +79,7 @@ async function findIn(
     physicalTopic: TOPIC,
     partition: 0,
     upstreamTopic: 'orders',
+    isShared: false,
     range: { low: 0n, high: BigInt(flow.target.length) },
     handled,
     ...change(target),
@@ -183,6 +184,23 @@ describe('the last handled records, looked for on the target', () => {
     const handled = handledOf(flow, 6, 1, looks);
     expect(handled.map(({ offset }) => offset)).toEqual([5n]);
     expect((await findIn(flow, handled, looks)).bound).toBeUndefined();
+  });
+
+  it('count in a shared log up to the first record that is none of them: it may have been born there, unhandled', async () => {
+    // Record 4711 was born on B.
+    const flow = { ...plainFlow(20), target: [0, 1, 2, 3, 4, 4711, 5, 6, 7, 8] };
+    const handled = handledOf(flow, 8, 7, MANY_LOOKS);
+    const shared = (): Partial<SoughtLog> => ({ isShared: true });
+    expect((await findIn(flow, handled, MANY_LOOKS, shared)).bound).toEqual({
+      method: 'fingerprint',
+      offset: 5n,
+    });
+    expect((await findIn(flow, handled)).bound).toEqual({ method: 'exact', offset: 9n });
+    const clean = { ...flow, target: [0, 1, 2, 3, 4, 5, 6, 7, 8, 4711] };
+    expect((await findIn(clean, handled, MANY_LOOKS, shared)).bound).toEqual({
+      method: 'exact',
+      offset: 8n,
+    });
   });
 
   it('cost nothing but the bound where the target does not answer', async () => {

@@ -7,6 +7,8 @@ const position = {
   offset: 9_007_199_254_740_993n,
   switchEpoch: 7,
   atWallMs: 1_790_000_000_000,
+  writer: 'k3x9',
+  isLast: true,
   recent: [
     { offset: 9_007_199_254_740_992n, timestamp: '1789999999999', hash: '0123456789abcdef' },
   ],
@@ -34,14 +36,19 @@ describe('a progress record', () => {
     [
       'an offset that is a number',
       progressKey(key),
-      '{"v":1,"offset":5,"epoch":1,"at":1,"recent":[]}',
+      '{"v":1,"offset":5,"epoch":1,"at":1,"by":"a","recent":[]}',
     ],
-    ['a negative offset', progressKey(key), '{"v":1,"offset":"-1","epoch":1,"at":1,"recent":[]}'],
-    ['no epoch', progressKey(key), '{"v":1,"offset":"5","at":1,"recent":[]}'],
+    [
+      'a negative offset',
+      progressKey(key),
+      '{"v":1,"offset":"-1","epoch":1,"at":1,"by":"a","recent":[]}',
+    ],
+    ['no epoch', progressKey(key), '{"v":1,"offset":"5","at":1,"by":"a","recent":[]}'],
+    ['no writer', progressKey(key), '{"v":1,"offset":"5","epoch":1,"at":1,"recent":[]}'],
     [
       'records that are none',
       progressKey(key),
-      '{"v":1,"offset":"5","epoch":1,"at":1,"recent":[5]}',
+      '{"v":1,"offset":"5","epoch":1,"at":1,"by":"a","recent":[5]}',
     ],
     ['null', progressKey(key), 'null'],
   ])('is not guessed where it holds %s', (_, keyText, valueText) => {

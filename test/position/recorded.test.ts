@@ -18,7 +18,17 @@ function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition
   return positions;
 }
 
-const recorded = [{ ...log, offset: 50n, switchEpoch: 1, atWallMs: 100_000, recent: [] }];
+const recorded = [
+  {
+    ...log,
+    offset: 50n,
+    switchEpoch: 1,
+    atWallMs: 100_000,
+    writer: 'k3x9',
+    isLast: false,
+    recent: [],
+  },
+];
 
 function known(mine: PartitionMap<SourcePosition>): KnownPosition | undefined {
   return withRecorded(mine, recorded).get('orders', 0);

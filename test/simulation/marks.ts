@@ -55,6 +55,13 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
           (one) => one.kind === 'resume' && one.method === 'earliest' && one.notes.length > 0,
         ),
     ),
+  'a position was exact': (run) => hasMethod(run, 'exact'),
+  'handled records were awaited': ({ events }) =>
+    events.some(
+      (event) =>
+        event.kind === 'planned' &&
+        event.plan.partitions.some((one) => one.kind === 'resume' && one.awaited.length > 0),
+    ),
   'a position came from a checkpoint': (run) => hasMethod(run, 'checkpoint'),
   'a position came from an offset sync': (run) => hasMethod(run, 'offset-sync'),
   'a position came from an own commit': (run) => hasMethod(run, 'own-commit'),

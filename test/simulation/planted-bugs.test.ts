@@ -8,6 +8,9 @@ type BugName =
   | 'the fence does not close the sockets'
   | 'a group resumes one record after its translated position'
   | 'a missing checkpoint means the end of the log'
+  | 'a group resumes one record behind the one that was recognised'
+  | 'what is written down is one record too far'
+  | 'every record that comes late counts as handled'
   | 'the committed resume position is one too far'
   | 'the resume positions are not put in place'
   | 'an offset of an older epoch is forwarded'
@@ -67,6 +70,26 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
       offsetSyncsLocation === 'source' &&
       policy === 'default' &&
       steps.some((step) => step.kind === 'order' && !step.planned),
+  },
+  {
+    name: 'a group resumes one record behind the one that was recognised',
+    seenBy: 'I3',
+    withinRuns: 12,
+  },
+  {
+    name: 'what is written down is one record too far',
+    seenBy: 'I3',
+    withinRuns: 18,
+    matters: ({ writesProgress, steps }) =>
+      writesProgress && steps.some((step) => step.kind === 'order' && !step.planned),
+  },
+  {
+    name: 'every record that comes late counts as handled',
+    seenBy: 'I3',
+    withinRuns: 18,
+    // The mirror lags behind, and the source dies.
+    matters: ({ copyLagMs, steps }) =>
+      copyLagMs >= 100 && steps.some((step) => step.kind === 'order' && !step.planned),
   },
   { name: 'the committed resume position is one too far', seenBy: 'I16', withinRuns: 6 },
   { name: 'the resume positions are not put in place', seenBy: 'I18', withinRuns: 6 },
@@ -188,6 +211,42 @@ vi.mock('../../src/position/plan.js', async (importOriginal) => {
     };
   };
   return { ...original, planGroup };
+});
+
+vi.mock('../../src/position/search.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/position/search.js')>();
+  class Search extends original.Search {
+    override result() {
+      const result = super.result();
+      const isTooFar = is('a group resumes one record behind the one that was recognised');
+      return isTooFar && result.offset !== undefined
+        ? { ...result, offset: result.offset + 1n }
+        : result;
+    }
+  }
+  return { ...original, Search };
+});
+
+vi.mock('../../src/position/progress-record.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/position/progress-record.js')>();
+  const progressValue: typeof original.progressValue = (position) =>
+    original.progressValue(
+      is('what is written down is one record too far')
+        ? { ...position, offset: position.offset + 1n }
+        : position,
+    );
+  return { ...original, progressValue };
+});
+
+vi.mock('../../src/consumer/awaited-records.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/consumer/awaited-records.js')>();
+  const { recognises } = original.AwaitedRecords.prototype;
+  original.AwaitedRecords.prototype.recognises = function (record) {
+    return is('every record that comes late counts as handled') && this.expectedCount > 0
+      ? true
+      : recognises.call(this, record);
+  };
+  return original;
 });
 
 vi.mock('../../src/consumer/resume.js', async (importOriginal) => {

@@ -131,7 +131,7 @@ export function drawScenario(seed: string): Scenario {
     // Drawn apart, so that it leaves the other seeds as they are.
     writesProgress: createRandom(seed)
       .fork('progress')
-      .chance(hasCheckpoints ? 0.8 : 0.4),
+      .chance(hasCheckpoints ? 0.8 : 0.2),
     pollMs: random.pick([200, 500, 1_000]),
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),

@@ -97,6 +97,7 @@ beforeEach(async () => {
     checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
     catchUp: () => Promise.resolve({ unmirrored: [] }),
     lastWords: () => Promise.resolve(),
+    othersSaid: () => Promise.resolve(false),
     plan: (turn) => Promise.resolve(planFor(turn.to)),
     planAtStart: () => Promise.resolve(undefined),
   };
