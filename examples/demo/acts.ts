@@ -234,6 +234,7 @@ async function judge(
     handled: cast.handled,
     logged: logs.flatMap(({ records }) => records),
     commits: logs.flatMap(({ commits }) => commits),
+    positions: cast.positions,
     callerErrors: cast.rejectedCount,
     ...times,
   });

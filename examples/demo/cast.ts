@@ -1,5 +1,5 @@
 import { waitFor } from '../../stack/wait.js';
-import type { Fact, Order, Service } from './messages.js';
+import type { Fact, Order, Position, Service } from './messages.js';
 import type { Acknowledgement, Handling } from './tally.js';
 import type { Timeline } from './timeline.js';
 
@@ -12,6 +12,8 @@ export class Cast {
   readonly acknowledged: Acknowledgement[] = [];
   readonly handled: Handling[] = [];
   readonly handledSeqs: Set<number> = new Set();
+  /** Where the group resumed, as each member has found it. */
+  readonly positions: Position[] = [];
   rejectedCount = 0;
   /** What went wrong beside records: a failed switch, a service that ended with an error. */
   readonly failures: string[] = [];
@@ -146,6 +148,7 @@ export class Cast {
         );
         const text = `switched in ${Math.round(fact.durationMs)} ms (${phases.join(', ')})`;
         this.#timeline.fact(name, text, fact.atMs);
+        this.positions.push(...fact.positions);
         for (const warning of fact.warnings) this.#warn(name, warning, fact.atMs);
         return;
       }

@@ -1,5 +1,5 @@
-import type { FailoverKafka } from 'kafkajs-failover';
-import { nowMs, type Line, type Order } from './messages.js';
+import type { FailoverKafka, GroupPlan } from 'kafkajs-failover';
+import { nowMs, type Line, type Order, type Position } from './messages.js';
 
 /**
  * The demo's hand inside a service: carries orders in and facts out. A real service has an HTTP route, a signal or a
@@ -33,8 +33,9 @@ export class Control {
       if (to.kind === 'unhealthy') this.#report(`${cluster} is unhealthy (${of}): ${to.because}`);
     });
     kafka.on('strategy.stayed', ({ detail }) => this.#report(`stays: ${detail}`));
-    kafka.on('switch.completed', ({ report: { durationMs, phases, warnings } }) => {
-      this.#line.tell({ kind: 'switched', durationMs, phases, warnings, atMs: nowMs() });
+    kafka.on('switch.completed', ({ report: { durationMs, phases, plans, warnings } }) => {
+      const positions = plans.flatMap(positionsOf);
+      this.#line.tell({ kind: 'switched', durationMs, phases, warnings, positions, atMs: nowMs() });
     });
     kafka.on('switch.phase-overran', ({ phase, deadlineMs, detail }) => {
       this.#report(`phase ${phase} took longer than ${deadlineMs} ms: ${detail}`);
@@ -90,6 +91,20 @@ export class Control {
       this.#line.tell({ kind: 'switch-failed', error: inWords(error), atMs: nowMs() });
     }
   }
+}
+
+function positionsOf({ partitions }: GroupPlan): readonly Position[] {
+  return partitions.flatMap((one) =>
+    one.kind === 'resume'
+      ? [
+          {
+            partition: `${one.physicalTopic}-${one.partition}`,
+            offset: Number(one.offset),
+            method: one.method,
+          },
+        ]
+      : [],
+  );
 }
 
 function inWords(error: unknown): string {

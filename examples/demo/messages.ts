@@ -59,6 +59,8 @@ export type Fact =
       readonly durationMs: number;
       readonly phases: readonly { readonly phase: string; readonly durationMs: number }[];
       readonly warnings: readonly string[];
+      /** Where its group resumed: nothing for the producer. */
+      readonly positions: readonly Position[];
       readonly atMs: number;
     }
   | { readonly kind: 'switch-failed'; readonly error: string; readonly atMs: number }
@@ -68,6 +70,14 @@ export type Fact =
   | { readonly kind: 'ended'; readonly atMs: number }
   /** Something kept the process alive for this long after that, and it was killed. */
   | { readonly kind: 'left-late'; readonly afterMs: number };
+
+/** Where a group resumed in one partition of the new cluster, and how that was found. */
+export interface Position {
+  /** For example `A.payments-0`. */
+  readonly partition: string;
+  readonly offset: number;
+  readonly method: string;
+}
 
 /** The service's end of the line to the demo. */
 export interface Line {

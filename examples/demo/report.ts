@@ -13,6 +13,7 @@ export function jsonLine(tallies: readonly Tally[], ok: boolean): string {
     lostMirrored: act.lostMirrored,
     skipped: act.skipped,
     duplicates: act.duplicates,
+    methods: act.methods,
     callerErrors: act.callerErrors,
     producerPauseMs: act.producerPauseMs,
     consumerPauseMs: act.consumerPauseMs,
@@ -32,6 +33,7 @@ export function actTable(act: Tally): string {
     ['lost', count(act.lostMirrored), `acknowledged, present on ${act.to}, never handled`],
     ['skipped', count(act.skipped), "below the group's committed position, never handled"],
     ['handled twice', count(act.duplicates), 'runs of the handler beyond the first'],
+    ['resumed by', methodsIn(act), 'partitions by the way in which the position was found'],
     ['caller errors', count(act.callerErrors), 'sends that were rejected'],
     ['producer pause', `${count(act.producerPauseMs)} ms`, 'longest gap between acknowledgements'],
     ...act.memberPausesMs.map(
@@ -49,6 +51,12 @@ export function actTable(act: Tally): string {
       `${name.padEnd(names)}  ${value.padStart(values)}  ${note}`.trimEnd(),
     ),
   ].join('\n');
+}
+
+function methodsIn({ methods }: Tally): string {
+  const counts = new Map<string, number>();
+  for (const method of Object.values(methods)) counts.set(method, (counts.get(method) ?? 0) + 1);
+  return [...counts].map(([method, times]) => `${method} ${times}`).join(', ');
 }
 
 function unmirroredNote(act: Tally): string {

@@ -34,6 +34,13 @@ export interface GroupCommit {
   readonly offset: bigint;
 }
 
+/** Where a member resumed in a partition, and how that was found. */
+export interface ResumedAt {
+  readonly partition: string;
+  readonly offset: number;
+  readonly method: string;
+}
+
 /** Everything that was seen in one act. Times are milliseconds of one monotonic clock that all processes share. */
 export interface Evidence {
   readonly name: string;
@@ -46,6 +53,8 @@ export interface Evidence {
   /** Every record of every cluster that could still be read at the end: both clusters, or the survivor. */
   readonly logged: readonly LoggedRecord[];
   readonly commits: readonly GroupCommit[];
+  /** Where the group resumed, as each member has found it: the highest place of a partition counts. */
+  readonly positions: readonly ResumedAt[];
   readonly callerErrors: number;
   /** When the cluster was killed, or the planned switch ordered. */
   readonly switchedAtMs: number;
@@ -75,6 +84,8 @@ export interface Tally {
   readonly skipped: number;
   /** Runs of the handler beyond the first for a record. */
   readonly duplicates: number;
+  /** How the group's position was found, by partition of the target. */
+  readonly methods: Readonly<Record<string, string>>;
   readonly callerErrors: number;
   readonly producerPauseMs: number;
   /** The longest pause of any member. */
@@ -116,6 +127,7 @@ export function tally(evidence: Evidence): Tally {
     lostMirrored: [...acknowledged].filter((seq) => onTarget.has(seq) && !handled.has(seq)).length,
     skipped: skippedCount(evidence, handled),
     duplicates: evidence.handled.length - handled.size,
+    methods: methodsOf(evidence.positions),
     callerErrors: evidence.callerErrors,
     producerPauseMs: longestPauseMs(
       evidence.acknowledged.map(({ atMs }) => atMs),
@@ -134,6 +146,17 @@ export function passes(result: Tally): boolean {
     result.mirrored > 0 &&
     result.acknowledged > result.acknowledgedBySource
   );
+}
+
+/** Members that know less find a lower place; the group goes on at the highest one. */
+function methodsOf(positions: readonly ResumedAt[]): Record<string, string> {
+  const highest = new Map<string, ResumedAt>();
+  for (const one of positions) {
+    const known = highest.get(one.partition);
+    if (known === undefined || one.offset > known.offset) highest.set(one.partition, one);
+  }
+  const sorted = [...highest].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([partition, { method }]) => [partition, method]));
 }
 
 function skippedCount({ commits, logged }: Evidence, handled: ReadonlySet<number>): number {

@@ -17,6 +17,7 @@ const act: Tally = {
   lostMirrored: 0,
   skipped: 0,
   duplicates: 12,
+  methods: { 'A.payments-0': 'exact', 'A.payments-1': 'exact', 'payments-0': 'earliest' },
   callerErrors: 0,
   producerPauseMs: 60,
   consumerPauseMs: 320,
@@ -26,13 +27,15 @@ const act: Tally = {
 it('puts exactly the agreed fields on the line for machines', () => {
   expect(jsonLine([act], true)).toBe(
     '{"ok":true,"acts":[{"name":"killed","from":"A","to":"B","planned":false,"acknowledged":3000,"mirrored":1490,' +
-      '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320}]}',
+      '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,' +
+      '"methods":{"A.payments-0":"exact","A.payments-1":"exact","payments-0":"earliest"},"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320}]}',
   );
 });
 
 it('tells a reader what died with the cluster, and how long each member paused', () => {
   const table = actTable(act);
   expect(table).toMatch(/not mirrored +10 +died with A .*6 were handled before, 4 were not/);
+  expect(table).toContain('exact 2, earliest 1');
   expect(table).toMatch(/consumer-1 pause +320 ms/);
   expect(table).toContain('passed');
   expect(actTable({ ...act, skipped: 1 })).toContain('FAILED');

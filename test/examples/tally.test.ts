@@ -25,6 +25,11 @@ function evidence(changes: Partial<Evidence> = {}): Evidence {
       { cluster: 'B', topic: 'A.orders', partition: 0, offset: 5n },
       { cluster: 'B', topic: 'orders', partition: 0, offset: 4n },
     ],
+    positions: [
+      { partition: 'A.orders-0', offset: 3, method: 'checkpoint' },
+      { partition: 'A.orders-0', offset: 5, method: 'exact' },
+      { partition: 'orders-0', offset: 0, method: 'earliest' },
+    ],
     callerErrors: 0,
     switchedAtMs: 52,
     stoppedAtMs: 200,
@@ -56,6 +61,7 @@ describe('the tally of an act', () => {
       lostMirrored: 0,
       skipped: 0,
       duplicates: 0,
+      methods: { 'A.orders-0': 'exact', 'orders-0': 'earliest' },
     });
     expect(passes(result)).toBe(true);
   });
