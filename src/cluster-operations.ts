@@ -319,22 +319,19 @@ export class ClusterOperations implements SwitchOperations {
     // Out of a halt the way may lead to the cluster that it came from. What was handled there is then no position on the
     // mirror's source, although topics have the same names.
     const isReturn = turn.from === turn.to;
-    const progress = this.#parts.progress();
     const [plan] = await planGroups({
       needs: [isReturn ? { ...need, processed: [], untouched: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
       source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
+      back: this.#mirror(turn.from),
       policy: this.policy,
       aliases,
       world,
       onMissing: limits.onMissing,
       deadlineAtMs: world.nowMs() + limits.maxWaitMs,
-      recorded: (groupId) =>
-        isReturn
-          ? Promise.resolve([])
-          : progress.recorded(groupId, { source: turn.from, target: turn.to }, limits.signal),
+      recorded: (groupId) => this.#parts.progress().recorded(groupId, turn, limits.signal),
       signal: limits.signal,
     });
     if (plan === undefined) throw new Error(`no plan for group ${need.groupId}`);

@@ -129,17 +129,17 @@ export class Progress {
     await this.#within(LAST_WORDS_MS, () => this.#log(to).write(records), signal);
   }
 
-  /** What members of a group have written on `target` about their work on `source`. Bounded, and never rejects. */
+  /** What members of a group have written on `to` about their work on `from`. Bounded, and never rejects. */
   async recorded(
     groupId: string,
-    { source, target }: { source: string; target: string },
+    { from, to }: { from: string; to: string },
     signal: AbortSignal,
   ): Promise<readonly RecordedPosition[]> {
-    if (this.#parts.options === undefined) return [];
-    const log = this.#log(target);
+    if (this.#parts.options === undefined || from === to) return [];
+    const log = this.#log(to);
     await this.#within(READ_MS, (until) => log.readToEnd(until), signal);
-    this.#plannedAt.set(`${target} ${groupId}`, log.readCount(groupId));
-    return log.recorded(groupId, source);
+    this.#plannedAt.set(`${to} ${groupId}`, log.readCount(groupId));
+    return log.recorded(groupId, from);
   }
 
   /**

@@ -180,7 +180,9 @@ describe('the way out of a halt to the cluster that it came from', () => {
         offset: 3n,
         deliveredBelow: 3n,
         rewoundBelow: undefined,
+        committed: undefined,
         recent: { all: () => [], few: () => [] },
+        awaited: [],
       };
       const processed = [{ physicalTopic: 'orders', partition: 0, ...position }];
       const plan = await operations.plan(
@@ -190,6 +192,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
           selectors: ['orders'],
           processed,
           untouched: [],
+          earlier: [],
           deliveredBefore: [],
         },
         new AbortController().signal,

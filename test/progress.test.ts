@@ -79,8 +79,19 @@ function need(
     processed:
       offset === undefined
         ? []
-        : [{ ...log, offset, deliveredBelow: offset, rewoundBelow: undefined, recent }],
+        : [
+            {
+              ...log,
+              offset,
+              deliveredBelow: offset,
+              rewoundBelow: undefined,
+              committed: undefined,
+              recent,
+              awaited: [],
+            },
+          ],
     untouched,
+    earlier: [],
     deliveredBefore: [],
   };
 }
@@ -139,7 +150,7 @@ describe('progress', () => {
       await world.advance(1_000);
     }
     expect(offsets(written['B'])).toEqual(['10', '4']);
-    expect(await progress.recorded('billing', { source: 'A', target: 'B' }, never)).toMatchObject([
+    expect(await progress.recorded('billing', { from: 'A', to: 'B' }, never)).toMatchObject([
       { offset: 4n },
     ]);
     await progress.stop();
@@ -153,7 +164,7 @@ describe('progress', () => {
     state.needs = [need(undefined, [{ physicalTopic: 'orders', partition: 0 }])];
     await world.advance(2_000);
     expect(offsets(written['B'])).toEqual(['10', null]);
-    expect(await progress.recorded('billing', { source: 'A', target: 'B' }, never)).toEqual([]);
+    expect(await progress.recorded('billing', { from: 'A', to: 'B' }, never)).toEqual([]);
     await progress.stop();
   });
 
@@ -162,10 +173,10 @@ describe('progress', () => {
     progress.start();
     state.needs = [need(10n), need(20n, [], 'shipping')];
     await world.advance(1_000);
-    expect(await progress.recorded('shipping', { source: 'A', target: 'B' }, never)).toMatchObject([
+    expect(await progress.recorded('shipping', { from: 'A', to: 'B' }, never)).toMatchObject([
       { offset: 20n, recent: few },
     ]);
-    expect(await progress.recorded('shipping', { source: 'B', target: 'A' }, never)).toEqual([]);
+    expect(await progress.recorded('shipping', { from: 'B', to: 'A' }, never)).toEqual([]);
     await progress.stop();
   });
 
@@ -220,7 +231,7 @@ describe('progress', () => {
     const { world, written, state, progress } = rig();
     const turn = { from: 'A', to: 'B' };
     written['B']?.push(ofAnother(40n, world.wallMs() - 900, false));
-    await progress.recorded('billing', { source: 'A', target: 'B' }, never);
+    await progress.recorded('billing', { from: 'A', to: 'B' }, never);
     const answered: unknown[] = [];
     const startedAtMs = world.nowMs();
     void progress.othersSaid('billing', turn, false, never).then((news) => {
@@ -255,7 +266,7 @@ describe('progress', () => {
       .lastWords({ from: 'A', to: 'B', switchEpoch: 4 }, [need(17n)], never)
       .then(() => ended.push('last words'));
     void progress
-      .recorded('billing', { source: 'A', target: 'B' }, never)
+      .recorded('billing', { from: 'A', to: 'B' }, never)
       .then((found) => ended.push(`${found.length} found`));
     await world.advance(499);
     expect(ended).toEqual([]);

@@ -22,8 +22,9 @@ export class AwaitedRecords {
     this.#expected = expected;
   }
 
-  get expectedCount(): number {
-    return this.#expected.length;
+  /** In their order. */
+  get expected(): readonly HandledRecord[] {
+    return this.#expected;
   }
 
   get recognisedCount(): number {
@@ -83,7 +84,7 @@ export class Awaited {
     for (const partitions of this.#clusters.values()) {
       for (const one of partitions.values()) {
         recognisedCount += one.recognisedCount;
-        awaitedCount += one.expectedCount;
+        awaitedCount += one.expected.length;
       }
     }
     return { recognisedCount, awaitedCount };

@@ -23,6 +23,7 @@ import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
 import type { CarriedLane } from './lane.js';
 import type { ResumePosition } from './resume.js';
+import { EarlierStandings } from './standing.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
 /** @internal What a consumer is made of. */
@@ -77,6 +78,7 @@ export class ConsumerCore {
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
   readonly awaited: Awaited = new Awaited();
+  readonly earlier: EarlierStandings = new EarlierStandings();
   readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
   /** The inner consumer in force. During a switch the old one: its progress is wanted. */
@@ -207,7 +209,10 @@ export class ConsumerCore {
     const before = this.inner;
     if (before !== undefined && before !== inner) {
       before.handOver();
-      if (before.session !== inner.session) before.supersede();
+      if (before.session !== inner.session) {
+        this.earlier.add(before.session.alias, before.standing());
+        before.supersede();
+      }
     }
     this.inner = inner;
     if (isQuiet) this.#quiet.add(inner);

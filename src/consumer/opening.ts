@@ -132,6 +132,7 @@ async function positions(
     selectors: core.setup.selectors,
     processed: [],
     untouched: [],
+    earlier: core.earlier.list(),
     deliveredBefore: [],
   });
   if (plan === undefined) return commitPositions(access, core.groupId, late, session);

@@ -29,8 +29,29 @@ export function standingOf(
   return { processed, untouched };
 }
 
+/** @internal Where a consumer stood on each cluster when it left it: the log may have lost its end when the service comes back. */
+export class EarlierStandings {
+  readonly #clusters = new Map<string, readonly SourcePosition[]>();
+
+  /** Of an older epoch there nothing is kept: others have worked on its partitions since. */
+  add(cluster: string, { processed }: Standing): void {
+    const positions = processed.map((one) => {
+      // Hashed, so that no record is kept for it.
+      const few = one.recent.few();
+      return { ...one, recent: { all: () => few, few: () => few } };
+    });
+    this.#clusters.set(cluster, positions);
+  }
+
+  list(): GroupNeed['earlier'] {
+    return [...this.#clusters].flatMap(([cluster, positions]) =>
+      positions.map((position) => ({ cluster, position })),
+    );
+  }
+}
+
 function positionOf(
-  { physicalTopic, partition, progress, recent }: Lane,
+  { physicalTopic, partition, progress, recent, awaited }: Lane,
   autoCommit: boolean,
 ): SourcePosition | undefined {
   const offset = autoCommit ? progress.position() : progress.committed;
@@ -43,6 +64,8 @@ function positionOf(
     deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
     // Without auto-commit the position is a commit, and a seek is none.
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
+    committed: progress.committed,
     recent: recent.below(offset),
+    awaited: awaited?.expected ?? [],
   };
 }

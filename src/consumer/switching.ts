@@ -66,12 +66,13 @@ export class ConsumerSwitching implements Participant {
   }
 
   need(): GroupNeed | undefined {
-    const { intent, setup, groupId, older } = this.#core;
+    const { intent, setup, groupId, older, earlier } = this.#core;
     if (intent === undefined) return undefined;
     return {
       groupId,
       selectors: setup.selectors,
       ...(this.#ofSource()?.standing() ?? NOWHERE),
+      earlier: earlier.list(),
       deliveredBefore: older.ends(),
     };
   }

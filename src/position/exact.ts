@@ -1,32 +1,31 @@
 import { messageOf } from '../caught.js';
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
-import type { Mirror } from '../replication/mirror.js';
 import { untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import type { Correspondence } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
 import { isWherePredicted, Search, syncAtOrAfter } from './search.js';
 
 /** @internal What {@link findCopies} needs. */
 export interface FindCopiesParts {
   readonly target: Pick<ClusterAccess, 'fetch' | 'isCompacted'>;
-  readonly mirror: Pick<Mirror, 'translate' | 'syncsAround'>;
   readonly world: World;
   /** The scans end then (the world's monotonic milliseconds), with what they have found. */
   readonly deadlineAtMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @internal A log of the target in which the copies of handled records are looked for. */
+/** @internal A log of the target in which handled records are looked for. */
 export interface SoughtLog {
   readonly physicalTopic: string;
   readonly partition: number;
-  /** Of the source. */
-  readonly upstreamTopic: string;
+  /** From where they were handled. */
+  readonly correspondence: Correspondence;
   /** True where it also holds records that were born on the target: the Identity policy. */
   readonly isShared: boolean;
   /** As it is now; records that come later are not looked at. */
   readonly range: LogRange;
-  /** In the order of the source's log. */
+  /** In the order of the log in which they were handled. */
   readonly handled: readonly HandledRecord[];
 }
 
@@ -74,7 +73,7 @@ export async function findCopies(
 
 async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopies> {
   const { physicalTopic, range } = log;
-  const start = startOf(log, parts.mirror);
+  const start = startOf(log);
   if (start === undefined) {
     const note =
       'where the copies of the last handled records begin is not known: no offset sync leads there';
@@ -88,8 +87,7 @@ async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopi
       deadlineAtMs,
       async (limit) => {
         const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
-        const isPossible = possible(log, parts.mirror, isCompacted);
-        const search = new Search(handled, { isPossible, isShared: log.isShared });
+        const search = new Search(handled, rulesOf(log, isCompacted));
         const end = await scan(log, from, search, parts, limit);
         return { search, end };
       },
@@ -121,31 +119,31 @@ function nothing(awaited: readonly HandledRecord[], because: string): FoundCopie
  * missing, so what retention may have removed on the target is not looked for. A log that is there from its very beginning
  * can be searched without offset syncs. Pure.
  */
-function startOf(
-  { upstreamTopic, partition, range, handled }: SoughtLog,
-  mirror: Pick<Mirror, 'translate'>,
-): { from: bigint; handled: readonly HandledRecord[] } | undefined {
+function startOf({
+  correspondence,
+  range,
+  handled,
+}: SoughtLog): { from: bigint; handled: readonly HandledRecord[] } | undefined {
   for (const [index, { offset }] of handled.entries()) {
-    const translation = mirror.translate(upstreamTopic, partition, offset);
-    const from = translation.kind === 'unavailable' ? 0n : translation.offset;
+    const from = correspondence.atOrBefore(offset) ?? 0n;
     if (from >= range.low) return { from, handled: handled.slice(index) };
   }
   return undefined;
 }
 
-function possible(
-  { upstreamTopic, partition }: SoughtLog,
-  mirror: Pick<Mirror, 'syncsAround'>,
+/** What the nearest pairs say of a place. */
+function rulesOf(
+  { correspondence, isShared }: SoughtLog,
   isCompacted: boolean,
-): (record: HandledRecord, copyAt: bigint) => boolean {
-  return (record, copyAt) => {
-    const around = mirror.syncsAround(upstreamTopic, partition, record.offset);
-    if (around.kind !== 'known') return !isCompacted;
-    const floor = around.replay === undefined ? around.floor : around.replay.floor;
-    return (
-      syncAtOrAfter(record, copyAt, around.ceiling) &&
-      (!isCompacted || isWherePredicted(record, copyAt, floor))
-    );
+): ConstructorParameters<typeof Search>[1] {
+  const isPredicted = (record: HandledRecord, copyAt: bigint): boolean =>
+    isWherePredicted(record, copyAt, correspondence.around(record.offset)?.floor);
+  return {
+    isShared,
+    isPredicted,
+    isPossible: (record, copyAt) =>
+      syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling) &&
+      (!isCompacted || isPredicted(record, copyAt)),
   };
 }
 

@@ -100,6 +100,8 @@ export interface GroupNeed {
   readonly processed: readonly SourcePosition[];
   /** Partitions of the source that a member of this process has, and of which it has handled nothing yet. */
   readonly untouched: readonly PhysicalPartition[];
+  /** Where this process stood on the clusters that it has left, in its last epoch on each. */
+  readonly earlier: readonly { readonly cluster: string; readonly position: SourcePosition }[];
   /** What handlers of this process were given in earlier epochs. */
   readonly deliveredBefore: readonly EarlierDelivery[];
 }
@@ -133,7 +135,11 @@ export interface SourcePosition extends PhysicalPartition {
    * than that, and void. Undefined otherwise.
    */
   readonly rewoundBelow: bigint | undefined;
+  /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
+  readonly committed: bigint | undefined;
   readonly recent: RecentlyHandled;
+  /** Records that were handled on the other cluster, and have not come here yet. */
+  readonly awaited: readonly HandledRecord[];
 }
 
 /** @internal The last handled records below a position. Answered when asked: most are asked for the few, once a second. */

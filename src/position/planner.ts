@@ -14,14 +14,15 @@ import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { RecordedPosition } from './progress-record.js';
-import { stillValid, withRecorded, type KnownPosition } from './recorded.js';
+import { returnedEvidence } from './returned.js';
+import { stillValid } from './recorded.js';
+import { knownHere, type KnownHere } from './known-here.js';
 import {
   planGroup,
   type GroupNeed,
   type GroupPlan,
   type MissingPosition,
   type PartitionFacts,
-  type SourcePosition,
 } from './plan.js';
 
 /** @internal What {@link planGroups} needs. */
@@ -33,6 +34,8 @@ export interface PlannerParts {
   readonly source: ClusterAccess | undefined;
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
+  /** The flow from the target to the source. */
+  readonly back: Mirror;
   readonly policy: ReplicationPolicy;
   /** Aliases of both clusters. */
   readonly aliases: readonly string[];
@@ -58,7 +61,7 @@ const SOURCE_MAX_WAIT_MS = 500;
  *
  * Where each log of a topic gets its bounds from, under the default policy, with target B:
  * - `A.orders`, born on the source: all of them;
- * - `orders`, born on the target: the group's own commit there, nothing else.
+ * - `orders`, born on the target: the group's own commit there, and what is recognised of the work on its copy, `B.orders` on the source.
  *
  * Under the identity policy there is one log, and all bounds apply to it.
  *
@@ -224,7 +227,8 @@ function boundsOf(
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
       const mirrored = mirroredEvidence(log, partition, findings, known, mirror);
-      const bounds = gatherBounds({ ownCommit: ownCommits.get(log.name, partition), mirrored });
+      const ownCommit = ownCommits.get(log.name, partition);
+      const bounds = gatherBounds({ ownCommit, mirrored });
       const missing =
         log.upstreamTopic === undefined
           ? bounds.missing
@@ -234,6 +238,7 @@ function boundsOf(
         physicalTopic,
         partition,
         mirrored,
+        returned: returnedEvidence(log, partition, { ...parts, ...known, ownCommit }),
         bounds: { ...bounds, missing },
       });
     }
@@ -260,48 +265,6 @@ function mirroredEvidence(
     processed: stillValid(processed.get(upstreamTopic, partition), checkpoint),
     deliveredOnTarget: deliveredOnTarget.get(name, partition),
   };
-}
-
-/** What this process itself knows of the group. */
-interface KnownHere {
-  readonly processed: PartitionMap<KnownPosition>;
-  readonly deliveredOnTarget: Offsets;
-}
-
-function knownHere(
-  need: GroupNeed,
-  recorded: readonly RecordedPosition[],
-  target: string,
-): KnownHere {
-  const deliveredOnTarget = new PartitionMap<bigint>();
-  for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
-    const known = deliveredOnTarget.get(physicalTopic, partition);
-    if (cluster === target && (known === undefined || below > known)) {
-      deliveredOnTarget.set(physicalTopic, partition, below);
-    }
-  }
-  return { processed: withRecorded(processedPositions(need), recorded), deliveredOnTarget };
-}
-
-/** Where several consumers of the process handled a partition in turn, the furthest one counts. */
-function processedPositions({ processed }: GroupNeed): PartitionMap<SourcePosition> {
-  const positions = new PartitionMap<SourcePosition>();
-  for (const one of processed) {
-    const { physicalTopic, partition } = one;
-    const known = positions.get(physicalTopic, partition) ?? one;
-    const furthest = known.offset > one.offset ? known : one;
-    positions.set(physicalTopic, partition, {
-      ...furthest,
-      deliveredBelow: higherOf(known.deliveredBelow, one.deliveredBelow),
-    });
-  }
-  return positions;
-}
-
-/** Undefined, unknown, is higher than any. */
-function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
-  if (a === undefined || b === undefined) return undefined;
-  return a > b ? a : b;
 }
 
 function highestOf(offsets: readonly (bigint | undefined)[]): bigint | undefined {

@@ -1,13 +1,16 @@
 import type { LogRange } from '../cluster/access.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
-import { findCopies, type FindCopiesParts, type SoughtLog } from './exact.js';
+import { toCopies } from './correspondence.js';
+import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
+import { soughtOnReturn, withFoundOriginals, type ReturnedEvidence } from './returned.js';
 
 /** @internal What is known of a group in one log of the target. */
 export interface Gathered {
   readonly physicalTopic: string;
   readonly partition: number;
   readonly mirrored: MirroredEvidence | undefined;
+  readonly returned: ReturnedEvidence | undefined;
   readonly bounds: Bounds;
 }
 
@@ -21,35 +24,45 @@ export async function recognise(
   ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
   parts: FindCopiesParts,
 ): Promise<PartitionMap<Gathered>> {
-  const open: { readonly log: SoughtLog; readonly one: Gathered }[] = [];
+  const open: { readonly log: SoughtLog; physicalTopic: string; partition: number }[] = [];
   const known = new PartitionMap<Gathered>();
   for (const one of all.values()) {
     const { physicalTopic, partition } = one;
     known.set(physicalTopic, partition, one);
-    const log = soughtIn(one, ranges.get(physicalTopic)?.get(partition));
-    if (log !== undefined) open.push({ log, one });
+    for (const log of soughtIn(one, ranges.get(physicalTopic)?.get(partition))) {
+      open.push({ log, physicalTopic, partition });
+    }
   }
   const found = await findCopies(
     open.map(({ log }) => log),
     parts,
   );
-  for (const [index, { one }] of open.entries()) {
+  for (const [index, { physicalTopic, partition }] of open.entries()) {
     const copies = found[index];
-    if (copies === undefined || one.mirrored === undefined) continue;
-    const bounds = withFoundCopies(one.bounds, copies, one.mirrored);
-    known.set(one.physicalTopic, one.partition, { ...one, bounds });
+    const one = known.get(physicalTopic, partition);
+    if (copies === undefined || one === undefined) continue;
+    known.set(physicalTopic, partition, { ...one, bounds: withFound(one, copies) });
   }
   return known;
 }
 
+function withFound({ mirrored, returned, bounds }: Gathered, copies: FoundCopies): Bounds {
+  if (mirrored !== undefined) return withFoundCopies(bounds, copies, mirrored);
+  return returned === undefined ? bounds : withFoundOriginals(bounds, copies, returned);
+}
+
 function soughtIn(
-  { physicalTopic, partition, mirrored, bounds }: Gathered,
+  { physicalTopic, partition, mirrored, returned, bounds }: Gathered,
   range: LogRange | undefined,
-): SoughtLog | undefined {
+): readonly SoughtLog[] {
+  if (range === undefined) return [];
+  const log = { physicalTopic, partition, range };
+  if (returned !== undefined) return soughtOnReturn(returned, log);
   const handled = mirrored?.processed?.recent.all() ?? [];
-  if (mirrored === undefined || range === undefined || handled.length === 0) return undefined;
   // A sync names the record that is to be handled next, so all before it are there.
-  if (bounds.bounds.some(({ method }) => method === 'exact')) return undefined;
-  const { upstreamTopic, isShared } = mirrored;
-  return { physicalTopic, partition, upstreamTopic, isShared, range, handled };
+  const isExact = bounds.bounds.some(({ method }) => method === 'exact');
+  if (mirrored === undefined || handled.length === 0 || isExact) return [];
+  const { mirror, upstreamTopic, isShared } = mirrored;
+  const correspondence = toCopies(mirror, upstreamTopic, partition);
+  return [{ ...log, isShared, handled, correspondence }];
 }

@@ -32,7 +32,9 @@ export function withRecorded(
       // Its handlers may have been given more.
       deliveredBelow: undefined,
       rewoundBelow: undefined,
+      committed: undefined,
       recent: { all: () => recent, few: () => recent },
+      awaited: [],
     });
   }
   return known;

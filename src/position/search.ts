@@ -1,4 +1,4 @@
-import type { OffsetSync } from '../replication/records.js';
+import type { Pair } from './correspondence.js';
 import { contentHash, type HandledRecord, type RecordContent } from './fingerprint.js';
 
 /** @internal A record of the target's log, as a scan meets it. */
@@ -49,6 +49,7 @@ export class Search {
   readonly #open = new Map<string, HandledRecord[]>();
   readonly #copies = new Map<HandledRecord, bigint>();
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
+  readonly #isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isShared: boolean;
   #hasMetStranger = false;
   /** Records met since the copy of the last handled one. */
@@ -58,20 +59,24 @@ export class Search {
   /**
    * @param handled - in the order of the source's log.
    * @param options.isPossible - false where the offset syncs exclude that this is the copy.
+   * @param options.isPredicted - true where they say that it is at this very place.
    * @param options.isShared - whether the log also holds records that were born on the target.
    */
   constructor(
     handled: readonly HandledRecord[],
     {
       isPossible,
+      isPredicted,
       isShared,
     }: {
       readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
+      readonly isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isShared: boolean;
     },
   ) {
     this.#handled = handled;
     this.#isPossible = isPossible;
+    this.#isPredicted = isPredicted;
     this.#isShared = isShared;
     for (const one of handled) {
       const same = this.#open.get(one.timestamp);
@@ -111,6 +116,15 @@ export class Search {
     return index < 0 ? undefined : open.splice(index, 1)[0];
   }
 
+  /** A twin that was handled before the records that are known, and copied where the last one is not yet: it would have the same timestamp. */
+  #mayBeEarlierTwin(): boolean {
+    const [first] = this.#handled;
+    const last = this.#handled.at(-1);
+    const copyAt = last && this.#copies.get(last);
+    if (last === undefined || copyAt === undefined) return false;
+    return first?.timestamp === last.timestamp && !this.#isPredicted(last, copyAt);
+  }
+
   result(): SearchResult {
     // Each copy is a bound. They rise with the records, unless the log was changed: the highest one counts.
     let offset: bigint | undefined;
@@ -122,29 +136,27 @@ export class Search {
       if (offset === undefined || copyAt >= offset) offset = copyAt + 1n;
     }
     const isLast = newest >= 0 && newest === this.#handled.length - 1;
-    const isExact = isLast && !this.#hasTwinBehind;
+    const isExact = isLast && !this.#hasTwinBehind && !this.#mayBeEarlierTwin();
     return { offset, awaited: this.#handled.slice(newest + 1), isExact };
   }
 }
 
 /**
- * Is it possible, by the oldest offset sync at or after a record, that its copy is at `copyAt`? Pure.
+ * Is it possible, by the oldest pair at or after a record, that its copy is at `copyAt`? Pure.
  *
  * @internal
  */
 export function syncAtOrAfter(
   { offset }: HandledRecord,
   copyAt: bigint,
-  ceiling: OffsetSync | undefined,
+  ceiling: Pair | undefined,
 ): boolean {
   if (ceiling === undefined) return true;
-  return ceiling.upstreamOffset === offset
-    ? copyAt <= ceiling.downstreamOffset
-    : copyAt < ceiling.downstreamOffset;
+  return ceiling.handledAt === offset ? copyAt <= ceiling.soughtAt : copyAt < ceiling.soughtAt;
 }
 
 /**
- * Is a copy as far behind the newest offset sync before it as the record is behind that sync's record: were all records in
+ * Is a copy as far behind the newest pair before it as the record is behind that pair's record: were all records in
  * between copied, and nothing removed? Pure.
  *
  * @internal
@@ -152,7 +164,7 @@ export function syncAtOrAfter(
 export function isWherePredicted(
   { offset }: HandledRecord,
   copyAt: bigint,
-  floor: OffsetSync | undefined,
+  floor: Pair | undefined,
 ): boolean {
-  return floor !== undefined && copyAt - floor.downstreamOffset === offset - floor.upstreamOffset;
+  return floor !== undefined && copyAt - floor.soughtAt === offset - floor.handledAt;
 }

@@ -193,6 +193,21 @@ export class OffsetSyncStore {
     return { kind: 'known', floor, ceiling, replay };
   }
 
+  /**
+   * As {@link around}, by an offset of the *target*: what is known of the record there. Not while MirrorMaker copies again what it
+   * had copied: there are two copies of many records then; and only where all syncs are remembered.
+   */
+  aroundDownstream(
+    topic: string,
+    partition: number,
+    downstreamOffset: bigint,
+  ): { floor: OffsetSync | undefined; ceiling: OffsetSync | undefined } | undefined {
+    const syncs = this.#histories.get(topic, partition);
+    const isClear = this.#isRead && this.#replays.get(topic, partition) === undefined;
+    if (!isClear || !(syncs instanceof SyncLedger)) return undefined;
+    return syncs.aroundDownstream(downstreamOffset);
+  }
+
   /** The newest sync, also while reading. */
   newest(topic: string, partition: number): OffsetSync | undefined {
     return this.#histories.get(topic, partition)?.newest;

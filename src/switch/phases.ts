@@ -69,6 +69,7 @@ export function needsOf(participants: readonly Participant[]): readonly GroupNee
             selectors: [...other.selectors, ...need.selectors],
             processed: [...other.processed, ...need.processed],
             untouched: [...other.untouched, ...need.untouched],
+            earlier: [...other.earlier, ...need.earlier],
             deliveredBefore: [...other.deliveredBefore, ...need.deliveredBefore],
           },
     );

@@ -108,6 +108,7 @@ it('plans where the group resumes, with and without the source', async () => {
     selectors: ['orders'],
     processed: [],
     untouched: [],
+    earlier: [],
     deliveredBefore: [],
   };
   for (const asked of [source, undefined]) {
@@ -116,6 +117,7 @@ it('plans where the group resumes, with and without the source', async () => {
       source: asked,
       target,
       mirror,
+      back: mirror,
       policy,
       aliases: ['A', 'B'],
       world,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { toCopies } from '../../src/position/correspondence.js';
 import { findCopies, type FoundCopies, type SoughtLog } from '../../src/position/exact.js';
 import { contentHash, type HandledRecord } from '../../src/position/fingerprint.js';
 import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
@@ -78,14 +79,14 @@ async function findIn(
   const log = {
     physicalTopic: TOPIC,
     partition: 0,
-    upstreamTopic: 'orders',
+    correspondence: toCopies(mirrorOf(flow), 'orders', 0),
     isShared: false,
     range: { low: 0n, high: BigInt(flow.target.length) },
     handled,
     ...change(target),
   };
   const world = manualWorld();
-  const parts = { target, mirror: mirrorOf(flow), world, deadlineAtMs: 1_000 };
+  const parts = { target, world, deadlineAtMs: 1_000 };
   const [found] = await findCopies([log], parts);
   if (found === undefined) throw new Error('nothing was answered');
   return found;

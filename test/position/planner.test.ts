@@ -48,6 +48,7 @@ function rig({
     source,
     target,
     mirror,
+    back: mirror,
     policy,
     aliases: ['A', 'B'],
     world,
@@ -59,7 +60,7 @@ function rig({
 }
 
 function need(processed: GroupNeed['processed'] = [], selectors = ['orders']): GroupNeed {
-  return { groupId: 'g', selectors, processed, untouched: [], deliveredBefore: [] };
+  return { groupId: 'g', selectors, processed, untouched: [], earlier: [], deliveredBefore: [] };
 }
 
 /** Progress of the group in `orders-0` of the source: everything that was delivered is handled. */
@@ -68,7 +69,9 @@ function handledTo(offset: bigint): GroupNeed['processed'][number] {
     offset,
     deliveredBelow: offset,
     rewoundBelow: undefined,
+    committed: undefined,
     recent: { all: () => [], few: () => [] },
+    awaited: [],
   };
   return { physicalTopic: 'orders', partition: 0, ...position };
 }

@@ -13,7 +13,9 @@ function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition
     offset,
     deliveredBelow: offset,
     rewoundBelow,
+    committed: undefined,
     recent: nothing,
+    awaited: [],
   });
   return positions;
 }

@@ -136,6 +136,76 @@ describe('records of a batch that were handled before they were mirrored', () =>
   });
 });
 
+describe('the way home', () => {
+  it('leads to the very next record, also of those that were born there and handled elsewhere', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 400 });
+      const failover = kafkaIn(memory);
+      const producer = failover.producer();
+      await producer.connect();
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'some of it is handled on A', () => handled.length >= 100);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'some of it is handled on B', () => handled.length >= 200);
+      for (let index = 400; index < 420; index += 1) {
+        await producer.send({ topic: 'orders', messages: [{ value: `r${index}` }] });
+      }
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      const outcome = await failover.switchTo('A');
+      expect(planOf(outcome, 'orders')).toMatchObject({ method: 'exact', maxRereadCount: 0n });
+      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 420).length === 0);
+      await memory.clock.sleep(1_000);
+      expect(twice(handled)).toEqual([]);
+      await failover.close();
+    });
+  });
+
+  it('leads to what had stayed behind: handled there before it was mirrored, or not', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 100 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'all is handled', () => handled.length === 100);
+      await memory.clock.sleep(500);
+      memory.mirror('A->B').pause();
+      fill(memory, { from: 100, count: 60 });
+      await until(memory, 'the tail is handled in part', () => handled.length === 140);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      await memory.clock.sleep(500);
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      await failover.switchTo('A');
+      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 160).length === 0);
+      await memory.clock.sleep(1_000);
+      expect(twice(handled)).toEqual([]);
+      await failover.close();
+    });
+  });
+
+  it('skips nothing that was there before MirrorMaker began', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      memory.mirror('A->B').stop();
+      fill(memory, { count: 50 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'some of it is handled', () => handled.length >= 20);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      memory.cluster('A').up();
+      await memory.clock.sleep(200);
+      await failover.switchTo('A', { planned: false });
+      await until(memory, 'all of it is handled', () => missingOf(handled, 0, 50).length === 0);
+      await failover.close();
+    });
+  });
+});
+
 describe('the standby', () => {
   it('is written to by nobody but for progress, in its own topic', async () => {
     const memory = ordersWorld();

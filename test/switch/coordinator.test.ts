@@ -26,6 +26,7 @@ const need: GroupNeed = {
   selectors: ['orders'],
   processed: [],
   untouched: [],
+  earlier: [],
   deliveredBefore: [],
 };
 

@@ -1,0 +1,83 @@
+import type { Mirror } from '../replication/mirror.js';
+import type { OffsetSync } from '../replication/records.js';
+
+/** @internal A record that MirrorMaker has copied: where it was handled, and where it is on the cluster that is gone to. */
+export interface Pair {
+  readonly handledAt: bigint;
+  readonly soughtAt: bigint;
+}
+
+/**
+ * How the offsets of a log in which records were handled lead to those of the log on the other cluster in which they are looked for:
+ * the copies of what was handled, or the originals.
+ *
+ * @internal
+ */
+export interface Correspondence {
+  /** A place at or before the record that was handled at `offset`; undefined where nothing leads there. */
+  atOrBefore(offset: bigint): bigint | undefined;
+  /** The nearest pairs at or around it; undefined where none is known. */
+  around(
+    offset: bigint,
+  ): { readonly floor: Pair | undefined; readonly ceiling: Pair | undefined } | undefined;
+}
+
+/** @internal From a log to itself, on the way home: a record is where it was, or is lost. */
+export const UNMOVED: Correspondence = {
+  atOrBefore: (offset) => offset,
+  around(offset) {
+    const pair = { handledAt: offset, soughtAt: offset };
+    return { floor: pair, ceiling: pair };
+  },
+};
+
+/** @internal From a log of the source to its copy on the target. */
+export function toCopies(
+  mirror: Pick<Mirror, 'translate' | 'syncsAround'>,
+  topic: string,
+  partition: number,
+): Correspondence {
+  return {
+    atOrBefore(offset) {
+      const translation = mirror.translate(topic, partition, offset);
+      return translation.kind === 'unavailable' ? undefined : translation.offset;
+    },
+    around(offset) {
+      const around = mirror.syncsAround(topic, partition, offset);
+      if (around.kind !== 'known') return undefined;
+      const pair = (sync: OffsetSync | undefined): Pair | undefined =>
+        sync && { handledAt: sync.upstreamOffset, soughtAt: sync.downstreamOffset };
+      const floor = around.replay === undefined ? around.floor : around.replay.floor;
+      return { floor: pair(floor), ceiling: pair(around.ceiling) };
+    },
+  };
+}
+
+/**
+ * From a copy back to the log that it was made of. A sync (u, d) says that the record at d was copied from u; copies are in the order of
+ * their originals, so the original of what is behind d is behind u.
+ *
+ * @param topic - of the cluster that is gone to.
+ * @internal
+ */
+export function toOriginals(
+  mirror: Pick<Mirror, 'syncsAroundCopy'>,
+  topic: string,
+  partition: number,
+): Correspondence {
+  return {
+    atOrBefore(offset) {
+      const floor = mirror.syncsAroundCopy(topic, partition, offset)?.floor;
+      if (floor === undefined) return undefined;
+      return floor.downstreamOffset === offset ? floor.upstreamOffset : floor.upstreamOffset + 1n;
+    },
+    around(offset) {
+      const around = mirror.syncsAroundCopy(topic, partition, offset);
+      // Without a sync below it the one above may be of a later life of MirrorMaker, which copied the record a second time.
+      if (around?.floor === undefined) return undefined;
+      const pair = (sync: OffsetSync | undefined): Pair | undefined =>
+        sync && { handledAt: sync.downstreamOffset, soughtAt: sync.upstreamOffset };
+      return { floor: pair(around.floor), ceiling: pair(around.ceiling) };
+    },
+  };
+}

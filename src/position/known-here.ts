@@ -1,0 +1,54 @@
+import { PartitionMap } from '../replication/partition-map.js';
+import type { GroupNeed, SourcePosition } from './plan.js';
+import type { RecordedPosition } from './progress-record.js';
+import { withRecorded, type KnownPosition } from './recorded.js';
+
+/** @internal What this process itself knows of a group. */
+export interface KnownHere {
+  readonly processed: PartitionMap<KnownPosition>;
+  readonly deliveredOnTarget: PartitionMap<bigint>;
+  /** Where this process stood on the target before. */
+  readonly earlier: PartitionMap<SourcePosition>;
+}
+
+/** @internal */
+export function knownHere(
+  need: GroupNeed,
+  recorded: readonly RecordedPosition[],
+  target: string,
+): KnownHere {
+  const deliveredOnTarget = new PartitionMap<bigint>();
+  for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
+    const known = deliveredOnTarget.get(physicalTopic, partition);
+    if (cluster === target && (known === undefined || below > known)) {
+      deliveredOnTarget.set(physicalTopic, partition, below);
+    }
+  }
+  const there = need.earlier.filter(({ cluster }) => cluster === target);
+  return {
+    processed: withRecorded(processedPositions(need.processed), recorded),
+    deliveredOnTarget,
+    earlier: processedPositions(there.map(({ position }) => position)),
+  };
+}
+
+/** Where several consumers of the process handled a partition in turn, the furthest one counts. */
+function processedPositions(processed: readonly SourcePosition[]): PartitionMap<SourcePosition> {
+  const positions = new PartitionMap<SourcePosition>();
+  for (const one of processed) {
+    const { physicalTopic, partition } = one;
+    const known = positions.get(physicalTopic, partition) ?? one;
+    const furthest = known.offset > one.offset ? known : one;
+    positions.set(physicalTopic, partition, {
+      ...furthest,
+      deliveredBelow: higherOf(known.deliveredBelow, one.deliveredBelow),
+    });
+  }
+  return positions;
+}
+
+/** Undefined, unknown, is higher than any. */
+function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  return a > b ? a : b;
+}
