@@ -42,6 +42,12 @@ const MAX_PAUSE_MS = 30_000;
 /** Every so many turns the other members' records are read as well, so that a switch has little left to read. */
 const READ_EVERY = 10;
 
+/** Where nothing is written the records that were handled last are looked at all the same, so that they are let go of, in milliseconds. */
+const SETTLE_EVERY_MS = 1_000;
+
+/** So many turns after a switch what was written on the cluster that is worked with now is void: the group's commits there carry on. */
+const VOID_AFTER = 10;
+
 /** Longest wait for the last words before a switch goes on, and for those of others, in milliseconds. */
 const LAST_WORDS_MS = 500;
 const READ_MS = 1_500;
@@ -67,7 +73,7 @@ export class Progress {
   readonly #parts: ProgressParts;
   readonly #logs = new Map<string, ProgressLog>();
   #written: Written = new Map();
-  #writtenEpoch: number | undefined;
+  #epoch: number | undefined;
   #writtenAtMs: number | undefined;
   #failure: Error | undefined;
   #failureCount = 0;
@@ -85,7 +91,7 @@ export class Progress {
 
   /** Begins to write, once a consumer exists. Idempotent. */
   start(): void {
-    if (this.#parts.options === undefined || this.#cancel !== undefined) return;
+    if (this.#cancel !== undefined) return;
     this.#run = new AbortController();
     this.#schedule();
   }
@@ -103,7 +109,8 @@ export class Progress {
 
   status(): ProgressStatus | undefined {
     const steady = this.#parts.steady();
-    if (steady === undefined || this.#cancel === undefined) return undefined;
+    const isOn = this.#parts.options !== undefined && this.#cancel !== undefined;
+    if (steady === undefined || !isOn) return undefined;
     return {
       cluster: this.#other(steady.active),
       writtenAgeMs:
@@ -163,10 +170,10 @@ export class Progress {
         .recorded(groupId, from)
         .every((one) => one.isLast || one.writer === this.#writer || one.atWallMs < sinceWallMs);
     const look = async (until: AbortSignal): Promise<void> => {
-      await log.readToEnd(until);
-      while (!isFleet && !isSaid()) {
-        await sleep(world, LOOK_EVERY_MS, { signal: until });
+      for (;;) {
         await log.readToEnd(until);
+        if (isFleet || isSaid()) return;
+        await sleep(world, LOOK_EVERY_MS, { signal: until });
       }
     };
     await this.#within(OTHERS_MS, look, signal);
@@ -174,7 +181,7 @@ export class Progress {
   }
 
   #schedule(): void {
-    const everyMs = this.#parts.options?.everyMs ?? 0;
+    const everyMs = this.#parts.options?.everyMs ?? SETTLE_EVERY_MS;
     const pauseMs = Math.min(everyMs * 2 ** this.#failureCount, Math.max(everyMs, MAX_PAUSE_MS));
     const { signal } = this.#run;
     this.#cancel = this.#parts.world.after(pauseMs, () => {
@@ -185,23 +192,26 @@ export class Progress {
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
-    const { world } = this.#parts;
     const steady = this.#parts.steady();
     if (steady === undefined) return;
     const { active, switchEpoch } = steady;
-    if (this.#writtenEpoch !== switchEpoch) this.#written = new Map();
-    this.#writtenEpoch = switchEpoch;
-    const now = { cluster: active, switchEpoch, isLast: false };
-    const { records, written } = this.#news(this.#parts.needs(), now, this.#written);
-    const standby = this.#other(active);
+    if (this.#epoch !== switchEpoch) {
+      this.#epoch = switchEpoch;
+      this.#written = new Map();
+      this.#turnCount = 0;
+    }
     this.#turnCount += 1;
+    const standby = this.#other(active);
     try {
-      const log = this.#log(standby);
-      if (records.length > 0) await log.write(records);
-      if (this.#turnCount % READ_EVERY === 1) await log.readToEnd(signal);
+      const needs = this.#parts.needs();
+      const now = { cluster: active, switchEpoch, isLast: false };
+      const { records, written } = this.#news(needs, now, this.#written);
+      if (this.#parts.options === undefined) return;
+      await this.#exchange(standby, records, signal);
+      if (this.#turnCount === VOID_AFTER) await this.#voidOld(active, standby, needs, signal);
       if (signal.aborted) return;
-      if (records.length > 0) this.#writtenAtMs = world.nowMs();
-      if (this.#writtenEpoch === switchEpoch) this.#written = written;
+      if (records.length > 0) this.#writtenAtMs = this.#parts.world.nowMs();
+      if (this.#epoch === switchEpoch) this.#written = written;
       this.#failureCount = 0;
       this.#failure = undefined;
     } catch (error) {
@@ -213,6 +223,36 @@ export class Progress {
         this.#parts.events.emit('progress.failed', { cluster: standby, error: this.#failure });
       }
     }
+  }
+
+  async #exchange(
+    standby: string,
+    records: readonly { key: string; value: string | null }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const log = this.#log(standby);
+    if (records.length > 0) await log.write(records);
+    if (this.#turnCount % READ_EVERY === 1) await log.readToEnd(signal);
+  }
+
+  /**
+   * The switch is over: what was written on `active` about the other cluster has been used. It must not count again, when the other cluster's logs may
+   * be new ones.
+   */
+  async #voidOld(
+    active: string,
+    other: string,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const log = this.#log(active);
+    await log.readToEnd(signal);
+    const old = needs.flatMap(({ groupId }) =>
+      log
+        .recorded(groupId, other)
+        .map((one) => ({ key: progressKey({ groupId, cluster: other, ...one }), value: null })),
+    );
+    if (old.length > 0) await log.write(old);
   }
 
   /** What has changed since `before`, and what is written then. */
@@ -227,18 +267,18 @@ export class Progress {
   ): { records: { key: string; value: string | null }[]; written: Written } {
     const atWallMs = this.#parts.world.wallMs();
     const records: { key: string; value: string | null }[] = [];
-    const written = new Map(before);
+    // Of what is not here any more nothing is kept: if it comes back, it is said anew.
+    const written: Written = new Map();
     const put = (key: string, mark: string, value: () => string | null): void => {
-      if (written.get(key) === mark) return;
       written.set(key, mark);
-      records.push({ key, value: value() });
+      if (before.get(key) !== mark) records.push({ key, value: value() });
     };
     for (const { groupId, processed, untouched } of needs) {
       for (const { physicalTopic, partition } of untouched) {
         const key = progressKey({ groupId, cluster, physicalTopic, partition });
         put(key, '', () => null);
       }
-      for (const { physicalTopic, partition, offset, recent } of processed) {
+      for (const { physicalTopic, partition, offset, rewoundBelow, recent } of processed) {
         const key = progressKey({ groupId, cluster, physicalTopic, partition });
         // Also where nothing has changed: it lets go of records that are kept for their hashes.
         const few = recent.few();
@@ -249,6 +289,7 @@ export class Progress {
             atWallMs,
             writer: this.#writer,
             isLast,
+            rewoundBelow,
             recent: few,
           }),
         );

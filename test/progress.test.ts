@@ -108,7 +108,15 @@ function writerOf(list: readonly Written[] | undefined): unknown {
 
 /** What another process has written. */
 function ofAnother(offset: bigint, atWallMs: number, isLast: boolean): Written {
-  const position = { offset, switchEpoch: 3, atWallMs, writer: 'another', isLast, recent: few };
+  const position = {
+    offset,
+    switchEpoch: 3,
+    atWallMs,
+    writer: 'another',
+    isLast,
+    rewoundBelow: undefined,
+    recent: few,
+  };
   const key = { groupId: 'billing', cluster: 'A', physicalTopic: 'orders', partition: 1 };
   return { topic: '', key: progressKey(key), value: progressValue(position) };
 }
@@ -165,6 +173,31 @@ describe('progress', () => {
     await world.advance(2_000);
     expect(offsets(written['B'])).toEqual(['10', null]);
     expect(await progress.recorded('billing', { from: 'A', to: 'B' }, never)).toEqual([]);
+    await progress.stop();
+  });
+
+  it('is voided again in a partition that comes back: others have written meanwhile', async () => {
+    const { world, written, state, progress } = rig();
+    const untouched = need(undefined, [{ physicalTopic: 'orders', partition: 0 }]);
+    progress.start();
+    for (const needs of [[untouched], [], [untouched]]) {
+      state.needs = needs;
+      await world.advance(2_000);
+    }
+    expect(offsets(written['B'])).toEqual([null, null]);
+    await progress.stop();
+  });
+
+  it('that was written on the cluster which is worked with now is voided some time after the switch', async () => {
+    const { world, written, state, progress } = rig();
+    progress.start();
+    state.needs = [need(10n)];
+    await world.advance(1_000);
+    state.steady = { active: 'B', switchEpoch: 4 };
+    await world.advance(9_000);
+    expect(offsets(written['B'])).toEqual(['10']);
+    await world.advance(2_000);
+    expect(offsets(written['B'])).toEqual(['10', null]);
     await progress.stop();
   });
 

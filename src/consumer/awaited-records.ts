@@ -14,12 +14,26 @@ const MAX_STRANGERS = 10_000;
  */
 export class AwaitedRecords {
   #expected: readonly HandledRecord[];
+  /** Where the group goes on; undefined once the first record was looked at. */
+  #from: bigint | undefined;
   /** Offsets here, of those that came: kafkajs delivers again what follows a failure. */
   readonly #recognised = new Set<string>();
+  #recognisedCount = 0;
   #strangerCount = 0;
 
-  constructor(expected: readonly HandledRecord[]) {
+  /** @param from - where the group goes on. If it goes on elsewhere, somebody else has been at work: then nothing is expected. */
+  constructor(expected: readonly HandledRecord[], from: bigint) {
     this.#expected = expected;
+    this.#from = from;
+  }
+
+  /**
+   * Nothing is recognised any more: another member may have had the partition, and these records, or user code has moved
+   * back and wants them all.
+   */
+  forget(): void {
+    this.#expected = [];
+    this.#recognised.clear();
   }
 
   /** In their order. */
@@ -28,11 +42,13 @@ export class AwaitedRecords {
   }
 
   get recognisedCount(): number {
-    return this.#recognised.size;
+    return this.#recognisedCount;
   }
 
   /** True for a record that was handled on the other cluster. To be asked in the order of the log. */
   recognises(record: RecordContent & { readonly offset: string }): boolean {
+    if (this.#from !== undefined && BigInt(record.offset) !== this.#from) this.forget();
+    this.#from = undefined;
     if (this.#recognised.has(record.offset)) return true;
     if (this.#expected.length === 0) return false;
     const { timestamp } = record;
@@ -48,6 +64,7 @@ export class AwaitedRecords {
       return false;
     }
     this.#recognised.add(record.offset);
+    this.#recognisedCount += 1;
     // MirrorMaker keeps the order: what stood before it will not come.
     this.#expected = this.#expected.slice(index + 1);
     return true;
@@ -69,8 +86,13 @@ export class Awaited {
       this.#earlierCount += known.get(physicalTopic, partition)?.recognisedCount ?? 0;
       known.delete(physicalTopic, partition);
       if (one.kind !== 'resume' || one.awaited.length === 0) continue;
-      known.set(physicalTopic, partition, new AwaitedRecords(one.awaited));
+      known.set(physicalTopic, partition, new AwaitedRecords(one.awaited, one.offset));
     }
+  }
+
+  /** An epoch begins on the cluster without a plan: nothing is known to come. */
+  clear(cluster: string): void {
+    for (const one of this.#clusters.get(cluster)?.values() ?? []) one.forget();
   }
 
   of(cluster: string, physicalTopic: string, partition: number): AwaitedRecords | undefined {

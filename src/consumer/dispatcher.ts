@@ -225,20 +225,23 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
-    for (const { physicalTopic, partition, progress, recent } of this.#all()) {
+    for (const { physicalTopic, partition, progress, recent, awaited } of this.#all()) {
       const isKept = isFirst || before !== undefined;
       if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
         progress.rejoined();
       } else {
         progress.revoked();
         recent.clear();
+        awaited?.forget();
       }
     }
     if (isFirst) return;
     for (const [topic, partitions] of Object.entries(assignment)) {
       for (const partition of partitions) {
         if (before?.[topic]?.includes(partition) === true) continue;
-        this.laneOf(topic, partition).progress.takenOver();
+        const lane = this.laneOf(topic, partition);
+        lane.progress.takenOver();
+        lane.awaited?.forget();
       }
     }
   }

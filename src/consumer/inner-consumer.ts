@@ -182,7 +182,9 @@ export class InnerConsumer {
     if (position === undefined || index === undefined) return;
     this.#late.drop(topic, index);
     if (!this.#member.isAssigned(topic, index)) return;
-    this.#dispatcher?.laneOf(topic, index).progress.seek(position);
+    const lane = this.#dispatcher?.laneOf(topic, index);
+    lane?.progress.seek(position);
+    lane?.awaited?.forget();
   }
 
   /** Brings a change of the pauses to kafkajs, for every log of each topic. */

@@ -109,7 +109,8 @@ async function positions(
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
-      if (plan !== undefined) core.follow(plan, session);
+      if (plan === undefined) core.awaited.clear(session.alias);
+      else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
       return commitPositions(
         access,
@@ -123,6 +124,7 @@ async function positions(
     default:
       return unreachable(opening);
   }
+  core.awaited.clear(session.alias);
   // It has run here before: its own commits are here, but for what it could not commit until it was stopped.
   if (core.firstEpoch === session.switchEpoch) {
     return commitPositions(access, core.groupId, late, session);

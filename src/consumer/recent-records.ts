@@ -6,92 +6,105 @@ import type { RecentlyHandled } from '../position/plan.js';
 const CAPACITY = 128;
 const MASK = CAPACITY - 1;
 
-/** What stays of a partition that rests, and is written down of one that works: so many records, and so many bytes to hash. */
-const SETTLED_COUNT = 8;
-const SETTLED_BYTES = 65_536;
+/** So many are written down, and so many bytes are hashed for it at once; larger records are not recognised from there. */
+const FEW = 8;
+const HASHED_BYTES = 65_536;
 
 /**
  * The records that one partition's handlers were given last. Written for every message, so it keeps what kafkajs gave and
- * hashes nothing, until somebody asks for a few. Whoever asks from time to time makes it let go of the contents of a partition that
- * rests.
+ * hashes nothing. Whoever asks for a few from time to time makes it let go of contents: kafkajs's buffers are views of whole
+ * Fetch answers.
  *
  * @internal
  */
 export class RecentRecords {
   readonly #ring: (KafkaMessage | undefined)[] = Array.from({ length: CAPACITY });
   #next = 0;
+  /** Since a few were asked for. */
+  #addedCount = 0;
   /** The batch that was given last: its handler may stop anywhere in it. */
   #batch: readonly KafkaMessage[] = [];
-  /** Older than all of these. */
-  #settled: readonly HandledRecord[] = [];
-  #isNew = false;
+  /** Hashed, in their order; older than all of these. */
+  #hashed: readonly HandledRecord[] = [];
 
   add(message: KafkaMessage): void {
+    // A record that fails is given again and again, and must not push out what was handled before it.
+    const newest = (this.#next - 1) & MASK;
+    if (this.#ring[newest]?.offset === message.offset) return;
     this.#ring[this.#next & MASK] = message;
     this.#next += 1;
-    this.#isNew = true;
+    this.#addedCount += 1;
   }
 
   addBatch(messages: readonly KafkaMessage[]): void {
     for (const message of this.#batch.slice(-CAPACITY)) this.add(message);
     this.#batch = messages;
-    this.#isNew = true;
   }
 
   /** Those below a position: the group has handled them. */
   below(position: bigint): RecentlyHandled {
-    const few = (): readonly HandledRecord[] => {
-      this.#settle(position);
-      return this.#fewBelow(position);
-    };
-    return { all: () => this.#below(position), few };
-  }
-
-  #below(position: bigint): readonly HandledRecord[] {
-    const records = new Map<bigint, HandledRecord>();
-    for (const one of this.#settled) if (one.offset < position) records.set(one.offset, one);
-    for (const message of [...this.#ring, ...this.#batch]) {
-      const offset = message === undefined ? position : BigInt(message.offset);
-      if (message !== undefined && offset < position) {
-        records.set(offset, new LazyFingerprint(offset, message));
-      }
-    }
-    return [...records.values()]
-      .toSorted((a, b) => (a.offset < b.offset ? -1 : 1))
-      .slice(-CAPACITY);
-  }
-
-  /** Always one, where there is one. */
-  #fewBelow(position: bigint): readonly HandledRecord[] {
-    const newest: HandledRecord[] = [];
-    let bytes = 0;
-    for (const one of this.#below(position).slice(-SETTLED_COUNT).toReversed()) {
-      bytes += one instanceof LazyFingerprint ? one.bytes : 0;
-      if (bytes > SETTLED_BYTES && newest.length > 0) break;
-      newest.push({ offset: one.offset, timestamp: one.timestamp, hash: one.hash });
-    }
-    return newest.toReversed();
-  }
-
-  /** Where everything was handled, and nothing was given since the last time, the contents are replaced by their hashes. */
-  #settle(position: bigint): void {
-    const { length } = this.#ring;
-    const newest = this.#batch.at(-1) ?? this.#ring[(this.#next + length - 1) & MASK];
-    const isResting = !this.#isNew && newest !== undefined && BigInt(newest.offset) < position;
-    this.#isNew = false;
-    if (!isResting) return;
-    this.#settled = this.#fewBelow(position);
-    this.#dropContents();
+    return { all: () => this.#below(position, CAPACITY), few: () => this.#few(position) };
   }
 
   /** Nothing that was handled here says where the group is now. */
   clear(): void {
-    this.#settled = [];
-    this.#dropContents();
-  }
-
-  #dropContents(): void {
+    this.#hashed = [];
     this.#ring.fill(undefined);
     this.#batch = [];
   }
+
+  /** The newest `count` of them, in their order. */
+  #below(position: bigint, count: number): readonly HandledRecord[] {
+    const records = new Map<bigint, HandledRecord>();
+    const take = (message: KafkaMessage | undefined): void => {
+      if (message === undefined) return;
+      const offset = BigInt(message.offset);
+      if (offset < position && !records.has(offset)) {
+        records.set(offset, new LazyFingerprint(offset, message));
+      }
+    };
+    for (let at = this.#batch.length - 1; at >= 0 && records.size < count; at -= 1) {
+      take(this.#batch[at]);
+    }
+    for (let back = 1; back <= CAPACITY; back += 1) take(this.#ring[(this.#next - back) & MASK]);
+    for (const one of this.#hashed) {
+      if (one.offset < position && !records.has(one.offset)) records.set(one.offset, one);
+    }
+    return [...records.values()].toSorted((a, b) => (a.offset < b.offset ? -1 : 1)).slice(-count);
+  }
+
+  #few(position: bigint): readonly HandledRecord[] {
+    this.#settle(position);
+    return this.#below(position, FEW).filter(isSmall).map(hashed);
+  }
+
+  /**
+   * Replaces contents by their hashes, where they are few and everything was handled; of a busy partition they are replaced by the next ones
+   * soon enough.
+   */
+  #settle(position: bigint): void {
+    const isBusy = this.#addedCount >= CAPACITY || this.#batch.length > CAPACITY;
+    this.#addedCount = 0;
+    const newest = this.#batch.at(-1) ?? this.#ring[(this.#next - 1) & MASK];
+    if (isBusy || newest === undefined || BigInt(newest.offset) >= position) return;
+    const known: HandledRecord[] = [];
+    let bytes = 0;
+    for (const one of this.#below(position, CAPACITY).toReversed()) {
+      bytes += one instanceof LazyFingerprint ? one.bytes : 0;
+      const isTooMuch = bytes > HASHED_BYTES;
+      // A large one is kept as it is.
+      if (known.length === 0 || !isTooMuch) known.push(isTooMuch ? one : hashed(one));
+      if (isTooMuch) break;
+    }
+    this.clear();
+    this.#hashed = known.toReversed();
+  }
+}
+
+function isSmall(one: HandledRecord): boolean {
+  return !(one instanceof LazyFingerprint) || one.bytes <= HASHED_BYTES;
+}
+
+function hashed({ offset, timestamp, hash }: HandledRecord): HandledRecord {
+  return { offset, timestamp, hash };
 }

@@ -116,7 +116,8 @@ export function withFoundCopies(
   if (bound === undefined) return all;
   const limited = withinCopies(bound, evidence);
   const { processed, deliveredOnTarget } = evidence;
-  const isWhole = limited.offset === bound.offset && bound.method === 'exact';
+  const isUncut = limited.offset === bound.offset && bound.method === 'exact';
+  const isWhole = isUncut && !isCopiedAgain(evidence) && !isOvertaken(evidence);
   // What handlers were given beyond the position is handled in part: the offset syncs say how far that may reach.
   const isKnown = isWhole && processed?.deliveredBelow === processed?.offset;
   return {
@@ -124,6 +125,20 @@ export function withFoundCopies(
     bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
     handledBelow: isKnown ? highest(bound.offset, deliveredOnTarget) : known.handledBelow,
   };
+}
+
+/** Second copies of handled records lie behind the first ones. */
+function isCopiedAgain({ mirror, upstreamTopic, partition, processed }: MirroredEvidence): boolean {
+  if (processed === undefined) return false;
+  const around = mirror.syncsAround(upstreamTopic, partition, processed.offset);
+  return around.kind === 'known' && around.replay !== undefined;
+}
+
+/** Another member has gone on from where this process was. */
+function isOvertaken({ processed, sourceCommit, checkpoint }: MirroredEvidence): boolean {
+  const isAhead = (other: bigint | undefined): boolean =>
+    processed !== undefined && other !== undefined && other > processed.offset;
+  return isAhead(sourceCommit) || isAhead(checkpoint?.upstreamOffset);
 }
 
 /** Without what was committed on the source before user code moved back. */
@@ -238,7 +253,8 @@ function addTranslation(
     missing.push(describe(translation.reason, mirror.source));
     return undefined;
   }
-  const isExact = translation.kind === 'exact' && upstreamOffset === processed?.offset;
+  const isOwn = upstreamOffset === processed?.offset && !isOvertaken(evidence);
+  const isExact = translation.kind === 'exact' && isOwn;
   bounds.push({ method: isExact ? 'exact' : 'offset-sync', offset: translation.offset });
   return handledBelowOf(evidence);
 }

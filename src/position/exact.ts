@@ -89,16 +89,15 @@ async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopi
         const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
         const search = new Search(handled, rulesOf(log, isCompacted));
         const end = await scan(log, from, search, parts, limit);
-        return { search, end };
+        return { search, end, isCompacted };
       },
       { signal },
     );
-    if (scanned.kind === 'overrun') return nothing(handled, 'reading the records took too long');
-    const { search, end } = scanned.value;
-    return conclude(search, { from, end, range, handled });
+    if (scanned.kind === 'overrun') return nothing('reading the records took too long');
+    return conclude({ ...scanned.value, from, range, handled });
   } catch (error) {
     signalled(parts.signal);
-    return nothing(handled, `the records cannot be read: ${messageOf(error)}`);
+    return nothing(`the records cannot be read: ${messageOf(error)}`);
   }
 }
 
@@ -106,10 +105,10 @@ function signalled(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();
 }
 
-function nothing(awaited: readonly HandledRecord[], because: string): FoundCopies {
+function nothing(because: string): FoundCopies {
   return {
     bound: undefined,
-    awaited,
+    awaited: [],
     notes: [`the last handled records were not looked for on the target: ${because}`],
   };
 }
@@ -172,17 +171,25 @@ async function scan(
 }
 
 /** What a search that came to `end` has shown. Pure. */
-function conclude(
-  search: Search,
-  {
-    from,
-    end,
-    range,
-    handled,
-  }: { from: bigint; end: bigint; range: LogRange; handled: readonly HandledRecord[] },
-): FoundCopies {
-  const { offset, awaited, isExact } = search.result();
+function conclude({
+  search,
+  from,
+  end,
+  range,
+  handled,
+  isCompacted,
+}: {
+  search: Search;
+  from: bigint;
+  end: bigint;
+  range: LogRange;
+  handled: readonly HandledRecord[];
+  isCompacted: boolean;
+}): FoundCopies {
+  const { offset, awaited: missing, isExact, isUnbroken } = search.result();
   const isWhole = end >= range.high;
+  // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.
+  const awaited = isWhole && !isCompacted ? missing : [];
   if (offset === undefined) {
     if (from >= range.high) return { bound: undefined, awaited, notes: [] };
     const looked = isWhole ? `up to the log's end` : `in the first ${end - from} offsets`;
@@ -194,16 +201,10 @@ function conclude(
     return { bound: undefined, awaited, notes };
   }
   // Behind the copy there is nothing: whatever was handled after it is not on the target.
-  const isAtEnd = isWhole && offset >= range.high && awaited.length > 0;
-  const notes =
-    awaited.length === 0
-      ? []
-      : [
-          `${awaited.length} records that were handled are not on the target yet: they are recognised when they come`,
-        ];
-  return {
-    bound: { method: isExact || isAtEnd ? 'exact' : 'fingerprint', offset },
-    awaited,
-    notes,
-  };
+  const isAtEnd = isWhole && isUnbroken && offset >= range.high && missing.length > 0;
+  const recognised =
+    'records that were handled are not on the target yet: they are recognised when they come';
+  const method = isExact || isAtEnd ? 'exact' : 'fingerprint';
+  const notes = awaited.length === 0 ? [] : [`${awaited.length} ${recognised}`];
+  return { bound: { method, offset }, awaited, notes };
 }

@@ -262,7 +262,11 @@ function mirroredEvidence(
     partition,
     checkpoint,
     sourceCommit: sourceCommits.get(upstreamTopic, partition),
-    processed: stillValid(processed.get(upstreamTopic, partition), checkpoint),
+    processed: stillValid(
+      processed.get(upstreamTopic, partition),
+      checkpoint,
+      mirror.restartedAtWallMs(upstreamTopic, partition),
+    ),
     deliveredOnTarget: deliveredOnTarget.get(name, partition),
   };
 }

@@ -1,4 +1,5 @@
 import type { HandledRecord } from './fingerprint.js';
+import type { SourcePosition } from './plan.js';
 
 /** @internal Whose progress it is, and in which log. */
 export interface ProgressKey {
@@ -23,6 +24,8 @@ export interface RecordedPosition {
   readonly writer: string;
   /** True where it has left the cluster, and will write no more of it. */
   readonly isLast: boolean;
+  /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
+  readonly rewoundBelow: SourcePosition['rewoundBelow'];
   /** The last few handled records below `offset`. */
   readonly recent: readonly HandledRecord[];
 }
@@ -48,6 +51,7 @@ export function progressValue({
   atWallMs,
   writer,
   isLast,
+  rewoundBelow,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
   return JSON.stringify({
@@ -57,6 +61,7 @@ export function progressValue({
     at: atWallMs,
     by: writer,
     ...(isLast ? { last: true } : {}),
+    ...(rewoundBelow === undefined ? {} : { rewound: String(rewoundBelow) }),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
 }
@@ -77,6 +82,7 @@ export function readProgress(
   const atWallMs = get('at');
   const writer = get('by');
   const isLast = get('last') === true;
+  const rewoundBelow = readOffset(get('rewound'));
   const recent = readRecent(get('recent'));
   if (get('v') !== VERSION || offset === undefined || recent === undefined) {
     return { kind: 'unreadable' };
@@ -97,6 +103,7 @@ export function readProgress(
       atWallMs,
       writer,
       isLast,
+      rewoundBelow,
       recent,
     },
   };

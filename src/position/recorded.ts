@@ -21,7 +21,7 @@ export function withRecorded(
 ): PartitionMap<KnownPosition> {
   const known = new PartitionMap<KnownPosition>();
   for (const one of own.values()) known.set(one.physicalTopic, one.partition, one);
-  for (const { physicalTopic, partition, offset, atWallMs, recent } of recorded) {
+  for (const { physicalTopic, partition, offset, atWallMs, rewoundBelow, recent } of recorded) {
     const mine = own.get(physicalTopic, partition);
     if (mine !== undefined && (mine.rewoundBelow !== undefined || mine.offset >= offset)) continue;
     known.set(physicalTopic, partition, {
@@ -31,7 +31,7 @@ export function withRecorded(
       recordedAtWallMs: atWallMs,
       // Its handlers may have been given more.
       deliveredBelow: undefined,
-      rewoundBelow: undefined,
+      rewoundBelow,
       committed: undefined,
       recent: { all: () => recent, few: () => recent },
       awaited: [],
@@ -44,16 +44,24 @@ export function withRecorded(
 const MUCH_LATER_MS = 5_000;
 
 /**
- * What was written down, unless the group was moved back since: MirrorMaker has seen it further back, long after it was written.
- * (A group that handled on, and died without a commit, looks the same: then less is known than could be.) Pure.
+ * What was written down, unless something speaks against it: MirrorMaker has seen the group further back, long after it was written, so
+ * it was moved back; or the offset syncs have begun anew since, so the log may be another one. (A group that handled on, and died
+ * without a commit, and a MirrorMaker that crashed, look the same: then less is known than could be.) Pure.
+ *
+ * @param restartedAtWallMs - when the partition's offset syncs began anew.
  *
  * @internal
  */
 export function stillValid(
   position: KnownPosition | undefined,
   checkpoint: Checkpoint | undefined,
+  restartedAtWallMs: number | undefined,
 ): KnownPosition | undefined {
-  if (position?.recordedAtWallMs === undefined || checkpoint === undefined) return position;
+  if (position?.recordedAtWallMs === undefined) return position;
+  const isOfOlderLog =
+    restartedAtWallMs !== undefined && restartedAtWallMs > position.recordedAtWallMs;
+  if (isOfOlderLog) return undefined;
+  if (checkpoint === undefined) return position;
   const isLater = checkpoint.recordedAtWallMs > position.recordedAtWallMs + MUCH_LATER_MS;
   return isLater && checkpoint.upstreamOffset < position.offset ? undefined : position;
 }

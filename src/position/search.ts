@@ -12,8 +12,10 @@ export interface SearchResult {
   readonly offset: bigint | undefined;
   /** Handled records behind that one: their copies were not met. */
   readonly awaited: readonly HandledRecord[];
+  /** True where all records before it were found, too. */
+  readonly isUnbroken: boolean;
   /**
-   * True where the copy of the very last handled record was found, and no record behind it looks the same: then the bound is
+   * True where the copies of all of them were found, and no record behind looks like the last one: then the bound is
    * the position itself. Of several that look alike an earlier one may have been taken.
    */
   readonly isExact: boolean;
@@ -30,10 +32,10 @@ const LOOK_AHEAD = 64;
  *
  * - MirrorMaker keeps the order. When it wrote the first copy of record r, it had written nothing behind r. So everything
  *   below that copy are copies of records up to r, and the group has handled these.
- * - What is taken for the copy of r is never behind it. Records that look alike (**twins**: same timestamp, key, value and
- *   headers) are told apart by their order: the k-th one met is taken for the k-th one handled. All copies are met, since the
- *   scan begins before the first; second copies, which MirrorMaker makes after a crash, or twins that were handled
- *   earlier, only make the k-th one come sooner.
+ * - What is taken for the copy of r is never behind it. Records are met in the order in which they were handled: a record is taken for
+ *   the first handled one that looks like it (**twins**: same timestamp, key, value and headers) behind those that were met. All
+ *   copies are met, since the scan begins before the first; second copies, which MirrorMaker makes after a crash, or twins
+ *   that were handled earlier, only make one come sooner. What would stand behind a later record's copy is none.
  * - That holds as long as r has a copy. One that was removed from the source before it was copied (retention, compaction), and of
  *   which an unhandled twin was copied, would be taken for found. MirrorMaker writes an offset sync behind each gap: a match at
  *   or beyond the copy of a later record ({@link syncAtOrAfter}) is none. And in compacted logs a match counts only
@@ -45,9 +47,12 @@ const LOOK_AHEAD = 64;
  */
 export class Search {
   readonly #handled: readonly HandledRecord[];
-  /** By timestamp: those that were not met yet, in their order. */
-  readonly #open = new Map<string, HandledRecord[]>();
-  readonly #copies = new Map<HandledRecord, bigint>();
+  /** Which of them have a timestamp, in their order. */
+  readonly #byTimestamp = new Map<string, number[]>();
+  /** The newest one that was met, and the position behind its copy. */
+  #newest = -1;
+  #behindCopy: bigint | undefined;
+  #metCount = 0;
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isShared: boolean;
@@ -78,10 +83,10 @@ export class Search {
     this.#isPossible = isPossible;
     this.#isPredicted = isPredicted;
     this.#isShared = isShared;
-    for (const one of handled) {
-      const same = this.#open.get(one.timestamp);
-      if (same === undefined) this.#open.set(one.timestamp, [one]);
-      else same.push(one);
+    for (const [index, { timestamp }] of handled.entries()) {
+      const same = this.#byTimestamp.get(timestamp);
+      if (same === undefined) this.#byTimestamp.set(timestamp, [index]);
+      else same.push(index);
     }
   }
 
@@ -94,7 +99,7 @@ export class Search {
   look(record: ScannedRecord): void {
     const last = this.#handled.at(-1);
     if (last === undefined || this.isOver) return;
-    if (this.#copies.has(last)) {
+    if (this.#newest === this.#handled.length - 1) {
       this.#metBehind += 1;
       if (record.timestamp === last.timestamp && contentHash(record) === last.hash) {
         this.#hasTwinBehind = true;
@@ -102,42 +107,42 @@ export class Search {
       return;
     }
     const copyAt = BigInt(record.offset);
-    const found = this.#nextLike(record);
-    if (found !== undefined && this.#isPossible(found, copyAt)) this.#copies.set(found, copyAt);
-    else this.#hasMetStranger = this.#isShared;
+    const index = this.#nextLike(record);
+    const found = index === undefined ? undefined : this.#handled[index];
+    if (index === undefined || found === undefined || !this.#isPossible(found, copyAt)) {
+      this.#hasMetStranger = this.#isShared;
+      return;
+    }
+    this.#newest = index;
+    this.#metCount += 1;
+    this.#behindCopy = copyAt + 1n;
   }
 
-  /** The first handled record, of those that were not met yet, that looks like this one. */
-  #nextLike(record: ScannedRecord): HandledRecord | undefined {
-    const open = this.#open.get(record.timestamp);
-    if (open === undefined || open.length === 0) return undefined;
+  /** The first handled record, of those behind the newest that was met, that looks like this one. */
+  #nextLike(record: ScannedRecord): number | undefined {
+    const same = this.#byTimestamp.get(record.timestamp);
+    if (same === undefined) return undefined;
     const hash = contentHash(record);
-    const index = open.findIndex((one) => one.hash === hash);
-    return index < 0 ? undefined : open.splice(index, 1)[0];
+    return same.find((index) => index > this.#newest && this.#handled[index]?.hash === hash);
+  }
+
+  result(): SearchResult {
+    const isLast = this.#newest >= 0 && this.#newest === this.#handled.length - 1;
+    const isUnbroken = this.#metCount === this.#newest + 1;
+    return {
+      offset: this.#behindCopy,
+      awaited: this.#handled.slice(this.#newest + 1),
+      isUnbroken,
+      isExact: isLast && isUnbroken && !this.#hasTwinBehind && !this.#mayBeEarlierTwin(),
+    };
   }
 
   /** A twin that was handled before the records that are known, and copied where the last one is not yet: it would have the same timestamp. */
   #mayBeEarlierTwin(): boolean {
     const [first] = this.#handled;
     const last = this.#handled.at(-1);
-    const copyAt = last && this.#copies.get(last);
-    if (last === undefined || copyAt === undefined) return false;
-    return first?.timestamp === last.timestamp && !this.#isPredicted(last, copyAt);
-  }
-
-  result(): SearchResult {
-    // Each copy is a bound. They rise with the records, unless the log was changed: the highest one counts.
-    let offset: bigint | undefined;
-    let newest = -1;
-    for (const [index, one] of this.#handled.entries()) {
-      const copyAt = this.#copies.get(one);
-      if (copyAt === undefined) continue;
-      newest = index;
-      if (offset === undefined || copyAt >= offset) offset = copyAt + 1n;
-    }
-    const isLast = newest >= 0 && newest === this.#handled.length - 1;
-    const isExact = isLast && !this.#hasTwinBehind && !this.#mayBeEarlierTwin();
-    return { offset, awaited: this.#handled.slice(newest + 1), isExact };
+    if (last === undefined || this.#behindCopy === undefined) return false;
+    return first?.timestamp === last.timestamp && !this.#isPredicted(last, this.#behindCopy - 1n);
   }
 }
 

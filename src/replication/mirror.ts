@@ -74,6 +74,8 @@ export interface Mirror extends Flow {
     partition: number,
     downstreamOffset: bigint,
   ): { floor: OffsetSync | undefined; ceiling: OffsetSync | undefined } | undefined;
+  /** As {@link OffsetSyncStore.restartedAtWallMs}. */
+  restartedAtWallMs(topic: string, partition: number): number | undefined;
   /** As {@link OffsetSyncStore.foreignFrom}. */
   foreignFrom(topic: string, partition: number): bigint | undefined;
   /** The newest offset sync of a topic of the source. */
@@ -219,6 +221,10 @@ class TailedMirror implements Mirror {
     return this.#syncs.aroundDownstream(topic, partition, downstreamOffset);
   }
 
+  restartedAtWallMs(topic: string, partition: number): number | undefined {
+    return this.#syncs.restartedAtWallMs(topic, partition);
+  }
+
   foreignFrom(topic: string, partition: number): bigint | undefined {
     return this.#syncs.foreignFrom(topic, partition);
   }
@@ -263,7 +269,7 @@ class TailedMirror implements Mirror {
         if (decoded.kind === 'skipped') return decoded.because;
         const { topic, partition } = decoded.key;
         if (decoded.kind === 'tombstone') store.delete(topic, partition);
-        else store.put(topic, partition, decoded.value);
+        else store.put(topic, partition, decoded.value, Number(record.timestamp));
         return undefined;
       },
     };

@@ -84,6 +84,7 @@ export class OffsetSyncStore {
   readonly #histories = new PartitionMap<Syncs>();
   readonly #replays = new PartitionMap<Replay>();
   readonly #foreignFrom = new PartitionMap<bigint>();
+  readonly #restartedAtWallMs = new PartitionMap<bigint>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
   readonly #remembersAll: boolean;
@@ -119,6 +120,7 @@ export class OffsetSyncStore {
     this.#histories.clear();
     this.#replays.clear();
     this.#foreignFrom.clear();
+    this.#restartedAtWallMs.clear();
     this.#bytes = 0;
     this.#isRead = false;
   }
@@ -128,7 +130,8 @@ export class OffsetSyncStore {
     this.#isRead = true;
   }
 
-  put(topic: string, partition: number, sync: OffsetSync): void {
+  /** @param atWallMs - wall-clock milliseconds since 1970 of the sync's record. */
+  put(topic: string, partition: number, sync: OffsetSync, atWallMs = 0): void {
     const history = this.#histories.get(topic, partition);
     this.#noteForeign(topic, partition, history?.newest, sync);
     if (history === undefined) {
@@ -141,6 +144,7 @@ export class OffsetSyncStore {
       sync.downstreamOffset < newest.downstreamOffset ||
       (sync.downstreamOffset === newest.downstreamOffset &&
         sync.upstreamOffset > newest.upstreamOffset);
+    if (isRewind || isDecrease) this.#restartedAtWallMs.set(topic, partition, BigInt(atWallMs));
     const isNewestOnly = !this.#isRead && this.#startUp === 'newest-only';
     if (isRewind) {
       if (isDecrease) this.#replays.delete(topic, partition);
@@ -168,6 +172,7 @@ export class OffsetSyncStore {
     this.#histories.delete(topic, partition);
     this.#replays.delete(topic, partition);
     this.#foreignFrom.delete(topic, partition);
+    this.#restartedAtWallMs.delete(topic, partition);
   }
 
   /**
@@ -206,6 +211,15 @@ export class OffsetSyncStore {
     const isClear = this.#isRead && this.#replays.get(topic, partition) === undefined;
     if (!isClear || !(syncs instanceof SyncLedger)) return undefined;
     return syncs.aroundDownstream(downstreamOffset);
+  }
+
+  /**
+   * When the source's offsets, or the target's, went back last, in wall-clock milliseconds since 1970: since then the logs may be other
+   * ones. Undefined where they never did, as far as is known.
+   */
+  restartedAtWallMs(topic: string, partition: number): number | undefined {
+    const atWallMs = this.#restartedAtWallMs.get(topic, partition);
+    return atWallMs === undefined ? undefined : Number(atWallMs);
   }
 
   /** The newest sync, also while reading. */

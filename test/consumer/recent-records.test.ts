@@ -51,31 +51,50 @@ describe('the records that handlers were given last', () => {
     expect(offsetsBelow(recent, 400)).toHaveLength(128);
   });
 
-  it('give up their contents where the partition rests, and keep a few hashes', () => {
+  it('give up their contents when somebody asks for a few, and stay known by their hashes', () => {
     const recent = new RecentRecords();
-    for (const one of messages(0, 100)) recent.add(one);
-    const { few } = recent.below(100n);
-    const first = few();
-    // Once more: nothing has come since.
-    expect(few()).toEqual(first);
-    expect(offsetsBelow(recent, 100)).toEqual([92, 93, 94, 95, 96, 97, 98, 99]);
+    const given = messages(0, 100);
+    for (const one of given) recent.add(one);
+    const few = recent.below(100n).few();
+    expect(few.map(({ offset }) => Number(offset))).toEqual([92, 93, 94, 95, 96, 97, 98, 99]);
+    const before = recent.below(100n).all();
+    // Whoever changes a record now changes nothing here.
+    for (const one of given) one.value = Buffer.from('changed');
+    expect(recent.below(100n).all()).toEqual(before);
+    expect(recent.below(100n).few()).toEqual(few);
     recent.add(message(100));
-    expect(offsetsBelow(recent, 101)).toHaveLength(9);
+    expect(offsetsBelow(recent, 101)).toHaveLength(101);
   });
 
-  it('keep their contents while a handler runs', () => {
-    const recent = new RecentRecords();
-    for (const one of messages(0, 100)) recent.add(one);
-    const { few } = recent.below(99n);
-    few();
-    few();
-    expect(offsetsBelow(recent, 99)).toHaveLength(99);
+  it('keep their contents while a handler runs, and where the next ones will replace them soon', () => {
+    for (const [count, position] of [
+      [100, 99],
+      [200, 200],
+    ] as const) {
+      const recent = new RecentRecords();
+      const given = messages(0, count);
+      for (const one of given) recent.add(one);
+      recent.below(BigInt(position)).few();
+      const last = given[position - 2];
+      if (last !== undefined) last.value = Buffer.from('changed');
+      const known = recent.below(BigInt(position)).all();
+      expect(known.at(-2)?.hash).not.toBe(known.at(-1)?.hash);
+      expect(known).toHaveLength(Math.min(128, position));
+    }
   });
 
-  it('are hashed within limits, and at least one', () => {
+  it('are written down where they are small, and the newest is kept where it is large', () => {
     const recent = new RecentRecords();
     for (let offset = 0; offset < 4; offset += 1) recent.add(message(offset, 'x'.repeat(200_000)));
-    expect(recent.below(4n).few()).toHaveLength(1);
+    expect(recent.below(4n).few()).toEqual([]);
+    expect(offsetsBelow(recent, 4)).toEqual([3]);
+  });
+
+  it('are not pushed out by one that fails again and again', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(0, 10)) recent.add(one);
+    for (let times = 0; times < 500; times += 1) recent.add(message(10));
+    expect(offsetsBelow(recent, 10)).toHaveLength(10);
   });
 
   it('are forgotten with the partition', () => {
@@ -90,7 +109,7 @@ describe('the records that handlers were given last', () => {
 function awaited(from: number, to: number): AwaitedRecords {
   const recent = new RecentRecords();
   for (const one of messages(from, to)) recent.add(one);
-  return new AwaitedRecords(recent.below(BigInt(to)).all());
+  return new AwaitedRecords(recent.below(BigInt(to)).all(), 70n);
 }
 
 /** The same record here, at another offset. */

@@ -28,6 +28,7 @@ const recorded = [
     atWallMs: 100_000,
     writer: 'k3x9',
     isLast: false,
+    rewoundBelow: undefined,
     recent: [],
   },
 ];
@@ -47,6 +48,13 @@ describe('what members have written down', () => {
     expect(known(own(60n))).toMatchObject({ offset: 60n, deliveredBelow: 60n });
   });
 
+  it('is void where the offset syncs have begun anew since: the log may be another one', () => {
+    const position = known(new PartitionMap());
+    expect(stillValid(position, undefined, 100_001)).toBeUndefined();
+    expect(stillValid(position, undefined, 99_999)).toBe(position);
+    expect(stillValid(known(own(60n)), undefined, 100_001)).toMatchObject({ offset: 60n });
+  });
+
   it('is void where user code has moved this process back', () => {
     expect(known(own(40n, 50n))).toMatchObject({ offset: 40n, rewoundBelow: 50n });
   });
@@ -59,13 +67,13 @@ describe('what members have written down', () => {
       metadata: '',
       recordedAtWallMs,
     });
-    expect(stillValid(position, undefined)).toBe(position);
-    expect(stillValid(position, checkpoint(10n, 105_001))).toBeUndefined();
+    expect(stillValid(position, undefined, undefined)).toBe(position);
+    expect(stillValid(position, checkpoint(10n, 105_001), undefined)).toBeUndefined();
     // Commits lag behind.
-    expect(stillValid(position, checkpoint(10n, 104_000))).toBe(position);
-    expect(stillValid(position, checkpoint(50n, 200_000))).toBe(position);
+    expect(stillValid(position, checkpoint(10n, 104_000), undefined)).toBe(position);
+    expect(stillValid(position, checkpoint(50n, 200_000), undefined)).toBe(position);
     // The process's own memory is not written down.
     const mine = known(own(60n));
-    expect(stillValid(mine, checkpoint(10n, 200_000))).toBe(mine);
+    expect(stillValid(mine, checkpoint(10n, 200_000), undefined)).toBe(mine);
   });
 });
