@@ -10,6 +10,7 @@ export interface MemoryClusters {
   plainKafka(alias: 'A' | 'B'): Kafka;
   /** The cluster's processes are gone, as after `kill -9`. */
   kill(alias: 'A' | 'B'): void;
+  restart(alias: 'A' | 'B'): void;
   close(): void;
 }
 
@@ -38,6 +39,7 @@ export function startMemoryClusters({
     plainKafka: (alias) =>
       memory.createKafka(alias, { clientId: 'examples', logLevel: logLevel.NOTHING }),
     kill: (alias) => memory.cluster(alias).down(),
+    restart: (alias) => memory.cluster(alias).up(),
     close: () => memory.close(),
   };
 }

@@ -4,7 +4,7 @@ import type { EventSink } from './events.js';
 import type { ProgressOptions } from './options.js';
 import type { GroupNeed } from './position/plan.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
-import { progressKey, progressValue, type RecordedPosition } from './position/progress-record.js';
+import { progressKey, progressValue, type Recorded } from './position/progress-record.js';
 import { sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
@@ -45,8 +45,8 @@ const READ_EVERY = 10;
 /** Where nothing is written the records that were handled last are looked at all the same, so that they are let go of, in milliseconds. */
 const SETTLE_EVERY_MS = 1_000;
 
-/** So many turns after a switch what was written on the cluster that is worked with now is void: the group's commits there carry on. */
-const VOID_AFTER = 10;
+/** So many turns after a switch what was written on the cluster that is worked with now is past: the group's commits there carry on. */
+const PAST_AFTER = 10;
 
 /** Longest wait for the last words before a switch goes on, and for those of others, in milliseconds. */
 const LAST_WORDS_MS = 500;
@@ -136,17 +136,25 @@ export class Progress {
     await this.#within(LAST_WORDS_MS, () => this.#log(to).write(records), signal);
   }
 
-  /** What members of a group have written on `to` about their work on `from`. Bounded, and never rejects. */
+  /** What members of a group have written, on either cluster, of their work on the other one. Bounded, and never rejects. */
   async recorded(
     groupId: string,
-    { from, to }: { from: string; to: string },
+    { from, to, planned }: { from: string; to: string; planned: boolean },
     signal: AbortSignal,
-  ): Promise<readonly RecordedPosition[]> {
-    if (this.#parts.options === undefined || from === to) return [];
+  ): Promise<Recorded> {
+    if (this.#parts.options === undefined || from === to) return { onSource: [], onTarget: [] };
     const log = this.#log(to);
-    await this.#within(READ_MS, (until) => log.readToEnd(until), signal);
+    const onFrom = this.#log(from);
+    await this.#within(
+      READ_MS,
+      async (until) => {
+        // A cluster that is given up is not asked: what was read of it before counts.
+        await Promise.all([log.readToEnd(until), planned ? onFrom.readToEnd(until) : undefined]);
+      },
+      signal,
+    );
     this.#plannedAt.set(`${to} ${groupId}`, log.readCount(groupId));
-    return log.recorded(groupId, from);
+    return { onSource: log.recorded(groupId, from), onTarget: onFrom.recorded(groupId, to) };
   }
 
   /**
@@ -208,7 +216,7 @@ export class Progress {
       const { records, written } = this.#news(needs, now, this.#written);
       if (this.#parts.options === undefined) return;
       await this.#exchange(standby, records, signal);
-      if (this.#turnCount === VOID_AFTER) await this.#voidOld(active, standby, needs, signal);
+      if (this.#turnCount === PAST_AFTER) await this.#setPast(active, standby, needs, signal);
       if (signal.aborted) return;
       if (records.length > 0) this.#writtenAtMs = this.#parts.world.nowMs();
       if (this.#epoch === switchEpoch) this.#written = written;
@@ -237,9 +245,9 @@ export class Progress {
 
   /**
    * The switch is over: what was written on `active` about the other cluster has been used. It must not count again, when the other cluster's logs may
-   * be new ones.
+   * be new ones; only on the way home it says how far they were handled.
    */
-  async #voidOld(
+  async #setPast(
     active: string,
     other: string,
     needs: readonly GroupNeed[],
@@ -250,7 +258,11 @@ export class Progress {
     const old = needs.flatMap(({ groupId }) =>
       log
         .recorded(groupId, other)
-        .map((one) => ({ key: progressKey({ groupId, cluster: other, ...one }), value: null })),
+        .filter((one) => !one.isPast)
+        .map((one) => ({
+          key: progressKey({ groupId, cluster: other, ...one }),
+          value: progressValue({ ...one, isPast: true }),
+        })),
     );
     if (old.length > 0) await log.write(old);
   }
@@ -278,7 +290,14 @@ export class Progress {
         const key = progressKey({ groupId, cluster, physicalTopic, partition });
         put(key, '', () => null);
       }
-      for (const { physicalTopic, partition, offset, rewoundBelow, recent } of processed) {
+      for (const {
+        physicalTopic,
+        partition,
+        offset,
+        committed,
+        rewoundBelow,
+        recent,
+      } of processed) {
         const key = progressKey({ groupId, cluster, physicalTopic, partition });
         // Also where nothing has changed: it lets go of records that are kept for their hashes.
         const few = recent.few();
@@ -289,6 +308,8 @@ export class Progress {
             atWallMs,
             writer: this.#writer,
             isLast,
+            isPast: false,
+            committed,
             rewoundBelow,
             recent: few,
           }),

@@ -114,11 +114,18 @@ function ofAnother(offset: bigint, atWallMs: number, isLast: boolean): Written {
     atWallMs,
     writer: 'another',
     isLast,
+    isPast: false,
+    committed: undefined,
     rewoundBelow: undefined,
     recent: few,
   };
   const key = { groupId: 'billing', cluster: 'A', physicalTopic: 'orders', partition: 1 };
   return { topic: '', key: progressKey(key), value: progressValue(position) };
+}
+
+async function recorded(progress: Progress, groupId: string) {
+  const turn = { from: 'A', to: 'B', planned: false };
+  return (await progress.recorded(groupId, turn, never)).onSource;
 }
 
 describe('progress', () => {
@@ -158,9 +165,7 @@ describe('progress', () => {
       await world.advance(1_000);
     }
     expect(offsets(written['B'])).toEqual(['10', '4']);
-    expect(await progress.recorded('billing', { from: 'A', to: 'B' }, never)).toMatchObject([
-      { offset: 4n },
-    ]);
+    expect(await recorded(progress, 'billing')).toMatchObject([{ offset: 4n }]);
     await progress.stop();
   });
 
@@ -172,7 +177,7 @@ describe('progress', () => {
     state.needs = [need(undefined, [{ physicalTopic: 'orders', partition: 0 }])];
     await world.advance(2_000);
     expect(offsets(written['B'])).toEqual(['10', null]);
-    expect(await progress.recorded('billing', { from: 'A', to: 'B' }, never)).toEqual([]);
+    expect(await recorded(progress, 'billing')).toEqual([]);
     await progress.stop();
   });
 
@@ -188,7 +193,7 @@ describe('progress', () => {
     await progress.stop();
   });
 
-  it('that was written on the cluster which is worked with now is voided some time after the switch', async () => {
+  it('that was written on the cluster which is worked with now is past some time after the switch', async () => {
     const { world, written, state, progress } = rig();
     progress.start();
     state.needs = [need(10n)];
@@ -197,7 +202,8 @@ describe('progress', () => {
     await world.advance(9_000);
     expect(offsets(written['B'])).toEqual(['10']);
     await world.advance(2_000);
-    expect(offsets(written['B'])).toEqual(['10', null]);
+    expect(offsets(written['B'])).toEqual(['10', '10']);
+    expect(JSON.parse(written['B']?.[1]?.value ?? '')).toMatchObject({ past: true });
     await progress.stop();
   });
 
@@ -206,10 +212,12 @@ describe('progress', () => {
     progress.start();
     state.needs = [need(10n), need(20n, [], 'shipping')];
     await world.advance(1_000);
-    expect(await progress.recorded('shipping', { from: 'A', to: 'B' }, never)).toMatchObject([
-      { offset: 20n, recent: few },
-    ]);
-    expect(await progress.recorded('shipping', { from: 'B', to: 'A' }, never)).toEqual([]);
+    expect(await recorded(progress, 'shipping')).toMatchObject([{ offset: 20n, recent: few }]);
+    const home = { from: 'B', to: 'A', planned: true };
+    expect(await progress.recorded('shipping', home, never)).toMatchObject({
+      onSource: [],
+      onTarget: [{ offset: 20n }],
+    });
     await progress.stop();
   });
 
@@ -264,7 +272,7 @@ describe('progress', () => {
     const { world, written, state, progress } = rig();
     const turn = { from: 'A', to: 'B' };
     written['B']?.push(ofAnother(40n, world.wallMs() - 900, false));
-    await progress.recorded('billing', { from: 'A', to: 'B' }, never);
+    await recorded(progress, 'billing');
     const answered: unknown[] = [];
     const startedAtMs = world.nowMs();
     void progress.othersSaid('billing', turn, false, never).then((news) => {
@@ -298,9 +306,7 @@ describe('progress', () => {
     void progress
       .lastWords({ from: 'A', to: 'B', switchEpoch: 4 }, [need(17n)], never)
       .then(() => ended.push('last words'));
-    void progress
-      .recorded('billing', { from: 'A', to: 'B' }, never)
-      .then((found) => ended.push(`${found.length} found`));
+    void recorded(progress, 'billing').then((found) => ended.push(`${found.length} found`));
     await world.advance(499);
     expect(ended).toEqual([]);
     await world.advance(1);

@@ -19,6 +19,8 @@ const FLOW_WITHIN_MS = 60_000;
 const AFTERWARDS_MS = 5000;
 /** Nothing new for this long means that nothing is under way any more. */
 const QUIET_MS = 1500;
+/** A broker that was killed answers again after some seconds, and MirrorMaker then goes on. */
+const HOME_WITHIN_MS = 120_000;
 const QUIET_WITHIN_MS = 60_000;
 /** Consumers that have handled nothing new for this long, although there is something, will not. */
 const STUCK_AFTER_MS = 20_000;
@@ -30,6 +32,8 @@ export interface Act {
   readonly topic: string;
   readonly groupId: string;
   readonly planned: boolean;
+  /** True where the services go home to A afterwards, once it is there again. Then the way home is judged. */
+  readonly comesHome?: boolean;
 }
 
 /** What an act is played with. */
@@ -73,8 +77,12 @@ export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
     void showProgress(act, stage, cast, progress.signal);
     await cast.allStarted();
     await flow(act, stage, cast);
-    const switchedAtMs = await takeAway(act, stage, cast);
+    let switchedAtMs = await takeAway(act, stage, cast);
     await sleep(AFTERWARDS_MS, undefined, { signal: cast.signal });
+    if (act.comesHome === true) {
+      switchedAtMs = await goHome(act, stage, cast);
+      await sleep(AFTERWARDS_MS, undefined, { signal: cast.signal });
+    }
     const stoppedAtMs = nowMs();
     await cast.stop(['producer']);
     await drain(act, stage, cast);
@@ -159,13 +167,42 @@ async function takeAway(
   return atMs;
 }
 
+/** A is started again, MirrorMaker brings it what was written on B, and the services are ordered home. Answers when. */
+async function goHome(act: Act, { playground, timeline }: Stage, cast: Cast): Promise<number> {
+  await playground.restart(from);
+  timeline.fact(from, 'is started again');
+  const onB = await countRecords(playground.plainKafka(to), [act.topic]);
+  await waitFor(
+    `${to}'s records on ${from}`,
+    () => countRecords(playground.plainKafka(from), [`${to}.${act.topic}`]),
+    {
+      until: (onA) => onA >= onB,
+      timeoutMs: HOME_WITHIN_MS,
+      everyMs: 200,
+      signal: cast.signal,
+    },
+  );
+  timeline.fact('operator', `orders a planned switch home to ${from}`);
+  const atMs = nowMs();
+  cast.beginSwitch();
+  const order = { kind: 'switch', to: from, planned: true, reason: `${from} is back` } as const;
+  await cast.switchAll(order);
+  return atMs;
+}
+
+/** Where an act ends, and which cluster was left last. */
+function lastSwitch({ comesHome }: Act): { readonly left: 'A' | 'B'; readonly reached: 'A' | 'B' } {
+  return comesHome === true ? { left: to, reached: from } : { left: from, reached: to };
+}
+
 /** Waits until the consumers have handled what there is on the target, or are stuck. */
 async function drain(act: Act, stage: Stage, cast: Cast): Promise<void> {
   const { playground, timeline } = stage;
-  const kafka = playground.plainKafka(to);
-  const topics = topicNames(act, stage, to);
+  const { reached } = lastSwitch(act);
+  const kafka = playground.plainKafka(reached);
+  const topics = topicNames(act, stage, reached);
   await quiet('MirrorMaker has copied all it can', () => countRecords(kafka, topics), cast.signal);
-  const records = await readRecords(kafka, { cluster: to, topics });
+  const records = await readRecords(kafka, { cluster: reached, topics });
   const unhandled = (): number => records.filter(({ seq }) => !cast.handledSeqs.has(seq)).length;
   await noProgress(unhandled, cast.signal);
   // A record that is handled a second time would come now.
@@ -173,7 +210,7 @@ async function drain(act: Act, stage: Stage, cast: Cast): Promise<void> {
   const left = unhandled();
   timeline.fact(
     'demo',
-    left === 0 ? 'the consumers have drained' : `${left} records on ${to} are NOT handled`,
+    left === 0 ? 'the consumers have drained' : `${left} records on ${reached} are NOT handled`,
   );
 }
 
@@ -214,7 +251,9 @@ async function judge(
   times: { switchedAtMs: number; stoppedAtMs: number },
 ): Promise<Tally> {
   const { playground } = stage;
-  const alive = act.planned ? ([from, to] as const) : ([to] as const);
+  const isWhole = act.planned || act.comesHome === true;
+  const alive = isWhole ? ([from, to] as const) : ([to] as const);
+  const { left, reached } = lastSwitch(act);
   const logs = await Promise.all(
     alive.map(async (cluster) => {
       const kafka = playground.plainKafka(cluster);
@@ -226,9 +265,9 @@ async function judge(
   );
   return tally({
     name: act.name,
-    from,
-    to,
-    planned: act.planned,
+    from: left,
+    to: reached,
+    planned: isWhole,
     members: MEMBERS,
     acknowledged: cast.acknowledged,
     handled: cast.handled,

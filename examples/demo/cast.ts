@@ -70,6 +70,12 @@ export class Cast {
     await this.allSwitched(order.to);
   }
 
+  /** Another switch begins. */
+  beginSwitch(): void {
+    this.#switched.clear();
+    this.positions.length = 0;
+  }
+
   /** Waits until every service has switched, whoever decided it. */
   async allSwitched(to: string): Promise<void> {
     this.#newThere.set('producer', to);

@@ -6,6 +6,7 @@
  *   npm run demo -- --strategy consul     a key of a real Consul is followed; health decides where it says nothing
  *   npm run demo -- --strategy file       the same with a file
  *   npm run demo -- --strategy manual     the services are ordered to switch, instead of noticing by themselves
+ *   npm run demo -- --round-trip          one act: A is killed, comes back, and the services go home to it
  *   npm run demo -- --policy identity     mirrored topics keep their names, A to B only
  *   npm run demo -- --memory              the same services, clusters in this process's memory
  *   npm run demo -- --json                the last line of the output is for machines
@@ -30,9 +31,20 @@ const ACTS: readonly Act[] = [
   { name: 'planned', topic: 'payments', groupId: 'payment-handling', planned: true },
 ];
 
+const ROUND_TRIP: readonly Act[] = [
+  {
+    name: 'round trip',
+    topic: 'orders',
+    groupId: 'order-handling',
+    planned: false,
+    comesHome: true,
+  },
+];
+
 const HEADINGS: Readonly<Record<string, string>> = {
   killed: 'Act 1: cluster A is killed in full flow',
   planned: 'Act 2: a planned switch from A to B, fresh clusters',
+  'round trip': 'Cluster A is killed in full flow, comes back, and the services go home',
 };
 
 const POINTER = `The phases (prepare, hold, ...) are explained in docs/guide.md, under "A planned switch, step by step" and
@@ -47,6 +59,7 @@ function isStrategyName(name: string): name is StrategyName {
 const HELP = `npm run demo [-- options]: a cluster is killed under load, then a planned switch; every record is counted
   --strategy NAME     health (default): the services notice by themselves; consul, file: beside that they follow a key of
                       Consul (needs Go the first time), or a file; manual: they are ordered to switch
+  --round-trip        one act: A is killed, comes back, and the services go home to it
   --policy identity   mirrored topics keep their names, A to B only
   --memory            the same services on clusters in memory: needs no Java
   --json              the last line of the output is for machines`;
@@ -58,12 +71,18 @@ async function main(): Promise<void> {
     options: {
       json: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
+      'round-trip': { type: 'boolean', default: false },
       policy: { type: 'string', default: 'default' },
       strategy: { type: 'string', default: 'health' },
     },
   });
   if (values.policy !== 'default' && values.policy !== 'identity') {
     return misused('npm run demo', `--policy must be default or identity, got "${values.policy}".`);
+  }
+  const isRoundTrip = values['round-trip'];
+  if (isRoundTrip && values.policy === 'identity') {
+    const why = '--round-trip needs both directions: --policy identity mirrors A to B only.';
+    return misused('npm run demo', why);
   }
   const { strategy } = values;
   if (!isStrategyName(strategy)) {
@@ -88,10 +107,11 @@ async function main(): Promise<void> {
   };
   const open = values.memory ? memoryPlayground : realPlayground;
 
+  const acts = isRoundTrip ? ROUND_TRIP : ACTS;
   const results: ActResult[] = [];
   let failure: unknown;
   try {
-    for (const act of ACTS) {
+    for (const act of acts) {
       timeline.text(`\n${HEADINGS[act.name] ?? act.name}`);
       results.push(await onFreshClusters(act, timeline, options, open));
     }
@@ -105,7 +125,7 @@ async function main(): Promise<void> {
   }
   const ok =
     failure === undefined &&
-    results.length === ACTS.length &&
+    results.length === acts.length &&
     results.every(({ tally, failures }) => passes(tally) && failures.length === 0);
   if (failure !== undefined) write(`\n${inWords(failure)}`);
   if (!values.json && results.length > 0) write(`\n${POINTER}`);

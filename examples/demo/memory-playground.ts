@@ -11,6 +11,7 @@ export async function memoryPlayground({ policy }: PlaygroundOptions): Promise<P
     plainKafka: (alias) => memory.plainKafka(alias),
     launch: launchHere,
     kill: async (alias) => memory.kill(alias),
+    restart: async (alias) => memory.restart(alias),
     close: async () => memory.close(),
   };
 }

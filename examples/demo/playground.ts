@@ -25,6 +25,8 @@ export interface Playground {
   launch(settings: ServiceSettings): Service;
   /** `kill -9` of every broker of the cluster. */
   kill(alias: 'A' | 'B'): Promise<void>;
+  /** Starts a cluster again that was killed; resolves when it answers. */
+  restart(alias: 'A' | 'B'): Promise<void>;
   /** Ends everything. Idempotent. */
   close(): Promise<void>;
 }

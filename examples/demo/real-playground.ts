@@ -25,6 +25,7 @@ export async function realPlayground({
       new Kafka({ clientId: 'demo', brokers: brokers[alias], logLevel: logLevel.NOTHING }),
     launch: launchProcess,
     kill: (alias) => stack.clusters[alias].kill(),
+    restart: (alias) => stack.clusters[alias].start(),
     close: async () => {
       await stack.stop();
     },

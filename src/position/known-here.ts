@@ -1,7 +1,7 @@
 import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupNeed, SourcePosition } from './plan.js';
-import type { RecordedPosition } from './progress-record.js';
-import { withRecorded, type KnownPosition } from './recorded.js';
+import type { Recorded } from './progress-record.js';
+import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 
 /** @internal What this process itself knows of a group. */
 export interface KnownHere {
@@ -12,11 +12,7 @@ export interface KnownHere {
 }
 
 /** @internal */
-export function knownHere(
-  need: GroupNeed,
-  recorded: readonly RecordedPosition[],
-  target: string,
-): KnownHere {
+export function knownHere(need: GroupNeed, recorded: Recorded, target: string): KnownHere {
   const deliveredOnTarget = new PartitionMap<bigint>();
   for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
     const known = deliveredOnTarget.get(physicalTopic, partition);
@@ -26,9 +22,12 @@ export function knownHere(
   }
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
-    processed: withRecorded(processedPositions(need.processed), recorded),
+    processed: withRecorded(processedPositions(need.processed), recorded.onSource),
     deliveredOnTarget,
-    earlier: processedPositions(there.map(({ position }) => position)),
+    earlier: processedPositions([
+      ...there.map(({ position }) => position),
+      ...recorded.onTarget.map(positionOf),
+    ]),
   };
 }
 

@@ -13,7 +13,7 @@ import type { World } from '../world.js';
 import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { recognise, type Gathered } from './recognise.js';
-import type { RecordedPosition } from './progress-record.js';
+import type { Recorded } from './progress-record.js';
 import { returnedEvidence } from './returned.js';
 import { stillValid } from './recorded.js';
 import { knownHere, type KnownHere } from './known-here.js';
@@ -46,8 +46,8 @@ export interface PlannerParts {
    * made from what is known, and says so.
    */
   readonly deadlineAtMs: number;
-  /** What members of a group have written down on the target. */
-  recorded(groupId: string): Promise<readonly RecordedPosition[]>;
+  /** What members of a group have written down of their work: of late on the source, and before on the target. */
+  recorded(groupId: string): Promise<Recorded>;
   /** Ends the planning with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -98,7 +98,7 @@ interface Findings {
   readonly group: Group;
   readonly ownCommits: Offsets;
   readonly sourceCommits: Offsets;
-  readonly recorded: readonly RecordedPosition[];
+  readonly recorded: Recorded;
   readonly notes: readonly string[];
 }
 

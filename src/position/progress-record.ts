@@ -24,10 +24,25 @@ export interface RecordedPosition {
   readonly writer: string;
   /** True where it has left the cluster, and will write no more of it. */
   readonly isLast: boolean;
+  /**
+   * True where the group has worked on the other cluster since: it says how far the log was handled in that time, and is no position to go on
+   * from there.
+   */
+  readonly isPast: boolean;
+  /** As in {@link SourcePosition}. */
+  readonly committed: bigint | undefined;
   /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
   readonly rewoundBelow: SourcePosition['rewoundBelow'];
   /** The last few handled records below `offset`. */
   readonly recent: readonly HandledRecord[];
+}
+
+/** @internal What is known from records of a group when it changes the cluster. */
+export interface Recorded {
+  /** Of its work on the cluster that is left. */
+  readonly onSource: readonly RecordedPosition[];
+  /** Of its work on the cluster that is gone to, before. */
+  readonly onTarget: readonly RecordedPosition[];
 }
 
 /** @internal What a record of a progress topic says. `void`: whoever has the partition now has not handled anything yet. */
@@ -51,6 +66,8 @@ export function progressValue({
   atWallMs,
   writer,
   isLast,
+  isPast,
+  committed,
   rewoundBelow,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
@@ -61,6 +78,8 @@ export function progressValue({
     at: atWallMs,
     by: writer,
     ...(isLast ? { last: true } : {}),
+    ...(isPast ? { past: true } : {}),
+    ...(committed === undefined ? {} : { committed: String(committed) }),
     ...(rewoundBelow === undefined ? {} : { rewound: String(rewoundBelow) }),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
@@ -103,6 +122,8 @@ export function readProgress(
       atWallMs,
       writer,
       isLast,
+      isPast: get('past') === true,
+      committed: readOffset(get('committed')),
       rewoundBelow,
       recent,
     },

@@ -21,23 +21,38 @@ export function withRecorded(
 ): PartitionMap<KnownPosition> {
   const known = new PartitionMap<KnownPosition>();
   for (const one of own.values()) known.set(one.physicalTopic, one.partition, one);
-  for (const { physicalTopic, partition, offset, atWallMs, rewoundBelow, recent } of recorded) {
+  for (const one of recorded) {
+    const { physicalTopic, partition, offset } = one;
     const mine = own.get(physicalTopic, partition);
+    if (one.isPast) continue;
     if (mine !== undefined && (mine.rewoundBelow !== undefined || mine.offset >= offset)) continue;
-    known.set(physicalTopic, partition, {
-      physicalTopic,
-      partition,
-      offset,
-      recordedAtWallMs: atWallMs,
-      // Its handlers may have been given more.
-      deliveredBelow: undefined,
-      rewoundBelow,
-      committed: undefined,
-      recent: { all: () => recent, few: () => recent },
-      awaited: [],
-    });
+    known.set(physicalTopic, partition, positionOf(one));
   }
   return known;
+}
+
+/** @internal A recorded position, for planning. */
+export function positionOf({
+  physicalTopic,
+  partition,
+  offset,
+  atWallMs,
+  rewoundBelow,
+  committed,
+  recent,
+}: RecordedPosition): KnownPosition {
+  return {
+    physicalTopic,
+    partition,
+    offset,
+    recordedAtWallMs: atWallMs,
+    // Its handlers may have been given more.
+    deliveredBelow: undefined,
+    rewoundBelow,
+    committed,
+    recent: { all: () => recent, few: () => recent },
+    awaited: [],
+  };
 }
 
 /** Progress is written more often; and clocks differ. */

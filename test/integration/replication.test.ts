@@ -122,7 +122,7 @@ it('plans where the group resumes, with and without the source', async () => {
       aliases: ['A', 'B'],
       world,
       onMissing: 'fail',
-      recorded: () => Promise.resolve([]),
+      recorded: () => Promise.resolve({ onSource: [], onTarget: [] }),
       deadlineAtMs: world.nowMs() + 10_000,
     });
     const [partition] = plan?.partitions ?? [];

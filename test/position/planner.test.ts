@@ -54,7 +54,7 @@ function rig({
     world,
     onMissing: 'earliest',
     deadlineAtMs: 5_000,
-    recorded: () => Promise.resolve([]),
+    recorded: () => Promise.resolve({ onSource: [], onTarget: [] }),
   };
   return { source, target, world, mirror, parts };
 }

@@ -9,6 +9,8 @@ const position = {
   atWallMs: 1_790_000_000_000,
   writer: 'k3x9',
   isLast: true,
+  isPast: true,
+  committed: 76n,
   rewoundBelow: 77n,
   recent: [
     { offset: 9_007_199_254_740_992n, timestamp: '1789999999999', hash: '0123456789abcdef' },

@@ -28,6 +28,8 @@ const recorded = [
     atWallMs: 100_000,
     writer: 'k3x9',
     isLast: false,
+    isPast: false,
+    committed: undefined,
     rewoundBelow: undefined,
     recent: [],
   },
@@ -53,6 +55,11 @@ describe('what members have written down', () => {
     expect(stillValid(position, undefined, 100_001)).toBeUndefined();
     expect(stillValid(position, undefined, 99_999)).toBe(position);
     expect(stillValid(known(own(60n)), undefined, 100_001)).toMatchObject({ offset: 60n });
+  });
+
+  it('is no position to go on from where the group has worked elsewhere since', () => {
+    const past = recorded.map((one) => ({ ...one, isPast: true }));
+    expect(withRecorded(new PartitionMap(), past).size).toBe(0);
   });
 
   it('is void where user code has moved this process back', () => {
