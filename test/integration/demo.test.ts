@@ -40,6 +40,7 @@ const FIELDS = [
   'lostMirrored',
   'skipped',
   'duplicates',
+  'methods',
   'callerErrors',
   'producerPauseMs',
   'consumerPauseMs',

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { PartitionPlan } from '../../src/position/plan.js';
+import { FailoverKafka } from '../../src/failover-kafka.js';
+import { kafka } from '../../src/kafkajs.js';
+import { startStack, waitFor, type Stack } from '../../stack/index.js';
+import { createTopic } from './stack-support.js';
+
+const PARTITIONS = 3;
+const FIRST = 3_000;
+const SECOND = 300;
+
+let stack: Stack;
+let failover: FailoverKafka;
+/** Ids, as they were handled. */
+const handled: string[] = [];
+
+beforeAll(async () => {
+  stack = await startStack({ name: 'positions' });
+  for (const alias of ['A', 'B'] as const) {
+    await createTopic(stack.clusters[alias], 'orders', { numPartitions: PARTITIONS });
+  }
+});
+
+afterAll(async () => {
+  await failover?.close();
+  await stack?.stop();
+});
+
+function plain(cluster: 'A' | 'B') {
+  const { brokers } = stack.clusters[cluster];
+  return new kafka.Kafka({ clientId: 'test', brokers, logLevel: kafka.logLevel.NOTHING });
+}
+
+/**
+ * Records with and without keys and values, whose ids are in a header, in transactions of a hundred; every fifth one is aborted, and its
+ * records have no id.
+ */
+async function fill(cluster: 'A' | 'B', from: number, count: number): Promise<void> {
+  const producer = plain(cluster).producer({
+    transactionalId: `fill-${cluster}`,
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
+  await producer.connect();
+  try {
+    for (let at = from; at < from + count; at += 100) {
+      const transaction = await producer.transaction();
+      const isAborted = at % 500 === 400;
+      const messages = Array.from({ length: 100 }, (_, index) => {
+        const id = at + index;
+        return {
+          key: id % 3 === 0 ? null : `key-${id % 7}`,
+          value: id % 5 === 0 ? null : `value-${id % 10}`,
+          ...(isAborted ? {} : { headers: { id: String(id) } }),
+        };
+      });
+      await transaction.send({ topic: 'orders', messages });
+      await (isAborted ? transaction.abort() : transaction.commit());
+    }
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+function idsOf(from: number, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => from + index)
+    .filter((id) => id % 500 < 400)
+    .map(String);
+}
+
+function missing(ids: readonly string[]): readonly string[] {
+  const known = new Set(handled);
+  return ids.filter((id) => !known.has(id));
+}
+
+function twice(): readonly string[] {
+  return handled.filter((id, index) => handled.indexOf(id) !== index);
+}
+
+async function mirrored(cluster: 'A' | 'B', topic: string, count: number): Promise<void> {
+  const admin = plain(cluster).admin();
+  await admin.connect();
+  try {
+    await waitFor(
+      `${count} records in ${topic} on ${cluster}`,
+      async () => {
+        const ends = await admin.fetchTopicOffsets(topic).catch(() => []);
+        return ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
+      },
+      { until: (sum) => sum >= count, timeoutMs: 90_000 },
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function plansOf(
+  to: string,
+  planned: boolean,
+): Promise<readonly (PartitionPlan & { kind: 'resume' })[]> {
+  const outcome = await failover.switchTo(to, { planned });
+  if (outcome.kind !== 'switched') throw new Error(`not switched: ${outcome.kind}`);
+  return outcome.report.plans
+    .flatMap(({ partitions }) => partitions)
+    .filter((one) => one.kind === 'resume');
+}
+
+it('is the very next record when A is killed in the middle of the work, and again on the way home', async () => {
+  await fill('A', 0, FIRST);
+  const ids = idsOf(0, FIRST);
+  await mirrored('B', 'A.orders', ids.length);
+  failover = new FailoverKafka({
+    clientId: 'positions',
+    logLevel: kafka.logLevel.NOTHING,
+    clusters: {
+      A: { brokers: stack.clusters.A.brokers },
+      B: { brokers: stack.clusters.B.brokers },
+    },
+  });
+  const consumer = failover.consumer({ groupId: 'handling', maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  await consumer.run({
+    // Nothing is committed before the switch.
+    autoCommitInterval: 600_000,
+    partitionsConsumedConcurrently: PARTITIONS,
+    eachMessage: async ({ message }) => {
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, 1);
+      });
+      const id = message.headers?.['id'];
+      if (id !== undefined) handled.push(String(id));
+    },
+  });
+  await waitFor('a third of it is handled', () => handled.length, {
+    until: (count) => count >= ids.length / 3,
+    timeoutMs: 60_000,
+  });
+  await stack.clusters.A.kill();
+  const away = await plansOf('B', false);
+  expect(away.filter(({ physicalTopic }) => physicalTopic === 'A.orders')).toMatchObject(
+    Array.from({ length: PARTITIONS }, () => ({ method: 'exact', maxRereadCount: 0n })),
+  );
+  await fill('B', FIRST, SECOND);
+  await waitFor('two thirds of it are handled', () => handled.length, {
+    until: (count) => count >= (ids.length * 2) / 3,
+    timeoutMs: 60_000,
+  });
+
+  await stack.clusters.A.start();
+  await mirrored('A', 'B.orders', idsOf(FIRST, SECOND).length);
+  const home = await plansOf('A', true);
+  // All records of one send have one timestamp: a place may be right, and not be called exact.
+  for (const { method } of home.filter(({ physicalTopic }) => physicalTopic === 'orders')) {
+    expect(['exact', 'fingerprint']).toContain(method);
+  }
+  const all = [...ids, ...idsOf(FIRST, SECOND)];
+  await waitFor('all of it is handled', () => missing(all).length, {
+    until: (count) => count === 0,
+    timeoutMs: 60_000,
+  });
+  expect(missing(all)).toEqual([]);
+  expect(twice()).toEqual([]);
+}, 240_000);
