@@ -325,7 +325,6 @@ export class ClusterOperations implements SwitchOperations {
       source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
-      back: this.#mirror(turn.from),
       policy: this.policy,
       aliases,
       world,

@@ -74,6 +74,8 @@ export class Progress {
   readonly #logs = new Map<string, ProgressLog>();
   #written: Written = new Map();
   #epoch: number | undefined;
+  /** The epoch in which older records were set past. */
+  #pastEpoch: number | undefined;
   #writtenAtMs: number | undefined;
   #failure: Error | undefined;
   #failureCount = 0;
@@ -215,8 +217,11 @@ export class Progress {
       const now = { cluster: active, switchEpoch, isLast: false };
       const { records, written } = this.#news(needs, now, this.#written);
       if (this.#parts.options === undefined) return;
+      if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
+        await this.#setPast(active, standby, needs, signal);
+        this.#pastEpoch = switchEpoch;
+      }
       await this.#exchange(standby, records, signal);
-      if (this.#turnCount === PAST_AFTER) await this.#setPast(active, standby, needs, signal);
       if (signal.aborted) return;
       if (records.length > 0) this.#writtenAtMs = this.#parts.world.nowMs();
       if (this.#epoch === switchEpoch) this.#written = written;

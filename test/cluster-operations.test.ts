@@ -183,7 +183,6 @@ describe('the way out of a halt to the cluster that it came from', () => {
         rewoundBelow: undefined,
         committed: undefined,
         recent: { all: () => [], few: () => [] },
-        awaited: [],
       };
       const processed = [{ physicalTopic: 'orders', partition: 0, ...position }];
       const plan = await operations.plan(

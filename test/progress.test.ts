@@ -87,7 +87,6 @@ function need(
               rewoundBelow: undefined,
               committed: undefined,
               recent,
-              awaited: [],
             },
           ],
     untouched,

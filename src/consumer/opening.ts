@@ -99,6 +99,8 @@ async function positions(
   const late = core.latePositions(session);
   switch (opening.kind) {
     case 'again':
+      // Another member may have had the partitions in between.
+      core.awaited.clear(session.alias);
       return commitPositions(
         access,
         core.groupId,

@@ -230,7 +230,9 @@ export class PartitionProgress {
 
   /** User code moved the position. */
   seek(offset: bigint): void {
-    this.#rewoundBelow = highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed);
+    // Where nothing is known yet, any commit may be older than this.
+    this.#rewoundBelow =
+      highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed) ?? ANYWHERE;
     this.#fold();
     this.sought = offset >= 0n ? offset : offset === -1n ? 'end' : 'beginning';
     // What was committed before is not the group's position any more.
@@ -292,6 +294,9 @@ export class PartitionProgress {
     this.first = undefined;
   }
 }
+
+/** Beyond every offset. */
+const ANYWHERE = 2n ** 63n - 1n;
 
 /** kafkajs's numbers for the ends of a log. */
 const LOG_ENDS = { beginning: '-2', end: '-1' } as const;

@@ -20,20 +20,16 @@ const HASHED_BYTES = 65_536;
 export class RecentRecords {
   readonly #ring: (KafkaMessage | undefined)[] = Array.from({ length: CAPACITY });
   #next = 0;
-  /** Since a few were asked for. */
-  #addedCount = 0;
+  /** As it was when a few were asked for. */
+  #askedAt = 0;
   /** The batch that was given last: its handler may stop anywhere in it. */
   #batch: readonly KafkaMessage[] = [];
   /** Hashed, in their order; older than all of these. */
   #hashed: readonly HandledRecord[] = [];
 
   add(message: KafkaMessage): void {
-    // A record that fails is given again and again, and must not push out what was handled before it.
-    const newest = (this.#next - 1) & MASK;
-    if (this.#ring[newest]?.offset === message.offset) return;
     this.#ring[this.#next & MASK] = message;
     this.#next += 1;
-    this.#addedCount += 1;
   }
 
   addBatch(messages: readonly KafkaMessage[]): void {
@@ -79,14 +75,14 @@ export class RecentRecords {
   }
 
   /**
-   * Replaces contents by their hashes, where they are few and everything was handled; of a busy partition they are replaced by the next ones
-   * soon enough.
+   * Replaces the contents of what was handled by hashes, where it is not much; of a busy partition they are replaced by the next ones soon
+   * enough. What was not handled yet stays: a record that fails may be given again and again, and does not push out what is hashed.
    */
   #settle(position: bigint): void {
-    const isBusy = this.#addedCount >= CAPACITY || this.#batch.length > CAPACITY;
-    this.#addedCount = 0;
-    const newest = this.#batch.at(-1) ?? this.#ring[(this.#next - 1) & MASK];
-    if (isBusy || newest === undefined || BigInt(newest.offset) >= position) return;
+    const isBusy = this.#next - this.#askedAt >= CAPACITY || this.#batch.length > CAPACITY;
+    this.#askedAt = this.#next;
+    const open = this.#newestFrom(position);
+    if (isBusy || open.length === this.#heldCount()) return;
     const known: HandledRecord[] = [];
     let bytes = 0;
     for (const one of this.#below(position, CAPACITY).toReversed()) {
@@ -98,6 +94,26 @@ export class RecentRecords {
     }
     this.clear();
     this.#hashed = known.toReversed();
+    for (const message of open) this.add(message);
+    this.#askedAt = this.#next;
+  }
+
+  #heldCount(): number {
+    return this.#batch.length + this.#ring.filter((one) => one !== undefined).length;
+  }
+
+  /** What was given and is not handled, each once. */
+  #newestFrom(position: bigint): readonly KafkaMessage[] {
+    const open = new Map<string, KafkaMessage>();
+    for (let back = CAPACITY; back > 0; back -= 1) {
+      const message = this.#ring[(this.#next - back) & MASK];
+      if (message !== undefined && BigInt(message.offset) >= position)
+        open.set(message.offset, message);
+    }
+    for (const message of this.#batch) {
+      if (BigInt(message.offset) >= position) open.set(message.offset, message);
+    }
+    return [...open.values()];
   }
 }
 

@@ -51,7 +51,7 @@ export class EarlierStandings {
 }
 
 function positionOf(
-  { physicalTopic, partition, progress, recent, awaited }: Lane,
+  { physicalTopic, partition, progress, recent }: Lane,
   autoCommit: boolean,
 ): SourcePosition | undefined {
   const offset = autoCommit ? progress.position() : progress.committed;
@@ -66,6 +66,5 @@ function positionOf(
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
     committed: progress.committed,
     recent: recent.below(offset),
-    awaited: awaited?.expected ?? [],
   };
 }

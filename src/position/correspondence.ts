@@ -9,7 +9,7 @@ export interface Pair {
 
 /**
  * How the offsets of a log in which records were handled lead to those of the log on the other cluster in which they are looked for:
- * the copies of what was handled, or the originals.
+ * the copies of what was handled, or the records themselves.
  *
  * @internal
  */
@@ -49,35 +49,6 @@ export function toCopies(
         sync && { handledAt: sync.upstreamOffset, soughtAt: sync.downstreamOffset };
       const floor = around.replay === undefined ? around.floor : around.replay.floor;
       return { floor: pair(floor), ceiling: pair(around.ceiling) };
-    },
-  };
-}
-
-/**
- * From a copy back to the log that it was made of. A sync (u, d) says that the record at d was copied from u; copies are in the order of
- * their originals, so the original of what is behind d is behind u.
- *
- * @param topic - of the cluster that is gone to.
- * @internal
- */
-export function toOriginals(
-  mirror: Pick<Mirror, 'syncsAroundCopy'>,
-  topic: string,
-  partition: number,
-): Correspondence {
-  return {
-    atOrBefore(offset) {
-      const floor = mirror.syncsAroundCopy(topic, partition, offset)?.floor;
-      if (floor === undefined) return undefined;
-      return floor.downstreamOffset === offset ? floor.upstreamOffset : floor.upstreamOffset + 1n;
-    },
-    around(offset) {
-      const around = mirror.syncsAroundCopy(topic, partition, offset);
-      // Without a sync below it the one above may be of a later life of MirrorMaker, which copied the record a second time.
-      if (around?.floor === undefined) return undefined;
-      const pair = (sync: OffsetSync | undefined): Pair | undefined =>
-        sync && { handledAt: sync.downstreamOffset, soughtAt: sync.upstreamOffset };
-      return { floor: pair(around.floor), ceiling: pair(around.ceiling) };
     },
   };
 }

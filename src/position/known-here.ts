@@ -24,7 +24,7 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
   return {
     processed: withRecorded(processedPositions(need.processed), recorded.onSource),
     deliveredOnTarget,
-    earlier: processedPositions([
+    earlier: earlierPositions([
       ...there.map(({ position }) => position),
       ...recorded.onTarget.map(positionOf),
     ]),
@@ -50,4 +50,16 @@ function processedPositions(processed: readonly SourcePosition[]): PartitionMap<
 function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
   if (a === undefined || b === undefined) return undefined;
   return a > b ? a : b;
+}
+
+/** The furthest of each log, with the highest commit that any of them has seen. */
+function earlierPositions(all: readonly SourcePosition[]): PartitionMap<SourcePosition> {
+  const positions = processedPositions(all);
+  for (const { physicalTopic, partition, committed } of all) {
+    const known = positions.get(physicalTopic, partition);
+    if (known === undefined || committed === undefined) continue;
+    if (known.committed !== undefined && known.committed >= committed) continue;
+    positions.set(physicalTopic, partition, { ...known, committed });
+  }
+  return positions;
 }

@@ -138,8 +138,6 @@ export interface SourcePosition extends PhysicalPartition {
   /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
   readonly committed: bigint | undefined;
   readonly recent: RecentlyHandled;
-  /** Records that were handled on the other cluster, and have not come here yet. */
-  readonly awaited: readonly HandledRecord[];
 }
 
 /** @internal The last handled records below a position. Answered when asked: most are asked for the few, once a second. */

@@ -14,7 +14,7 @@ import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
-import { returnedEvidence } from './returned.js';
+import { returnedEvidence, type ReturnedEvidence } from './returned.js';
 import { stillValid } from './recorded.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import {
@@ -34,8 +34,6 @@ export interface PlannerParts {
   readonly source: ClusterAccess | undefined;
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
-  /** The flow from the target to the source. */
-  readonly back: Mirror;
   readonly policy: ReplicationPolicy;
   /** Aliases of both clusters. */
   readonly aliases: readonly string[];
@@ -61,7 +59,7 @@ const SOURCE_MAX_WAIT_MS = 500;
  *
  * Where each log of a topic gets its bounds from, under the default policy, with target B:
  * - `A.orders`, born on the source: all of them;
- * - `orders`, born on the target: the group's own commit there, and what is recognised of the work on its copy, `B.orders` on the source.
+ * - `orders`, born on the target: the group's own commit there, and what was handled of it before.
  *
  * Under the identity policy there is one log, and all bounds apply to it.
  *
@@ -238,12 +236,25 @@ function boundsOf(
         physicalTopic,
         partition,
         mirrored,
-        returned: returnedEvidence(log, partition, { ...parts, ...known, ownCommit }),
+        returned: returnedEvidenceOf(log, partition, known, ownCommit, parts),
         bounds: { ...bounds, missing },
       });
     }
   }
   return all;
+}
+
+/** Of a log that was born on the target. */
+function returnedEvidenceOf(
+  { name, upstreamTopic }: Log,
+  partition: number,
+  { processed, earlier }: KnownHere,
+  ownCommit: bigint | undefined,
+  { policy, target }: PlannerParts,
+): ReturnedEvidence | undefined {
+  if (upstreamTopic !== undefined) return undefined;
+  const ofCopy = processed.get(policy.formatRemoteTopic(target.alias, name), partition);
+  return returnedEvidence(earlier.get(name, partition), { ofCopy, ownCommit });
 }
 
 function mirroredEvidence(

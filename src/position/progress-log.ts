@@ -27,6 +27,7 @@ const MAX_CHUNK = 200_000;
 export class ProgressLog {
   readonly #log: ControlLog;
   readonly #reader: TopicReader;
+  #writing: Promise<void> = Promise.resolve();
   readonly #positions = new Map<string, { key: ProgressKey; position: RecordedPosition }>();
   /** Records that were read of each group. */
   readonly #readCounts = new Map<string, number>();
@@ -41,8 +42,14 @@ export class ProgressLog {
     });
   }
 
-  /** Resolves when every replica in sync has the records. */
-  async write(records: readonly { key: string; value: string | null }[]): Promise<void> {
+  /** Resolves when every replica in sync has the records. One after the other: what is said last counts. */
+  write(records: readonly { key: string; value: string | null }[]): Promise<void> {
+    const writing = this.#writing.then(() => this.#append(records));
+    this.#writing = writing.catch(() => {});
+    return writing;
+  }
+
+  async #append(records: readonly { key: string; value: string | null }[]): Promise<void> {
     let chunk: { key: string; value: string | null }[] = [];
     let size = 0;
     for (const record of records) {

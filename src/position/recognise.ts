@@ -3,7 +3,7 @@ import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
-import { soughtOnReturn, withFoundOriginals, type ReturnedEvidence } from './returned.js';
+import { soughtOnReturn, withFoundEarlier, type ReturnedEvidence } from './returned.js';
 
 /** @internal What is known of a group in one log of the target. */
 export interface Gathered {
@@ -48,7 +48,7 @@ export async function recognise(
 
 function withFound({ mirrored, returned, bounds }: Gathered, copies: FoundCopies): Bounds {
   if (mirrored !== undefined) return withFoundCopies(bounds, copies, mirrored);
-  return returned === undefined ? bounds : withFoundOriginals(bounds, copies, returned);
+  return returned === undefined ? bounds : withFoundEarlier(bounds, copies);
 }
 
 function soughtIn(

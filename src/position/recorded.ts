@@ -51,7 +51,6 @@ export function positionOf({
     rewoundBelow,
     committed,
     recent: { all: () => recent, few: () => recent },
-    awaited: [],
   };
 }
 

@@ -68,12 +68,6 @@ export interface Mirror extends Flow {
   translate(topic: string, partition: number, upstreamOffset: bigint): Translation;
   /** The offset syncs around an offset of the source; `not-read` also where they cannot be read. */
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround;
-  /** As {@link OffsetSyncStore.aroundDownstream}: by an offset of the target's copy of a topic of the source. */
-  syncsAroundCopy(
-    topic: string,
-    partition: number,
-    downstreamOffset: bigint,
-  ): { floor: OffsetSync | undefined; ceiling: OffsetSync | undefined } | undefined;
   /** As {@link OffsetSyncStore.restartedAtWallMs}. */
   restartedAtWallMs(topic: string, partition: number): number | undefined;
   /** As {@link OffsetSyncStore.foreignFrom}. */
@@ -211,14 +205,6 @@ class TailedMirror implements Mirror {
 
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
     return this.#syncs.around(topic, partition, upstreamOffset);
-  }
-
-  syncsAroundCopy(
-    topic: string,
-    partition: number,
-    downstreamOffset: bigint,
-  ): ReturnType<OffsetSyncStore['aroundDownstream']> {
-    return this.#syncs.aroundDownstream(topic, partition, downstreamOffset);
   }
 
   restartedAtWallMs(topic: string, partition: number): number | undefined {

@@ -199,21 +199,6 @@ export class OffsetSyncStore {
   }
 
   /**
-   * As {@link around}, by an offset of the *target*: what is known of the record there. Not while MirrorMaker copies again what it
-   * had copied: there are two copies of many records then; and only where all syncs are remembered.
-   */
-  aroundDownstream(
-    topic: string,
-    partition: number,
-    downstreamOffset: bigint,
-  ): { floor: OffsetSync | undefined; ceiling: OffsetSync | undefined } | undefined {
-    const syncs = this.#histories.get(topic, partition);
-    const isClear = this.#isRead && this.#replays.get(topic, partition) === undefined;
-    if (!isClear || !(syncs instanceof SyncLedger)) return undefined;
-    return syncs.aroundDownstream(downstreamOffset);
-  }
-
-  /**
    * When the source's offsets, or the target's, went back last, in wall-clock milliseconds since 1970: since then the logs may be other
    * ones. Undefined where they never did, as far as is known.
    */

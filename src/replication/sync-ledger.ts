@@ -81,38 +81,17 @@ export class SyncLedger {
       const isThere = newest.upstreamOffset === upstreamOffset;
       return { floor: newest, ceiling: isThere ? newest : undefined };
     }
-    return this.#aroundPart(0, Number(upstreamOffset));
-  }
-
-  /** @param part - 0: of upstream offsets; 1: of downstream ones. Both rise from run to run. */
-  #aroundPart(
-    part: 0 | 1,
-    wanted: number,
-  ): { floor: OffsetSync | undefined; ceiling: OffsetSync | undefined } {
-    const newest = this.#newest;
-    const index = lastIndex(this.#blocks.length, (one) => at(this.#block(one), 0, part) <= wanted);
+    const wanted = Number(upstreamOffset);
+    const index = lastIndex(this.#blocks.length, (one) => at(this.#block(one), 0, 0) <= wanted);
     if (index < 0) return { floor: undefined, ceiling: this.#syncAt(0, 0, 0) ?? newest };
     const block = this.#block(index);
     const runs = this.#runsIn(index);
-    const run = lastIndex(runs, (one) => at(block, one, part) <= wanted);
-    const step = Math.min(wanted - at(block, run, part), at(block, run, 2) - 1);
+    const run = lastIndex(runs, (one) => at(block, one, 0) <= wanted);
+    const step = Math.min(wanted - at(block, run, 0), at(block, run, 2) - 1);
     const floor = this.#syncAt(index, run, step);
-    if (at(block, run, part) + step === wanted) return { floor, ceiling: floor };
+    if (floor?.upstreamOffset === upstreamOffset) return { floor, ceiling: floor };
     const next = run + 1 < runs ? this.#syncAt(index, run + 1, 0) : this.#syncAt(index + 1, 0, 0);
     return { floor, ceiling: next ?? newest };
-  }
-
-  /** The newest sync at or below a downstream offset, and the oldest one at or above it: {@link around}, read backwards. */
-  aroundDownstream(downstreamOffset: bigint): {
-    floor: OffsetSync | undefined;
-    ceiling: OffsetSync | undefined;
-  } {
-    const newest = this.#newest;
-    if (newest.downstreamOffset <= downstreamOffset) {
-      const isThere = newest.downstreamOffset === downstreamOffset;
-      return { floor: newest, ceiling: isThere ? newest : undefined };
-    }
-    return this.#aroundPart(1, Number(downstreamOffset));
   }
 
   /** True where {@link thin} frees something. */

@@ -105,7 +105,7 @@ async function plansOf(
     .filter((one) => one.kind === 'resume');
 }
 
-it('is the very next record when A is killed in the middle of the work, and again on the way home', async () => {
+it('is the very next record when A is killed in the middle of the work; on the way home nothing is skipped', async () => {
   await fill('A', 0, FIRST);
   const ids = idsOf(0, FIRST);
   await mirrored('B', 'A.orders', ids.length);
@@ -138,6 +138,8 @@ it('is the very next record when A is killed in the middle of the work, and agai
   });
   await stack.clusters.A.kill();
   const away = await plansOf('B', false);
+  const onA = new Set(handled);
+  expect(twice()).toEqual([]);
   expect(away.filter(({ physicalTopic }) => physicalTopic === 'A.orders')).toMatchObject(
     Array.from({ length: PARTITIONS }, () => ({ method: 'exact', maxRereadCount: 0n })),
   );
@@ -147,12 +149,13 @@ it('is the very next record when A is killed in the middle of the work, and agai
     timeoutMs: 60_000,
   });
 
+  expect(twice()).toEqual([]);
   await stack.clusters.A.start();
   await mirrored('A', 'B.orders', idsOf(FIRST, SECOND).length);
   const home = await plansOf('A', true);
-  // All records of one send have one timestamp: a place may be right, and not be called exact.
+  // What A had handled is recognised there, committed or not. What B had handled of it comes again.
   for (const { method } of home.filter(({ physicalTopic }) => physicalTopic === 'orders')) {
-    expect(['exact', 'fingerprint']).toContain(method);
+    expect(method).toBe('fingerprint');
   }
   const all = [...ids, ...idsOf(FIRST, SECOND)];
   await waitFor('all of it is handled', () => missing(all).length, {
@@ -160,5 +163,5 @@ it('is the very next record when A is killed in the middle of the work, and agai
     timeoutMs: 60_000,
   });
   expect(missing(all)).toEqual([]);
-  expect(twice()).toEqual([]);
+  expect(twice().filter((id) => onA.has(id))).toEqual([]);
 }, 240_000);

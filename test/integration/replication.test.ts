@@ -117,7 +117,6 @@ it('plans where the group resumes, with and without the source', async () => {
       source: asked,
       target,
       mirror,
-      back: mirror,
       policy,
       aliases: ['A', 'B'],
       world,

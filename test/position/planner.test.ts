@@ -48,7 +48,6 @@ function rig({
     source,
     target,
     mirror,
-    back: mirror,
     policy,
     aliases: ['A', 'B'],
     world,
@@ -71,7 +70,6 @@ function handledTo(offset: bigint): GroupNeed['processed'][number] {
     rewoundBelow: undefined,
     committed: undefined,
     recent: { all: () => [], few: () => [] },
-    awaited: [],
   };
   return { physicalTopic: 'orders', partition: 0, ...position };
 }

@@ -15,7 +15,6 @@ function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition
     rewoundBelow,
     committed: undefined,
     recent: nothing,
-    awaited: [],
   });
   return positions;
 }

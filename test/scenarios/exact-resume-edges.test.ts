@@ -209,3 +209,29 @@ describe('user code that has moved back, in a group of two processes', () => {
     });
   });
 });
+
+describe('user code that moves back before anything was delivered', () => {
+  it('is obeyed when the cluster dies: what the group had committed before is void', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const before = kafkaIn(memory);
+      const handled = await consumeOrders(before);
+      await until(memory, 'all is handled', () => handled.length === 100);
+      await memory.clock.sleep(2_000);
+      await before.close();
+      const after = kafkaIn(memory);
+      const again: string[] = [];
+      const consumer = await consume(after, async ({ message }) => {
+        await memory.clock.sleep(20);
+        again.push(String(message.value));
+      });
+      consumer.seek({ topic: 'orders', partition: 0, offset: '-2' });
+      await until(memory, 'some is handled again', () => again.length >= 20);
+      memory.cluster('A').down();
+      await after.switchTo('B', { planned: false });
+      await until(memory, 'all is handled again', () => missingOf(again, 0, 100).length === 0);
+      await after.close();
+    });
+  });
+});
