@@ -4,6 +4,7 @@ import type { EventSink } from './events.js';
 import type { ProgressOptions } from './options.js';
 import type { GroupNeed } from './position/plan.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
+import { progressNews, type Speech, type Written } from './position/progress-news.js';
 import { progressKey, progressValue, type Recorded } from './position/progress-record.js';
 import { sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
@@ -52,15 +53,15 @@ const PAST_AFTER = 10;
 const LAST_WORDS_MS = 500;
 const READ_MS = 1_500;
 
+/** The same where writing has failed of late, in milliseconds: a service without the rights for it must not wait in each switch. */
+const FAILING_MS = 200;
+
 /** Longest wait for the last words of members that were at work until now, and pause between looks, in milliseconds. */
 const OTHERS_MS = 1_000;
 const LOOK_EVERY_MS = 20;
 
 /** Who has written within this time was at work until now, in milliseconds: clocks differ a little, and writes take their time. */
 const AT_WORK_MS = 5_000;
-
-/** How far each group has come, as it was written last. */
-type Written = Map<string, string>;
 
 /**
  * Writes down on the standby how far the groups of this process have come, and reads what other members have written: so a
@@ -132,10 +133,10 @@ export class Progress {
   ): Promise<void> {
     if (this.#parts.options === undefined || from === to) return;
     const said = needs.map((need) => ({ ...need, untouched: [] }));
-    const last = { cluster: from, switchEpoch: switchEpoch - 1, isLast: true };
-    const { records } = this.#news(said, last, new Map());
+    const last = { ...this.#speaker(), cluster: from, switchEpoch: switchEpoch - 1, isLast: true };
+    const { records } = progressNews(said, last, new Map());
     if (records.length === 0) return;
-    await this.#within(LAST_WORDS_MS, () => this.#log(to).write(records), signal);
+    await this.#within(this.#limit(LAST_WORDS_MS), () => this.#log(to).write(records), signal);
   }
 
   /** What members of a group have written, on either cluster, of their work on the other one. Bounded, and never rejects. */
@@ -148,7 +149,7 @@ export class Progress {
     const log = this.#log(to);
     const onFrom = this.#log(from);
     await this.#within(
-      READ_MS,
+      this.#limit(READ_MS),
       async (until) => {
         // A cluster that is given up is not asked: what was read of it before counts.
         await Promise.all([log.readToEnd(until), planned ? onFrom.readToEnd(until) : undefined]);
@@ -214,8 +215,8 @@ export class Progress {
     const standby = this.#other(active);
     try {
       const needs = this.#parts.needs();
-      const now = { cluster: active, switchEpoch, isLast: false };
-      const { records, written } = this.#news(needs, now, this.#written);
+      const now = { ...this.#speaker(), cluster: active, switchEpoch, isLast: false };
+      const { records, written } = progressNews(needs, now, this.#written);
       if (this.#parts.options === undefined) return;
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
@@ -272,58 +273,6 @@ export class Progress {
     if (old.length > 0) await log.write(old);
   }
 
-  /** What has changed since `before`, and what is written then. */
-  #news(
-    needs: readonly GroupNeed[],
-    {
-      cluster,
-      switchEpoch,
-      isLast,
-    }: { readonly cluster: string; readonly switchEpoch: number; readonly isLast: boolean },
-    before: Written,
-  ): { records: { key: string; value: string | null }[]; written: Written } {
-    const atWallMs = this.#parts.world.wallMs();
-    const records: { key: string; value: string | null }[] = [];
-    // Of what is not here any more nothing is kept: if it comes back, it is said anew.
-    const written: Written = new Map();
-    const put = (key: string, mark: string, value: () => string | null): void => {
-      written.set(key, mark);
-      if (before.get(key) !== mark) records.push({ key, value: value() });
-    };
-    for (const { groupId, processed, untouched } of needs) {
-      for (const { physicalTopic, partition } of untouched) {
-        const key = progressKey({ groupId, cluster, physicalTopic, partition });
-        put(key, '', () => null);
-      }
-      for (const {
-        physicalTopic,
-        partition,
-        offset,
-        committed,
-        rewoundBelow,
-        recent,
-      } of processed) {
-        const key = progressKey({ groupId, cluster, physicalTopic, partition });
-        // Also where nothing has changed: it lets go of records that are kept for their hashes.
-        const few = recent.few();
-        put(key, String(offset), () =>
-          progressValue({
-            offset,
-            switchEpoch,
-            atWallMs,
-            writer: this.#writer,
-            isLast,
-            isPast: false,
-            committed,
-            rewoundBelow,
-            recent: few,
-          }),
-        );
-      }
-    }
-    return { records, written };
-  }
-
   #log(alias: string): ProgressLog {
     const known = this.#logs.get(alias);
     if (known !== undefined) return known;
@@ -332,6 +281,14 @@ export class Progress {
     const log = new ProgressLog(openLog(alias, topic, PROGRESS_SETTINGS), world);
     this.#logs.set(alias, log);
     return log;
+  }
+
+  #speaker(): Pick<Speech, 'writer' | 'atWallMs'> {
+    return { writer: this.#writer, atWallMs: this.#parts.world.wallMs() };
+  }
+
+  #limit(usualMs: number): number {
+    return this.#failure === undefined ? usualMs : Math.min(FAILING_MS, usualMs);
   }
 
   #other(alias: string): string {

@@ -2,9 +2,8 @@ import type { KafkaMessage } from 'kafkajs';
 import { LazyFingerprint, type HandledRecord } from '../position/fingerprint.js';
 import type { RecentlyHandled } from '../position/plan.js';
 
-/** Records that are remembered of a partition; a power of two. More than MirrorMaker is behind, as a rule. */
+/** Records that are remembered of a partition. More than MirrorMaker is behind, as a rule. */
 const CAPACITY = 128;
-const MASK = CAPACITY - 1;
 
 /** So many are written down, and so many bytes are hashed for it at once; larger records are not recognised from there. */
 const FEW = 8;
@@ -18,18 +17,23 @@ const HASHED_BYTES = 65_536;
  * @internal
  */
 export class RecentRecords {
-  readonly #ring: (KafkaMessage | undefined)[] = Array.from({ length: CAPACITY });
-  #next = 0;
-  /** As it was when a few were asked for. */
-  #askedAt = 0;
+  /** A full list, and the one that is being filled: a new list costs less to write to than an old one (V8's write barrier). */
+  #older: readonly KafkaMessage[] = [];
+  #newer: KafkaMessage[] = [];
+  /** True where a list was filled since a few were asked for. */
+  #isBusy = false;
   /** The batch that was given last: its handler may stop anywhere in it. */
   #batch: readonly KafkaMessage[] = [];
   /** Hashed, in their order; older than all of these. */
   #hashed: readonly HandledRecord[] = [];
 
   add(message: KafkaMessage): void {
-    this.#ring[this.#next & MASK] = message;
-    this.#next += 1;
+    const newer = this.#newer;
+    newer.push(message);
+    if (newer.length < CAPACITY) return;
+    this.#older = newer;
+    this.#newer = [];
+    this.#isBusy = true;
   }
 
   addBatch(messages: readonly KafkaMessage[]): void {
@@ -45,24 +49,23 @@ export class RecentRecords {
   /** Nothing that was handled here says where the group is now. */
   clear(): void {
     this.#hashed = [];
-    this.#ring.fill(undefined);
+    this.#older = [];
+    this.#newer = [];
     this.#batch = [];
   }
 
   /** The newest `count` of them, in their order. */
   #below(position: bigint, count: number): readonly HandledRecord[] {
     const records = new Map<bigint, HandledRecord>();
-    const take = (message: KafkaMessage | undefined): void => {
-      if (message === undefined) return;
-      const offset = BigInt(message.offset);
-      if (offset < position && !records.has(offset)) {
-        records.set(offset, new LazyFingerprint(offset, message));
+    for (const list of [this.#batch, this.#newer, this.#older]) {
+      for (let at = list.length - 1; at >= 0 && records.size < count; at -= 1) {
+        const message = list[at];
+        const offset = message === undefined ? position : BigInt(message.offset);
+        if (message !== undefined && offset < position && !records.has(offset)) {
+          records.set(offset, new LazyFingerprint(offset, message));
+        }
       }
-    };
-    for (let at = this.#batch.length - 1; at >= 0 && records.size < count; at -= 1) {
-      take(this.#batch[at]);
     }
-    for (let back = 1; back <= CAPACITY; back += 1) take(this.#ring[(this.#next - back) & MASK]);
     for (const one of this.#hashed) {
       if (one.offset < position && !records.has(one.offset)) records.set(one.offset, one);
     }
@@ -79,10 +82,12 @@ export class RecentRecords {
    * enough. What was not handled yet stays: a record that fails may be given again and again, and does not push out what is hashed.
    */
   #settle(position: bigint): void {
-    const isBusy = this.#next - this.#askedAt >= CAPACITY || this.#batch.length > CAPACITY;
-    this.#askedAt = this.#next;
-    const open = this.#newestFrom(position);
-    if (isBusy || open.length === this.#heldCount()) return;
+    const isBusy = this.#isBusy || this.#batch.length > CAPACITY;
+    this.#isBusy = false;
+    if (isBusy) return;
+    const given = [...this.#older, ...this.#newer, ...this.#batch];
+    const open = given.filter(({ offset }) => BigInt(offset) >= position);
+    if (open.length === given.length) return;
     const known: HandledRecord[] = [];
     let bytes = 0;
     for (const one of this.#below(position, CAPACITY).toReversed()) {
@@ -94,26 +99,9 @@ export class RecentRecords {
     }
     this.clear();
     this.#hashed = known.toReversed();
-    for (const message of open) this.add(message);
-    this.#askedAt = this.#next;
-  }
-
-  #heldCount(): number {
-    return this.#batch.length + this.#ring.filter((one) => one !== undefined).length;
-  }
-
-  /** What was given and is not handled, each once. */
-  #newestFrom(position: bigint): readonly KafkaMessage[] {
-    const open = new Map<string, KafkaMessage>();
-    for (let back = CAPACITY; back > 0; back -= 1) {
-      const message = this.#ring[(this.#next - back) & MASK];
-      if (message !== undefined && BigInt(message.offset) >= position)
-        open.set(message.offset, message);
-    }
-    for (const message of this.#batch) {
-      if (BigInt(message.offset) >= position) open.set(message.offset, message);
-    }
-    return [...open.values()];
+    // Each once.
+    for (const message of new Map(open.map((one) => [one.offset, one])).values()) this.add(message);
+    this.#isBusy = false;
   }
 }
 
