@@ -220,6 +220,8 @@ export class Progress {
       if (this.#parts.options === undefined) return;
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
+        // Stopped meanwhile: nothing is opened any more.
+        if (signal.aborted) return;
         this.#pastEpoch = switchEpoch;
       }
       await this.#exchange(standby, records, signal);

@@ -14,7 +14,7 @@ import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
-import { returnedEvidence, type ReturnedEvidence } from './returned.js';
+import { asLeft } from './returned.js';
 import { stillValid } from './recorded.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import {
@@ -23,6 +23,7 @@ import {
   type GroupPlan,
   type MissingPosition,
   type PartitionFacts,
+  type SourcePosition,
 } from './plan.js';
 
 /** @internal What {@link planGroups} needs. */
@@ -236,7 +237,7 @@ function boundsOf(
         physicalTopic,
         partition,
         mirrored,
-        returned: returnedEvidenceOf(log, partition, known, ownCommit, parts),
+        returned: earlierOn(log, partition, known, ownCommit, parts),
         bounds: { ...bounds, missing },
       });
     }
@@ -245,16 +246,16 @@ function boundsOf(
 }
 
 /** Of a log that was born on the target. */
-function returnedEvidenceOf(
+function earlierOn(
   { name, upstreamTopic }: Log,
   partition: number,
   { processed, earlier }: KnownHere,
   ownCommit: bigint | undefined,
   { policy, target }: PlannerParts,
-): ReturnedEvidence | undefined {
+): SourcePosition | undefined {
   if (upstreamTopic !== undefined) return undefined;
   const ofCopy = processed.get(policy.formatRemoteTopic(target.alias, name), partition);
-  return returnedEvidence(earlier.get(name, partition), { ofCopy, ownCommit });
+  return asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
 }
 
 function mirroredEvidence(

@@ -3,14 +3,16 @@ import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
-import { soughtOnReturn, withFoundEarlier, type ReturnedEvidence } from './returned.js';
+import type { SourcePosition } from './plan.js';
+import { soughtOnReturn, withFoundEarlier } from './returned.js';
 
 /** @internal What is known of a group in one log of the target. */
 export interface Gathered {
   readonly physicalTopic: string;
   readonly partition: number;
   readonly mirrored: MirroredEvidence | undefined;
-  readonly returned: ReturnedEvidence | undefined;
+  /** How far the log was handled before the switch away, on the way home. */
+  readonly returned: SourcePosition | undefined;
   readonly bounds: Bounds;
 }
 

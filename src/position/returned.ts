@@ -4,24 +4,17 @@ import type { FoundCopies, SoughtLog } from './exact.js';
 import type { SourcePosition } from './plan.js';
 
 /**
- * What is known of a log that was born on the target, on the way home: how far the group had handled it before the switch away.
+ * How far the group had handled a log that was born on the target, before the switch away: on the way home.
  *
- * @internal
- */
-export interface ReturnedEvidence {
-  readonly earlier: SourcePosition;
-}
-
-/**
  * @param known - what the service knows now of the log, and of its copy on the source.
  * @returns undefined where nothing is known, or where the group was moved back since: by user code, there or here, or by hand (then its
  *   commit here is lower than the one that was confirmed, or there is one where none was).
  * @internal
  */
-export function returnedEvidence(
+export function asLeft(
   earlier: SourcePosition | undefined,
   known: { readonly ofCopy: SourcePosition | undefined; readonly ownCommit: bigint | undefined },
-): ReturnedEvidence | undefined {
+): SourcePosition | undefined {
   if (earlier === undefined || earlier.rewoundBelow !== undefined) return undefined;
   if (known.ofCopy?.rewoundBelow !== undefined) return undefined;
   const { ownCommit } = known;
@@ -30,12 +23,12 @@ export function returnedEvidence(
     committed === undefined
       ? ownCommit === undefined
       : ownCommit !== undefined && ownCommit >= committed;
-  return isAsLeft ? { earlier } : undefined;
+  return isAsLeft ? earlier : undefined;
 }
 
 /** @internal What to look for: each record at its very offset, or it is lost. */
 export function soughtOnReturn(
-  { earlier }: ReturnedEvidence,
+  earlier: SourcePosition,
   log: Pick<SoughtLog, 'physicalTopic' | 'partition' | 'range'>,
 ): readonly SoughtLog[] {
   const handled = earlier.recent.all();
