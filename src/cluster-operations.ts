@@ -319,12 +319,14 @@ export class ClusterOperations implements SwitchOperations {
     // Out of a halt the way may lead to the cluster that it came from. What was handled there is then no position on the
     // mirror's source, although topics have the same names.
     const isReturn = turn.from === turn.to;
+    const other = aliases.find((alias) => alias !== turn.to) ?? turn.from;
     const [plan] = await planGroups({
       needs: [isReturn ? { ...need, processed: [], untouched: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
       source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
+      mirrorBack: this.#mirror(other),
       policy: this.policy,
       aliases,
       world,

@@ -17,9 +17,15 @@ export interface Correspondence {
   /** A place at or before the record that was handled at `offset`; undefined where nothing leads there. */
   atOrBefore(offset: bigint): bigint | undefined;
   /** The nearest pairs at or around it; undefined where none is known. */
-  around(
-    offset: bigint,
-  ): { readonly floor: Pair | undefined; readonly ceiling: Pair | undefined } | undefined;
+  around(offset: bigint): PairsAround | undefined;
+}
+
+/** @internal */
+export interface PairsAround {
+  readonly floor: Pair | undefined;
+  readonly ceiling: Pair | undefined;
+  /** Set while MirrorMaker copies again what it had copied before: the pairs are of first copies, and behind this place may be second ones. */
+  readonly firstUpTo: bigint | undefined;
 }
 
 /** @internal From a log to itself, on the way home: a record is where it was, or is lost. */
@@ -27,7 +33,7 @@ export const UNMOVED: Correspondence = {
   atOrBefore: (offset) => offset,
   around(offset) {
     const pair = { handledAt: offset, soughtAt: offset };
-    return { floor: pair, ceiling: pair };
+    return { floor: pair, ceiling: pair, firstUpTo: undefined };
   },
 };
 
@@ -47,8 +53,10 @@ export function toCopies(
       if (around.kind !== 'known') return undefined;
       const pair = (sync: OffsetSync | undefined): Pair | undefined =>
         sync && { handledAt: sync.upstreamOffset, soughtAt: sync.downstreamOffset };
-      const floor = around.replay === undefined ? around.floor : around.replay.floor;
-      return { floor: pair(floor), ceiling: pair(around.ceiling) };
+      const { replay } = around;
+      const floor = replay === undefined ? around.floor : replay.floor;
+      const firstUpTo = replay?.firstUpTo;
+      return { floor: pair(floor), ceiling: pair(around.ceiling), firstUpTo };
     },
   };
 }

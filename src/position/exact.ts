@@ -4,6 +4,7 @@ import { untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { Correspondence } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
+import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import { isWherePredicted, Search, syncAtOrAfter } from './search.js';
 
 /** @internal What {@link findCopies} needs. */
@@ -41,8 +42,6 @@ export interface FoundCopies {
 /** So many records of one partition are looked at, at most. Behind the best bound there are rarely more than some hundred. */
 const MAX_SCANNED = 100_000;
 
-/** Partitions that are scanned at the same time; each takes up to {@link FETCH_BYTES} of memory. */
-const PARALLEL_SCANS = 8;
 const FETCH_BYTES = 262_144;
 
 /** A fetch that brings nothing before the end (an open transaction, tiered storage) is repeated after so long. */
@@ -60,14 +59,9 @@ export async function findCopies(
   parts: FindCopiesParts,
 ): Promise<readonly FoundCopies[]> {
   const found: FoundCopies[] = [];
-  const queue = [...logs.entries()];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, log] = next;
-      found[index] = await findIn(log, parts);
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL_SCANS }, worker));
+  await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
+    found[index] = await findIn(log, parts);
+  });
   return found;
 }
 

@@ -12,8 +12,10 @@ import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
+import { toCopies } from './correspondence.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
+import type { HandledCopies } from './retracing.js';
 import { asLeft } from './returned.js';
 import { stillValid } from './recorded.js';
 import { knownHere, type KnownHere } from './known-here.js';
@@ -23,7 +25,6 @@ import {
   type GroupPlan,
   type MissingPosition,
   type PartitionFacts,
-  type SourcePosition,
 } from './plan.js';
 
 /** @internal What {@link planGroups} needs. */
@@ -35,6 +36,8 @@ export interface PlannerParts {
   readonly source: ClusterAccess | undefined;
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
+  /** The flow from the target to the source. */
+  readonly mirrorBack: Pick<Mirror, 'translate' | 'syncsAround'>;
   readonly policy: ReplicationPolicy;
   /** Aliases of both clusters. */
   readonly aliases: readonly string[];
@@ -60,7 +63,8 @@ const SOURCE_MAX_WAIT_MS = 500;
  *
  * Where each log of a topic gets its bounds from, under the default policy, with target B:
  * - `A.orders`, born on the source: all of them;
- * - `orders`, born on the target: the group's own commit there, and what was handled of it before.
+ * - `orders`, born on the target: the group's own commit there, what was handled of it before, and what was handled of its copies
+ *   on the source, `B.orders`.
  *
  * Under the identity policy there is one log, and all bounds apply to it.
  *
@@ -186,7 +190,7 @@ async function askSource(
 ): Promise<Pick<Findings, 'sourceCommits' | 'notes'>> {
   const { source, world, deadlineAtMs } = parts;
   const nothing = new PartitionMap<bigint>();
-  const topics = logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []);
+  const topics = logs.map((log) => log.upstreamTopic ?? copiesTopic(log, parts));
   if (source === undefined || topics.length === 0) return { sourceCommits: nothing, notes: [] };
   const untilMs = Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
   const unknown = `the group's commits on ${source.alias} are not known`;
@@ -237,7 +241,7 @@ function boundsOf(
         physicalTopic,
         partition,
         mirrored,
-        returned: earlierOn(log, partition, known, ownCommit, parts),
+        ...onTheWayHome(log, partition, findings, known, parts),
         bounds: { ...bounds, missing },
       });
     }
@@ -245,17 +249,35 @@ function boundsOf(
   return all;
 }
 
+/** The topic on the source that holds the copies of a log that was born on the target. */
+function copiesTopic({ name }: Log, { policy, target }: PlannerParts): string {
+  return policy.formatRemoteTopic(target.alias, name);
+}
+
 /** Of a log that was born on the target. */
-function earlierOn(
-  { name, upstreamTopic }: Log,
+function onTheWayHome(
+  log: Log,
   partition: number,
+  { ownCommits, sourceCommits }: Findings,
   { processed, earlier }: KnownHere,
-  ownCommit: bigint | undefined,
-  { policy, target }: PlannerParts,
-): SourcePosition | undefined {
-  if (upstreamTopic !== undefined) return undefined;
-  const ofCopy = processed.get(policy.formatRemoteTopic(target.alias, name), partition);
-  return asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
+  parts: PlannerParts,
+): Pick<Gathered, 'returned' | 'copies'> {
+  const { name, upstreamTopic } = log;
+  const nothing = { returned: undefined, copies: undefined };
+  if (upstreamTopic !== undefined) return nothing;
+  const physicalTopic = copiesTopic(log, parts);
+  const ofCopy = processed.get(physicalTopic, partition);
+  const ownCommit = ownCommits.get(name, partition);
+  const returned = asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
+  const below = highestOf([ofCopy?.offset, sourceCommits.get(physicalTopic, partition)]);
+  if (returned === undefined || below === undefined) return { ...nothing, returned };
+  const copies: HandledCopies = {
+    physicalTopic,
+    below,
+    deliveredBelow: ofCopy?.deliveredBelow,
+    correspondence: toCopies(parts.mirrorBack, name, partition),
+  };
+  return { returned, copies };
 }
 
 function mirroredEvidence(

@@ -3,7 +3,9 @@ import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
+import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import type { SourcePosition } from './plan.js';
+import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
 import { soughtOnReturn, withFoundEarlier } from './returned.js';
 
 /** @internal What is known of a group in one log of the target. */
@@ -13,7 +15,15 @@ export interface Gathered {
   readonly mirrored: MirroredEvidence | undefined;
   /** How far the log was handled before the switch away, on the way home. */
   readonly returned: SourcePosition | undefined;
+  /** What of it was handled on the source since, as copies; undefined where that is not known, or the source does not answer. */
+  readonly copies: HandledCopies | undefined;
   readonly bounds: Bounds;
+}
+
+/** @internal What {@link recognise} needs. */
+export interface RecogniseParts extends FindCopiesParts {
+  /** The cluster that is left; undefined where it is given up. */
+  readonly source: RetraceParts['source'] | undefined;
 }
 
 /**
@@ -24,7 +34,7 @@ export interface Gathered {
 export async function recognise(
   all: PartitionMap<Gathered>,
   ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
-  parts: FindCopiesParts,
+  parts: RecogniseParts,
 ): Promise<PartitionMap<Gathered>> {
   const open: { readonly log: SoughtLog; physicalTopic: string; partition: number }[] = [];
   const known = new PartitionMap<Gathered>();
@@ -45,7 +55,26 @@ export async function recognise(
     if (copies === undefined || one === undefined) continue;
     known.set(physicalTopic, partition, { ...one, bounds: withFound(one, copies) });
   }
+  await withRetraced(known, ranges, parts);
   return known;
+}
+
+/** On the way home: what was handled as copies. Begins where the logs were left, so the others come first. */
+async function withRetraced(
+  all: PartitionMap<Gathered>,
+  ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
+  { source, ...parts }: RecogniseParts,
+): Promise<void> {
+  if (source === undefined) return;
+  const handled = [...all.values()].filter(({ copies }) => copies !== undefined);
+  await inParallel(PARALLEL_SCANS, handled, async (one) => {
+    const { physicalTopic, partition, copies, bounds } = one;
+    const range = ranges.get(physicalTopic)?.get(partition);
+    if (copies === undefined || range === undefined) return;
+    const log = { physicalTopic, partition, range };
+    const retraced = await retrace(log, copies, bounds, { ...parts, source });
+    all.set(physicalTopic, partition, { ...one, bounds: retraced });
+  });
 }
 
 function withFound({ mirrored, returned, bounds }: Gathered, copies: FoundCopies): Bounds {

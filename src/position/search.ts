@@ -152,7 +152,7 @@ export class Search {
  * @internal
  */
 export function syncAtOrAfter(
-  { offset }: HandledRecord,
+  { offset }: Pick<HandledRecord, 'offset'>,
   copyAt: bigint,
   ceiling: Pair | undefined,
 ): boolean {

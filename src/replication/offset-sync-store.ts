@@ -53,6 +53,8 @@ export type SyncsAround =
 export interface ReplayAround {
   /** Where the second copies begin on the target. */
   readonly beginsAt: bigint;
+  /** The place of the newest first copy that a sync names: what lies between it and `beginsAt` may be either. */
+  readonly firstUpTo: bigint;
   /** The newest sync of the first copies at or below the offset; undefined where it is older than all of them. */
   readonly floor: OffsetSync | undefined;
 }
@@ -194,7 +196,11 @@ export class OffsetSyncStore {
     const replay =
       ongoing === undefined
         ? undefined
-        : { beginsAt: ongoing.beginsAt, floor: ongoing.before.around(upstreamOffset).floor };
+        : {
+            beginsAt: ongoing.beginsAt,
+            firstUpTo: ongoing.before.newest.downstreamOffset,
+            floor: ongoing.before.around(upstreamOffset).floor,
+          };
     return { kind: 'known', floor, ceiling, replay };
   }
 

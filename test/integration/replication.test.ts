@@ -10,6 +10,7 @@ import { realWorld } from '../../src/world.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import { EventLog } from '../replication/event-log.js';
 import { commit, createTopic, produce } from './stack-support.js';
+import { NO_MIRROR } from '../replication/no-mirror.js';
 
 const RECORDS = 500;
 const HANDLED = 321;
@@ -117,6 +118,7 @@ it('plans where the group resumes, with and without the source', async () => {
       source: asked,
       target,
       mirror,
+      mirrorBack: NO_MIRROR,
       policy,
       aliases: ['A', 'B'],
       world,

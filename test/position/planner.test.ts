@@ -7,6 +7,7 @@ import { encodeCheckpoint, encodeOffsetSync } from '../../src/replication/record
 import { EventLog } from '../replication/event-log.js';
 import { FakeCluster } from '../replication/fake-cluster.js';
 import { manualWorld, settle, type ManualWorld } from '../support/manual-world.js';
+import { NO_MIRROR } from '../replication/no-mirror.js';
 
 interface Rig {
   readonly source: FakeCluster;
@@ -48,6 +49,7 @@ function rig({
     source,
     target,
     mirror,
+    mirrorBack: NO_MIRROR,
     policy,
     aliases: ['A', 'B'],
     world,

@@ -1,29 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FailoverKafka } from '../../src/failover-kafka.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
-import type { MemoryWorld } from '../../src/testing/index.js';
 import { consume, consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
-import { fill, fillSlowly, missingOf, planOf } from './support.js';
-
-/** Consumes `orders`, a record every 5 ms, and commits nothing for a long time. */
-async function consumeSlowly(memory: MemoryWorld, kafka: FailoverKafka): Promise<string[]> {
-  const handled: string[] = [];
-  const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-  await consumer.connect();
-  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
-  await consumer.run({
-    autoCommitInterval: 600_000,
-    eachMessage: async ({ message }) => {
-      await memory.clock.sleep(5);
-      handled.push(String(message.value));
-    },
-  });
-  return handled;
-}
-
-function twice(values: readonly string[]): readonly string[] {
-  return values.filter((value, index) => values.indexOf(value) !== index);
-}
+import { consumeSlowly, fill, missingOf, planOf, twice } from './support.js';
 
 describe('a group that has committed nothing when its cluster dies', () => {
   it('goes on at the very next record', async () => {
@@ -131,101 +109,6 @@ describe('records of a batch that were handled before they were mirrored', () =>
       mirror.resume();
       await until(memory, 'the rest is handled', () => missingOf(handled, 0, 80).length === 0);
       expect(twice(handled)).toEqual([]);
-      await failover.close();
-    });
-  });
-});
-
-describe('the way home', () => {
-  it('handles nothing again that was handled there before, committed or not', async () => {
-    const memory = ordersWorld();
-    await memory.run(async () => {
-      fill(memory, { count: 400 });
-      const failover = kafkaIn(memory);
-      const handled = await consumeSlowly(memory, failover);
-      await until(memory, 'some of it is handled on A', () => handled.length >= 100);
-      memory.cluster('A').down();
-      await failover.switchTo('B', { planned: false });
-      const onA = new Set(handled);
-      await until(memory, 'some of it is handled on B', () => handled.length >= 200);
-      memory.cluster('A').up();
-      await memory.clock.sleep(500);
-      const outcome = await failover.switchTo('A');
-      expect(planOf(outcome, 'orders')).toMatchObject({
-        method: 'fingerprint',
-        offset: BigInt(onA.size),
-      });
-      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 400).length === 0);
-      await memory.clock.sleep(1_000);
-      expect(twice(handled).filter((value) => onA.has(value))).toEqual([]);
-      await failover.close();
-    });
-  });
-
-  it('goes by the commit there where user code has moved back on the other cluster since', async () => {
-    const memory = ordersWorld();
-    await memory.run(async () => {
-      await fillSlowly(memory, 0, 100);
-      const failover = kafkaIn(memory);
-      const handled: string[] = [];
-      const consumer = await consume(failover, async ({ message }) => {
-        await memory.clock.sleep(5);
-        handled.push(String(message.value));
-      });
-      await until(memory, 'all is handled', () => handled.length === 100);
-      await memory.clock.sleep(500);
-      memory.cluster('A').down();
-      await failover.switchTo('B', { planned: false });
-      await memory.clock.sleep(1_000);
-      memory.cluster('A').up();
-      await memory.clock.sleep(500);
-      handled.length = 0;
-      consumer.seek({ topic: 'orders', partition: 0, offset: '-2' });
-      await until(memory, 'some is handled again', () => handled.length >= 20);
-      const outcome = await failover.switchTo('A');
-      expect(planOf(outcome, 'orders')).toMatchObject({ method: 'own-commit' });
-      await failover.close();
-    });
-  });
-
-  it('leads to what had stayed behind: handled there before it was mirrored, or not', async () => {
-    const memory = ordersWorld();
-    await memory.run(async () => {
-      fill(memory, { count: 100 });
-      const failover = kafkaIn(memory);
-      const handled = await consumeSlowly(memory, failover);
-      await until(memory, 'all is handled', () => handled.length === 100);
-      await memory.clock.sleep(500);
-      memory.mirror('A->B').pause();
-      fill(memory, { from: 100, count: 60 });
-      await until(memory, 'the tail is handled in part', () => handled.length === 140);
-      memory.cluster('A').down();
-      await failover.switchTo('B', { planned: false });
-      await memory.clock.sleep(500);
-      memory.cluster('A').up();
-      await memory.clock.sleep(500);
-      await failover.switchTo('A');
-      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 160).length === 0);
-      await memory.clock.sleep(1_000);
-      expect(twice(handled)).toEqual([]);
-      await failover.close();
-    });
-  });
-
-  it('skips nothing that was there before MirrorMaker began', async () => {
-    const memory = ordersWorld();
-    await memory.run(async () => {
-      memory.mirror('A->B').stop();
-      fill(memory, { count: 50 });
-      const failover = kafkaIn(memory);
-      const handled = await consumeSlowly(memory, failover);
-      await until(memory, 'some of it is handled', () => handled.length >= 20);
-      memory.cluster('A').down();
-      await failover.switchTo('B', { planned: false });
-      memory.cluster('A').up();
-      await memory.clock.sleep(200);
-      await failover.switchTo('A', { planned: false });
-      await until(memory, 'all of it is handled', () => missingOf(handled, 0, 50).length === 0);
       await failover.close();
     });
   });

@@ -1,3 +1,4 @@
+import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchOutcome } from '../../src/switch/coordinator.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
@@ -37,4 +38,25 @@ export function missingOf(values: readonly string[], from: number, to: number): 
   return Array.from({ length: to - from }, (_, index) => `r${from + index}`).filter(
     (value) => !known.has(value),
   );
+}
+
+/** Consumes `orders`, a record every 5 ms, and commits nothing for a long time. */
+export async function consumeSlowly(memory: MemoryWorld, kafka: FailoverKafka): Promise<string[]> {
+  const handled: string[] = [];
+  const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  await consumer.run({
+    autoCommitInterval: 600_000,
+    eachMessage: async ({ message }) => {
+      await memory.clock.sleep(5);
+      handled.push(String(message.value));
+    },
+  });
+  return handled;
+}
+
+/** Values that come again. */
+export function twice(values: readonly string[]): readonly string[] {
+  return values.filter((value, index) => values.indexOf(value) !== index);
 }

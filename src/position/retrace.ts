@@ -1,0 +1,161 @@
+import { contentHash, type RecordContent } from './fingerprint.js';
+import type { ScannedRecord } from './search.js';
+
+/** @internal How a {@link Retrace} went. */
+export interface Retraced {
+  /** Everything below it was handled, by the copies; undefined where that says nothing. */
+  readonly offset: bigint | undefined;
+  /** True where the copies were gone through to their end, and all of them belong to records below `offset`. */
+  readonly isWhole: boolean;
+}
+
+/** @internal What came of one copy. */
+export type CopyVerdict = 'original' | 'passed' | 'stranger';
+
+/** Originals that second copies are known by. Much more than MirrorMaker copies again after a crash would cost memory only. */
+const MAX_REMEMBERED = 16_384;
+
+/** After so many copies in a row that belong to no original nothing is expected any more. */
+const MAX_STRANGERS = 1_000;
+
+/** @internal What the offset syncs say of an original and the place of a copy. */
+export interface PlaceRules {
+  /** False where they exclude that it is its copy. */
+  isPossible(original: bigint, copyAt: bigint): boolean;
+  /** True where one of them names the two. */
+  isNamed(original: bigint, copyAt: bigint): boolean;
+}
+
+/**
+ * The way home: which originals were handled as copies? Goes through the copies that the group has handled on the source, in their order,
+ * and through the originals on the target from where the group had left them, side by side. Pure.
+ *
+ * Why everything below {@link Retraced.offset} was handled:
+ *
+ * - Each original that counts stands in the target's log now, and a copy of it, with the same timestamp, key, value and headers, was
+ *   handled on the source. A log that was made anew or has lost its end, copies that retention has removed, and a group that was
+ *   set forward over copies that are gone, all end it: there is no copy to be met.
+ * - Each copy counts once, and in order. One that looks like an original that was met already (or was handled before) is a second copy, and
+ *   passed: so of originals that look alike (**twins**) the second one is never taken for handled.
+ * - Whether it is the copy of this original, and not of an older twin that is no longer known, an offset sync says that names the two. Or it
+ *   comes directly after such a pair: MirrorMaker copies in order. After anything else (a second copy, one of an aborted or compacted
+ *   record, the beginning of a repetition) only a sync counts.
+ *
+ * @internal
+ */
+export class Retrace {
+  /** Those that were handled on the target before. */
+  readonly #before: readonly Original[];
+  /** Originals that were met, by what they look like. */
+  readonly #known = new Map<string, Original>();
+  readonly #leftAt: bigint;
+  readonly #rules: PlaceRules;
+  /** How many originals were met, or handled before. */
+  #count: number;
+  /** The last copy was for certain that of the original of this number: the next one follows it. Undefined where that is not so. */
+  #step: number | undefined;
+  #hasBegun = false;
+  #strangersInARow = 0;
+  #offset: bigint | undefined;
+  #next: { readonly record: ScannedRecord; readonly name: string } | undefined;
+
+  /**
+   * @param before - the originals just before the place where the group had left them, in their order; they are there now.
+   * @param options.leftAt - that place.
+   */
+  constructor(
+    before: readonly ScannedRecord[],
+    { leftAt, ...rules }: PlaceRules & { readonly leftAt: bigint },
+  ) {
+    this.#before = before.map((record, number) => {
+      return { number, name: nameOf(record), offset: BigInt(record.offset) };
+    });
+    for (const one of this.#before) this.#known.set(one.name, one);
+    this.#count = before.length;
+    this.#leftAt = leftAt;
+    this.#rules = rules;
+  }
+
+  /** True where nothing more is expected. */
+  get isOver(): boolean {
+    return this.#strangersInARow >= MAX_STRANGERS;
+  }
+
+  /**
+   * @param copy - the next one that was handled on the source.
+   * @param original - the first one that was not met yet; undefined where there is none.
+   * @returns `original` where it is the copy of that one, so that the next one is wanted.
+   */
+  look(copy: ScannedRecord, original: ScannedRecord | undefined): CopyVerdict {
+    const name = nameOf(copy);
+    const copyAt = BigInt(copy.offset);
+    const known = this.#knownLike(name, copyAt);
+    if (known !== undefined) {
+      this.#step = this.#isCopyOf(known, copyAt) ? known.number : undefined;
+      this.#hasBegun ||= this.#step !== undefined;
+      return 'passed';
+    }
+    if (original !== undefined && this.#nameOf(original) === name) {
+      const next = { number: this.#count, name, offset: BigInt(original.offset) };
+      if (this.#isCopyOf(next, copyAt)) {
+        this.#meet(next);
+        return 'original';
+      }
+    }
+    this.#step = undefined;
+    // Older ones.
+    if (!this.#hasBegun) return 'passed';
+    this.#strangersInARow += 1;
+    return 'stranger';
+  }
+
+  result(): Retraced {
+    if (!this.#hasBegun) return { offset: undefined, isWhole: false };
+    return { offset: this.#offset ?? this.#leftAt, isWhole: this.#strangersInARow === 0 };
+  }
+
+  /** Of several that look alike the one that is expected next, if it is among them. */
+  #knownLike(name: string, copyAt: bigint): Original | undefined {
+    const follower = this.#step === undefined ? undefined : this.#before[this.#step + 1];
+    if (follower?.name === name && this.#isCopyOf(follower, copyAt)) return follower;
+    return this.#known.get(name);
+  }
+
+  #isCopyOf({ number, offset }: Original, copyAt: bigint): boolean {
+    const { isPossible, isNamed } = this.#rules;
+    const follows = this.#step !== undefined && number === this.#step + 1;
+    return (follows && isPossible(offset, copyAt)) || isNamed(offset, copyAt);
+  }
+
+  #meet(original: Original): void {
+    const { number, name, offset } = original;
+    this.#count += 1;
+    this.#step = number;
+    this.#offset = offset + 1n;
+    this.#hasBegun = true;
+    this.#strangersInARow = 0;
+    this.#known.set(name, original);
+    if (this.#known.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+
+  #nameOf(record: ScannedRecord): string {
+    if (this.#next?.record !== record) this.#next = { record, name: nameOf(record) };
+    return this.#next.name;
+  }
+}
+
+/** A record of the target's log. */
+interface Original {
+  /** In the order of those that are looked at, from 0. */
+  readonly number: number;
+  readonly name: string;
+  readonly offset: bigint;
+}
+
+function nameOf(record: RecordContent): string {
+  return `${record.timestamp} ${contentHash(record)}`;
+}

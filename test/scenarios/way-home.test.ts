@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest';
+import type { FailoverKafka } from '../../src/failover-kafka.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consumeSlowly, fill, fillSlowly, missingOf, planOf, twice } from './support.js';
+
+describe('the way home', () => {
+  it('handles nothing again: neither what was handled there before, committed or not, nor what was handled as copies', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 400 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'some of it is handled on A', () => handled.length >= 100);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      const onA = new Set(handled);
+      await until(memory, 'some of it is handled on B', () => handled.length >= 200);
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      const outcome = await failover.switchTo('A');
+      const onB = handled.length - onA.size;
+      expect(onB).toBeGreaterThan(50);
+      expect(planOf(outcome, 'orders')).toMatchObject({
+        method: 'exact',
+        offset: BigInt(onA.size + onB),
+        maxRereadCount: 0n,
+      });
+      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 400).length === 0);
+      await memory.clock.sleep(1_000);
+      expect(twice(handled)).toEqual([]);
+      await failover.close();
+    });
+  });
+
+  it('goes by the commit there where user code has moved back on the other cluster since', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      const consumer = await consume(failover, async ({ message }) => {
+        await memory.clock.sleep(5);
+        handled.push(String(message.value));
+      });
+      await until(memory, 'all is handled', () => handled.length === 100);
+      await memory.clock.sleep(500);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      await memory.clock.sleep(1_000);
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      handled.length = 0;
+      consumer.seek({ topic: 'orders', partition: 0, offset: '-2' });
+      await until(memory, 'some is handled again', () => handled.length >= 20);
+      const outcome = await failover.switchTo('A');
+      expect(planOf(outcome, 'orders')).toMatchObject({ method: 'own-commit' });
+      await failover.close();
+    });
+  });
+
+  it('leads to what had stayed behind: handled there before it was mirrored, or not', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 100 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'all is handled', () => handled.length === 100);
+      await memory.clock.sleep(500);
+      memory.mirror('A->B').pause();
+      fill(memory, { from: 100, count: 60 });
+      await until(memory, 'the tail is handled in part', () => handled.length === 140);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      await memory.clock.sleep(500);
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      await failover.switchTo('A');
+      await until(memory, 'the rest is handled', () => missingOf(handled, 0, 160).length === 0);
+      await memory.clock.sleep(1_000);
+      expect(twice(handled)).toEqual([]);
+      await failover.close();
+    });
+  });
+
+  it('skips nothing that was there before MirrorMaker began', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      memory.mirror('A->B').stop();
+      fill(memory, { count: 50 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'some of it is handled', () => handled.length >= 20);
+      memory.cluster('A').down();
+      await failover.switchTo('B', { planned: false });
+      memory.cluster('A').up();
+      await memory.clock.sleep(200);
+      await failover.switchTo('A', { planned: false });
+      await until(memory, 'all of it is handled', () => missingOf(handled, 0, 50).length === 0);
+      await failover.close();
+    });
+  });
+});
+
+describe('the way home, where what was handled on the other cluster cannot be trusted', () => {
+  /** `r0` to `r59` are there, the first of them are handled on A, then on B. Answers what was handled. */
+  async function handledOnBoth(memory: MemoryWorld, failover: FailoverKafka): Promise<string[]> {
+    await fillSlowly(memory, 0, 60);
+    const handled = await consumeSlowly(memory, failover);
+    await until(memory, 'some of it is handled on A', () => handled.length >= 20);
+    memory.cluster('A').down();
+    await failover.switchTo('B', { planned: false });
+    await until(memory, 'the rest is handled on B', () => missingOf(handled, 0, 60).length === 0);
+    await memory.clock.sleep(1_500);
+    return handled;
+  }
+
+  it('handles what was written on A where its log was made anew while MirrorMaker goes on at its stored position', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled = await handledOnBoth(memory, failover);
+      memory.cluster('A').deleteTopic('orders');
+      memory.cluster('A').createTopic('orders', 1);
+      // More than there was: the first of them are below MirrorMaker's position, and are never copied.
+      fill(memory, { from: 1_000, count: 100 });
+      memory.cluster('A').up();
+      await memory.clock.sleep(3_000);
+      await failover.switchTo('A');
+      await until(memory, 'all is handled', () => missingOf(handled, 1_000, 1_100).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('handles what was written on A after it had lost the end of its log', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled = await handledOnBoth(memory, failover);
+      const A = memory.cluster('A');
+      const commit = A.commit('billing', 'orders', 0);
+      const kept = A.records('orders', 0)
+        .slice(0, 40)
+        .map(({ value, timestampMs }) => ({ value, timestampMs }));
+      A.deleteTopic('orders');
+      A.createTopic('orders', 1);
+      A.append('orders', 0, kept);
+      if (commit !== undefined) A.setCommit('billing', 'orders', 0, commit);
+      fill(memory, { from: 1_000, count: 40 });
+      memory.cluster('A').up();
+      await memory.clock.sleep(3_000);
+      await failover.switchTo('A');
+      await until(memory, 'all is handled', () => missingOf(handled, 1_000, 1_040).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('handles what retention had removed on B before the group came to it', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 60);
+      const failover = kafkaIn(memory);
+      const handled = await consumeSlowly(memory, failover);
+      await until(memory, 'some of it is handled on A', () => handled.length >= 20);
+      memory.cluster('A').down();
+      memory.cluster('B').trim('A.orders', 0, 40n);
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'the rest is handled', () => missingOf(handled, 40, 60).length === 0);
+      memory.cluster('A').up();
+      await memory.clock.sleep(3_000);
+      await failover.switchTo('A');
+      await until(
+        memory,
+        'what B had lost is handled',
+        () => missingOf(handled, 0, 60).length === 0,
+      );
+      await failover.close();
+    });
+  });
+
+  it('begins where an operator has set the group on A back to', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled = await handledOnBoth(memory, failover);
+      memory.cluster('A').up();
+      await memory.clock.sleep(1_000);
+      memory.cluster('A').setCommit('billing', 'orders', 0, { offset: 5n, metadata: '' });
+      handled.length = 0;
+      await failover.switchTo('A');
+      await until(memory, 'all is handled again', () => missingOf(handled, 5, 60).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('handles nothing again where MirrorMaker has crashed meanwhile, and has copied again', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled = await handledOnBoth(memory, failover);
+      memory.cluster('A').up();
+      await memory.clock.sleep(1_000);
+      memory.mirror('A->B').kill();
+      memory.mirror('A->B').start();
+      await fillSlowly(memory, 60, 20);
+      await until(
+        memory,
+        'new ones are handled on B',
+        () => missingOf(handled, 60, 80).length === 0,
+      );
+      await memory.clock.sleep(1_500);
+      const known = handled.length;
+      await failover.switchTo('A');
+      await fillSlowly(memory, 80, 5);
+      await until(
+        memory,
+        'new ones are handled on A',
+        () => missingOf(handled, 80, 85).length === 0,
+      );
+      expect(handled.length - known).toBe(5);
+      await failover.close();
+    });
+  });
+});
