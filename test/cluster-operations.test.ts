@@ -181,6 +181,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
         offset: 3n,
         deliveredBelow: 3n,
         rewoundBelow: undefined,
+        handledFrom: undefined,
         committed: undefined,
         recent: { all: () => [], few: () => [] },
       };

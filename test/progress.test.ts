@@ -85,6 +85,7 @@ function need(
               offset,
               deliveredBelow: offset,
               rewoundBelow: undefined,
+              handledFrom: undefined,
               committed: undefined,
               recent,
             },

@@ -58,6 +58,7 @@ export class Lane implements PhysicalSource {
     this.lock = parts.lock;
     this.awaited = parts.awaited;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
+    this.progress.onMovedBack = () => this.recent.clear();
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
   }

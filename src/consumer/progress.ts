@@ -47,6 +47,8 @@ export class PartitionProgress {
   endCoversAll = true;
   /** Where user code moved the position, until the next delivery: kafkajs goes there in one of its next fetches. */
   sought: Sought | undefined = undefined;
+  /** Called where the log has turned out to be another one, or the group was set back. */
+  onMovedBack: () => void = () => {};
   /** First offset delivered since the partition was assigned, or the position was moved. */
   first: string | undefined = undefined;
   #committed: bigint | undefined = undefined;
@@ -92,7 +94,7 @@ export class PartitionProgress {
     this.endCoversAll = true;
     this.sought = undefined;
     this.outcome = NOT_ENDED;
-    if (this.first === undefined) this.first = first;
+    if (this.first === undefined) this.#begins(first);
   }
 
   /** As {@link delivers}, for one record of `eachMessage`: the hot path, so it writes only what it has to. */
@@ -101,7 +103,21 @@ export class PartitionProgress {
     this.ceiling = offset;
     this.sought = undefined;
     this.outcome = NOT_ENDED;
-    if (this.first === undefined) this.first = offset;
+    if (this.first === undefined) this.#begins(offset);
+  }
+
+  /**
+   * The first delivery since the partition was assigned or moved. kafkajs goes on from the group's commit; where that is below the one that
+   * was confirmed, it is gone: the topic was made anew, or the group set back. What was handled before says nothing of this log.
+   */
+  #begins(first: string): void {
+    this.first = first;
+    if (this.#committed === undefined || BigInt(first) >= this.#committed) return;
+    this.#committed = undefined;
+    this.#passed = undefined;
+    this.#handledBefore = undefined;
+    this.#folded = undefined;
+    this.onMovedBack();
   }
 
   /** True while a handler call may still be running. */
@@ -131,10 +147,17 @@ export class PartitionProgress {
   handled(): bigint | undefined {
     if (this.sought !== undefined) return handledAt(this.sought);
     if (this.floor === undefined || this.ceiling === undefined) return this.#handledBefore;
-    if (this.#isWhole()) return highest(this.#handledBefore, BigInt(this.ceiling) + 1n);
+    const before = this.#isBehindFirst() ? undefined : this.#handledBefore;
+    if (this.#isWhole()) return highest(before, BigInt(this.ceiling) + 1n);
     const { resolved } = this;
     const now = resolved === undefined ? BigInt(this.floor) : BigInt(resolved) + 1n;
-    return highest(this.#handledBefore, now);
+    return highest(before, now);
+  }
+
+  /** kafkajs has gone back by itself: the log ended before its place (OFFSET_OUT_OF_RANGE), so it is another one. */
+  #isBehindFirst(): boolean {
+    const { first, ceiling } = this;
+    return first !== undefined && ceiling !== undefined && BigInt(ceiling) < BigInt(first);
   }
 
   /** The last handler call ended well, and with it everything that it was given. */
@@ -156,7 +179,7 @@ export class PartitionProgress {
     if (handled === undefined || passed === undefined || passed <= handled) {
       return handled ?? passed;
     }
-    if (this.floor !== undefined && !this.#isWhole()) return handled;
+    if (this.floor !== undefined && (!this.#isWhole() || this.#isBehindFirst())) return handled;
     // What was delivered before a seek back is open again, although it was committed then.
     const before = this.#folded;
     return before !== undefined && passed <= before.last + 1n ? handled : passed;

@@ -64,6 +64,7 @@ function positionOf(
     deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
     // Without auto-commit the position is a commit, and a seek is none.
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
+    handledFrom: progress.delivered()?.first,
     committed: progress.committed,
     recent: recent.below(offset),
   };

@@ -135,6 +135,11 @@ export interface SourcePosition extends PhysicalPartition {
    * than that, and void. Undefined otherwise.
    */
   readonly rewoundBelow: bigint | undefined;
+  /**
+   * This process has handled everything from here to `offset` itself, record by record, since it has the partition; undefined where it
+   * was given none, or others have told of it.
+   */
+  readonly handledFrom: bigint | undefined;
   /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
   readonly committed: bigint | undefined;
   readonly recent: RecentlyHandled;

@@ -37,7 +37,7 @@ export interface PlannerParts {
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
   /** The flow from the target to the source. */
-  readonly mirrorBack: Pick<Mirror, 'translate' | 'syncsAround'>;
+  readonly mirrorBack: Pick<Mirror, 'translate' | 'syncsAround' | 'refresh'>;
   readonly policy: ReplicationPolicy;
   /** Aliases of both clusters. */
   readonly aliases: readonly string[];
@@ -269,12 +269,16 @@ function onTheWayHome(
   const ofCopy = processed.get(physicalTopic, partition);
   const ownCommit = ownCommits.get(name, partition);
   const returned = asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
-  const below = highestOf([ofCopy?.offset, sourceCommits.get(physicalTopic, partition)]);
-  if (returned === undefined || below === undefined) return { ...nothing, returned };
+  const commit = sourceCommits.get(physicalTopic, partition);
+  if (returned === undefined || ofCopy?.handledFrom === undefined || commit === undefined) {
+    return { ...nothing, returned };
+  }
   const copies: HandledCopies = {
     physicalTopic,
-    below,
-    deliveredBelow: ofCopy?.deliveredBelow,
+    from: ofCopy.handledFrom,
+    // A topic that was made anew has taken the commit with it, not what is remembered.
+    below: commit < ofCopy.offset ? commit : ofCopy.offset,
+    deliveredBelow: ofCopy.deliveredBelow,
     correspondence: toCopies(parts.mirrorBack, name, partition),
   };
   return { returned, copies };

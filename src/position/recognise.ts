@@ -1,10 +1,13 @@
+import { asError } from '../caught.js';
 import type { LogRange } from '../cluster/access.js';
+import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import type { SourcePosition } from './plan.js';
+import { withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
 import { soughtOnReturn, withFoundEarlier } from './returned.js';
 
@@ -24,6 +27,8 @@ export interface Gathered {
 export interface RecogniseParts extends FindCopiesParts {
   /** The cluster that is left; undefined where it is given up. */
   readonly source: RetraceParts['source'] | undefined;
+  /** The flow from the target to the source. */
+  readonly mirrorBack: Pick<Mirror, 'refresh'>;
 }
 
 /**
@@ -63,10 +68,20 @@ export async function recognise(
 async function withRetraced(
   all: PartitionMap<Gathered>,
   ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
-  { source, ...parts }: RecogniseParts,
+  { source, mirrorBack, ...parts }: RecogniseParts,
 ): Promise<void> {
-  if (source === undefined) return;
   const handled = [...all.values()].filter(({ copies }) => copies !== undefined);
+  if (source === undefined || handled.length === 0) return;
+  // What MirrorMaker has copied again of late has to be known, or second copies would count. Both clusters are alive.
+  const { world, deadlineAtMs } = parts;
+  const refreshed = await withinDeadline(
+    world,
+    deadlineAtMs,
+    (signal) => mirrorBack.refresh({ signal }),
+    parts,
+  ).catch((error: unknown) => asError(error));
+  parts.signal?.throwIfAborted();
+  if (refreshed instanceof Error || refreshed.kind === 'overrun') return;
   await inParallel(PARALLEL_SCANS, handled, async (one) => {
     const { physicalTopic, partition, copies, bounds } = one;
     const range = ranges.get(physicalTopic)?.get(partition);

@@ -49,6 +49,7 @@ export function positionOf({
     // Its handlers may have been given more.
     deliveredBelow: undefined,
     rewoundBelow,
+    handledFrom: undefined,
     committed,
     recent: { all: () => recent, few: () => recent },
   };

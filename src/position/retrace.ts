@@ -5,8 +5,10 @@ import type { ScannedRecord } from './search.js';
 export interface Retraced {
   /** Everything below it was handled, by the copies; undefined where that says nothing. */
   readonly offset: bigint | undefined;
-  /** True where the copies were gone through to their end, and all of them belong to records below `offset`. */
-  readonly isWhole: boolean;
+  /** True where the copies were gone through to their end, and those of the next originals are not among them. */
+  readonly isExact: boolean;
+  /** True where nothing behind it was handled: there is no copy that belongs to nothing. */
+  readonly isEnd: boolean;
 }
 
 /** @internal What came of one copy. */
@@ -22,8 +24,11 @@ const MAX_STRANGERS = 1_000;
 export interface PlaceRules {
   /** False where they exclude that it is its copy. */
   isPossible(original: bigint, copyAt: bigint): boolean;
-  /** True where one of them names the two. */
-  isNamed(original: bigint, copyAt: bigint): boolean;
+  /**
+   * True where one of them names the two, or the nearest two enclose both: between them MirrorMaker copied what lies between them. Not where
+   * that begins before `since`: something unknown may lie there, and look the same.
+   */
+  isCertain(original: bigint, copyAt: bigint, since: bigint): boolean;
 }
 
 /**
@@ -37,9 +42,9 @@ export interface PlaceRules {
  *   set forward over copies that are gone, all end it: there is no copy to be met.
  * - Each copy counts once, and in order. One that looks like an original that was met already (or was handled before) is a second copy, and
  *   passed: so of originals that look alike (**twins**) the second one is never taken for handled.
- * - Whether it is the copy of this original, and not of an older twin that is no longer known, an offset sync says that names the two. Or it
- *   comes directly after such a pair: MirrorMaker copies in order. After anything else (a second copy, one of an aborted or compacted
- *   record, the beginning of a repetition) only a sync counts.
+ * - Whether it is the copy of this original, and not of an older twin that is no longer known, the offset syncs say: one names the two, or the
+ *   nearest two enclose both. Or it comes directly after such a pair: MirrorMaker copies in order. After anything else (a second copy,
+ *   one of an aborted or compacted record, the beginning of a repetition) only the syncs count.
  *
  * @internal
  */
@@ -50,12 +55,17 @@ export class Retrace {
   readonly #known = new Map<string, Original>();
   readonly #leftAt: bigint;
   readonly #rules: PlaceRules;
+  /** From here on all originals that were met are known. */
+  #since: bigint;
   /** How many originals were met, or handled before. */
   #count: number;
   /** The last copy was for certain that of the original of this number: the next one follows it. Undefined where that is not so. */
   #step: number | undefined;
   #hasBegun = false;
+  /** What copies look like that belong to nothing that is known. */
+  readonly #strangers = new Set<string>();
   #strangersInARow = 0;
+  #end: 'open' | 'whole' | 'certain' = 'open';
   #offset: bigint | undefined;
   #next: { readonly record: ScannedRecord; readonly name: string } | undefined;
 
@@ -71,6 +81,7 @@ export class Retrace {
       return { number, name: nameOf(record), offset: BigInt(record.offset) };
     });
     for (const one of this.#before) this.#known.set(one.name, one);
+    this.#since = this.#before[0]?.offset ?? leftAt;
     this.#count = before.length;
     this.#leftAt = leftAt;
     this.#rules = rules;
@@ -78,7 +89,7 @@ export class Retrace {
 
   /** True where nothing more is expected. */
   get isOver(): boolean {
-    return this.#strangersInARow >= MAX_STRANGERS;
+    return this.#strangersInARow >= MAX_STRANGERS || this.#strangers.size >= MAX_REMEMBERED;
   }
 
   /**
@@ -92,7 +103,7 @@ export class Retrace {
     const known = this.#knownLike(name, copyAt);
     if (known !== undefined) {
       this.#step = this.#isCopyOf(known, copyAt) ? known.number : undefined;
-      this.#hasBegun ||= this.#step !== undefined;
+      if (this.#step !== undefined) this.#begin();
       return 'passed';
     }
     if (original !== undefined && this.#nameOf(original) === name) {
@@ -103,15 +114,33 @@ export class Retrace {
       }
     }
     this.#step = undefined;
-    // Older ones.
-    if (!this.#hasBegun) return 'passed';
+    this.#strangers.add(name);
     this.#strangersInARow += 1;
     return 'stranger';
   }
 
+  /**
+   * The copies are at their end.
+   *
+   * @param next - the first originals that were not met.
+   * @param isAll - whether there are no more.
+   */
+  finish(next: readonly ScannedRecord[], isAll: boolean): void {
+    const mayBeHandled = (one: ScannedRecord): boolean => {
+      const name = nameOf(one);
+      return this.#strangers.has(name) || this.#known.has(name);
+    };
+    if (this.isOver || next.some(mayBeHandled)) return;
+    this.#end = isAll || this.#strangersInARow === 0 ? 'certain' : 'whole';
+  }
+
   result(): Retraced {
-    if (!this.#hasBegun) return { offset: undefined, isWhole: false };
-    return { offset: this.#offset ?? this.#leftAt, isWhole: this.#strangersInARow === 0 };
+    if (!this.#hasBegun) return { offset: undefined, isExact: false, isEnd: false };
+    return {
+      offset: this.#offset ?? this.#leftAt,
+      isExact: this.#end !== 'open',
+      isEnd: this.#end === 'certain',
+    };
   }
 
   /** Of several that look alike the one that is expected next, if it is among them. */
@@ -122,9 +151,16 @@ export class Retrace {
   }
 
   #isCopyOf({ number, offset }: Original, copyAt: bigint): boolean {
-    const { isPossible, isNamed } = this.#rules;
+    const { isPossible, isCertain } = this.#rules;
     const follows = this.#step !== undefined && number === this.#step + 1;
-    return (follows && isPossible(offset, copyAt)) || isNamed(offset, copyAt);
+    return (follows && isPossible(offset, copyAt)) || isCertain(offset, copyAt, this.#since);
+  }
+
+  /** Copies before the first one that is known are older. */
+  #begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#strangersInARow = 0;
   }
 
   #meet(original: Original): void {
@@ -132,12 +168,14 @@ export class Retrace {
     this.#count += 1;
     this.#step = number;
     this.#offset = offset + 1n;
-    this.#hasBegun = true;
+    this.#begin();
     this.#strangersInARow = 0;
+    this.#known.delete(name);
     this.#known.set(name, original);
     if (this.#known.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#known.keys()) {
+    for (const [oldest, { offset: forgotten }] of this.#known) {
       this.#known.delete(oldest);
+      this.#since = forgotten + 1n;
       return;
     }
   }

@@ -11,7 +11,11 @@ import { syncAtOrAfter } from './search.js';
 export interface HandledCopies {
   /** The copies' topic on the source. */
   readonly physicalTopic: string;
-  /** Everything below it was handled there. */
+  /**
+   * This process has handled each record from here to `below` there. Of what lies before only that much is known that nothing is lost by going
+   * on from here: it may not have been handled, where second copies follow.
+   */
+  readonly from: bigint;
   readonly below: bigint;
   /** No handler of this process was given one at or above it; undefined where that is not known. */
   readonly deliveredBelow: bigint | undefined;
@@ -41,7 +45,10 @@ export interface OriginalLog {
 const MAX_COPIES = 1_000_000;
 
 /** Originals before the place where the group had left: by them the copies are found among which to begin. */
-const ANCHORS = 128;
+const ANCHORS = 1_000;
+
+/** Originals behind the last one that was met, which are compared with what was left over of the copies. */
+const LOOK_AHEAD = 128;
 
 const FETCH_BYTES = 524_288;
 
@@ -92,7 +99,7 @@ interface Found {
 /** @returns why it did not come to the end; undefined where it did. */
 async function goThrough(
   { physicalTopic, partition, range, leftAt }: OriginalLog & { leftAt: bigint },
-  { physicalTopic: copiesTopic, below, correspondence }: HandledCopies,
+  { physicalTopic: copiesTopic, from: handledFrom, below, correspondence }: HandledCopies,
   found: Found,
   { source, target, limit }: RetraceParts & { limit: AbortSignal },
 ): Promise<string | undefined> {
@@ -102,12 +109,7 @@ async function goThrough(
     return `${copiesTopic}-${partition} ends at ${copied.high}, before ${below}`;
   const from = atLeast(leftAt - BigInt(ANCHORS), range.low);
   const originals = new Reading(target, { physicalTopic, partition, from, end: range.high }, limit);
-  const anchors: FetchedRecord[] = [];
-  for (let one = await originals.peek(); one !== undefined; one = await originals.peek()) {
-    if (BigInt(one.offset) >= leftAt) break;
-    anchors.push(one);
-    originals.pass();
-  }
+  const anchors = await originals.take(ANCHORS, leftAt);
   const retrace = new Retrace(anchors, { leftAt, ...rulesOf(correspondence) });
   found.retrace = retrace;
   const copies = new Reading(
@@ -115,14 +117,20 @@ async function goThrough(
     {
       physicalTopic: copiesTopic,
       partition,
-      from: atLeast(correspondence.atOrBefore(from) ?? 0n, copied.low),
+      from: atLeast(handledFrom, copied.low),
       end: below,
     },
     limit,
   );
   for (let count = 0; count < MAX_COPIES; count += 1) {
     const copy = retrace.isOver ? undefined : await copies.peek();
-    if (copy === undefined) return undefined;
+    if (copy === undefined) {
+      const next = await originals.take(LOOK_AHEAD);
+      retrace.finish(next, next.length < LOOK_AHEAD);
+      return retrace.isOver
+        ? `too many records of ${copiesTopic}-${partition} belong to none that is in ${physicalTopic}`
+        : undefined;
+    }
     copies.pass();
     if (retrace.look(copy, await originals.peek()) === 'original') originals.pass();
   }
@@ -140,10 +148,16 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
         syncAtOrAfter({ offset }, copyAt, around?.ceiling)
       );
     },
-    isNamed(offset, copyAt) {
+    isCertain(offset, copyAt, since) {
       const around = correspondence.around(offset);
       const floor = around?.floor;
-      return isFirst(around, copyAt) && floor?.handledAt === offset && floor.soughtAt === copyAt;
+      if (around === undefined || floor === undefined) return false;
+      if (floor.handledAt === offset) return isFirst(around, copyAt) && floor.soughtAt === copyAt;
+      const isEnclosed =
+        floor.handledAt >= since && around.ceiling !== undefined && copyAt > floor.soughtAt;
+      return (
+        isEnclosed && isFirst(around, copyAt) && syncAtOrAfter({ offset }, copyAt, around.ceiling)
+      );
     },
   };
 }
@@ -168,9 +182,9 @@ function conclude(
   const result = retrace?.result();
   if (result?.offset === undefined) return known;
   const { offset } = result;
-  const isExact = isRead && result.isWhole;
+  const isExact = isRead && result.isExact;
   const bound: Bound = { method: isExact ? 'exact' : 'fingerprint', offset };
-  const isKnown = isExact && deliveredBelow === below;
+  const isKnown = isExact && result.isEnd && deliveredBelow === below;
   return {
     ...known,
     bounds: [bound, ...known.bounds],
@@ -232,6 +246,18 @@ class Reading {
     }
     const next = this.#records[this.#index];
     return next !== undefined && BigInt(next.offset) < end ? next : undefined;
+  }
+
+  /** So many, or those before an offset. */
+  async take(count: number, before?: bigint): Promise<readonly FetchedRecord[]> {
+    const taken: FetchedRecord[] = [];
+    while (taken.length < count) {
+      const one = await this.peek();
+      if (one === undefined || (before !== undefined && BigInt(one.offset) >= before)) break;
+      taken.push(one);
+      this.pass();
+    }
+    return taken;
   }
 
   pass(): void {

@@ -170,9 +170,9 @@ describe('the progress of a partition', () => {
     expect(one.uncommitted()).toBeUndefined();
     one.deliversOne('6');
     one.outcome = undefined;
-    // The same member: nobody else had the partition, whatever is delivered again.
+    // The same member: nobody else had the partition, whatever is delivered again from the commit on.
     one.rejoined();
-    one.deliversOne('2');
+    one.deliversOne('6');
     expect(one.uncommitted()).toBe(7n);
     expect(one.position()).toBe(7n);
     one.revoked();
@@ -184,6 +184,37 @@ describe('the progress of a partition', () => {
     expect(one.uncommitted()).toBe(3n);
     one.seek(-2n);
     expect(one.uncommitted()).toBeUndefined();
+  });
+
+  it('begins anew where kafkajs goes on below what was committed: the topic was made anew, or the group set back', () => {
+    const one = progress();
+    let movedBackCount = 0;
+    one.onMovedBack = () => {
+      movedBackCount += 1;
+    };
+    one.deliversOne('99');
+    one.outcome = undefined;
+    one.confirms(100n);
+    one.rejoined();
+    one.deliversOne('0');
+    one.outcome = undefined;
+    expect(one.position()).toBe(1n);
+    expect(one.delivered()).toEqual({ first: 0n, last: 0n });
+    expect(movedBackCount).toBe(1);
+  });
+
+  it('is where kafkajs has gone back to by itself, because the log ended before its place', () => {
+    const one = progress();
+    one.deliversOne('99');
+    one.outcome = undefined;
+    one.confirms(100n);
+    one.rejoined();
+    one.deliversOne('100');
+    one.outcome = undefined;
+    one.confirms(101n);
+    one.deliversOne('0');
+    one.outcome = undefined;
+    expect(one.position()).toBe(1n);
   });
 
   it('goes beyond what was handled where kafkajs committed records that no handler sees', () => {

@@ -70,6 +70,7 @@ function handledTo(offset: bigint): GroupNeed['processed'][number] {
     offset,
     deliveredBelow: offset,
     rewoundBelow: undefined,
+    handledFrom: undefined,
     committed: undefined,
     recent: { all: () => [], few: () => [] },
   };

@@ -13,6 +13,7 @@ function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition
     offset,
     deliveredBelow: offset,
     rewoundBelow,
+    handledFrom: undefined,
     committed: undefined,
     recent: nothing,
   });

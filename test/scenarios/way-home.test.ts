@@ -222,3 +222,122 @@ describe('the way home, where what was handled on the other cluster cannot be tr
     });
   });
 });
+
+/** Consumes `orders` as fast as `pace` says, which may change, and commits every so often. */
+async function consumeAtPace(
+  memory: MemoryWorld,
+  failover: FailoverKafka,
+  autoCommitInterval: number,
+): Promise<{ handled: string[]; pace: { perRecordMs: number } }> {
+  const handled: string[] = [];
+  const pace = { perRecordMs: 1 };
+  const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  await consumer.run({
+    autoCommitInterval,
+    eachMessage: async ({ message }) => {
+      await memory.clock.sleep(pace.perRecordMs);
+      handled.push(String(message.value));
+    },
+  });
+  return { handled, pace };
+}
+
+describe('a topic that is made anew while the group reads it', () => {
+  it('is handled to its end on the way home, where it was the copies on B: what was handled of the old ones says nothing', async () => {
+    const memory = ordersWorld({ mirror: { offsetFlushIntervalMs: 600_000 } });
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const failover = kafkaIn(memory);
+      const { handled, pace } = await consumeAtPace(memory, failover, 3_000);
+      await until(memory, 'all is handled on A', () => handled.length === 100);
+      await memory.clock.sleep(4_000);
+      await failover.switchTo('B');
+      await memory.clock.sleep(2_000);
+      memory.mirror('A->B').kill();
+      memory.mirror('A->B').start();
+      await until(memory, 'second copies are handled', () => handled.length === 200);
+      await memory.clock.sleep(5_000);
+      pace.perRecordMs = 40;
+      memory.cluster('B').deleteTopic('A.orders');
+      memory.cluster('B').createTopic('A.orders', 1);
+      await memory.clock.sleep(3_000);
+      await fillSlowly(memory, 100, 260);
+      await failover.switchTo('A');
+      await until(memory, 'all is handled', () => missingOf(handled, 0, 360).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('is handled to its end on the way out, where it was the topic on A', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const failover = kafkaIn(memory);
+      const { handled, pace } = await consumeAtPace(memory, failover, 3_000);
+      await until(memory, 'all is handled', () => handled.length === 100);
+      await memory.clock.sleep(5_000);
+      pace.perRecordMs = 60;
+      memory.cluster('A').deleteTopic('orders');
+      memory.cluster('A').createTopic('orders', 1);
+      await memory.clock.sleep(3_000);
+      await fillSlowly(memory, 100, 150);
+      await failover.switchTo('B');
+      await until(memory, 'all is handled', () => missingOf(handled, 0, 250).length === 0);
+      await failover.close();
+    });
+  });
+});
+
+describe('a group that was put among second copies on B', () => {
+  it('handles on A what it has not handled there: first copies below its place were never handled', async () => {
+    // MirrorMaker writes the group's commits on B itself, also those that point among second copies.
+    const memory = ordersWorld({
+      mirror: { syncGroupOffsets: true, offsetFlushIntervalMs: 600_000 },
+    });
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      let limit = 50;
+      const resumes: (() => void)[] = [];
+      const allow = (count: number): void => {
+        limit = count;
+        for (const resume of resumes.splice(0)) resume();
+      };
+      const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({
+        autoCommitInterval: 100,
+        eachMessage: async ({ message, pause }) => {
+          if (handled.length >= limit) {
+            resumes.push(pause());
+            throw new Error('not now');
+          }
+          await memory.clock.sleep(5);
+          handled.push(String(message.value));
+        },
+      });
+      await until(memory, 'half of it is handled on A', () => handled.length === 50);
+      await memory.clock.sleep(500);
+      memory.mirror('A->B').kill();
+      memory.mirror('A->B').start();
+      await memory.clock.sleep(5_000);
+      limit = 60;
+      await failover.switchTo('B');
+      allow(60);
+      await until(memory, 'some is handled on B', () => handled.length >= 60);
+      await memory.clock.sleep(1_500);
+      limit = 10_000;
+      await failover.switchTo('A');
+      allow(10_000);
+      await until(memory, 'all is handled', () => {
+        allow(10_000);
+        return missingOf(handled, 0, 100).length === 0;
+      });
+      await failover.close();
+    });
+  });
+});
