@@ -1,5 +1,6 @@
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import { sleep } from '../wait.js';
+import { PartitionMap } from '../replication/partition-map.js';
 import type { World } from '../world.js';
 
 /** @internal A log, and how far commits in it may reach. */
@@ -50,4 +51,20 @@ export async function logRanges(
     }),
   );
   return ranges;
+}
+
+/** @internal Where logs end; those of topics that do not exist are left out. */
+export async function logEnds(
+  topics: readonly string[],
+  access: Pick<ClusterAccess, 'ranges'>,
+): Promise<PartitionMap<bigint>> {
+  const ends = new PartitionMap<bigint>();
+  await Promise.all(
+    topics.map(async (topic) => {
+      for (const [partition, { high }] of (await access.ranges(topic)) ?? []) {
+        ends.set(topic, partition, high);
+      }
+    }),
+  );
+  return ends;
 }
