@@ -122,6 +122,7 @@ export type {
 } from './strategy/strategy.js';
 export type { MissingPiece } from './missing-pieces.js';
 export type { MissingBound } from './position/missing.js';
+export type { NoTranslation } from './replication/translate.js';
 export type { UpstreamLog } from './position/upstream.js';
 export type { RecordCount } from './record-count.js';
 export type {

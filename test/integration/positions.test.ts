@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PartitionPlan } from '../../src/position/plan.js';
+import type { SwitchMeasurement } from '../../src/switch/exactness.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
@@ -13,6 +14,8 @@ let stack: Stack;
 let failover: FailoverKafka;
 /** Ids, as they were handled. */
 const handled: string[] = [];
+/** When, and where. */
+const handlings: { readonly cluster: string; readonly atMs: number }[] = [];
 
 beforeAll(async () => {
   stack = await startStack({ name: 'positions' });
@@ -105,6 +108,46 @@ async function plansOf(
     .filter((one) => one.kind === 'resume');
 }
 
+/** Next offset of each partition. */
+async function endsOf(cluster: 'A' | 'B', topic: string): Promise<ReadonlyMap<number, number>> {
+  const admin = plain(cluster).admin();
+  await admin.connect();
+  try {
+    const ends = await admin.fetchTopicOffsets(topic);
+    return new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function measured(): SwitchMeasurement {
+  const { lastSwitch } = failover.status();
+  if (lastSwitch === undefined) throw new Error('no switch was measured');
+  return lastSwitch;
+}
+
+/** What the library says that the way to B has cost, and what was seen of it. */
+function expectMeasured(endsOnA: ReadonlyMap<number, number>): void {
+  const { groups, unmirrored, rto } = measured();
+  const copies = groups
+    .flatMap(({ partitions }) => partitions)
+    .filter(({ physicalTopic }) => physicalTopic === 'A.orders');
+  expect(copies.map(({ reread }) => reread)).toEqual(
+    Array.from({ length: PARTITIONS }, () => ({ kind: 'counted', count: 0 })),
+  );
+  // Everything was mirrored, but for the marker that ends the last transaction.
+  const mirrored = unmirrored.map(({ partition, mirroredEnd }) => [partition, Number(mirroredEnd)]);
+  expect(mirrored.toSorted()).toEqual(
+    [...endsOnA].map(([partition, end]) => [partition, end - 1]).toSorted(),
+  );
+  const lastOnA = handlings.findLast(({ cluster }) => cluster === 'A')?.atMs ?? 0;
+  const firstOnB = handlings.find(({ cluster }) => cluster === 'B')?.atMs ?? 0;
+  expect(rto.consumers.kind).toBe('measured');
+  if (rto.consumers.kind !== 'measured') return;
+  // The clock is looked at once in 10 ms; a busy machine is late with that.
+  expect(Math.abs(rto.consumers.durationMs - (firstOnB - lastOnA))).toBeLessThan(200);
+}
+
 it('is the very next record when A is killed in the middle of the work; on the way home nothing is skipped', async () => {
   await fill('A', 0, FIRST);
   const ids = idsOf(0, FIRST);
@@ -124,7 +167,8 @@ it('is the very next record when A is killed in the middle of the work; on the w
     // Nothing is committed before the switch.
     autoCommitInterval: 600_000,
     partitionsConsumedConcurrently: PARTITIONS,
-    eachMessage: async ({ message }) => {
+    eachMessage: async ({ message, cluster }) => {
+      handlings.push({ cluster, atMs: performance.now() });
       await new Promise<void>((resolve) => {
         setTimeout(resolve, 1);
       });
@@ -136,6 +180,7 @@ it('is the very next record when A is killed in the middle of the work; on the w
     until: (count) => count >= ids.length / 3,
     timeoutMs: 60_000,
   });
+  const ends = await endsOf('A', 'orders');
   await stack.clusters.A.kill();
   const away = await plansOf('B', false);
   const onA = new Set(handled);
@@ -150,6 +195,7 @@ it('is the very next record when A is killed in the middle of the work; on the w
   });
 
   expect(twice()).toEqual([]);
+  expectMeasured(ends);
   await stack.clusters.A.start();
   await mirrored('A', 'B.orders', idsOf(FIRST, SECOND).length);
   const home = await plansOf('A', true);
@@ -164,4 +210,52 @@ it('is the very next record when A is killed in the middle of the work; on the w
   });
   expect(missing(all)).toEqual([]);
   expect(twice().filter((id) => onA.has(id))).toEqual([]);
+}, 240_000);
+
+it('tells what was acknowledged and is not mirrored, by its offsets, when A is killed again', async () => {
+  const LOST = 50;
+  await stack.mirror.flow('A->B').kill();
+  const producer = failover.producer();
+  await producer.connect();
+  const messages = Array.from({ length: LOST }, (_, index) => ({
+    value: 'last words',
+    headers: { id: `lost-${index}` },
+    partition: 0,
+  }));
+  const [acknowledged] = await producer.send({ topic: 'orders', messages });
+  const firstLost = Number(acknowledged?.baseOffset);
+  await waitFor('it is handled', () => handled.includes(`lost-${LOST - 1}`), {
+    until: (isHandled) => isHandled,
+    timeoutMs: 60_000,
+  });
+  await stack.clusters.A.kill();
+  await plansOf('B', false);
+  const log = measured().unmirrored.find(
+    ({ topic, partition }) => topic === 'orders' && partition === 0,
+  );
+  // The marker before them is an offset without a record.
+  expect(log).toEqual({
+    topic: 'orders',
+    partition: 0,
+    records: { kind: 'atLeast', count: LOST + 1 },
+    mirroredEnd: String(firstLost - 1),
+    knownEnd: String(firstLost + LOST),
+  });
+  const partition = measured()
+    .groups.flatMap(({ partitions }) => partitions)
+    .find((one) => one.physicalTopic === 'A.orders' && one.partition === 0);
+  expect(partition).toMatchObject({
+    awaitedCount: LOST,
+    unhandled: { records: { kind: 'atLeast', count: 0 }, range: undefined },
+  });
+  await producer.send({
+    topic: 'orders',
+    messages: [{ value: 'first words', headers: { id: 'new' } }],
+  });
+  await waitFor('work goes on', () => measured().rto.consumers.kind, {
+    until: (kind) => kind === 'measured',
+    timeoutMs: 60_000,
+  });
+  expect(measured().rto.producers.kind).toBe('measured');
+  await producer.disconnect();
 }, 240_000);
