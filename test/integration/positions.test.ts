@@ -137,9 +137,9 @@ function expectMeasured(endsOnA: ReadonlyMap<number, number>): void {
   );
   // Everything was mirrored, but for the marker that ends the last transaction.
   const mirrored = unmirrored.map(({ partition, mirroredEnd }) => [partition, Number(mirroredEnd)]);
-  expect(mirrored.toSorted()).toEqual(
-    [...endsOnA].map(([partition, end]) => [partition, end - 1]).toSorted(),
-  );
+  const expected = [...endsOnA].map(([partition, end]) => [partition, end - 1]);
+  expect(mirrored).toHaveLength(PARTITIONS);
+  expect(mirrored).toEqual(expect.arrayContaining(expected));
   const lastOnA = handlings.findLast(({ cluster }) => cluster === 'A')?.atMs ?? 0;
   const firstOnB = handlings.find(({ cluster }) => cluster === 'B')?.atMs ?? 0;
   expect(rto.consumers.kind).toBe('measured');
