@@ -8,9 +8,9 @@ import {
   type LogicalTopic,
   type PhysicalTopic,
 } from '../replication/topic-names.js';
-import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
+import { untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { logEnds, logRanges, type CommittableRange } from './log-ranges.js';
+import { askEnds, logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { recognise, type Gathered } from './recognise.js';
@@ -20,6 +20,7 @@ import { asLeft } from './returned.js';
 import { stillValid } from './recorded.js';
 import type { MissingBound } from './missing.js';
 import { upstreamOf } from './upstream.js';
+import { notKnown, refreshMirror } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import {
   planGroup,
@@ -58,6 +59,10 @@ export interface PlannerParts {
 
 /** Longest wait for the source's commits, in milliseconds, within the deadline. */
 const SOURCE_MAX_WAIT_MS = 500;
+
+function sourceUntilMs({ world, deadlineAtMs }: PlannerParts): number {
+  return Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
+}
 
 /**
  * Finds where groups resume on the target: asks both clusters and the mirror, in parallel, and leaves the thinking to
@@ -155,39 +160,20 @@ function resolveGroup(
   return { need, topics, logs };
 }
 
-/** Brings the mirror's knowledge up to date; says what is not. */
-async function refreshMirror(parts: PlannerParts): Promise<readonly MissingBound[]> {
-  const { mirror, world, deadlineAtMs } = parts;
-  const flow = `${mirror.source}->${mirror.target}`;
-  try {
-    const refreshed = await withinDeadline(
-      world,
-      deadlineAtMs,
-      (signal) => mirror.refresh({ signal }),
-      parts,
-    );
-    if (refreshed.kind === 'settled') return [];
-  } catch (error) {
-    return notKnown(`MirrorMaker's records of ${flow} cannot be read: ${messageOf(error)}`);
-  }
-  return notKnown(
-    mirror.state().isComplete
-      ? `MirrorMaker's records of ${flow} are not up to date: reading them took too long`
-      : `MirrorMaker's records of ${flow} are not known: reading them took too long`,
-  );
-}
-
-function notKnown(because: string): readonly MissingBound[] {
-  return [{ kind: 'not-known', because }];
-}
-
 async function ask(group: Group, parts: PlannerParts): Promise<Findings> {
   const names = group.logs.map(({ name }) => name);
   const { groupId } = group.need;
   const [ownCommits, fromSource, sourceEnds, recorded] = await Promise.all([
     commitsOn(parts.target, groupId, names),
     askSource(group, parts),
-    askEnds(group, parts),
+    askEnds(
+      group.logs.flatMap((log) => log.upstreamTopic ?? []),
+      parts.source,
+      {
+        world: parts.world,
+        untilMs: sourceUntilMs(parts),
+      },
+    ),
     parts.recorded(groupId),
   ]);
   return { group, ownCommits, recorded, sourceEnds, ...fromSource };
@@ -198,11 +184,11 @@ async function askSource(
   { need, logs }: Group,
   parts: PlannerParts,
 ): Promise<Pick<Findings, 'sourceCommits' | 'unknown'>> {
-  const { source, world, deadlineAtMs } = parts;
+  const { source, world } = parts;
   const nothing = new PartitionMap<bigint>();
   const topics = logs.map((log) => log.upstreamTopic ?? copiesTopic(log, parts));
   if (source === undefined || topics.length === 0) return { sourceCommits: nothing, unknown: [] };
-  const untilMs = Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
+  const untilMs = sourceUntilMs(parts);
   const unknown = `the group's commits on ${source.alias} are not known`;
   try {
     const commits = commitsOn(source, need.groupId, topics);
@@ -212,18 +198,6 @@ async function askSource(
   } catch (error) {
     return { sourceCommits: nothing, unknown: notKnown(`${unknown}: ${messageOf(error)}`) };
   }
-}
-
-/** Where the source's logs end, for what is not mirrored yet. Nothing depends on it, so a source that does not answer costs nothing. */
-async function askEnds({ logs }: Group, parts: PlannerParts): Promise<Offsets> {
-  const { source, world, deadlineAtMs } = parts;
-  const topics = logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []);
-  if (source === undefined || topics.length === 0) return new PartitionMap();
-  const untilMs = Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
-  const answer = await untilDeadline(world, untilMs, logEnds(topics, source)).catch(
-    () => undefined,
-  );
-  return answer?.kind === 'settled' ? answer.value : new PartitionMap();
 }
 
 async function commitsOn(
