@@ -5,6 +5,7 @@ import { Gate } from '../src/consumer/gate.js';
 import { PartitionLocks } from '../src/consumer/locks.js';
 import { OlderDeliveries } from '../src/consumer/offsets.js';
 import { TopicNames } from '../src/consumer/subscription.js';
+import { SessionWork } from '../src/session-work.js';
 import { realWorld } from '../src/world.js';
 import { median, rounded } from './statistics.js';
 
@@ -26,6 +27,7 @@ export async function measureOverhead(): Promise<number> {
   const handler = (): Promise<void> => Promise.resolve();
   const direct = (): EachMessageHandler => handler;
   const wrapped = (): EachMessageHandler => {
+    const world = realWorld();
     const { eachMessage } = new Dispatcher({
       cluster: 'A',
       switchEpoch: 1,
@@ -35,7 +37,9 @@ export async function measureOverhead(): Promise<number> {
       locks: new PartitionLocks(),
       older: new OlderDeliveries(),
       awaited: new Awaited(),
-      world: realWorld(),
+      groupId: 'bench',
+      work: new SessionWork(world),
+      world,
       heartbeatIntervalMs: 3_000,
       refusal: () => undefined,
       onRefused: () => {},

@@ -9,17 +9,22 @@ import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
 import type { ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
+import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import type { Progress } from './progress.js';
-import { MARGIN_MS, mirrorReadiness, type Readiness } from './readiness.js';
+import { mirrorReadiness, topicReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import { catchUp } from './replication/catch-up.js';
-import { openMirror, type Mirror, type MirrorState } from './replication/mirror.js';
+import {
+  openMirror,
+  type HeartbeatState,
+  type Mirror,
+  type MirrorState,
+} from './replication/mirror.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
 import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
-import { topicWarnings } from './topic-readiness.js';
 import type { SwitchTurn } from './switch/participant.js';
 import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
 import type { Watching } from './watch.js';
@@ -37,9 +42,6 @@ export interface ClusterOperationsParts {
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
 }
-
-/** Longest look at both clusters' topics before a planned switch, in milliseconds. */
-const TOPICS_LOOK_MS = 1_000;
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
@@ -68,6 +70,10 @@ export class ClusterOperations implements SwitchOperations {
 
   mirrorStates(): readonly MirrorState[] {
     return [...this.#mirrors.values()].map((mirror) => mirror.state());
+  }
+
+  heartbeatTo(target: string): HeartbeatState | undefined {
+    return this.#mirrors.get(target)?.state().heartbeat;
   }
 
   access(alias: string): ClusterAccess {
@@ -173,39 +179,29 @@ export class ClusterOperations implements SwitchOperations {
       const obstacle = isWrongCluster(error)
         ? because
         : `cluster ${target} does not answer: ${because}`;
-      return { obstacles: [obstacle], warnings: [], targetAnswers: false };
+      return { obstacles: [obstacle], warnings: [], missing: [], targetAnswers: false };
     }
-    if (needs.length === 0) return { obstacles: [], warnings: [], targetAnswers: true };
+    if (needs.length === 0)
+      return { obstacles: [], warnings: [], missing: [], targetAnswers: true };
     const { planned } = turn;
     const mirror = this.#mirror(target);
-    const [{ obstacles, warnings }, topics] = await Promise.all([
+    const [{ obstacles, warnings, missing }, topics] = await Promise.all([
       mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
-      planned ? this.#topicWarnings(mirror, needs, { deadlineAtMs, signal }) : [],
+      planned
+        ? topicReadiness(mirror, {
+            selectors: needs.flatMap((need) => need.selectors),
+            clusters: [this.access(mirror.source), this.access(target)],
+            aliases: this.#parts.options.aliases,
+            ...{ world, deadlineAtMs, signal },
+          })
+        : [],
     ]);
-    return { obstacles, warnings: [...warnings, ...topics], targetAnswers: true };
-  }
-
-  /** A cluster that does not answer soon is no reason to say anything of its topics. */
-  async #topicWarnings(
-    { source, target, policy }: Mirror,
-    needs: readonly GroupNeed[],
-    { deadlineAtMs, signal }: { deadlineAtMs: number; signal: AbortSignal },
-  ): Promise<readonly string[]> {
-    const { world, aliases } = this.#parts.options;
-    const looking = Promise.all([this.access(source).topics(), this.access(target).topics()]);
-    const looked = await untilDeadline(
-      world,
-      Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs - MARGIN_MS),
-      untilAborted(signal, looking),
-    ).catch(() => undefined);
-    if (looked?.kind !== 'settled') return [];
-    const [here, there] = looked.value;
-    const selectors = needs.flatMap((need) => need.selectors);
-    return topicWarnings(
-      selectors,
-      { alias: source, aliases, topics: here, policy },
-      { alias: target, topics: there },
-    );
+    return {
+      obstacles,
+      warnings: [...warnings, ...topics.map(missingPieceInWords)],
+      missing: [...missing, ...topics],
+      targetAnswers: true,
+    };
   }
 
   async catchUp(

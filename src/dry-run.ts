@@ -2,6 +2,9 @@ import { messageOf } from './caught.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import type { GroupNeed } from './position/plan.js';
 import { planWarnings } from './position/plan-warnings.js';
+import type { Readiness } from './readiness.js';
+import type { AcknowledgedEnd } from './session-work.js';
+import { predictionOf } from './switch/exactness.js';
 import type { PhaseDeadlines } from './switch/operations.js';
 import type { SwitchPlan } from './switch/report.js';
 import { withinDeadline } from './wait.js';
@@ -12,11 +15,25 @@ export interface DryRunParts {
   readonly from: string;
   readonly to: string;
   readonly needs: readonly GroupNeed[];
-  readonly operations: Pick<ClusterOperations, 'checkReadiness' | 'plan'>;
+  readonly operations: Pick<ClusterOperations, 'checkReadiness' | 'plan' | 'heartbeatTo'>;
   readonly world: World;
   readonly deadlines: Pick<PhaseDeadlines, 'prepareMs' | 'translateMs'>;
+  /** How far this process's producers know that the logs of the active cluster reach. */
+  readonly ends: readonly AcknowledgedEnd[];
   /** Ends it, with the signal's reason. */
   readonly signal: AbortSignal;
+}
+
+/** @internal The answer where no plan can be made. */
+export function withoutPlans(
+  from: string,
+  to: string,
+  obstacles: readonly string[],
+  { warnings, missing }: Pick<Readiness, 'warnings' | 'missing'> = { warnings: [], missing: [] },
+): SwitchPlan {
+  const known = { from, to, obstacles, warnings, groups: [] };
+  const prediction = predictionOf({ ...known, missing, ends: [], heartbeat: undefined });
+  return { ...known, prediction };
 }
 
 /**
@@ -26,7 +43,7 @@ export interface DryRunParts {
  * @internal
  */
 export async function dryRun(parts: DryRunParts): Promise<SwitchPlan> {
-  const { from, to, needs, operations, world, deadlines, signal } = parts;
+  const { from, to, needs, operations, world, deadlines, ends, signal } = parts;
   const { prepareMs, translateMs } = deadlines;
   const turn = { from, to, planned: true };
   const looked = await withinDeadline(
@@ -37,17 +54,11 @@ export async function dryRun(parts: DryRunParts): Promise<SwitchPlan> {
   );
   if (looked.kind === 'overrun') {
     const obstacle = `cluster ${to} did not answer within ${prepareMs} ms (switch.prepareMs)`;
-    return { from, to, obstacles: [obstacle], warnings: [], groups: [] };
+    return withoutPlans(from, to, [obstacle]);
   }
-  const { obstacles, warnings, targetAnswers } = looked.value;
-  if (!targetAnswers) return { from, to, obstacles, warnings, groups: [] };
-  const withoutPlans = (obstacle: string): SwitchPlan => ({
-    from,
-    to,
-    obstacles: [...obstacles, obstacle],
-    warnings,
-    groups: [],
-  });
+  const readiness = looked.value;
+  const { obstacles, missing } = readiness;
+  if (!readiness.targetAnswers) return withoutPlans(from, to, obstacles, readiness);
   try {
     const planned = await withinDeadline(
       world,
@@ -56,20 +67,17 @@ export async function dryRun(parts: DryRunParts): Promise<SwitchPlan> {
       { signal },
     );
     if (planned.kind === 'overrun') {
-      return withoutPlans(
-        `positions on ${to} were not found within ${translateMs} ms (switch.translateMs)`,
-      );
+      const obstacle = `positions on ${to} were not found within ${translateMs} ms (switch.translateMs)`;
+      return withoutPlans(from, to, [...obstacles, obstacle], readiness);
     }
     const groups = planned.value;
-    return {
-      from,
-      to,
-      obstacles,
-      warnings: [...warnings, ...groups.flatMap(planWarnings)],
-      groups,
-    };
+    const warnings = [...readiness.warnings, ...groups.flatMap(planWarnings)];
+    const known = { from, to, obstacles, warnings, groups };
+    const heartbeat = operations.heartbeatTo(to);
+    return { ...known, prediction: predictionOf({ ...known, missing, ends, heartbeat }) };
   } catch (error) {
     signal.throwIfAborted();
-    return withoutPlans(`positions on ${to} could not be found: ${messageOf(error)}`);
+    const obstacle = `positions on ${to} could not be found: ${messageOf(error)}`;
+    return withoutPlans(from, to, [...obstacles, obstacle], readiness);
   }
 }

@@ -7,6 +7,7 @@ import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
 import type { Opinion } from './signals/signal-state.js';
 import type { StayReason } from './strategy/strategy.js';
+import type { SwitchMeasurement } from './switch/exactness.js';
 import type { SwitchReport } from './switch/report.js';
 
 /** @public When and in which activation something happened. Part of every event. */
@@ -51,6 +52,11 @@ export interface FailoverEvents {
   };
   /** A switch ended on the new cluster. */
   'switch.completed': FailoverEventBase & { readonly report: SwitchReport };
+  /**
+   * What the last switch has cost: its positions and what was really handled again, how long work stood still, what is not mirrored. Told
+   * once, when work goes on, or after a minute, or before the next switch, with what is known by then; `status().lastSwitch` knows more later.
+   */
+  'switch.measured': FailoverEventBase & { readonly measurement: SwitchMeasurement };
   /** A switch was refused before anything was touched. */
   'switch.refused': FailoverEventBase & {
     readonly from: string;
@@ -188,6 +194,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'switch.phase-started': true,
   'switch.phase-overran': true,
   'switch.completed': true,
+  'switch.measured': true,
   'switch.refused': true,
   'switch.rolled-back': true,
   'positions.planned': true,

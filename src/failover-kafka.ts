@@ -4,7 +4,7 @@ import { openProbe } from './cluster/probe.js';
 import { ClusterOperations } from './cluster-operations.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { controlLogs } from './control-logs.js';
-import { dryRun } from './dry-run.js';
+import { dryRun, withoutPlans } from './dry-run.js';
 import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import {
   FailoverEmitter,
@@ -273,13 +273,13 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const from = this.#watch.view(undefined).active;
     // Out of a halt the way may lead to the active cluster as well.
     if (to === from && this.#coordinator.state.kind !== 'halted') {
-      const obstacles = [`${to} is the active cluster already`];
-      return { from, to, obstacles, warnings: [], groups: [] };
+      return withoutPlans(from, to, [`${to} is the active cluster already`]);
     }
     const { world, deadlines } = this.#options;
     const needs = this.#coordinator.needs();
     const operations = this.#operations;
-    return dryRun({ from, to, needs, operations, world, deadlines, signal }).finally(() =>
+    const ends = this.#coordinator.session()?.work.acknowledgedEnds() ?? [];
+    return dryRun({ from, to, needs, operations, world, deadlines, ends, signal }).finally(() =>
       // A process without clients keeps no connection, and can end.
       this.#coordinator.releaseUnused(),
     );
@@ -290,6 +290,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     return describeStatus({
       options: this.#options,
       state: this.#coordinator.state,
+      lastSwitch: this.#coordinator.measuring.last(),
       operations: this.#operations,
       watch: this.#watch,
       progress: this.#progress,

@@ -120,8 +120,32 @@ export type {
   Strategy,
   View,
 } from './strategy/strategy.js';
-export type { SwitchOutcome } from './switch/coordinator.js';
-export type { DecidedBy, PhaseReport, SwitchPlan, SwitchReport } from './switch/report.js';
+export type { MissingPiece } from './missing-pieces.js';
+export type { MissingBound } from './position/missing.js';
+export type { NoTranslation } from './replication/translate.js';
+export type { UpstreamLog } from './position/upstream.js';
+export type { RecordCount } from './record-count.js';
+export type {
+  ExactnessReport,
+  OffsetRange,
+  PartitionMeasurement,
+  PartitionPrediction,
+  RecoveryPoint,
+  RecoveryTime,
+  SwitchCosts,
+  SwitchMeasurement,
+  SwitchPrediction,
+  UnhandledRecords,
+  UnmirroredLog,
+} from './switch/exactness.js';
+export { formatSwitchReport } from './switch/format-report.js';
+export type {
+  DecidedBy,
+  PhaseReport,
+  SwitchOutcome,
+  SwitchPlan,
+  SwitchReport,
+} from './switch/report.js';
 export type {
   CancelTimer,
   DnsAnswer,

@@ -1,16 +1,26 @@
 import { messageOf } from './caught.js';
+import type { ClusterAccess } from './cluster/access.js';
+import { judge } from './health/failure.js';
+import { missingPieceInWords, type MissingPiece } from './missing-pieces.js';
 import type { Mirror, MirrorState } from './replication/mirror.js';
-import { withinDeadline } from './wait.js';
+import type { TopicSelector } from './replication/topic-names.js';
+import { missingTopics } from './topic-readiness.js';
+import { untilAborted, untilDeadline, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
 /** @internal What was learned before a switch: `obstacles` refuse it, `warnings` go into its report. */
 export interface Readiness {
   readonly obstacles: readonly string[];
   readonly warnings: readonly string[];
+  /** What is behind both. */
+  readonly missing: readonly MissingPiece[];
 }
 
 /** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
 const SILENT_MIRROR_MS = 10_000;
+
+/** Longest look at both clusters' topics before a planned switch, in milliseconds. */
+const TOPICS_LOOK_MS = 1_000;
 
 /** Longest look at the mirror before a switch, in milliseconds. */
 const MIRROR_LOOK_MS = 3_000;
@@ -18,10 +28,8 @@ const MIRROR_LOOK_MS = 3_000;
 /**
  * What of the time for `prepare` the look leaves over, in milliseconds: its outcome has to be told in time, or the switch
  * would be refused because the *target* did not answer.
- *
- * @internal
  */
-export const MARGIN_MS = 50;
+const MARGIN_MS = 50;
 
 /**
  * Reads MirrorMaker's records of a flow to their end, and says what is wrong with it. Whoever plans a switch must be able
@@ -41,10 +49,11 @@ export async function mirrorReadiness(
 ): Promise<Readiness> {
   const lookMs = Math.min(MIRROR_LOOK_MS, deadlineAtMs - MARGIN_MS - world.nowMs());
   const unread = await look(mirror, lookMs, { world, signal });
-  const findings = [...unread, ...silence(mirror.state())];
+  const missing = [...unread, ...silence(mirror.state())];
+  const findings = missing.map(missingPieceInWords);
   return planned && unread.length > 0
-    ? { obstacles: findings, warnings: [] }
-    : { obstacles: [], warnings: findings };
+    ? { obstacles: findings, warnings: [], missing }
+    : { obstacles: [], warnings: findings, missing };
 }
 
 /** Why MirrorMaker's records are not known as they are now; empty where they are. */
@@ -52,7 +61,7 @@ async function look(
   mirror: Mirror,
   lookMs: number,
   { world, signal }: { world: World; signal: AbortSignal },
-): Promise<readonly string[]> {
+): Promise<readonly MissingPiece[]> {
   let because = 'there was no time left to read them (switch.prepareMs)';
   if (lookMs > 0) {
     try {
@@ -69,26 +78,65 @@ async function look(
       because = messageOf(error);
     }
   }
-  const { isComplete, ageMs, topics } = mirror.state();
+  const { source, target, isComplete, ageMs, topics } = mirror.state();
   const failed = topics.find(({ failure }) => failure !== undefined);
-  const reason =
-    failed?.failure === undefined ? because : `${failed.topic}: ${failed.failure.message}`;
-  const records = `MirrorMaker's records of ${mirror.source}->${mirror.target}`;
-  return isComplete && ageMs !== undefined
-    ? [`${records} were last read to their end ${Math.round(ageMs / 1_000)} s ago: ${reason}`]
-    : [`${records} could not be read to their end: ${reason}`];
+  const isRefused = failed?.failure !== undefined && judge(failed.failure).about === 'auth';
+  return [
+    {
+      kind: isRefused ? 'no-rights' : 'no-mirror',
+      source,
+      target,
+      ageMs: isComplete ? ageMs : undefined,
+      because:
+        failed?.failure === undefined ? because : `${failed.topic}: ${failed.failure.message}`,
+    },
+  ];
 }
 
 /** A dead source sends no heartbeats: for an unplanned switch that is what one expects, and only worth a line. */
-function silence({ source, target, heartbeat }: MirrorState): readonly string[] {
-  const flow = `${source}->${target}`;
-  if (heartbeat === undefined) {
-    return [
-      `no heartbeat has come through the mirror ${flow}: it does not run, its heartbeats are switched off, or the ` +
-        "aliases, mirror.policy or mirror.separator are not MirrorMaker's own",
-    ];
-  }
-  if (heartbeat.arrivedAgeMs <= SILENT_MIRROR_MS) return [];
-  const seconds = Math.round(heartbeat.arrivedAgeMs / 1_000);
-  return [`the mirror ${flow} stands still: no heartbeat for ${seconds} s`];
+function silence({ source, target, heartbeat }: MirrorState): readonly MissingPiece[] {
+  if (heartbeat === undefined) return [{ kind: 'no-heartbeat', source, target }];
+  const { arrivedAgeMs: silentMs } = heartbeat;
+  return silentMs <= SILENT_MIRROR_MS ? [] : [{ kind: 'silent-mirror', source, target, silentMs }];
+}
+
+/**
+ * What of the topics that are read here is missing, on the cluster that a planned switch goes to. A cluster that does not answer soon
+ * is no reason to say anything.
+ *
+ * @param options.clusters - the source and the target.
+ * @internal
+ */
+export async function topicReadiness(
+  { source, target, policy }: Mirror,
+  {
+    selectors,
+    clusters,
+    aliases,
+    world,
+    deadlineAtMs,
+    signal,
+  }: {
+    selectors: readonly TopicSelector[];
+    clusters: readonly [ClusterAccess, ClusterAccess];
+    aliases: readonly string[];
+    world: World;
+    deadlineAtMs: number;
+    signal: AbortSignal;
+  },
+): Promise<readonly MissingPiece[]> {
+  const [from, to] = clusters;
+  const looking = Promise.all([from.topics(), to.topics()]);
+  const looked = await untilDeadline(
+    world,
+    Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs - MARGIN_MS),
+    untilAborted(signal, looking),
+  ).catch(() => undefined);
+  if (looked?.kind !== 'settled') return [];
+  const [here, there] = looked.value;
+  return missingTopics(
+    selectors,
+    { alias: source, aliases, topics: here, policy },
+    { alias: target, topics: there },
+  );
 }

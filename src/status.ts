@@ -8,6 +8,7 @@ import type { ProducerStatus } from './producer/failover-producer.js';
 import type { Progress, ProgressStatus } from './progress.js';
 import type { MirrorState } from './replication/mirror.js';
 import { lastGoodAgeMs, type SignalState } from './signals/signal-state.js';
+import type { SwitchMeasurement } from './switch/exactness.js';
 import { activeOf, epochOf, type SwitchState } from './switch/state.js';
 import type { Watch } from './watch.js';
 
@@ -68,6 +69,8 @@ export interface FailoverStatus {
   readonly agreement: AgreementStatus | undefined;
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
+  /** What the last switch of this process has cost, as far as is known by now; undefined before the first one. Plain JSON. */
+  readonly lastSwitch: SwitchMeasurement | undefined;
   /** How far the groups have come, as it is written down on the standby; undefined while it is not, and during a switch. */
   readonly progress: ProgressStatus | undefined;
   /** Every producer that was made and not closed. */
@@ -85,6 +88,7 @@ export interface StatusSource {
 export function describeStatus({
   options,
   state,
+  lastSwitch,
   operations,
   watch,
   progress,
@@ -92,6 +96,7 @@ export function describeStatus({
 }: {
   options: ResolvedOptions;
   state: SwitchState;
+  lastSwitch: SwitchMeasurement | undefined;
   operations: ClusterOperations;
   watch: Watch;
   progress: Progress;
@@ -119,6 +124,7 @@ export function describeStatus({
     })),
     agreement: watch.fleet?.status(),
     mirrors: operations.mirrorStates(),
+    lastSwitch,
     progress: progress.status(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),

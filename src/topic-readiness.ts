@@ -1,3 +1,4 @@
+import type { MissingPiece } from './missing-pieces.js';
 import { resolveTopics, type NamedCluster, type TopicSelector } from './replication/topic-names.js';
 
 /**
@@ -9,29 +10,28 @@ import { resolveTopics, type NamedCluster, type TopicSelector } from './replicat
  * @param target - the other one's alias and topics.
  * @internal
  */
-export function topicWarnings(
+export function missingTopics(
   selectors: readonly TopicSelector[],
   source: NamedCluster,
   target: Pick<NamedCluster, 'alias' | 'topics'>,
-): readonly string[] {
+): readonly MissingPiece[] {
   const topics = new Set(resolveTopics(selectors, source).map(({ topic }) => topic));
   return [...topics].flatMap((topic) => {
     const count = source.topics.get(topic);
     // Nothing of it was born on the source.
     if (count === undefined) return [];
     const remote = source.policy.formatRemoteTopic(source.alias, topic);
-    const missing: Record<string, string> = {
-      [topic]: `${topic} is missing on ${target.alias}: sends to it will fail there`,
-      [remote]: `${remote} is missing on ${target.alias}: MirrorMaker does not copy ${topic}`,
-    };
-    return Object.entries(missing).flatMap(([name, warning]) => {
+    return [...new Set([topic, remote])].flatMap((name): readonly MissingPiece[] => {
       const there = target.topics.get(name);
-      if (there === undefined) return [warning];
-      return there === count
-        ? []
-        : [
-            `${name} has ${there} partitions on ${target.alias}, and ${topic} has ${count} on ${source.alias}`,
-          ];
+      const { alias: cluster } = target;
+      if (there === undefined) {
+        return [
+          { kind: 'no-topic', cluster, topic: name, copyOf: name === remote ? topic : undefined },
+        ];
+      }
+      if (there === count) return [];
+      const other = { cluster: source.alias, topic, count };
+      return [{ kind: 'partition-count', cluster, topic: name, count: there, other }];
     });
   });
 }

@@ -178,6 +178,7 @@ describe('plan()', () => {
         obstacles: ['A is the active cluster already'],
         warnings: [],
         groups: [],
+        prediction: expect.objectContaining({ kind: 'predicted', groups: [], unmirrored: [] }),
       });
       await kafka.close();
     });

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy, identityPolicy } from '../src/replication/policy.js';
-import { topicWarnings } from '../src/topic-readiness.js';
+import { missingPieceInWords } from '../src/missing-pieces.js';
+import { missingTopics } from '../src/topic-readiness.js';
+
+function topicWarnings(...args: Parameters<typeof missingTopics>): readonly string[] {
+  return missingTopics(...args).map(missingPieceInWords);
+}
 
 const source = (topics: Record<string, number>, policy = defaultPolicy()) => ({
   alias: 'A',

@@ -275,6 +275,7 @@ async function judge(
     commits: logs.flatMap(({ commits }) => commits),
     positions: cast.positions,
     callerErrors: cast.rejectedCount,
+    measurements: cast.measurements,
     ...times,
   });
 }

@@ -1,3 +1,4 @@
+import type { SwitchMeasurement } from 'kafkajs-failover';
 import { waitFor } from '../../stack/wait.js';
 import type { Fact, Order, Position, Service } from './messages.js';
 import type { Acknowledgement, Handling } from './tally.js';
@@ -14,6 +15,8 @@ export class Cast {
   readonly handledSeqs: Set<number> = new Set();
   /** Where the group resumed, as each member has found it. */
   readonly positions: Position[] = [];
+  /** What each service says that its last switch has cost. */
+  readonly measurements: SwitchMeasurement[] = [];
   rejectedCount = 0;
   /** What went wrong beside records: a failed switch, a service that ended with an error. */
   readonly failures: string[] = [];
@@ -158,6 +161,9 @@ export class Cast {
         for (const warning of fact.warnings) this.#warn(name, warning, fact.atMs);
         return;
       }
+      case 'measured':
+        this.measurements.push(fact.measurement);
+        return;
       case 'switch-failed':
         this.#switched.add(name);
         this.#fail(name, `did not switch: ${fact.error}`);

@@ -79,6 +79,8 @@ export class Control {
 
   async #obey(order: Order): Promise<void> {
     if (order.kind === 'stop') {
+      const measurement = this.#kafka?.status().lastSwitch;
+      if (measurement !== undefined) this.#line.tell({ kind: 'measured', measurement });
       this.#stop.abort();
       return;
     }

@@ -1,4 +1,4 @@
-import type { FailoverKafkaConfig } from 'kafkajs-failover';
+import type { FailoverKafkaConfig, SwitchMeasurement } from 'kafkajs-failover';
 
 /**
  * Who decides: the library itself, by the health of the clusters; the demo, by orders; or what is written to an outside source,
@@ -63,6 +63,8 @@ export type Fact =
       readonly positions: readonly Position[];
       readonly atMs: number;
     }
+  /** What the last switch has cost, as the library measured it. */
+  | { readonly kind: 'measured'; readonly measurement: SwitchMeasurement }
   | { readonly kind: 'switch-failed'; readonly error: string; readonly atMs: number }
   /** The service's own code ended with an error. */
   | { readonly kind: 'failed'; readonly error: string; readonly atMs: number }

@@ -17,6 +17,7 @@ export function jsonLine(tallies: readonly Tally[], ok: boolean): string {
     callerErrors: act.callerErrors,
     producerPauseMs: act.producerPauseMs,
     consumerPauseMs: act.consumerPauseMs,
+    ...act.costs,
   }));
   return JSON.stringify({ ok, acts });
 }
@@ -36,6 +37,13 @@ export function actTable(act: Tally): string {
     ['resumed by', methodsIn(act), 'partitions by the way in which the position was found'],
     ['caller errors', count(act.callerErrors), 'sends that were rejected'],
     ['producer pause', `${count(act.producerPauseMs)} ms`, 'longest gap between acknowledgements'],
+    ['RTO producer', known(act.costs.producerRtoMs, ' ms'), 'as its library measured it'],
+    ['RTO consumers', known(act.costs.consumerRtoMs, ' ms'), 'the same, of the slowest member'],
+    [
+      'RPO',
+      known(act.costs.rpoRecords, ''),
+      `records beyond the mirror when ${act.from} was left, as all reports together say`,
+    ],
     ...act.memberPausesMs.map(
       ({ member, pauseMs }) =>
         [`${member} pause`, `${count(pauseMs)} ms`, 'longest gap between handled records'] as const,
@@ -66,6 +74,10 @@ function unmirroredNote(act: Tally): string {
     ? `of ${act.from}'s records are missing on ${act.to}`
     : `died with ${act.from} before MirrorMaker had copied them; back when ${act.from} is`;
   return `${fate} (${count(handledCount)} were handled before, ${count(act.unmirroredUnhandled)} were not)`;
+}
+
+function known(value: number | null, unit: string): string {
+  return value === null ? 'unknown' : `${count(value)}${unit}`;
 }
 
 function count(value: number): string {

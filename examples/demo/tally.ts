@@ -1,3 +1,6 @@
+import type { SwitchMeasurement } from 'kafkajs-failover';
+import { costsOf, type Costs } from './costs.js';
+
 /**
  * The demo's judge: compares every record's unique id, and nothing else. Pure, so that a test can prove that it would
  * report a lost, a skipped or a repeated record.
@@ -56,6 +59,8 @@ export interface Evidence {
   /** Where the group resumed, as each member has found it: the highest place of a partition counts. */
   readonly positions: readonly ResumedAt[];
   readonly callerErrors: number;
+  /** What the library measured, in each service. */
+  readonly measurements: readonly SwitchMeasurement[];
   /** When the cluster was killed, or the planned switch ordered. */
   readonly switchedAtMs: number;
   /** When the producer service stopped: a member that was silent until then was silent for all that time. */
@@ -90,6 +95,8 @@ export interface Tally {
   readonly producerPauseMs: number;
   /** The longest pause of any member. */
   readonly consumerPauseMs: number;
+  /** What the services' own reports say of it. */
+  readonly costs: Costs;
   readonly memberPausesMs: readonly { readonly member: string; readonly pauseMs: number }[];
 }
 
@@ -134,6 +141,7 @@ export function tally(evidence: Evidence): Tally {
       around,
     ),
     consumerPauseMs: Math.max(0, ...memberPausesMs.map(({ pauseMs }) => pauseMs)),
+    costs: costsOf(evidence.measurements),
     memberPausesMs,
   };
 }

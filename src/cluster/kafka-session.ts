@@ -3,6 +3,7 @@ import type { FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import { Traffic } from '../health/traffic.js';
 import type { ClusterOptions } from '../options.js';
+import { SessionWork } from '../session-work.js';
 import type { World } from '../world.js';
 import { shareSentOffsets } from './kafkajs-cluster.js';
 import { logCreatorFor, oneForEachLevel } from './log-creator.js';
@@ -76,6 +77,7 @@ export function openSession(options: SessionOptions): ClusterSession {
     },
     signal: controller.signal,
     traffic: new Traffic(),
+    work: new SessionWork(world),
     produceWaitingMs: (sinceMs) =>
       Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs(sinceMs))),
     fence(reason: FencedError): void {

@@ -1,6 +1,7 @@
 import type { Kafka } from 'kafkajs';
 import { FencedError } from '../errors.js';
 import type { Traffic } from '../health/traffic.js';
+import type { SessionWork } from '../session-work.js';
 
 /**
  * One cluster in one epoch: the inner kafkajs client of this activation and every socket it opens. Made new for every
@@ -20,6 +21,8 @@ export interface ClusterSession {
   readonly signal: AbortSignal;
   /** What the inner clients saw of the cluster: evidence of its health. */
   readonly traffic: Traffic;
+  /** What this process's own clients did: what a switch costs is measured by it. */
+  readonly work: SessionWork;
   /** How long the oldest Produce request waits that was written after `sinceMs`, in milliseconds; 0 where none does. Default: any. */
   produceWaitingMs(sinceMs?: number): number;
   /**

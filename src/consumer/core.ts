@@ -22,6 +22,7 @@ import { PartitionLocks } from './locks.js';
 import { OlderDeliveries, type HandedBackOffset } from './offsets.js';
 import { Pauses } from './pauses.js';
 import type { CarriedLane } from './lane.js';
+import { rereadsOf } from './reread.js';
 import type { ResumePosition } from './resume.js';
 import { EarlierStandings } from './standing.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
@@ -227,9 +228,11 @@ export class ConsumerCore {
   }
 
   /** It begins with this plan: what was handled elsewhere is not handled again, and nothing is skipped. */
-  follow(plan: GroupPlan, { switchEpoch }: ClusterSession): void {
+  follow(plan: GroupPlan, { alias, switchEpoch, work }: ClusterSession): void {
     this.plannedEpoch = switchEpoch;
     this.awaited.put(plan);
+    const before = this.inner?.session.alias === alias ? undefined : this.inner?.standing();
+    work.expect(rereadsOf(plan, before?.processed ?? []));
   }
 
   /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */

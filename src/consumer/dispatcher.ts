@@ -5,6 +5,7 @@ import type {
   EachMessageHandler,
   EachMessagePayload,
 } from 'kafkajs';
+import type { SessionWork } from '../session-work.js';
 import type { World } from '../world.js';
 import { withoutRecognised, type Awaited } from './awaited-records.js';
 import type { Reached } from './beginnings.js';
@@ -36,12 +37,16 @@ export interface DispatcherParts {
   readonly heartbeatIntervalMs: number;
   readonly older: OlderDeliveries;
   readonly awaited: Awaited;
+  readonly groupId: string;
+  readonly work: SessionWork;
   /** Defined once the epoch is over: what user code that comes late is told. */
   refusal(): Error | undefined;
   /** An offset of an older epoch was refused. */
   onRefused(error: Error): void;
   pause(topic: string, partition: number): () => void;
 }
+
+const WENT_ELSEWHERE = 'another member of the group has had the partition';
 
 /** By physical names. */
 type Assignment = Readonly<Record<string, readonly number[]>>;
@@ -91,7 +96,7 @@ export class Dispatcher {
   #eachMessage(
     handler: (payload: FailoverEachMessagePayload) => Promise<void>,
   ): EachMessageHandler {
-    const { gate } = this.#parts;
+    const { gate, work } = this.#parts;
     const call = (lane: Lane, { message, heartbeat }: EachMessagePayload): Promise<void> => {
       const { offset } = message;
       lane.beat = heartbeat;
@@ -102,6 +107,8 @@ export class Dispatcher {
         lane.progress.outcome = undefined;
         return Promise.resolve();
       }
+      if (lane.reread !== undefined) lane.rereads(message);
+      work.handles();
       const outcome = handler({
         topic: lane.topic,
         partition: lane.partition,
@@ -124,7 +131,7 @@ export class Dispatcher {
   }
 
   #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
-    const { gate, run } = this.#parts;
+    const { gate, run, work } = this.#parts;
     const context = this.#batchContext;
     const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
       const { batch, heartbeat } = payload;
@@ -139,9 +146,12 @@ export class Dispatcher {
         payload.resolveOffset(last);
         return;
       }
+      if (lane.reread !== undefined) messages.forEach((message) => lane.rereads(message));
+      work.handles();
       const outcome = handler(batchPayload(lane, { ...payload, messages }, context));
       lane.progress.outcome = outcome;
       await outcome;
+      work.handles();
       // In a switch kafkajs must not resolve the whole batch: its handler may have left it early.
       if (!gate.passesResults) await gate.refuse();
     };
@@ -187,7 +197,7 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, awaited, ...rest } = this.#parts;
+    const { names, locks, run, pause, awaited, groupId, ...rest } = this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
@@ -197,6 +207,7 @@ export class Dispatcher {
       physicalTopic,
       partition,
       awaited: awaited.of(rest.cluster, physicalTopic, partition),
+      reread: rest.work.counterOf(groupId, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
       pause,
     });
@@ -225,7 +236,7 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
-    for (const { physicalTopic, partition, progress, recent, awaited } of this.#all()) {
+    for (const { physicalTopic, partition, progress, recent, awaited, reread } of this.#all()) {
       const isKept = isFirst || before !== undefined;
       if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
         progress.rejoined();
@@ -233,6 +244,7 @@ export class Dispatcher {
         progress.revoked();
         recent.clear();
         awaited?.forget();
+        reread?.giveUp(WENT_ELSEWHERE);
       }
     }
     if (isFirst) return;
@@ -242,6 +254,7 @@ export class Dispatcher {
         const lane = this.laneOf(topic, partition);
         lane.progress.takenOver();
         lane.awaited?.forget();
+        lane.reread?.giveUp(WENT_ELSEWHERE);
       }
     }
   }

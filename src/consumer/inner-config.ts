@@ -64,6 +64,8 @@ export function dispatcherParts(
     locks,
     older,
     awaited,
+    groupId: config.groupId,
+    work: session.work,
     world,
     heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     onRefused: (error) => host.onOffsetRefused(error),

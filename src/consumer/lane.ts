@@ -1,4 +1,6 @@
+import type { KafkaMessage } from 'kafkajs';
 import type { PhysicalSource } from './types.js';
+import type { RereadCounter, SessionWork } from '../session-work.js';
 import type { AwaitedRecords } from './awaited-records.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
@@ -17,6 +19,9 @@ export interface LaneParts {
   readonly lock: PartitionLock | undefined;
   /** What was handled on the other cluster and may still come here. */
   readonly awaited: AwaitedRecords | undefined;
+  /** Counts what is handled again; undefined where no plan predicts anything. */
+  readonly reread: RereadCounter | undefined;
+  readonly work: SessionWork;
   pause(topic: string, partition: number): () => void;
 }
 
@@ -40,6 +45,9 @@ export class Lane implements PhysicalSource {
   readonly lock: PartitionLock | undefined;
   readonly awaited: AwaitedRecords | undefined;
   readonly progress: PartitionProgress;
+  /** Until the first record that is certainly new. */
+  reread: RereadCounter | undefined;
+  readonly #work: SessionWork;
   recent: RecentRecords = new RecentRecords();
   /** kafkajs's own heartbeat, of the newest delivery: it belongs to kafkajs's runner, which a restart replaces. */
   beat: () => Promise<void> = () => Promise.resolve();
@@ -57,9 +65,18 @@ export class Lane implements PhysicalSource {
     this.switchEpoch = parts.switchEpoch;
     this.lock = parts.lock;
     this.awaited = parts.awaited;
+    this.reread = parts.reread;
+    this.#work = parts.work;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.progress.onMovedBack = () => this.recent.clear();
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
+  }
+
+  /** Handlers are given a record: counts it, until all that comes is new. */
+  rereads(message: KafkaMessage): void {
+    if (this.reread?.handles(message) !== true) return;
+    this.reread = undefined;
+    this.#work.handlesNew();
   }
 }

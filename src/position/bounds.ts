@@ -1,9 +1,10 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
-import type { NoTranslation, Translation } from '../replication/translate.js';
+import type { Translation } from '../replication/translate.js';
 import { unreachable } from '../unreachable.js';
 import type { FoundCopies } from './exact.js';
+import type { MissingBound } from './missing.js';
 import type { PartitionFacts, PositionMethod, SourcePosition } from './plan.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
@@ -45,7 +46,10 @@ export interface MirroredEvidence {
 }
 
 /** @internal What {@link gatherBounds} finds. */
-export type Bounds = Omit<PartitionFacts, 'topic' | 'physicalTopic' | 'partition' | 'range'>;
+export type Bounds = Omit<
+  PartitionFacts,
+  'topic' | 'physicalTopic' | 'partition' | 'range' | 'upstream'
+>;
 
 /**
  * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
@@ -81,7 +85,7 @@ export type Bounds = Omit<PartitionFacts, 'topic' | 'physicalTopic' | 'partition
  */
 export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   const bounds: Bound[] = [];
-  const missing = ownCommit === undefined ? ['the group has no commit in this log'] : [];
+  const missing: MissingBound[] = ownCommit === undefined ? [{ kind: 'no-own-commit' }] : [];
   const isRewound = mirrored?.processed?.rewoundBelow !== undefined;
   if (ownCommit !== undefined && !isRewound) {
     bounds.push({ method: 'own-commit', offset: ownCommit });
@@ -95,7 +99,7 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   const notes = [...rewindNotes, ...addCheckpoint(translated, evidence, missing)];
   const handledBelow = addTranslation(translated, evidence, missing);
   if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
-    missing.push('without offset syncs nobody can tell copies from records born on the target');
+    missing.push({ kind: 'no-origin' });
     return { ...found, handledBelow: undefined, notes };
   }
   bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
@@ -178,10 +182,10 @@ function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
 function addCheckpoint(
   bounds: Bound[],
   { mirror, isShared, upstreamTopic, partition, checkpoint }: MirroredEvidence,
-  missing: string[],
+  missing: MissingBound[],
 ): readonly string[] {
   if (checkpoint === undefined) {
-    missing.push(`MirrorMaker has written no checkpoint for the group`);
+    missing.push({ kind: 'no-checkpoint' });
     return [];
   }
   const { upstreamOffset, downstreamOffset } = checkpoint;
@@ -240,17 +244,21 @@ function doubtOf(
 function addTranslation(
   bounds: Bound[],
   evidence: MirroredEvidence,
-  missing: string[],
+  missing: MissingBound[],
 ): bigint | undefined {
   const { mirror, upstreamTopic, partition, sourceCommit, processed } = evidence;
   const upstreamOffset = higher(processed?.offset, sourceCommit);
   if (upstreamOffset === undefined) {
-    missing.push(`no position of the group on ${mirror.source} is known`);
+    missing.push({ kind: 'no-source-position', source: mirror.source });
     return undefined;
   }
   const translation = mirror.translate(upstreamTopic, partition, upstreamOffset);
   if (translation.kind === 'unavailable') {
-    missing.push(describe(translation.reason, mirror.source));
+    missing.push({
+      kind: 'no-translation',
+      reason: translation.reason,
+      source: mirror.source,
+    });
     return undefined;
   }
   const isOwn = upstreamOffset === processed?.offset && !isOvertaken(evidence);
@@ -292,20 +300,5 @@ function upperEnd(translation: Exclude<Translation, { kind: 'unavailable' }>): b
         : translation.offset + translation.distance;
     default:
       return unreachable(translation);
-  }
-}
-
-function describe(reason: NoTranslation, source: string): string {
-  switch (reason) {
-    case 'not-read':
-      return 'the offset syncs have not been read to their end';
-    case 'not-readable':
-      return `the offset syncs are kept on ${source} (offset-syncs.topic.location)`;
-    case 'no-sync':
-      return 'MirrorMaker has written no offset sync for the partition';
-    case 'before-oldest-sync':
-      return "the group's position is older than every offset sync that is kept";
-    default:
-      return unreachable(reason);
   }
 }

@@ -1,5 +1,6 @@
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
-import { sleep } from '../wait.js';
+import { sleep, untilDeadline } from '../wait.js';
+import { PartitionMap } from '../replication/partition-map.js';
 import type { World } from '../world.js';
 
 /** @internal A log, and how far commits in it may reach. */
@@ -50,4 +51,29 @@ export async function logRanges(
     }),
   );
   return ranges;
+}
+
+/**
+ * Where the source's logs end. Nothing depends on it, so a source that does not answer in time costs nothing; topics that do not exist
+ * are left out.
+ *
+ * @internal
+ */
+export async function askEnds(
+  topics: readonly string[],
+  source: Pick<ClusterAccess, 'ranges'> | undefined,
+  { world, untilMs }: { readonly world: World; readonly untilMs: number },
+): Promise<PartitionMap<bigint>> {
+  const nothing = new PartitionMap<bigint>();
+  if (source === undefined) return nothing;
+  const asking = Promise.all(
+    topics.map(async (topic) => [topic, await source.ranges(topic)] as const),
+  );
+  const answer = await untilDeadline(world, untilMs, asking).catch(() => undefined);
+  if (answer?.kind !== 'settled') return nothing;
+  const ends = new PartitionMap<bigint>();
+  for (const [topic, ranges] of answer.value) {
+    for (const [partition, { high }] of ranges ?? []) ends.set(topic, partition, high);
+  }
+  return ends;
 }

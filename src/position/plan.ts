@@ -3,6 +3,8 @@ import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
 import type { HandledRecord } from './fingerprint.js';
 import type { CommittableRange } from './log-ranges.js';
+import { missingBoundInWords, type MissingBound } from './missing.js';
+import type { UpstreamLog } from './upstream.js';
 
 /**
  * How a resume position was found. The first five are sound lower bounds: everything below them was handled by the
@@ -64,6 +66,10 @@ export type PartitionPlan =
        * recognised when they come, and not handled again.
        */
       readonly awaited: readonly HandledRecord[];
+      /** The log on the source that this one is a mirror of; undefined where it was born on the target. */
+      readonly upstream?: UpstreamLog | undefined;
+      /** Why the position could be no better; empty where nothing is missing. */
+      readonly missing: readonly MissingBound[];
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
       readonly notes: readonly string[];
     }
@@ -74,6 +80,10 @@ export type PartitionPlan =
       readonly partition: number;
       /** Why no sound position is known; the switch does not start this group (`consumer.onMissingPosition: 'fail'`). */
       readonly because: string;
+      /** What is missing for one. */
+      readonly missing: readonly MissingBound[];
+      /** As above. */
+      readonly upstream?: UpstreamLog | undefined;
     };
 
 /**
@@ -178,7 +188,9 @@ export interface PartitionFacts {
   /** What the plan should say in any case. */
   readonly notes: readonly string[];
   /** Why bounds are missing; said where there is none at all. */
-  readonly missing: readonly string[];
+  readonly missing: readonly MissingBound[];
+  /** See {@link PartitionPlan}. */
+  readonly upstream?: UpstreamLog | undefined;
 }
 
 /**
@@ -235,17 +247,30 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
 }
 
 function resumeAt(
-  { topic, physicalTopic, partition, range, handledBelow, voidCommit, awaited }: PartitionFacts,
+  facts: PartitionFacts,
   offset: bigint,
   method: PositionMethod,
   notes: readonly string[],
 ): PartitionPlan {
+  const { topic, physicalTopic, partition, range, handledBelow } = facts;
+  const { voidCommit, awaited, upstream, missing } = facts;
   // A limit below a sound bound is refuted by it: somebody else has handled further.
   const isLimited = handledBelow !== undefined && handledBelow >= offset;
   const end = isLimited && handledBelow < range.high ? handledBelow : range.high;
   const maxRereadCount = end > offset ? end - offset : 0n;
   const log = { topic, physicalTopic, partition };
-  return { kind: 'resume', ...log, offset, method, maxRereadCount, voidCommit, awaited, notes };
+  return {
+    kind: 'resume',
+    ...log,
+    offset,
+    method,
+    maxRereadCount,
+    voidCommit,
+    awaited,
+    upstream,
+    missing: method === 'exact' ? [] : missing,
+    notes,
+  };
 }
 
 function planMissing(
@@ -253,8 +278,8 @@ function planMissing(
   notes: readonly string[],
   onMissing: MissingPosition,
 ): PartitionPlan {
-  const { topic, physicalTopic, partition, range } = facts;
-  const because = ['no position is known', ...facts.missing].join('; ');
+  const { topic, physicalTopic, partition, range, missing, upstream } = facts;
+  const because = ['no position is known', ...facts.missing.map(missingBoundInWords)].join('; ');
   // An empty log has one position, and resuming there neither skips nor repeats anything that is in it.
   if (range.low >= range.high) return resumeAt(facts, range.low, 'earliest', notes);
   switch (onMissing) {
@@ -272,6 +297,8 @@ function planMissing(
         physicalTopic,
         partition,
         because: [because, ...notes].join('; '),
+        missing,
+        upstream,
       };
     default:
       return unreachable(onMissing);

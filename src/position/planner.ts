@@ -8,9 +8,9 @@ import {
   type LogicalTopic,
   type PhysicalTopic,
 } from '../replication/topic-names.js';
-import { untilAborted, untilDeadline, withinDeadline } from '../wait.js';
+import { untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { logRanges, type CommittableRange } from './log-ranges.js';
+import { askEnds, logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
 import { toCopies } from './correspondence.js';
 import { recognise, type Gathered } from './recognise.js';
@@ -18,6 +18,9 @@ import type { Recorded } from './progress-record.js';
 import type { HandledCopies } from './retracing.js';
 import { asLeft } from './returned.js';
 import { stillValid } from './recorded.js';
+import type { MissingBound } from './missing.js';
+import { upstreamOf } from './upstream.js';
+import { notKnown, refreshMirror } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import {
   planGroup,
@@ -56,6 +59,10 @@ export interface PlannerParts {
 
 /** Longest wait for the source's commits, in milliseconds, within the deadline. */
 const SOURCE_MAX_WAIT_MS = 500;
+
+function sourceUntilMs({ world, deadlineAtMs }: PlannerParts): number {
+  return Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
+}
 
 /**
  * Finds where groups resume on the target: asks both clusters and the mirror, in parallel, and leaves the thinking to
@@ -101,21 +108,23 @@ interface Findings {
   readonly group: Group;
   readonly ownCommits: Offsets;
   readonly sourceCommits: Offsets;
+  /** Where the logs end on the source, as far as it answered. */
+  readonly sourceEnds: Offsets;
   readonly recorded: Recorded;
-  readonly notes: readonly string[];
+  readonly unknown: readonly MissingBound[];
 }
 
 async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const { needs, target, onMissing } = parts;
   const existing = await target.topics();
   const groups = needs.map((need) => resolveGroup(need, existing, parts));
-  const [mirrorNotes, findings] = await Promise.all([
+  const [unread, findings] = await Promise.all([
     refreshMirror(parts),
     Promise.all(groups.map((group) => ask(group, parts))),
   ]);
   // The bounds are taken first and the ends asked afterwards: the mirror goes on meanwhile, and a bound that is newer
   // than the end would look like one of another log.
-  const bounds = findings.map((one) => boundsOf(one, parts, mirrorNotes));
+  const bounds = findings.map((one) => boundsOf(one, parts, unread));
   const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
   const ranges = await logRanges([...names], target, parts.world, (topic, partition) =>
     highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
@@ -123,7 +132,8 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const completed = await Promise.all(bounds.map((found) => recognise(found, ranges, parts)));
   return groups.map((group, index) => {
     const found = completed[index];
-    const facts = found === undefined ? [] : factsOf(group, found, ranges);
+    const ends = findings[index]?.sourceEnds ?? new PartitionMap();
+    const facts = found === undefined ? [] : factsOf(group, found, ranges, { ends, unread });
     const { groupId } = group.need;
     return planGroup({ groupId, cluster: target.alias, topics: group.topics }, facts, {
       onMissing,
@@ -150,57 +160,43 @@ function resolveGroup(
   return { need, topics, logs };
 }
 
-/** Brings the mirror's knowledge up to date; says what is not. */
-async function refreshMirror(parts: PlannerParts): Promise<readonly string[]> {
-  const { mirror, world, deadlineAtMs } = parts;
-  const flow = `${mirror.source}->${mirror.target}`;
-  try {
-    const refreshed = await withinDeadline(
-      world,
-      deadlineAtMs,
-      (signal) => mirror.refresh({ signal }),
-      parts,
-    );
-    if (refreshed.kind === 'settled') return [];
-  } catch (error) {
-    return [`MirrorMaker's records of ${flow} cannot be read: ${messageOf(error)}`];
-  }
-  return [
-    mirror.state().isComplete
-      ? `MirrorMaker's records of ${flow} are not up to date: reading them took too long`
-      : `MirrorMaker's records of ${flow} are not known: reading them took too long`,
-  ];
-}
-
 async function ask(group: Group, parts: PlannerParts): Promise<Findings> {
   const names = group.logs.map(({ name }) => name);
   const { groupId } = group.need;
-  const [ownCommits, fromSource, recorded] = await Promise.all([
+  const [ownCommits, fromSource, sourceEnds, recorded] = await Promise.all([
     commitsOn(parts.target, groupId, names),
     askSource(group, parts),
+    askEnds(
+      group.logs.flatMap((log) => log.upstreamTopic ?? []),
+      parts.source,
+      {
+        world: parts.world,
+        untilMs: sourceUntilMs(parts),
+      },
+    ),
     parts.recorded(groupId),
   ]);
-  return { group, ownCommits, recorded, ...fromSource };
+  return { group, ownCommits, recorded, sourceEnds, ...fromSource };
 }
 
 /** The group's commits on the source. A source that does not answer costs these bounds, and no more time than allowed. */
 async function askSource(
   { need, logs }: Group,
   parts: PlannerParts,
-): Promise<Pick<Findings, 'sourceCommits' | 'notes'>> {
-  const { source, world, deadlineAtMs } = parts;
+): Promise<Pick<Findings, 'sourceCommits' | 'unknown'>> {
+  const { source, world } = parts;
   const nothing = new PartitionMap<bigint>();
   const topics = logs.map((log) => log.upstreamTopic ?? copiesTopic(log, parts));
-  if (source === undefined || topics.length === 0) return { sourceCommits: nothing, notes: [] };
-  const untilMs = Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
+  if (source === undefined || topics.length === 0) return { sourceCommits: nothing, unknown: [] };
+  const untilMs = sourceUntilMs(parts);
   const unknown = `the group's commits on ${source.alias} are not known`;
   try {
     const commits = commitsOn(source, need.groupId, topics);
     const answer = await untilDeadline(world, untilMs, commits);
-    if (answer.kind === 'settled') return { sourceCommits: answer.value, notes: [] };
-    return { sourceCommits: nothing, notes: [`${unknown}: it did not answer in time`] };
+    if (answer.kind === 'settled') return { sourceCommits: answer.value, unknown: [] };
+    return { sourceCommits: nothing, unknown: notKnown(`${unknown}: it did not answer in time`) };
   } catch (error) {
-    return { sourceCommits: nothing, notes: [`${unknown}: ${messageOf(error)}`] };
+    return { sourceCommits: nothing, unknown: notKnown(`${unknown}: ${messageOf(error)}`) };
   }
 }
 
@@ -221,9 +217,9 @@ async function commitsOn(
 function boundsOf(
   findings: Findings,
   parts: PlannerParts,
-  mirrorNotes: readonly string[],
+  unread: readonly MissingBound[],
 ): PartitionMap<Gathered> {
-  const { group, ownCommits, recorded, notes } = findings;
+  const { group, ownCommits, recorded, unknown } = findings;
   const { mirror } = parts;
   const known = knownHere(group.need, recorded, mirror.target);
   const all = new PartitionMap<Gathered>();
@@ -235,7 +231,7 @@ function boundsOf(
       const missing =
         log.upstreamTopic === undefined
           ? bounds.missing
-          : [...bounds.missing, ...mirrorNotes, ...notes];
+          : [...bounds.missing, ...unread, ...unknown];
       const { name: physicalTopic } = log;
       all.set(log.name, partition, {
         physicalTopic,
@@ -319,13 +315,14 @@ const NOT_ASKED: Bounds = {
   handledBelow: undefined,
   voidCommit: undefined,
   notes: [],
-  missing: ['the partition appeared while the plan was made'],
+  missing: [{ kind: 'too-new' }],
 };
 
 function factsOf(
   { logs }: Group,
   all: PartitionMap<Gathered>,
   ranges: ReadonlyMap<string, ReadonlyMap<number, CommittableRange>>,
+  { ends, unread }: { ends: Offsets; unread: readonly MissingBound[] },
 ): readonly PartitionFacts[] {
   return logs.flatMap(({ topic, name, partitionCount }) => {
     const known = ranges.get(name);
@@ -335,12 +332,11 @@ function factsOf(
       // Leaving it out of the plan would leave it to chance where it is read from.
       if (!known.has(partition)) throw new Error(`${name}-${partition} has no leader`);
     }
-    return [...known].map(([partition, range]) => ({
-      topic,
-      physicalTopic: name,
-      partition,
-      range,
-      ...(all.get(name, partition)?.bounds ?? NOT_ASKED),
-    }));
+    return [...known].map(([partition, range]) => {
+      const { bounds = NOT_ASKED, mirrored } = all.get(name, partition) ?? {};
+      const sourceEnd = mirrored && ends.get(mirrored.upstreamTopic, partition);
+      const upstream = mirrored && upstreamOf(mirrored, range, sourceEnd, unread);
+      return { topic, physicalTopic: name, partition, range, upstream, ...bounds };
+    });
   });
 }

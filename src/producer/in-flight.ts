@@ -26,6 +26,8 @@ export class PendingSend {
   parked = false;
   /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
   maybeWritten = false;
+  /** Counted when `inner` got it: the list is the user's. */
+  messageCount = 0;
   /** Once it waits, or did: since when on the monotonic clock, and its size. */
   heldAtMs: number | undefined = undefined;
   bytes = 0;

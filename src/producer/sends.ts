@@ -103,6 +103,7 @@ export class Sends {
   begin(send: PendingSend, inner: InnerProducer): void {
     send.inner = inner;
     send.startedAtRequestCount = inner.wire.produceRequestCount;
+    send.messageCount = messageCountOf(send.payload);
     inner.sendStarted();
     this.inFlight.add(send);
     callInner(send, inner).then(
@@ -113,6 +114,7 @@ export class Sends {
         if (send.inner !== inner) return;
         this.inFlight.remove(send);
         send.inner = undefined;
+        inner.session.work.acknowledged(metadata, send.messageCount);
         send.resolve(metadata);
       },
       (error: unknown) => {
@@ -288,6 +290,13 @@ export class Sends {
     const { events, id } = this.#parts;
     events.emit('producer.held', { producer: id, cluster: this.turn?.to });
   }
+}
+
+/** User code may pass anything; of a batch of several topics one in each partition is certain. */
+function messageCountOf(
+  payload: Partial<Extract<PendingSend['payload'], { messages: unknown }>>,
+): number {
+  return payload?.messages?.length ?? 1;
 }
 
 function callInner(send: PendingSend, { producer }: InnerProducer): Promise<RecordMetadata[]> {

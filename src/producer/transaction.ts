@@ -137,6 +137,7 @@ export class FencibleTransaction {
     try {
       await this.#call(method, work);
       this.#ended();
+      if (method === 'commit') this.#inner.session.work.committed();
     } catch (error) {
       if (isReal) {
         this.#inner.transactionsDead = true;

@@ -21,12 +21,13 @@ import {
   type PhaseDeadlines,
   type SwitchOperations,
 } from './operations.js';
+import { Measuring } from './measuring.js';
 import { OrderCallers } from './order-callers.js';
 import type { Participant } from './participant.js';
 import { Participants } from './participants.js';
 import type { Holding } from './phase-context.js';
 import { needsOf, runPhase } from './phases.js';
-import { reportOf, type SwitchReport } from './report.js';
+import { reportOf, type SwitchOutcome } from './report.js';
 import {
   epochOf,
   type SwitchEffect,
@@ -37,19 +38,7 @@ import {
 } from './state.js';
 import { transition } from './transition.js';
 
-/**
- * How a call of `switchTo` ended.
- *
- * @public
- */
-export type SwitchOutcome =
-  | { readonly kind: 'switched'; readonly report: SwitchReport }
-  | {
-      /** The cluster was the active one already; nothing was done. */
-      readonly kind: 'already-active';
-      readonly cluster: string;
-      readonly switchEpoch: number;
-    };
+export type { SwitchOutcome } from './report.js';
 
 /** @internal What the coordinator is made of. */
 export interface CoordinatorParts {
@@ -74,6 +63,7 @@ export class Coordinator implements ActiveCluster {
   readonly #callers = new OrderCallers();
   readonly #end = new AbortController();
   readonly #asking = new Asking();
+  readonly measuring: Measuring;
   #state: SwitchState = { kind: 'starting' };
   #session: ClusterSession | undefined;
   #started: Promise<void> | undefined;
@@ -81,6 +71,7 @@ export class Coordinator implements ActiveCluster {
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
     this.#operations = releasing(parts.operations, () => this.releaseUnused());
+    this.measuring = new Measuring(parts);
   }
 
   get state(): SwitchState {
@@ -151,7 +142,9 @@ export class Coordinator implements ActiveCluster {
 
   /** kafkajs lets a process end once its clients are disconnected; so nothing may stay connected here either. */
   releaseUnused(): void {
-    if (this.#participants.isEmpty && this.#callers.isEmpty) this.#parts.operations.release();
+    if (!this.#participants.isEmpty || !this.#callers.isEmpty) return;
+    this.measuring.tell();
+    this.#parts.operations.release();
   }
 
   participants(): readonly Participant[] {
@@ -201,6 +194,7 @@ export class Coordinator implements ActiveCluster {
    * that came meanwhile are halted.
    */
   close(): void {
+    this.measuring.tell();
     this.#end.abort(new FailoverClosedError('FailoverKafka was closed'));
     this.#fence('closed');
     this.#feed({ kind: 'closed' });
@@ -218,6 +212,7 @@ export class Coordinator implements ActiveCluster {
     switch (effect.kind) {
       case 'started-switch': {
         const { from, to, planned, reason } = effect.turn;
+        this.measuring.began(this.#operations.heartbeatTo(to));
         this.#parts.events.emit('switch.started', { from, to, planned, reason });
         return;
       }
@@ -334,6 +329,7 @@ export class Coordinator implements ActiveCluster {
   #fence(reason: string): void {
     const session = this.#session;
     this.#session = undefined;
+    if (session !== undefined) this.measuring.left(session.work);
     session?.fence(
       new FencedError(
         `Cluster ${session.alias} was fenced in epoch ${session.switchEpoch} (${reason})`,
@@ -345,6 +341,7 @@ export class Coordinator implements ActiveCluster {
   #complete(run: SwitchRun, atMs: number): void {
     const report = reportOf(run, atMs, this.#parts.world.wallMs());
     this.#parts.events.emit('switch.completed', { report }, report);
+    this.measuring.completed(run, report, this.#session?.work);
     this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }
 }

@@ -1,6 +1,8 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { SwitchPhase } from '../events.js';
+import type { MissingPiece } from '../missing-pieces.js';
 import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { HeartbeatState } from '../replication/mirror.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
 
@@ -29,7 +31,7 @@ export interface SwitchOperations {
   openSession(alias: string, switchEpoch: number): ClusterSession;
   /**
    * Looks at the target (reachable, the right cluster) and, for a planned switch, at the mirror. `obstacles` refuse the
-   * switch; `warnings` go into its report. Where `targetAnswers`, no obstacle is one for an unplanned switch.
+   * switch; `warnings` go into its report; `missing` is what they speak of. Where `targetAnswers`, no obstacle is one for an unplanned switch.
    */
   checkReadiness(
     turn: SwitchTurn,
@@ -38,8 +40,11 @@ export interface SwitchOperations {
   ): Promise<{
     obstacles: readonly string[];
     warnings: readonly string[];
+    missing: readonly MissingPiece[];
     targetAnswers: boolean;
   }>;
+  /** The newest heartbeat that came through the flow to this cluster, from memory; undefined where none is known. */
+  heartbeatTo(target: string): HeartbeatState | undefined;
   /**
    * Waits until the target has the source's records of the topics that the groups read.
    * Resolves with what is not mirrored yet when `signal` is aborted.
@@ -79,6 +84,7 @@ export function releasing(
     chooseFirst: () => operations.chooseFirst(),
     watch: () => operations.watch(),
     ready: () => operations.ready(),
+    heartbeatTo: (target) => operations.heartbeatTo(target),
     release: () => operations.release(),
     openSession: (alias, switchEpoch) => operations.openSession(alias, switchEpoch),
     checkReadiness: (...args) => operations.checkReadiness(...args).finally(releaseUnused),

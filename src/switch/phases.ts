@@ -91,8 +91,13 @@ async function prepare({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
     };
   }
   return readiness.obstacles.length > 0
-    ? { kind: 'refused', reasons: readiness.obstacles, plannedOnly: readiness.targetAnswers }
-    : { kind: 'done', warnings: readiness.warnings };
+    ? {
+        kind: 'refused',
+        reasons: readiness.obstacles,
+        missing: readiness.missing,
+        plannedOnly: readiness.targetAnswers,
+      }
+    : { kind: 'done', warnings: readiness.warnings, missing: readiness.missing };
 }
 
 /** How it went: who was not ready in time, and who failed, with the reason. */

@@ -1,5 +1,6 @@
 import type { SwitchPhase } from '../events.js';
 import type { GroupPlan } from '../position/plan.js';
+import type { SwitchPrediction } from './exactness.js';
 import type { SwitchTurn } from './participant.js';
 import type { SwitchRun } from './state.js';
 
@@ -53,6 +54,20 @@ export interface SwitchReport {
   readonly warnings: readonly string[];
 }
 
+/**
+ * How a call of `switchTo` ended.
+ *
+ * @public
+ */
+export type SwitchOutcome =
+  | { readonly kind: 'switched'; readonly report: SwitchReport }
+  | {
+      /** The cluster was the active one already; nothing was done. */
+      readonly kind: 'already-active';
+      readonly cluster: string;
+      readonly switchEpoch: number;
+    };
+
 /** @public One phase of a switch. */
 export interface PhaseReport {
   /** The phase. */
@@ -79,6 +94,8 @@ export interface SwitchPlan {
   readonly warnings: readonly string[];
   /** Where each group would resume; one entry for each group that this process consumes in. */
   readonly groups: readonly GroupPlan[];
+  /** What all that would cost. Plain JSON. */
+  readonly prediction: SwitchPrediction;
 }
 
 /** @internal The report of a run that has ended, now. */

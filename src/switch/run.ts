@@ -25,6 +25,7 @@ export function newRun(
     plans: [],
     pending: [],
     warnings: [],
+    missing: [],
     orderIds,
     rollBackOf: undefined,
     haltedBy: undefined,
@@ -51,6 +52,7 @@ export function measured(run: SwitchRun, outcome: PhaseOutcome, atMs: number): S
       ? { plans: newest(run.plans, outcome.plans), pending: outcome.pending ?? run.pending }
       : {}),
     warnings: [...run.warnings, ...warnings],
+    missing: outcome.kind === 'done' ? [...run.missing, ...(outcome.missing ?? [])] : run.missing,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { SwitchPhase } from '../events.js';
+import type { MissingPiece } from '../missing-pieces.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';
@@ -44,6 +45,8 @@ export interface SwitchRun {
   readonly plans: readonly GroupPlan[];
   readonly pending: readonly string[];
   readonly warnings: readonly string[];
+  /** What `prepare` did not find. */
+  readonly missing: readonly MissingPiece[];
   /** Orders that this switch answers. */
   readonly orderIds: readonly number[];
   /** Set where this run takes a failed planned switch back to where it came from. */
@@ -85,6 +88,8 @@ export type PhaseOutcome =
   | {
       readonly kind: 'done';
       readonly warnings?: readonly string[];
+      /** Only `prepare`. */
+      readonly missing?: readonly MissingPiece[];
       readonly plans?: readonly GroupPlan[];
       readonly pending?: readonly string[];
       /** Only `agree`: the fleet's decision. */
@@ -102,6 +107,7 @@ export type PhaseOutcome =
   | {
       readonly kind: 'refused';
       readonly reasons: readonly string[];
+      readonly missing?: readonly MissingPiece[];
       readonly plannedOnly: boolean;
     }
   | { readonly kind: 'failed'; readonly error: Error };

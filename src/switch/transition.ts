@@ -222,7 +222,8 @@ function onPhaseEnded(
 function inPlanOf({ turn }: SwitchRun, outcome: PhaseOutcome): PhaseOutcome {
   if (outcome.kind !== 'refused') return outcome;
   const isLate = turn.agreedEpoch !== undefined || (outcome.plannedOnly && !turn.planned);
-  return isLate ? { kind: 'done', warnings: outcome.reasons } : outcome;
+  if (!isLate) return outcome;
+  return { kind: 'done', warnings: outcome.reasons, missing: outcome.missing ?? [] };
 }
 
 function advance(

@@ -176,6 +176,7 @@ describe('records that were handled before they were mirrored', () => {
             ...position,
             voidCommit: undefined,
             awaited: recent.below(BigInt(to)).all(),
+            missing: [],
             notes: [],
           },
         ],

@@ -10,6 +10,7 @@ import type {
   KafkaMessage,
 } from 'kafkajs';
 import { Traffic } from '../../src/health/traffic.js';
+import { SessionWork } from '../../src/session-work.js';
 import { EventEmitter } from 'node:events';
 import type { ClusterAccess, Commit } from '../../src/cluster/access.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
@@ -274,6 +275,7 @@ export class FakeCluster {
       },
       signal: controller.signal,
       traffic: new Traffic(),
+      work: new SessionWork(manualWorld()),
       produceWaitingMs: () => 0,
       fence: (reason) => controller.abort(reason),
     };
@@ -413,7 +415,14 @@ export function planFor(
   const partitions = entries.map(([physicalTopic, partition, offset]): PartitionPlan => {
     const topic = physicalTopic.replace(/^[AB]\./, '');
     return offset === 'unavailable'
-      ? { kind: 'unavailable', topic, physicalTopic, partition, because: 'nothing is known' }
+      ? {
+          kind: 'unavailable',
+          topic,
+          physicalTopic,
+          partition,
+          because: 'nothing is known',
+          missing: [],
+        }
       : {
           kind: 'resume',
           topic,
@@ -424,6 +433,7 @@ export function planFor(
           maxRereadCount: 0n,
           voidCommit: undefined,
           awaited: [],
+          missing: [],
           notes: [],
         };
   });

@@ -21,6 +21,7 @@ const act: Tally = {
   callerErrors: 0,
   producerPauseMs: 60,
   consumerPauseMs: 320,
+  costs: { producerRtoMs: 55, consumerRtoMs: 318, rpoRecords: 10 },
   memberPausesMs: [{ member: 'consumer-1', pauseMs: 320 }],
 };
 
@@ -28,7 +29,7 @@ it('puts exactly the agreed fields on the line for machines', () => {
   expect(jsonLine([act], true)).toBe(
     '{"ok":true,"acts":[{"name":"killed","from":"A","to":"B","planned":false,"acknowledged":3000,"mirrored":1490,' +
       '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,' +
-      '"methods":{"A.payments-0":"exact","A.payments-1":"exact","payments-0":"earliest"},"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320}]}',
+      '"methods":{"A.payments-0":"exact","A.payments-1":"exact","payments-0":"earliest"},"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320,"producerRtoMs":55,"consumerRtoMs":318,"rpoRecords":10}]}',
   );
 });
 
@@ -37,7 +38,10 @@ it('tells a reader what died with the cluster, and how long each member paused',
   expect(table).toMatch(/not mirrored +10 +died with A .*6 were handled before, 4 were not/);
   expect(table).toContain('exact 2, earliest 1');
   expect(table).toMatch(/consumer-1 pause +320 ms/);
+  expect(table).toMatch(/RTO consumers +318 ms/);
   expect(table).toContain('passed');
+  const unknown = { producerRtoMs: null, consumerRtoMs: null, rpoRecords: null };
+  expect(actTable({ ...act, costs: unknown })).toMatch(/RPO +unknown/);
   expect(actTable({ ...act, skipped: 1 })).toContain('FAILED');
 });
 

@@ -31,6 +31,7 @@ function evidence(changes: Partial<Evidence> = {}): Evidence {
       { partition: 'orders-0', offset: 0, method: 'earliest' },
     ],
     callerErrors: 0,
+    measurements: [],
     switchedAtMs: 52,
     stoppedAtMs: 200,
     ...changes,

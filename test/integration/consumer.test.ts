@@ -180,6 +180,7 @@ function planOf(
       maxRereadCount: 0n,
       voidCommit: undefined,
       awaited: [],
+      missing: [],
       notes: [],
     })),
   };

@@ -44,6 +44,9 @@ const FIELDS = [
   'callerErrors',
   'producerPauseMs',
   'consumerPauseMs',
+  'producerRtoMs',
+  'consumerRtoMs',
+  'rpoRecords',
 ];
 
 function expectNothingLost(result: Result): void {
@@ -54,6 +57,9 @@ function expectNothingLost(result: Result): void {
     expect(act).toMatchObject({ from: 'A', to: 'B', lostMirrored: 0, skipped: 0 });
     expect(act['acknowledged']).toBeGreaterThan(2000);
     expect(act['mirrored']).toBeGreaterThan(1000);
+    // Nobody can have gone on before it paused; and both are seen from outside a little later.
+    expect(act['producerRtoMs']).toBeGreaterThan(0);
+    expect(act['consumerRtoMs']).toBeGreaterThan(0);
   }
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PartitionPlan } from '../../src/position/plan.js';
+import type { SwitchMeasurement } from '../../src/switch/exactness.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
@@ -98,12 +99,7 @@ async function mirrored(cluster: 'A' | 'B', topic: string, count: number): Promi
 async function idsIn(cluster: 'A' | 'B', topic: string): Promise<readonly string[]> {
   const ids: string[] = [];
   const client = plain(cluster);
-  const admin = client.admin();
-  await admin.connect();
-  const ends = await admin.fetchTopicOffsets(topic);
-  await admin.disconnect();
-  const open = new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
-  for (const [partition, high] of open) if (high === 0) open.delete(partition);
+  const open = new Map([...(await endsOf(cluster, topic))].filter(([, end]) => end > 0));
   const reader = client.consumer({ groupId: `reader-${cluster}-${topic}`, maxWaitTimeInMs: 100 });
   await reader.connect();
   try {
@@ -146,6 +142,41 @@ async function plansOf(
     .filter((one) => one.kind === 'resume');
 }
 
+/** Next offset of each partition. */
+async function endsOf(cluster: 'A' | 'B', topic: string): Promise<ReadonlyMap<number, number>> {
+  const admin = plain(cluster).admin();
+  await admin.connect();
+  try {
+    const ends = await admin.fetchTopicOffsets(topic);
+    return new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function measured(): SwitchMeasurement {
+  const { lastSwitch } = failover.status();
+  if (lastSwitch === undefined) throw new Error('no switch was measured');
+  return lastSwitch;
+}
+
+/** What the library says that the way to B has cost, and what was seen of it. */
+function expectMeasured(endsOnA: ReadonlyMap<number, number>): void {
+  const { groups, unmirrored, rto } = measured();
+  const copies = groups
+    .flatMap(({ partitions }) => partitions)
+    .filter(({ physicalTopic }) => physicalTopic === 'A.orders');
+  expect(copies.map(({ reread }) => reread)).toEqual(
+    Array.from({ length: PARTITIONS }, () => ({ kind: 'counted', count: 0 })),
+  );
+  // Everything was mirrored, but for the marker that ends the last transaction.
+  const mirrored = unmirrored.map(({ partition, mirroredEnd }) => [partition, Number(mirroredEnd)]);
+  const expected = [...endsOnA].map(([partition, end]) => [partition, end - 1]);
+  expect(mirrored).toHaveLength(PARTITIONS);
+  expect(mirrored).toEqual(expect.arrayContaining(expected));
+  expect(rto.consumers.kind).toBe('measured');
+}
+
 it('is the very next record when A is killed in the middle of the work; and on the way home', async () => {
   await fill('A', 0, FIRST);
   const ids = idsOf(0, FIRST);
@@ -177,6 +208,7 @@ it('is the very next record when A is killed in the middle of the work; and on t
     until: (count) => count >= ids.length / 3,
     timeoutMs: 60_000,
   });
+  const ends = await endsOf('A', 'orders');
   await stack.clusters.A.kill();
   const away = await plansOf('B', false);
   expect(twice()).toEqual([]);
@@ -190,6 +222,7 @@ it('is the very next record when A is killed in the middle of the work; and on t
   });
 
   expect(twice()).toEqual([]);
+  expectMeasured(ends);
   await stack.clusters.A.start();
   await mirrored('A', 'B.orders', idsOf(FIRST, SECOND).length);
   const home = await plansOf('A', true);
@@ -222,4 +255,52 @@ it('is found again and again, out and home, also where MirrorMaker is killed bet
   const counts = new Map<string, number>();
   for (const id of copies) counts.set(id, (counts.get(id) ?? 0) + 1);
   expect(twice().filter((id) => (counts.get(id) ?? 0) < 2)).toEqual([]);
+}, 240_000);
+
+it('tells what was acknowledged and is not mirrored, by its offsets, when A is killed again', async () => {
+  const LOST = 50;
+  await stack.mirror.flow('A->B').kill();
+  const producer = failover.producer();
+  await producer.connect();
+  const messages = Array.from({ length: LOST }, (_, index) => ({
+    value: 'last words',
+    headers: { id: `lost-${index}` },
+    partition: 0,
+  }));
+  const [acknowledged] = await producer.send({ topic: 'orders', messages });
+  const firstLost = Number(acknowledged?.baseOffset);
+  await waitFor('it is handled', () => handled.includes(`lost-${LOST - 1}`), {
+    until: (isHandled) => isHandled,
+    timeoutMs: 60_000,
+  });
+  await stack.clusters.A.kill();
+  await plansOf('B', false);
+  const log = measured().unmirrored.find(
+    ({ topic, partition }) => topic === 'orders' && partition === 0,
+  );
+  // The marker before them is an offset without a record.
+  expect(log).toEqual({
+    topic: 'orders',
+    partition: 0,
+    records: { kind: 'atLeast', count: LOST + 1 },
+    mirroredEnd: String(firstLost - 1),
+    knownEnd: String(firstLost + LOST),
+  });
+  const partition = measured()
+    .groups.flatMap(({ partitions }) => partitions)
+    .find((one) => one.physicalTopic === 'A.orders' && one.partition === 0);
+  expect(partition).toMatchObject({
+    awaitedCount: LOST,
+    unhandled: { records: { kind: 'atLeast', count: 0 }, range: undefined },
+  });
+  await producer.send({
+    topic: 'orders',
+    messages: [{ value: 'first words', headers: { id: 'new' } }],
+  });
+  await waitFor('work goes on', () => measured().rto.consumers.kind, {
+    until: (kind) => kind === 'measured',
+    timeoutMs: 60_000,
+  });
+  expect(measured().rto.producers.kind).toBe('measured');
+  await producer.disconnect();
 }, 240_000);

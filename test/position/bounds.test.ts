@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gatherBounds, type MirroredEvidence } from '../../src/position/bounds.js';
+import { missingBoundInWords } from '../../src/position/missing.js';
 import { planPartition } from '../../src/position/plan.js';
 import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
 import { translate, translateAsMirrorMaker } from '../../src/replication/translate.js';
@@ -122,7 +123,7 @@ describe('the bounds of a log', () => {
     });
     expect(gatherBounds({ ownCommit: undefined, mirrored: undefined })).toMatchObject({
       bounds: [],
-      missing: ['the group has no commit in this log'],
+      missing: [{ kind: 'no-own-commit' }],
     });
   });
 
@@ -227,7 +228,7 @@ describe('the bounds of a log', () => {
       gatherBounds({
         ownCommit: undefined,
         mirrored: evidence(mirror, processed === undefined ? {} : { processed }),
-      }).missing;
+      }).missing.map(missingBoundInWords);
     expect(missing(mirrorOf())).toEqual([
       'the group has no commit in this log',
       'MirrorMaker has written no checkpoint for the group',

@@ -18,7 +18,7 @@ function facts(partition: number, found: Partial<PartitionFacts> = {}): Partitio
     voidCommit: undefined,
     awaited: [],
     notes: [],
-    missing: ['MirrorMaker has written no checkpoint'],
+    missing: [{ kind: 'no-checkpoint' }],
     ...found,
   };
 }

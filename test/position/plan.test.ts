@@ -37,6 +37,7 @@ describe('a position', () => {
       method: 'checkpoint',
       maxRereadCount: 500n,
       awaited: [],
+      missing: [],
       notes: [],
     });
   });
@@ -106,13 +107,18 @@ describe('the re-read', () => {
 });
 
 describe('a partition without a bound', () => {
-  const missing = ['MirrorMaker has written no checkpoint', 'no offset sync'];
+  const missing = [
+    { kind: 'no-checkpoint' },
+    { kind: 'no-translation', reason: 'no-sync', source: 'A' },
+  ] as const;
+  const words =
+    'MirrorMaker has written no checkpoint for the group; MirrorMaker has written no offset sync for the partition';
 
   it('is read from its beginning by default, never from its end', () => {
     const planned = plan({ missing, range: { low: 10n, high: 1_000n, end: 1_000n } });
     expect(planned).toMatchObject({ offset: 10n, method: 'earliest', maxRereadCount: 990n });
     expect(planned).toHaveProperty('notes', [
-      'no position is known; MirrorMaker has written no checkpoint; no offset sync; read from the start',
+      `no position is known; ${words}; read from the start`,
     ]);
   });
 
@@ -128,7 +134,8 @@ describe('a partition without a bound', () => {
       topic: 'orders',
       physicalTopic: 'A.orders',
       partition: 0,
-      because: 'no position is known; MirrorMaker has written no checkpoint; no offset sync',
+      because: `no position is known; ${words}`,
+      missing,
     });
   });
 

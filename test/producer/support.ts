@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Traffic } from '../../src/health/traffic.js';
+import { SessionWork } from '../../src/session-work.js';
 import type {
   Kafka,
   Producer,
@@ -126,6 +127,7 @@ export class FakeSession implements ClusterSession {
   readonly switchEpoch: number;
   readonly wire = { produceRequestCount: 0 };
   readonly traffic = new Traffic();
+  readonly work = new SessionWork(manualWorld());
   readonly inners: FakeInner[] = [];
   /** For the inner producers that are made from now on. */
   automatic = true;

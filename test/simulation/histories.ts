@@ -68,12 +68,14 @@ export function planned(
   const partitions = positions.map(([log, offset, method = 'checkpoint']) => {
     const { topic, partition } = place(log, 0);
     const one = { topic: 'orders', physicalTopic: topic, partition };
-    if (offset === 'unavailable') return { ...one, kind: offset, because: 'nothing is known' };
+    if (offset === 'unavailable')
+      return { ...one, kind: offset, because: 'nothing is known', missing: [] };
     const known = {
       method,
       maxRereadCount: undefined,
       voidCommit: undefined,
       awaited: [],
+      missing: [],
       notes: [],
     };
     return { ...one, ...known, kind: 'resume' as const, offset: BigInt(offset) };

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Traffic } from '../../src/health/traffic.js';
+import { SessionWork } from '../../src/session-work.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FailoverOptionsError, type FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
@@ -52,6 +53,7 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     },
     signal: controller.signal,
     traffic: new Traffic(),
+    work: new SessionWork(world),
     produceWaitingMs: () => 0,
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
@@ -91,11 +93,13 @@ beforeEach(async () => {
     chooseFirst: () => Promise.resolve({ active: 'A', switchEpoch: 1 }),
     watch: () => {},
     ready: () => Promise.resolve(),
+    heartbeatTo: () => undefined,
     release: () => {
       log.push('release');
     },
     openSession,
-    checkReadiness: () => Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true }),
+    checkReadiness: () =>
+      Promise.resolve({ obstacles: [], warnings: [], missing: [], targetAnswers: true }),
     catchUp: () => Promise.resolve({ unmirrored: [] }),
     lastWords: () => Promise.resolve(),
     othersSaid: () => Promise.resolve(false),
@@ -148,7 +152,12 @@ describe('a planned switch', () => {
 
   it('touches nothing when the target is not ready', async () => {
     operations.checkReadiness = () =>
-      Promise.resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
+      Promise.resolve({
+        obstacles: ['B is down'],
+        warnings: [],
+        missing: [],
+        targetAnswers: false,
+      });
     coordinator.register(participant('p'));
     await expect(switchToB(true)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_REFUSED',
@@ -162,7 +171,8 @@ describe('a planned switch', () => {
     let look = (): void => {};
     operations.checkReadiness = () =>
       new Promise((resolve) => {
-        look = () => resolve({ obstacles: ['no mirror'], warnings: [], targetAnswers: true });
+        look = () =>
+          resolve({ obstacles: ['no mirror'], warnings: [], missing: [], targetAnswers: true });
       });
     const planned = switchToB(true);
     const unplanned = switchToB(false);
@@ -441,7 +451,8 @@ describe('the coordinator', () => {
     let refuse = (): void => {};
     operations.checkReadiness = () =>
       new Promise((resolve) => {
-        refuse = () => resolve({ obstacles: ['B is down'], warnings: [], targetAnswers: false });
+        refuse = () =>
+          resolve({ obstacles: ['B is down'], warnings: [], missing: [], targetAnswers: false });
       });
     const refused = expect(switchToB(false)).rejects.toMatchObject({
       code: 'ERR_FAILOVER_SWITCH_REFUSED',
@@ -453,7 +464,7 @@ describe('the coordinator', () => {
     expect(coordinator.state.kind).toBe('halted');
     expect(log).toEqual(['open A#1', 'fence A#1', 'old halt', 'new halt']);
     operations.checkReadiness = () =>
-      Promise.resolve({ obstacles: [], warnings: [], targetAnswers: true });
+      Promise.resolve({ obstacles: [], warnings: [], missing: [], targetAnswers: true });
     await switchToB(false);
     coordinator.halt('B', new Error('another wrong cluster'));
     expect(log.slice(-2)).toEqual(['old halt', 'new halt']);

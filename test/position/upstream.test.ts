@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { MirroredEvidence } from '../../src/position/bounds.js';
+import { upstreamOf } from '../../src/position/upstream.js';
+import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
+import { translate } from '../../src/replication/translate.js';
+
+type Pair = readonly [upstream: number, downstream: number];
+
+function evidence(
+  syncs: readonly Pair[] | 'not-readable' | 'not-read',
+  more: Partial<MirroredEvidence> = {},
+): MirroredEvidence {
+  const store = new OffsetSyncStore();
+  if (syncs !== 'not-read') store.finishReading();
+  for (const [upstream, downstream] of Array.isArray(syncs) ? (syncs as readonly Pair[]) : []) {
+    store.put('orders', 0, {
+      upstreamOffset: BigInt(upstream),
+      downstreamOffset: BigInt(downstream),
+    });
+  }
+  return {
+    mirror: {
+      source: 'A',
+      target: 'B',
+      translate: (topic, partition, offset) =>
+        syncs === 'not-readable'
+          ? { kind: 'unavailable', reason: 'not-readable' }
+          : translate(store, topic, partition, offset),
+      syncsAround: (topic, partition, offset) => store.around(topic, partition, offset),
+      foreignFrom: (topic, partition) => store.foreignFrom(topic, partition),
+    },
+    isShared: false,
+    upstreamTopic: 'orders',
+    partition: 0,
+    checkpoint: undefined,
+    sourceCommit: undefined,
+    processed: undefined,
+    deliveredOnTarget: undefined,
+    ...more,
+  };
+}
+
+const log = (high: number) => ({ low: 0n, high: BigInt(high) });
+
+describe('how far a log is mirrored', () => {
+  it.each([
+    ['up to the newest sync, where nothing follows it', [[10, 5]], 6, { kind: 'known', end: 11n }],
+    ['and by as many as follow it', [[10, 5]], 26, { kind: 'known', end: 31n }],
+    [
+      'also where the sync is newer than the look at the end',
+      [[10, 5]],
+      3,
+      { kind: 'known', end: 11n },
+    ],
+    [
+      'at most so far, while MirrorMaker copies a second time',
+      [
+        [10, 10],
+        [90, 90],
+        [40, 95],
+      ],
+      110,
+      { kind: 'atMost' },
+    ],
+    [
+      'is not known without a sync',
+      [],
+      26,
+      { kind: 'unknown', because: expect.stringContaining('no offset sync') },
+    ],
+    ['is not known before the syncs are read', 'not-read', 26, { kind: 'unknown' }],
+    [
+      'is not known where nobody can read them',
+      'not-readable',
+      26,
+      { kind: 'unknown', because: expect.stringContaining('offset-syncs.topic.location') },
+    ],
+  ] as const)('%s', (_what, syncs, high, mirrored) => {
+    expect(upstreamOf(evidence(syncs), log(high), undefined, []).mirrored).toMatchObject(mirrored);
+  });
+
+  it('is at least up to the newest sync, where the copies share the log with others', () => {
+    const shared = evidence([[10, 5]], { isShared: true });
+    expect(upstreamOf(shared, log(26), undefined, []).mirrored).toEqual({
+      kind: 'atLeast',
+      end: 11n,
+    });
+  });
+
+  it('is not known where the syncs could not be brought up to date, and says why', () => {
+    const because = 'reading them took too long';
+    const found = upstreamOf(evidence([[10, 5]]), log(26), 100n, [{ kind: 'not-known', because }]);
+    expect(found.mirrored).toEqual({ kind: 'unknown', because });
+    expect(found.end).toEqual({ kind: 'asked', offset: 100n });
+  });
+
+  it('is exact for every history of a mirror that meets gaps and writes its syncs', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.boolean()), { minLength: 1 }),
+        fc.nat(200),
+        (steps, open) => {
+          const syncs: Pair[] = [];
+          let upstream = -1;
+          steps.forEach(([step, isSynced], downstream) => {
+            upstream += step;
+            // As MirrorMaker: behind every gap, at the beginning, and from time to time.
+            if (downstream === 0 || step > 1 || isSynced) syncs.push([upstream, downstream]);
+          });
+          const end = BigInt(upstream + 1 + open);
+          const found = upstreamOf(evidence(syncs), log(steps.length), end, []);
+          expect(found.mirrored).toEqual({ kind: 'known', end: BigInt(upstream + 1) });
+          expect(found.end).toEqual({ kind: 'asked', offset: end });
+        },
+      ),
+    );
+  });
+});
+
+describe('where a log ends', () => {
+  it('is, without the source, the end of all that was seen of it', () => {
+    const processed = { offset: 40n, deliveredBelow: 42n, rewoundBelow: undefined } as const;
+    const recent = { all: () => [], few: () => [] };
+    const found = upstreamOf(
+      evidence([[10, 10]], { processed: { ...processed, recent }, sourceCommit: 30n }),
+      log(11),
+      undefined,
+      [],
+    );
+    expect(found).toMatchObject({ end: { kind: 'seen', offset: 42n }, handledEnd: 40n });
+  });
+
+  it('is not known where nothing was seen of it', () => {
+    const found = upstreamOf(evidence([]), log(11), undefined, []);
+    expect(found).toMatchObject({ end: { kind: 'unknown' }, handledEnd: undefined });
+  });
+});
