@@ -194,7 +194,7 @@ function isNothing(count: RecordCount): boolean {
 
 function inWords(count: RecordCount): string {
   if (count.kind === 'unknown') return `unknown: ${count.because}`;
-  return `${countInWords(count)} ${count.count === 1 ? 'record' : 'records'}`;
+  return `${countInWords(count)} ${count.count === 1 ? 'offset' : 'offsets'}`;
 }
 
 function inMs(ms: number): string {

@@ -98,8 +98,8 @@ NOT OPEN YET when it ended: consumer-billing-2
 producers  stood still for 1340 ms       last acknowledged on A 300 ms before it began, first on B 1040 ms after it began
 consumers  nothing new handled on B yet  last handled on A 12 ms before it began
 
-On A and not on B: at least 8 records (newest heartbeat of the mirror: 12.4 s old, came 12.0 s before)
-  orders[1]  at least 8 records  mirrored up to 92
+On A and not on B: at least 8 offsets (newest heartbeat of the mirror: 12.4 s old, came 12.0 s before)
+  orders[1]  at least 8 offsets  mirrored up to 92
 
 group billing, 4 partitions
   partition    from  by           again, predicted  really  awaited  neither handled nor mirrored
