@@ -35,6 +35,7 @@ export async function measureOverhead(): Promise<number> {
       locks: new PartitionLocks(),
       older: new OlderDeliveries(),
       awaited: new Awaited(),
+      dedup: undefined,
       world: realWorld(),
       heartbeatIntervalMs: 3_000,
       refusal: () => undefined,

@@ -15,6 +15,7 @@ import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
+import { dedupWindow, type DedupWindow } from './dedup-window.js';
 import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
 import { InnerConsumer } from './inner-consumer.js';
@@ -78,6 +79,7 @@ export class ConsumerCore {
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
   readonly awaited: Awaited = new Awaited();
+  readonly dedup: DedupWindow | undefined;
   readonly earlier: EarlierStandings = new EarlierStandings();
   readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
@@ -110,6 +112,7 @@ export class ConsumerCore {
   constructor(parts: FailoverConsumerParts, listener: CoreListener) {
     this.parts = parts;
     this.#listener = listener;
+    this.dedup = dedupWindow(parts);
     this.relay = new InstrumentationRelay({
       events: { ...CONSUMER_EVENTS },
       client: 'consumer',
@@ -177,7 +180,7 @@ export class ConsumerCore {
   }
 
   makeInner(session: ClusterSession, carried: readonly CarriedLane[] = []): InnerConsumer {
-    const { parts, pauses, older, awaited } = this;
+    const { parts, pauses, older, awaited, dedup } = this;
     const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
@@ -198,6 +201,7 @@ export class ConsumerCore {
       locks: this.#locks,
       older,
       awaited,
+      dedup,
       pauses,
       host,
       carried,
@@ -230,6 +234,13 @@ export class ConsumerCore {
   follow(plan: GroupPlan, { switchEpoch }: ClusterSession): void {
     this.plannedEpoch = switchEpoch;
     this.awaited.put(plan);
+    this.dedup?.follow(plan, switchEpoch);
+  }
+
+  /** It begins on this cluster without a plan: nothing is known to come, and somebody may have reset the group. */
+  beginAnew(alias: string): void {
+    this.awaited.clear(alias);
+    this.dedup?.forgetAll(alias);
   }
 
   /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */

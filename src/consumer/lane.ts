@@ -1,5 +1,7 @@
+import type { KafkaMessage } from 'kafkajs';
 import type { PhysicalSource } from './types.js';
 import type { AwaitedRecords } from './awaited-records.js';
+import type { DedupLane } from './dedup-lane.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
 import { PartitionProgress, type CarriedProgress } from './progress.js';
@@ -17,6 +19,8 @@ export interface LaneParts {
   readonly lock: PartitionLock | undefined;
   /** What was handled on the other cluster and may still come here. */
   readonly awaited: AwaitedRecords | undefined;
+  /** Undefined: there is no window of handled records. */
+  readonly dedup: DedupLane | undefined;
   pause(topic: string, partition: number): () => void;
 }
 
@@ -39,6 +43,7 @@ export class Lane implements PhysicalSource {
   readonly switchEpoch: number;
   readonly lock: PartitionLock | undefined;
   readonly awaited: AwaitedRecords | undefined;
+  readonly dedup: DedupLane | undefined;
   readonly progress: PartitionProgress;
   recent: RecentRecords = new RecentRecords();
   /** kafkajs's own heartbeat, of the newest delivery: it belongs to kafkajs's runner, which a restart replaces. */
@@ -57,8 +62,30 @@ export class Lane implements PhysicalSource {
     this.switchEpoch = parts.switchEpoch;
     this.lock = parts.lock;
     this.awaited = parts.awaited;
+    this.dedup = parts.dedup;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
   }
+  /** True for a record that was handled already. To be asked for every record that is delivered, in the order of the log. */
+  wasHandled(message: KafkaMessage): boolean {
+    const isRecognised = this.awaited?.recognises(message) === true;
+    return this.dedup === undefined ? isRecognised : this.dedup.leavesOut(message, isRecognised);
+  }
+
+  /** The cluster confirmed a commit. */
+  confirms(offset: bigint): void {
+    this.progress.confirms(offset);
+    this.dedup?.confirms(offset);
+  }
+}
+
+/** @internal The records of a batch without those that were handled already; the very same list where there are none. */
+export function withoutHandled(
+  messages: KafkaMessage[],
+  lane: Pick<Lane, 'awaited' | 'dedup' | 'wasHandled'>,
+): KafkaMessage[] {
+  if (lane.awaited === undefined && lane.dedup === undefined) return messages;
+  const rest = messages.filter((message) => !lane.wasHandled(message));
+  return rest.length === messages.length ? messages : rest;
 }

@@ -349,6 +349,7 @@ export function harness(
     'consumer.attached',
     'consumer.resubscribed',
     'consumer.offset-refused',
+    'consumer.dedup-failed',
     'listener.failed',
   ] as const;
   for (const name of names) events.on(name, (event) => facts.push({ name, event: { ...event } }));
