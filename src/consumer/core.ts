@@ -4,7 +4,7 @@ import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import type { ConsumerLimits } from '../options.js';
-import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
@@ -44,6 +44,8 @@ export interface FailoverConsumerParts {
   readonly policy: ReplicationPolicy;
   readonly aliases: readonly string[];
   access(alias: string): ClusterAccess;
+  /** Writes down how far a member has come that leaves its group. Bounded, never rejects. */
+  sayLast(session: ClusterSession, need: GroupNeed): Promise<void>;
   /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */
   readonly kafkaRetry?: RetryOptions | undefined;
 }

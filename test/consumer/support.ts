@@ -365,6 +365,7 @@ export function harness(
     policy: replicationPolicy(),
     aliases: ['A', 'B'],
     access: (alias) => (alias === 'A' ? a : b).access,
+    sayLast: async () => {},
     ...overrides,
   });
   const heard: Harness['heard'] = [];
