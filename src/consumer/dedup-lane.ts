@@ -91,11 +91,9 @@ export class DedupLane {
     );
   }
 
-  /** The cluster confirmed a commit. One that goes back says that what follows it is wanted again. */
+  /** The cluster confirmed a commit. */
   confirms(offset: bigint): void {
     const { source, work } = this.#parts;
-    const { committed } = work.reach(source);
-    if (committed !== undefined && offset < committed) work.interrupt(source.cluster);
     const log = work.reach(source);
     log.committed = offset;
     if (log.reached === undefined || log.reached < offset) log.reached = offset;

@@ -48,7 +48,7 @@ export interface Joined {
  * they come again. It never leaves out what no handler has ended well with, and what somebody wants again:
  *
  * - a record is noted when its handler has ended well, and counts only while its stretch of {@link PartitionWork} lasts;
- * - a seek, another member, a break of the membership, a commit that goes back, a delivery below the commit end the stretch;
+ * - a seek, another member, a break of the membership, a delivery below the last commit end the stretch;
  * - after a switch the stretch goes on where the log is begun at the very place of the plan. Elsewhere others have been at work.
  *
  * One for each consumer; it outlives the inner ones. Bounded: the record that was noted longest ago goes first.

@@ -2,7 +2,7 @@ import type { RecordLog } from './record-identity.js';
 
 /** @internal How far one log was worked through, as far as this process has seen. */
 export interface LogReach {
-  /** What is delivered below it was moved back to by hand: the first offset that was delivered, or the last commit. */
+  /** What is delivered below it was moved back to by hand: the first offset that was delivered, or the highest commit. */
   reached: bigint | undefined;
   /** The last commit that the cluster confirmed. */
   committed: bigint | undefined;

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import { DedupLane } from '../../src/consumer/dedup-lane.js';
 import { DedupWindow } from '../../src/consumer/dedup-window.js';
 import { PartitionWork } from '../../src/consumer/partition-work.js';
 import type { FailoverEachMessagePayload } from '../../src/consumer/types.js';
 import { play, steps, type Style } from './dedup-flows.js';
-import { controlled, harness, planFor, settle, start } from './support.js';
+import { controlled, harness, planFor, settle, start, type FakeInner } from './support.js';
 
 const dedups = {
   'by message id': { messageId: 'id', maxEntries: 1_000 },
@@ -110,21 +111,61 @@ describe('a fault of the window is seen:', () => {
   );
 });
 
+/** A consumer whose records have their offsets as ids. */
+async function byOffset() {
+  const handled: string[] = [];
+  const limits = {
+    onMissingPosition: 'earliest',
+    topicRefreshMs: 30_000,
+    dedup: { messageId: ({ offset }: { offset: string }) => offset, maxEntries: 10 },
+  } as const;
+  const h = harness({}, { limits });
+  const run = {
+    eachMessage: async ({ message, cluster }: FailoverEachMessagePayload) => {
+      handled.push(`${cluster}${message.offset}`);
+    },
+  };
+  await start(h, run);
+  for (const offset of [4, 5]) await h.a.inner.deliver('orders', 0, offset);
+  return { h, run, handled };
+}
+
+function commit(inner: FakeInner, offset: string): void {
+  const partitions = [{ partition: '0', offset }];
+  inner.emit(CONSUMER_EVENTS.COMMIT_OFFSETS, { topics: [{ topic: 'orders', partitions }] });
+}
+
+describe('records are handed out again', () => {
+  it('after a new start of the consumer', async () => {
+    const { h, run, handled } = await byOffset();
+    await h.consumer.stop();
+    await h.consumer.run(run);
+    for (const offset of [4, 5]) await h.a.inner.deliver('orders', 0, offset);
+    expect(handled).toEqual(['A4', 'A5', 'A4', 'A5']);
+  });
+
+  it('where user code has committed further back, and a rebalance leads there', async () => {
+    const { h, handled } = await byOffset();
+    commit(h.a.inner, '6');
+    commit(h.a.inner, '5');
+    h.a.inner.join(h.a.assignment);
+    await h.a.inner.deliver('orders', 0, 5);
+    expect(handled).toEqual(['A4', 'A5', 'A5']);
+  });
+
+  it('and not where the rebalance leads behind what was handled and not committed', async () => {
+    const { h, handled } = await byOffset();
+    commit(h.a.inner, '5');
+    h.a.inner.join(h.a.assignment);
+    for (const offset of [5, 6]) await h.a.inner.deliver('orders', 0, offset);
+    expect(handled).toEqual(['A4', 'A5', 'A6']);
+    expect(h.client.status().dedupHitCount).toBe(1);
+  });
+});
+
 describe('a seek before the consumer has joined on the new cluster', () => {
   it('is obeyed, also where it leads to the place of the plan', async () => {
-    const handled: string[] = [];
-    const limits = {
-      onMissingPosition: 'earliest',
-      topicRefreshMs: 30_000,
-      dedup: { messageId: ({ offset }: { offset: string }) => offset, maxEntries: 10 },
-    } as const;
-    const h = harness({}, { limits });
-    await start(h, {
-      eachMessage: async ({ message, cluster }: FailoverEachMessagePayload) => {
-        handled.push(`${cluster}${message.offset}`);
-      },
-    });
-    for (const offset of [4, 5]) await h.a.inner.deliver('orders', 0, offset);
+    const { h, handled } = await byOffset();
     h.b.topicsDelay = controlled();
     const plan = planFor('B', [['A.orders', 0, 4n]]);
     const switching = h.switchTo('B', { plan });
