@@ -39,6 +39,7 @@ export async function measureOverhead(): Promise<number> {
       awaited: new Awaited(),
       groupId: 'bench',
       work: new SessionWork(world),
+      dedup: undefined,
       world,
       heartbeatIntervalMs: 3_000,
       refusal: () => undefined,

@@ -80,6 +80,16 @@ export class Clients {
       policy: operations.policy,
       aliases: options.aliases,
       access: (alias) => operations.access(alias),
+      sayLast: ({ alias, switchEpoch }, need) => {
+        const [first, second] = options.aliases;
+        const next = {
+          from: alias,
+          to: alias === first ? second : first,
+          switchEpoch: switchEpoch + 1,
+        };
+        // Also where the session is fenced meanwhile.
+        return operations.lastWords(next, [need], new AbortController().signal);
+      },
       kafkaRetry: options.kafka.retry,
     });
     this.#made.set(client.participant, client);

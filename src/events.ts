@@ -168,6 +168,11 @@ export interface FailoverEvents {
     readonly consumer: string;
     readonly error: Error;
   };
+  /** `consumer.dedup.messageId` threw, or answered what is no id; the record was handled as ever. Told once for each beginning. */
+  'consumer.dedup-failed': FailoverEventBase & {
+    readonly consumer: string;
+    readonly error: Error;
+  };
   /** A record of MirrorMaker's internal topics could not be read and was skipped. */
   'mirror.record-skipped': FailoverEventBase & {
     readonly cluster: string;
@@ -219,6 +224,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'consumer.attached': true,
   'consumer.resubscribed': true,
   'consumer.offset-refused': true,
+  'consumer.dedup-failed': true,
   'mirror.record-skipped': true,
   'mirror.read-failed': true,
   'listener.failed': true,

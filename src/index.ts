@@ -59,6 +59,7 @@ export type {
   MirrorOptions,
   ProducerFailoverOptions,
 } from './options.js';
+export type { DedupOptions, MessageId } from './options-dedup.js';
 export type { CanaryOptions, HealthOptions } from './options-health.js';
 export type { SwitchOptions } from './options-switch.js';
 export type { ConsulAgreementOptions } from './options-agreement.js';

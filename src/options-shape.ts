@@ -7,6 +7,7 @@ import type {
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
+import type { DedupLimits } from './options-dedup.js';
 import type { CanaryOptions, HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
 import { isStrategy, timerFrom } from './options-values.js';
@@ -23,6 +24,8 @@ const anObject = z.custom<never>(
 const listOfBrokers = 'must be a list of at least one "host:port", or a function that returns one';
 const broker = z.string().min(1, 'must be "host:port", for example "a1.example.com:9092"');
 const brokers = z.union([z.array(broker).min(1, listOfBrokers), aFunction], listOfBrokers);
+
+const aMessageId = 'must be the name of a header, or a function that tells the id of a message';
 
 const CONNECTION = {
   ssl: z
@@ -114,6 +117,12 @@ const shape = z.strictObject({
           }),
         ])
         .prefault({}),
+      dedup: z
+        .strictObject({
+          messageId: z.union([z.string().min(1), aFunction], aMessageId).optional(),
+          maxEntries: z.int().min(1).max(1_000_000).default(100_000),
+        })
+        .optional(),
     })
     .prefault({}),
   switch: z
@@ -179,7 +188,8 @@ export type ResolvedHealth = Required<Omit<HealthOptions, 'canary'>> & {
 export interface CheckedGroups {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
-  readonly consumer: ConsumerLimits;
+  readonly consumer: Omit<ConsumerLimits, 'dedup'>;
+  readonly dedup: DedupLimits | undefined;
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -196,7 +206,7 @@ export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
   const { mirror, producer, consumer, switch: deadlines, health, socketStalledAfterMs } = checked;
   const { onUnknownOutcome, ...hold } = producer;
-  const { progress, ...limits } = consumer;
+  const { progress, dedup, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
       'producer.releaseJitterMs',
@@ -209,6 +219,7 @@ export function checkShape(config: unknown): CheckedGroups {
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
     progress: progress === false ? undefined : progress,
+    dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,
     health,
     socketStalledAfterMs,

@@ -1,6 +1,7 @@
 import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import type { Agreement } from './agreement/agreement.js';
 import { FailoverOptionsError } from './errors.js';
+import type { DedupLimits, DedupOptions } from './options-dedup.js';
 import type { HealthOptions } from './options-health.js';
 import { checkShape, type ResolvedHealth } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
@@ -106,6 +107,13 @@ export interface ConsumerFailoverOptions {
    * `__kafkajs-failover.progress`.
    */
   readonly progress?: false | Partial<ProgressOptions>;
+  /**
+   * A second line against handling a record twice: a window of what the handlers of this process have handled well, out of which a record that
+   * comes again after a switch, a rebalance or a restart of MirrorMaker is left out. `{}` goes by the place of a record in its log, and by a
+   * message id where one is named. Default: there is none. Does not affect what somebody asks for: after a `seek`, a reset of the group, or a
+   * new start of the consumer everything comes again.
+   */
+  readonly dedup?: DedupOptions;
 }
 
 /**
@@ -189,6 +197,8 @@ export interface ProducerLimits {
 export interface ConsumerLimits {
   readonly onMissingPosition: MissingPosition;
   readonly topicRefreshMs: number;
+  /** Undefined: there is no window. */
+  readonly dedup?: DedupLimits | undefined;
 }
 
 /** @internal Every option, checked, with its default. */
@@ -235,7 +245,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     agreement,
     mirror: checked.mirror,
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
-    consumer: checked.consumer,
+    consumer: { ...checked.consumer, dedup: checked.dedup },
     progress: checked.progress,
     deadlines: checked.switch,
     health: checked.health,

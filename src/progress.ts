@@ -123,8 +123,8 @@ export class Progress {
   }
 
   /**
-   * The last words of a switch: what was handled on `from` until the fence. Others wait for this process until it is said, so
-   * it is bounded, and never rejects.
+   * The last words of a switch: what was handled on `from` until the fence; or of a member that leaves its group in order, as if the next switch
+   * came now. Others wait for this process until it is said, so it is bounded, and never rejects.
    */
   async lastWords(
     { from, to, switchEpoch }: { from: string; to: string; switchEpoch: number },
@@ -136,6 +136,9 @@ export class Progress {
     const last = { ...this.#speaker(), cluster: from, switchEpoch: switchEpoch - 1, isLast: true };
     const { records } = progressNews(said, last, new Map());
     if (records.length === 0) return;
+    // Another member of this process that gets these partitions speaks of them anew, also where it has not come further.
+    const keys = new Set(records.map(({ key }) => key));
+    this.#written = new Map([...this.#written].filter(([key]) => !keys.has(key)));
     await this.#within(this.#limit(LAST_WORDS_MS), () => this.#log(to).write(records), signal);
   }
 
@@ -216,7 +219,8 @@ export class Progress {
     try {
       const needs = this.#parts.needs();
       const now = { ...this.#speaker(), cluster: active, switchEpoch, isLast: false };
-      const { records, written } = progressNews(needs, now, this.#written);
+      const before = this.#written;
+      const { records, written } = progressNews(needs, now, before);
       if (this.#parts.options === undefined) return;
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
@@ -227,7 +231,7 @@ export class Progress {
       await this.#exchange(standby, records, signal);
       if (signal.aborted) return;
       if (records.length > 0) this.#writtenAtMs = this.#parts.world.nowMs();
-      if (this.#epoch === switchEpoch) this.#written = written;
+      if (this.#written === before) this.#written = written;
       this.#failureCount = 0;
       this.#failure = undefined;
     } catch (error) {

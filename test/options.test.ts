@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kafkaAgreement } from '../src/agreement/kafka.js';
 import { isFailoverError } from '../src/errors.js';
 import { resolveOptions, type FailoverKafkaConfig } from '../src/options.js';
+import type { DedupOptions } from '../src/options-dedup.js';
 import { healthStrategy } from '../src/strategy/health.js';
 
 const clusters = { A: { brokers: ['a:9092'] }, B: { brokers: ['b:9092'] } };
@@ -44,6 +45,15 @@ describe('options', () => {
     expect(resolved.strategy.name).toBe('manual');
   });
 
+  it('make no window of handled records unless it is asked for', () => {
+    const dedupOf = (dedup?: DedupOptions) =>
+      resolveOptions({ clusters, consumer: dedup ? { dedup } : {} }).consumer.dedup;
+    expect(dedupOf()).toBeUndefined();
+    expect(dedupOf({})).toEqual({ messageId: undefined, maxEntries: 100_000 });
+    const messageId = (): string => 'id';
+    expect(dedupOf({ messageId, maxEntries: 1 })).toEqual({ messageId, maxEntries: 1 });
+  });
+
   it('keep kafkajs options as they are, and the identity of what they refer to', () => {
     const sasl = { mechanism: 'plain', username: 'u', password: 'p' } as const;
     const socketFactory = (): never => {
@@ -63,6 +73,11 @@ describe('options', () => {
   it.each([
     [{ clusters, produser: {} }, 'produser', 'Did you mean "producer"?'],
     [{ clusters, producer: { holdMaxByte: 1 } }, 'producer.holdMaxByte', '"holdMaxBytes"'],
+    [
+      { clusters, consumer: { dedup: { messageID: 'id' } } },
+      'consumer.dedup.messageID',
+      '"messageId"',
+    ],
     [{ clusters, switch: { opnMs: 1 } }, 'switch.opnMs', '"openMs"'],
     [{ clusters: { ...clusters, A: { broker: ['x'] } } }, 'clusters.A.broker', '"brokers"'],
     [{ clusters: { ...clusters, A: {} } }, 'clusters.A.brokers', 'must be a list'],
@@ -93,6 +108,12 @@ describe('options', () => {
     [{ clusters, switch: { openMs: 2 ** 31 } }, 'switch.openMs'],
     [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
+    [{ clusters, consumer: { dedup: true } }, 'consumer.dedup'],
+    [{ clusters, consumer: { dedup: { messageId: 5 } } }, 'consumer.dedup.messageId'],
+    [{ clusters, consumer: { dedup: { messageId: '' } } }, 'consumer.dedup.messageId'],
+    [{ clusters, consumer: { dedup: { maxEntries: 0 } } }, 'consumer.dedup.maxEntries'],
+    [{ clusters, consumer: { dedup: { maxEntries: Infinity } } }, 'consumer.dedup.maxEntries'],
+    [{ clusters, consumer: { dedup: { maxEntries: 1_000_001 } } }, 'consumer.dedup.maxEntries'],
     [{ clusters, mirror: { policy: 'custom' } }, 'mirror.policy'],
     [{ clusters, strategy: 'manual' }, 'strategy'],
     [{ clusters, agreement: 'consul' }, 'agreement'],

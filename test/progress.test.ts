@@ -265,6 +265,19 @@ describe('progress', () => {
     await progress.stop();
   });
 
+  it('of a member that leaves are not the last ones of another member of this process', async () => {
+    const { world, written, state, progress } = rig();
+    state.needs = [need(17n)];
+    progress.start();
+    await world.advance(1_000);
+    await progress.lastWords({ from: 'A', to: 'B', switchEpoch: 4 }, [need(17n)], never);
+    // The other one has got the partition, and has come no further.
+    await world.advance(1_000);
+    const isLast = written['B']?.map(({ value }) => JSON.parse(value ?? '').last === true);
+    expect(isLast).toEqual([false, true, false]);
+    await progress.stop();
+  });
+
   it.each([
     ['says its last words', true, 300, true],
     ['died with the cluster', false, 1_000, false],

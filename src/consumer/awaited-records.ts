@@ -1,4 +1,3 @@
-import type { KafkaMessage } from 'kafkajs';
 import { contentHash, type HandledRecord, type RecordContent } from '../position/fingerprint.js';
 import type { GroupPlan } from '../position/plan.js';
 import { PartitionMap } from '../replication/partition-map.js';
@@ -111,14 +110,4 @@ export class Awaited {
     }
     return { recognisedCount, awaitedCount };
   }
-}
-
-/** @internal The records of a batch without those that were handled on the other cluster; the very same list where there are none. */
-export function withoutRecognised(
-  messages: KafkaMessage[],
-  awaited: AwaitedRecords | undefined,
-): KafkaMessage[] {
-  if (awaited === undefined) return messages;
-  const rest = messages.filter((message) => !awaited.recognises(message));
-  return rest.length === messages.length ? messages : rest;
 }

@@ -4,7 +4,7 @@ import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import type { ConsumerLimits } from '../options.js';
-import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed, GroupPlan } from '../position/plan.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
@@ -15,6 +15,7 @@ import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
+import { dedupWindow, type DedupWindow } from './dedup-window.js';
 import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
 import { InnerConsumer } from './inner-consumer.js';
@@ -44,6 +45,8 @@ export interface FailoverConsumerParts {
   readonly policy: ReplicationPolicy;
   readonly aliases: readonly string[];
   access(alias: string): ClusterAccess;
+  /** Writes down how far a member has come that leaves its group. Bounded, never rejects. */
+  sayLast(session: ClusterSession, need: GroupNeed): Promise<void>;
   /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */
   readonly kafkaRetry?: RetryOptions | undefined;
 }
@@ -79,6 +82,7 @@ export class ConsumerCore {
   readonly pauses: Pauses = new Pauses();
   readonly older: OlderDeliveries = new OlderDeliveries();
   readonly awaited: Awaited = new Awaited();
+  readonly dedup: DedupWindow | undefined;
   readonly earlier: EarlierStandings = new EarlierStandings();
   readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
@@ -111,6 +115,7 @@ export class ConsumerCore {
   constructor(parts: FailoverConsumerParts, listener: CoreListener) {
     this.parts = parts;
     this.#listener = listener;
+    this.dedup = dedupWindow(parts);
     this.relay = new InstrumentationRelay({
       events: { ...CONSUMER_EVENTS },
       client: 'consumer',
@@ -178,7 +183,7 @@ export class ConsumerCore {
   }
 
   makeInner(session: ClusterSession, carried: readonly CarriedLane[] = []): InnerConsumer {
-    const { parts, pauses, older, awaited } = this;
+    const { parts, pauses, older, awaited, dedup } = this;
     const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
@@ -199,6 +204,7 @@ export class ConsumerCore {
       locks: this.#locks,
       older,
       awaited,
+      dedup,
       pauses,
       host,
       carried,
@@ -231,8 +237,15 @@ export class ConsumerCore {
   follow(plan: GroupPlan, { alias, switchEpoch, work }: ClusterSession): void {
     this.plannedEpoch = switchEpoch;
     this.awaited.put(plan);
+    this.dedup?.follow(plan, switchEpoch);
     const before = this.inner?.session.alias === alias ? undefined : this.inner?.standing();
     work.expect(rereadsOf(plan, before?.processed ?? []));
+  }
+
+  /** It begins on this cluster without a plan: nothing is known to come, and somebody may have reset the group. */
+  beginAnew(alias: string): void {
+    this.awaited.clear(alias);
+    this.dedup?.forgetAll(alias);
   }
 
   /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */

@@ -7,11 +7,13 @@ import type {
 } from 'kafkajs';
 import type { SessionWork } from '../session-work.js';
 import type { World } from '../world.js';
-import { withoutRecognised, type Awaited } from './awaited-records.js';
+import type { Awaited } from './awaited-records.js';
 import type { Reached } from './beginnings.js';
 import type { PhysicalOffset } from './commits.js';
+import { noting } from './dedup-lane.js';
+import type { DedupWindow } from './dedup-window.js';
 import type { Gate } from './gate.js';
-import { Lane, type CarriedLane } from './lane.js';
+import { Lane, withoutHandled, type CarriedLane } from './lane.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
 import {
   placeHandedBack,
@@ -39,6 +41,7 @@ export interface DispatcherParts {
   readonly awaited: Awaited;
   readonly groupId: string;
   readonly work: SessionWork;
+  readonly dedup: DedupWindow | undefined;
   /** Defined once the epoch is over: what user code that comes late is told. */
   refusal(): Error | undefined;
   /** An offset of an older epoch was refused. */
@@ -85,7 +88,9 @@ export class Dispatcher {
 
   /** The run config for kafkajs: a fresh object each time, because instrumentation writes into it. */
   runConfig(): ConsumerRunConfig {
-    const { eachMessage, eachBatch, ...rest } = this.#parts.run;
+    const { dedup, run } = this.#parts;
+    const { eachMessage, eachBatch, ...rest } =
+      dedup === undefined ? run : noting(run, (topic, partition) => this.laneOf(topic, partition));
     return {
       ...rest,
       ...(eachMessage ? { eachMessage: this.#eachMessage(eachMessage) } : {}),
@@ -102,8 +107,8 @@ export class Dispatcher {
       lane.beat = heartbeat;
       lane.progress.deliversOne(offset);
       lane.recent.add(message);
-      if (lane.awaited?.recognises(message) === true) {
-        // The other cluster's handler had it.
+      if (lane.wasHandled(message)) {
+        // On the other cluster, as a rule.
         lane.progress.outcome = undefined;
         return Promise.resolve();
       }
@@ -140,7 +145,7 @@ export class Dispatcher {
       lane.progress.delivers(batch.firstOffset() ?? last, last);
       lane.recent.addBatch(batch.messages);
       lane.progress.endCoversAll = run.eachBatchAutoResolve ?? true;
-      const messages = withoutRecognised(batch.messages, lane.awaited);
+      const messages = withoutHandled(batch.messages, lane);
       if (messages.length === 0 && batch.messages.length > 0) {
         lane.progress.outcome = undefined;
         payload.resolveOffset(last);
@@ -197,15 +202,14 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, awaited, groupId, ...rest } = this.#parts;
+    const { names, locks, run, pause, awaited, groupId, dedup, ...rest } = this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
+    const source = { ...rest, topic, physicalTopic, partition };
     const lane = new Lane({
-      ...rest,
-      topic,
-      physicalTopic,
-      partition,
+      ...source,
+      dedup: dedup?.lane(source, run.autoCommit ?? true),
       awaited: awaited.of(rest.cluster, physicalTopic, partition),
       reread: rest.work.counterOf(groupId, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
@@ -236,6 +240,13 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
+    const { cluster, dedup, names } = this.#parts;
+    dedup?.joined({
+      cluster,
+      assignment,
+      before: isFirst ? 'first' : before,
+      logsOf: (topic) => names.logsOf(topic),
+    });
     for (const { physicalTopic, partition, progress, recent, awaited, reread } of this.#all()) {
       const isKept = isFirst || before !== undefined;
       if (isKept && assignment[physicalTopic]?.includes(partition) === true) {

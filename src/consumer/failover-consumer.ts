@@ -38,6 +38,8 @@ export interface ConsumerStatus {
   readonly awaitedCount: number;
   /** Such records that came, and were not handled again, since the consumer was made. */
   readonly recognisedCount: number;
+  /** Records that were left out because a handler had handled them, by `consumer.dedup`, since the consumer was made; 0 without it. */
+  readonly dedupHitCount: number;
 }
 
 /** @internal A consumer, as the composition root has it. */
@@ -301,6 +303,7 @@ function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus 
     assignment: inner?.assignment ?? {},
     physicalTopics: [...(inner?.subscription?.fromBeginning.keys() ?? [])],
     ...core.awaited.counts(),
+    dedupHitCount: core.dedup?.hitCount ?? 0,
   };
 }
 

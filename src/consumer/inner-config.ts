@@ -5,6 +5,7 @@ import { kafka } from '../kafkajs.js';
 import type { World } from '../world.js';
 import { siblingsTogether, type AssignerGuard } from './assigner.js';
 import type { Awaited } from './awaited-records.js';
+import type { DedupWindow } from './dedup-window.js';
 import type { DispatcherParts } from './dispatcher.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
@@ -27,6 +28,7 @@ export interface InnerConsumerParts {
   readonly locks: PartitionLocks;
   readonly older: OlderDeliveries;
   readonly awaited: Awaited;
+  readonly dedup: DedupWindow | undefined;
   readonly pauses: Pauses;
   readonly host: InnerConsumerHost;
   /** Progress of the inner consumer before it, of the same epoch. */
@@ -54,7 +56,7 @@ const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
 
 /** @internal What the dispatcher of an inner consumer is made of. */
 export function dispatcherParts(
-  { session, world, locks, older, awaited, config, host }: InnerConsumerParts,
+  { session, world, locks, older, awaited, dedup, config, host }: InnerConsumerParts,
   own: Pick<DispatcherParts, 'run' | 'names' | 'gate' | 'refusal'>,
 ): DispatcherParts {
   return {
@@ -66,6 +68,7 @@ export function dispatcherParts(
     awaited,
     groupId: config.groupId,
     work: session.work,
+    dedup,
     world,
     heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     onRefused: (error) => host.onOffsetRefused(error),

@@ -344,7 +344,7 @@ export class InnerConsumer {
       this.#commits.confirm(commit);
       const offset = readOffset(commit.offset);
       if (offset === undefined) continue;
-      this.#dispatcher?.laneOf(commit.topic, commit.partition).progress.confirms(offset);
+      this.#dispatcher?.laneOf(commit.topic, commit.partition).confirms(offset);
     }
   }
 }

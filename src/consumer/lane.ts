@@ -2,6 +2,7 @@ import type { KafkaMessage } from 'kafkajs';
 import type { PhysicalSource } from './types.js';
 import type { RereadCounter, SessionWork } from '../session-work.js';
 import type { AwaitedRecords } from './awaited-records.js';
+import type { DedupLane } from './dedup-lane.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
 import { PartitionProgress, type CarriedProgress } from './progress.js';
@@ -22,6 +23,8 @@ export interface LaneParts {
   /** Counts what is handled again; undefined where no plan predicts anything. */
   readonly reread: RereadCounter | undefined;
   readonly work: SessionWork;
+  /** Undefined: there is no window of handled records. */
+  readonly dedup: DedupLane | undefined;
   pause(topic: string, partition: number): () => void;
 }
 
@@ -44,6 +47,7 @@ export class Lane implements PhysicalSource {
   readonly switchEpoch: number;
   readonly lock: PartitionLock | undefined;
   readonly awaited: AwaitedRecords | undefined;
+  readonly dedup: DedupLane | undefined;
   readonly progress: PartitionProgress;
   /** Until the first record that is certainly new. */
   reread: RereadCounter | undefined;
@@ -67,10 +71,22 @@ export class Lane implements PhysicalSource {
     this.awaited = parts.awaited;
     this.reread = parts.reread;
     this.#work = parts.work;
+    this.dedup = parts.dedup;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.progress.onMovedBack = () => this.recent.clear();
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
+  }
+  /** True for a record that was handled already. To be asked for every record that is delivered, in the order of the log. */
+  wasHandled(message: KafkaMessage): boolean {
+    const isRecognised = this.awaited?.recognises(message) === true;
+    return this.dedup === undefined ? isRecognised : this.dedup.leavesOut(message, isRecognised);
+  }
+
+  /** The cluster confirmed a commit. */
+  confirms(offset: bigint): void {
+    this.progress.confirms(offset);
+    this.dedup?.confirms(offset);
   }
 
   /** Handlers are given a record: counts it, until all that comes is new. */
@@ -79,4 +95,14 @@ export class Lane implements PhysicalSource {
     this.reread = undefined;
     this.#work.handlesNew();
   }
+}
+
+/** @internal The records of a batch without those that were handled already; the very same list where there are none. */
+export function withoutHandled(
+  messages: KafkaMessage[],
+  lane: Pick<Lane, 'awaited' | 'dedup' | 'wasHandled'>,
+): KafkaMessage[] {
+  if (lane.awaited === undefined && lane.dedup === undefined) return messages;
+  const rest = messages.filter((message) => !lane.wasHandled(message));
+  return rest.length === messages.length ? messages : rest;
 }

@@ -100,7 +100,7 @@ async function positions(
   switch (opening.kind) {
     case 'again':
       // Another member may have had the partitions in between.
-      core.awaited.clear(session.alias);
+      core.beginAnew(session.alias);
       return commitPositions(
         access,
         core.groupId,
@@ -111,7 +111,7 @@ async function positions(
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan, own } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
-      if (plan === undefined) core.awaited.clear(session.alias);
+      if (plan === undefined) core.beginAnew(session.alias);
       else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
       return commitPositions(
@@ -126,7 +126,7 @@ async function positions(
     default:
       return unreachable(opening);
   }
-  core.awaited.clear(session.alias);
+  core.beginAnew(session.alias);
   // It has run here before: its own commits are here, but for what it could not commit until it was stopped.
   if (core.firstEpoch === session.switchEpoch) {
     return commitPositions(access, core.groupId, late, session);
@@ -225,7 +225,9 @@ function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer
 function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
   for (const entry of core.seeks.splice(0)) {
     try {
-      for (const topic of inner.place(entry) ?? [entry.topic]) {
+      const topics = inner.place(entry) ?? [entry.topic];
+      core.dedup?.forget(inner.session.alias, inner.names.originalOf(entry.topic), entry.partition);
+      for (const topic of topics) {
         inner.seek({ topic, partition: entry.partition, offset: entry.offset });
       }
     } catch (error) {

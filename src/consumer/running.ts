@@ -141,13 +141,31 @@ export class ConsumerRunning implements CoreListener {
     if (!wasRunning) return;
     if (inner?.hasStarted === true) {
       if (inner.isRetired) await inner.idle();
-      else if (state.kind === 'open') await inner.stop();
-      // A planned switch is under way: it ends in the same order, and shares the work.
-      else await inner.drain().catch(() => {});
+      else {
+        // A planned switch is under way: it ends in the same order, and shares the work.
+        const ending = state.kind === 'open' ? inner.stop() : inner.drain().catch(() => {});
+        await Promise.all([ending, this.#sayLast(inner)]);
+      }
       core.closing = inner.closed;
       if (core.inner === inner && core.state.kind !== 'held') core.dropInner();
     }
     core.emit(CONSUMER_EVENTS.STOP);
+  }
+
+  /**
+   * As soon as handlers have ended, and beside kafkajs's leaving: whoever gets the partitions next goes on there, also where the cluster dies now and
+   * nothing of it was mirrored.
+   */
+  async #sayLast(inner: InnerConsumer): Promise<void> {
+    const { parts, groupId, setup } = this.#core;
+    await inner.idle();
+    await parts.sayLast(inner.session, {
+      groupId,
+      selectors: setup.selectors,
+      ...inner.standing(),
+      earlier: [],
+      deliveredBefore: [],
+    });
   }
 
   /** The user does not want it to run any more. As with kafkajs, pauses and seeks are forgotten. */

@@ -75,6 +75,7 @@ export class UserOffsets {
     const inner = this.#innerFor('seek()');
     const { partition, offset } = entry;
     const topics = this.#reported(() => inner.place(entry) ?? [entry.topic]);
+    core.dedup?.forget(inner.session.alias, inner.names.originalOf(entry.topic), partition);
     for (const topic of topics) inner.seek({ topic, partition, offset });
   }
 

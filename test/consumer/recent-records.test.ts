@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { KafkaMessage } from 'kafkajs';
-import { AwaitedRecords, Awaited, withoutRecognised } from '../../src/consumer/awaited-records.js';
+import { AwaitedRecords, Awaited } from '../../src/consumer/awaited-records.js';
+import { Gate } from '../../src/consumer/gate.js';
+import { Lane, withoutHandled } from '../../src/consumer/lane.js';
 import { RecentRecords } from '../../src/consumer/recent-records.js';
 import type { GroupPlan } from '../../src/position/plan.js';
+import { SessionWork } from '../../src/session-work.js';
 
 function message(offset: number, value = `v${offset}`): KafkaMessage {
   return {
@@ -24,6 +27,23 @@ function offsetsBelow(recent: RecentRecords, position: number): readonly number[
     .below(BigInt(position))
     .all()
     .map(({ offset }) => Number(offset));
+}
+
+function laneWith(awaited: AwaitedRecords | undefined): Lane {
+  return new Lane({
+    topic: 'orders',
+    physicalTopic: 'A.orders',
+    partition: 0,
+    cluster: 'B',
+    switchEpoch: 2,
+    gate: new Gate(),
+    lock: undefined,
+    awaited,
+    dedup: undefined,
+    reread: undefined,
+    work: new SessionWork({ nowMs: () => 0, after: () => () => {} }),
+    pause: () => () => {},
+  });
 }
 
 describe('the records that handlers were given last', () => {
@@ -152,9 +172,9 @@ describe('records that were handled before they were mirrored', () => {
 
   it('are taken out of a batch, which stays itself where there are none', () => {
     const batch = [copy(10, 70), copy(99, 71)];
-    expect(withoutRecognised(batch, awaited(10, 12))).toEqual([copy(99, 71)]);
-    expect(withoutRecognised(batch, awaited(200, 202))).toBe(batch);
-    expect(withoutRecognised(batch, undefined)).toBe(batch);
+    expect(withoutHandled(batch, laneWith(awaited(10, 12)))).toEqual([copy(99, 71)]);
+    expect(withoutHandled(batch, laneWith(awaited(200, 202)))).toBe(batch);
+    expect(withoutHandled(batch, laneWith(undefined))).toBe(batch);
   });
 
   it('are counted over plans', () => {

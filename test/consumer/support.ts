@@ -351,6 +351,7 @@ export function harness(
     'consumer.attached',
     'consumer.resubscribed',
     'consumer.offset-refused',
+    'consumer.dedup-failed',
     'listener.failed',
   ] as const;
   for (const name of names) events.on(name, (event) => facts.push({ name, event: { ...event } }));
@@ -366,6 +367,7 @@ export function harness(
     policy: replicationPolicy(),
     aliases: ['A', 'B'],
     access: (alias) => (alias === 'A' ? a : b).access,
+    sayLast: async () => {},
     ...overrides,
   });
   const heard: Harness['heard'] = [];

@@ -157,6 +157,7 @@ function newConsumer(board: Switchboard, config: ConsumerConfig): FailoverConsum
     policy: replicationPolicy(),
     aliases: ['A', 'B'],
     access: (alias) => board.access[alias === 'A' ? 'A' : 'B'],
+    sayLast: async () => {},
   });
   onTestFinished(() => client.close());
   return client.consumer;
