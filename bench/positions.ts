@@ -16,7 +16,7 @@ import { measureLedger } from './positions/ledger.js';
 import { measureProgressOverhead } from './positions/progress-overhead.js';
 import { measureRoundTrip } from './positions/round-trip.js';
 import { measureStandby } from './positions/standby.js';
-import { isCounted, measureSwitches } from './positions/switches.js';
+import { measureSwitches } from './positions/switches.js';
 import { measureTranslation } from './positions/translation.js';
 
 const NAME = 'npm run bench:positions';
@@ -110,9 +110,7 @@ async function measure(name: PartName): Promise<Result> {
   switch (name) {
     case 'switches': {
       const groups = await measureSwitches({ runs, seed, say });
-      const counted = groups.filter(isCounted).slice(0, runs);
-      const others = switchesFigures(groups.filter((group) => !isCounted(group)));
-      return { switches: { ...switchesFigures(counted), withoutAutoCommit: others } };
+      return { switches: switchesFigures(groups, runs) };
     }
     case 'roundTrip':
       return { roundTrip: await measureRoundTrip({ lag: size.lag, seed, say }) };

@@ -1,5 +1,6 @@
 import { rounded } from '../statistics.js';
-import type { SwitchedGroup } from './switches.js';
+import type { Judgement } from './judge.js';
+import type { Workload } from './workload.js';
 
 /** @internal */
 export const PART_NAMES = [
@@ -19,6 +20,15 @@ export interface Spread {
   readonly p95: number;
 }
 
+/** How a group was made to leave A: with all others at once by kill -9, or by an order while A lives on and is written to. @internal */
+export type Loss = 'killed' | 'fenced';
+
+/** One group that was switched. @internal */
+export interface SwitchedGroup extends Judgement {
+  readonly workload: Workload;
+  readonly loss: Loss;
+}
+
 /** @internal Sums over groups that were switched. */
 export interface SwitchesFigures {
   readonly runs: number;
@@ -36,7 +46,9 @@ export interface SwitchesFigures {
 /** @internal */
 export interface Result {
   readonly switches?: SwitchesFigures & {
-    /** Groups with `autoCommit: false` that have committed nothing: by the guide what they handled is handled again. */
+    /** Of `runs`: those with records that are the same as others in everything, so that recognition cannot tell them apart. */
+    readonly withTwins: SwitchesFigures;
+    /** Beside `runs`. Groups with `autoCommit: false` that have committed nothing: by the guide what they handled is handled again. */
     readonly withoutAutoCommit: SwitchesFigures;
   };
   readonly roundTrip?: RoundTripFigures;
@@ -105,8 +117,28 @@ export interface LedgerShape {
   readonly bytes: number;
 }
 
-/** @internal */
-export function switchesFigures(groups: readonly SwitchedGroup[]): SwitchesFigures {
+/**
+ * @param runs - so many groups count; with `autoCommit: false` the position is the user's, so those stand beside them.
+ * @internal
+ */
+export function switchesFigures(
+  groups: readonly SwitchedGroup[],
+  runs: number,
+): NonNullable<Result['switches']> {
+  const counted = groups.filter(isCounted).slice(0, runs);
+  return {
+    ...sums(counted),
+    withTwins: sums(counted.filter(({ workload }) => workload.twins > 0)),
+    withoutAutoCommit: sums(groups.filter((group) => !isCounted(group))),
+  };
+}
+
+/** Groups whose position is the library's: with `autoCommit: false` it is what user code commits. @internal */
+export function isCounted({ workload }: Pick<SwitchedGroup, 'workload'>): boolean {
+  return workload.commits !== 'off';
+}
+
+function sums(groups: readonly SwitchedGroup[]): SwitchesFigures {
   const sum = (figure: (group: SwitchedGroup) => number): number =>
     groups.reduce((all, group) => all + figure(group), 0);
   return {
@@ -145,13 +177,17 @@ export function rowsOf(result: Result): readonly Row[] {
 
 function switchesRows(figures: NonNullable<Result['switches']>): readonly Row[] {
   const { runs, exact, skipped, duplicates, mispredicted, exceeded } = figures;
-  const others = figures.withoutAutoCommit;
+  const { withTwins, withoutAutoCommit: others } = figures;
   const name = `${runs} random switches`;
   return [
     {
       what: `${name}: without a record handled twice`,
       figure: `${exact} (${duplicates} records twice in the others)`,
       goal: { words: '99 of 100', isMet: exact >= 0.99 * runs },
+    },
+    {
+      what: 'of them with equal records',
+      figure: `${withTwins.runs}, ${withTwins.exact} without a record handled twice`,
     },
     {
       what: `${name}: records skipped`,

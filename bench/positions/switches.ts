@@ -3,20 +3,12 @@ import type { Kafka, PartitionPlan } from 'kafkajs-failover';
 import { createRandom, type Random } from 'kafkajs-failover/testing';
 import { startStack, type Stack } from '../../stack/index.js';
 import { createTopics, untilTopicsExist } from '../topics.js';
-import { judge, type Judgement } from './judge.js';
+import { isCounted, type Loss, type SwitchedGroup } from './figures.js';
+import { judge } from './judge.js';
 import { plainKafka, readIds, unlessInVain } from './logs.js';
 import { GroupService } from './service.js';
 import { drawWorkload, Messages, type Workload } from './workload.js';
 import { writeLast, Writer } from './writer.js';
-
-/** How a group was made to leave A: with all others at once by kill -9, or by an order while A lives on and is written to. @internal */
-export type Loss = 'killed' | 'fenced';
-
-/** One group that was switched. @internal */
-export interface SwitchedGroup extends Judgement {
-  readonly workload: Workload;
-  readonly loss: Loss;
-}
 
 /** Groups that work at the same time, each a service of its own in this process. */
 const GROUPS_AT_ONCE = 5;
@@ -54,11 +46,6 @@ export async function measureSwitches({
     await stack.stop();
   }
   return found;
-}
-
-/** @internal Groups whose position is the library's: with `autoCommit: false` it is what user code commits. */
-export function isCounted({ workload }: Pick<SwitchedGroup, 'workload'>): boolean {
-  return workload.commits !== 'off';
 }
 
 /** One group on its way. */

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { jsonLine, positionsTable, switchesFigures } from '../../bench/positions/figures.js';
+import {
+  jsonLine,
+  positionsTable,
+  switchesFigures,
+  type SwitchedGroup,
+} from '../../bench/positions/figures.js';
 import { judge, type Evidence } from '../../bench/positions/judge.js';
-import type { SwitchedGroup } from '../../bench/positions/switches.js';
 import {
   drawWorkload,
   isLast,
@@ -172,32 +176,72 @@ describe('a random workload', () => {
   });
 });
 
+function workloadWith(part: Partial<Workload>): Workload {
+  return { ...drawWorkload('switch-1', createRandom(1)), ...part };
+}
+
 describe('the figures', () => {
-  const group = (twice: number, predicted: number | undefined, skipped = 0): SwitchedGroup => ({
-    workload: drawWorkload('switch-1', createRandom(1)),
+  const group = (
+    twice: number,
+    predicted: number | undefined,
+    rest: Partial<SwitchedGroup> = {},
+  ): SwitchedGroup => ({
+    workload: workloadWith({ commits: 'never', twins: 0 }),
     loss: 'killed',
     records: 100,
-    skipped,
+    skipped: 0,
     twice,
     predicted,
     copiedTwice: 0,
     methods: {},
+    ...rest,
   });
+  const none = {
+    runs: 0,
+    exact: 0,
+    skipped: 0,
+    duplicates: 0,
+    mispredicted: 0,
+    exceeded: 0,
+  };
 
   it('of switches tell a wrong prediction from a careful one', () => {
-    const groups = [group(0, 0), group(2, 2), group(0, 5), group(4, 3, 1), group(0, undefined)];
-    expect(switchesFigures(groups)).toEqual({
+    const groups = [
+      group(0, 0),
+      group(2, 2),
+      group(0, 5),
+      group(4, 3, { skipped: 1 }),
+      group(0, undefined),
+    ];
+    expect(switchesFigures(groups, 5)).toEqual({
       runs: 5,
       exact: 3,
       skipped: 1,
       duplicates: 6,
       mispredicted: 3,
       exceeded: 1,
+      withTwins: none,
+      withoutAutoCommit: none,
     });
   });
 
-  const none = switchesFigures([]);
-  const exact = { ...none, runs: 100, exact: 100, withoutAutoCommit: none };
+  it('of switches keep groups apart that commit by themselves', () => {
+    const groups = [
+      group(9, 9, { workload: workloadWith({ commits: 'off' }) }),
+      group(0, 0),
+      group(3, 4, { workload: workloadWith({ commits: 'often', twins: 0.5 }) }),
+      group(7, 7),
+    ];
+    expect(switchesFigures(groups, 2)).toMatchObject({
+      runs: 2,
+      exact: 1,
+      duplicates: 3,
+      withTwins: { runs: 1, exact: 0 },
+      withoutAutoCommit: { runs: 1, duplicates: 9 },
+    });
+  });
+
+  const exact = { ...none, runs: 100, exact: 100, withTwins: none, withoutAutoCommit: none };
   const goals = (table: string): readonly string[] =>
     table.split('\n').flatMap((line) => /(met|MISSED): .*$/.exec(line)?.[0] ?? []);
 
