@@ -32,6 +32,8 @@ export interface Judgement {
   readonly copiedTwice: number;
   /** By how positions were found: in how many partitions that hold records to resume at. */
   readonly methods: Readonly<Record<string, number>>;
+  /** What the report says besides, each sentence once. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -52,6 +54,9 @@ export function judge({ born, copied, bornOnA, handled, plans }: Evidence): Judg
     predicted: predictedCount(plans),
     copiedTwice: surplus(counts(copied), counts(bornOnA)),
     methods: methodsOf(plans),
+    notes: [
+      ...new Set(plans.flatMap((plan) => (plan.kind === 'resume' ? plan.notes : [plan.because]))),
+    ],
   };
 }
 

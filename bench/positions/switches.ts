@@ -170,7 +170,7 @@ async function judged(
 
 function inWords({ workload, loss, ...judgement }: SwitchedGroup): string {
   const { name, partitions, handler, commits, twins, isTransactional } = workload;
-  const { records, skipped, twice, predicted, copiedTwice, methods } = judgement;
+  const { records, skipped, twice, predicted, copiedTwice, methods, notes } = judgement;
   const kinds = [
     `${partitions} partitions`,
     handler,
@@ -182,6 +182,7 @@ function inWords({ workload, loss, ...judgement }: SwitchedGroup): string {
   return (
     `${name}, ${loss} (${kinds.join(', ')}): ${records} records, skipped ${skipped}, twice ${twice}, ` +
     `predicted ${predicted ?? 'unknown'}; ${found.join(', ')}` +
-    (copiedTwice > 0 ? `; MirrorMaker copied ${copiedTwice} twice` : '')
+    (copiedTwice > 0 ? `; MirrorMaker copied ${copiedTwice} twice` : '') +
+    notes.map((note) => `\n    ${note}`).join('')
   );
 }

@@ -51,6 +51,7 @@ describe('the judge of a switch', () => {
       predicted: 0,
       copiedTwice: 0,
       methods: { exact: 1 },
+      notes: [],
     });
   });
 
@@ -99,6 +100,7 @@ describe('the judge of a switch', () => {
     expect(judge({ ...evidence, plans })).toMatchObject({
       predicted: 7,
       methods: { earliest: 1, exact: 1, fingerprint: 1 },
+      notes: ['no position'],
     });
     const unknown = [...plans, plan('fingerprint', undefined)];
     expect(judge({ ...evidence, plans: unknown }).predicted).toBeUndefined();
@@ -194,6 +196,7 @@ describe('the figures', () => {
     predicted,
     copiedTwice: 0,
     methods: {},
+    notes: [],
     ...rest,
   });
   const none = {
