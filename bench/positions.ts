@@ -36,8 +36,9 @@ ledger     memory of a million offset syncs
 
 A switch is one group of one service that leaves A for B. Five services work at a time, in this process, each with a topic and a
 workload of its own. In every other round A is killed (kill -9) under all of them, and each is told to go to B; in the others each is
-told so by an unplanned switch at a moment of its own, while A lives on and is written to. Nobody commits for it. Both clusters' logs are
-read at the end, and compared with what handlers were given; checkpoints and commits are not asked.
+told so by an unplanned switch at a moment of its own, while A lives on and is written to. Then each goes home by a planned switch, in
+the middle of new records. Both clusters' logs are read at the end of each way, and compared with what handlers were given;
+checkpoints and commits are not asked.
 Predicted is what the report of the switch allows for: the sum of maxRereadCount over its partitions.`;
 
 const DEFAULT_RUNS = 100;

@@ -27,6 +27,8 @@ export type Loss = 'killed' | 'fenced';
 export interface SwitchedGroup extends Judgement {
   readonly workload: Workload;
   readonly loss: Loss;
+  /** Of the way home; all else is of the way out. */
+  readonly home: Judgement;
 }
 
 /** @internal Sums over groups that were switched. */
@@ -48,7 +50,9 @@ export interface Result {
   readonly switches?: SwitchesFigures & {
     /** Of `runs`: those with records that are the same as others in everything, so that recognition cannot tell them apart. */
     readonly withTwins: SwitchesFigures;
-    /** Beside `runs`. Groups with `autoCommit: false` that have committed nothing: by the guide what they handled is handled again. */
+    /** The planned switches home of the same groups. */
+    readonly home: SwitchesFigures;
+    /** Beside `runs`, both ways. Groups with `autoCommit: false` that have committed nothing: by the guide what they handled is handled again. */
     readonly withoutAutoCommit: SwitchesFigures;
   };
   readonly roundTrip?: RoundTripFigures;
@@ -129,7 +133,10 @@ export function switchesFigures(
   return {
     ...sums(counted),
     withTwins: sums(counted.filter(({ workload }) => workload.twins > 0)),
-    withoutAutoCommit: sums(groups.filter((group) => !isCounted(group))),
+    home: sums(counted.map(({ home }) => home)),
+    withoutAutoCommit: sums(
+      groups.filter((group) => !isCounted(group)).flatMap((group) => [group, group.home]),
+    ),
   };
 }
 
@@ -138,8 +145,8 @@ export function isCounted({ workload }: Pick<SwitchedGroup, 'workload'>): boolea
   return workload.commits !== 'off';
 }
 
-function sums(groups: readonly SwitchedGroup[]): SwitchesFigures {
-  const sum = (figure: (group: SwitchedGroup) => number): number =>
+function sums(groups: readonly Judgement[]): SwitchesFigures {
+  const sum = (figure: (group: Judgement) => number): number =>
     groups.reduce((all, group) => all + figure(group), 0);
   return {
     runs: groups.length,
@@ -177,7 +184,7 @@ export function rowsOf(result: Result): readonly Row[] {
 
 function switchesRows(figures: NonNullable<Result['switches']>): readonly Row[] {
   const { runs, exact, skipped, duplicates, mispredicted, exceeded } = figures;
-  const { withTwins, withoutAutoCommit: others } = figures;
+  const { withTwins, home, withoutAutoCommit: others } = figures;
   const name = `${runs} random switches`;
   return [
     {
@@ -199,11 +206,24 @@ function switchesRows(figures: NonNullable<Result['switches']>): readonly Row[] 
       figure: `${mispredicted}, more than predicted in ${exceeded}`,
       goal: { words: '0', isMet: mispredicted === 0 },
     },
+    {
+      what: `the ${home.runs} ways home: without a record handled twice`,
+      figure: `${home.exact} (${home.duplicates} records twice in the others)`,
+    },
+    {
+      what: `the ${home.runs} ways home: records skipped`,
+      figure: String(home.skipped),
+      goal: { words: '0', isMet: home.skipped === 0 },
+    },
+    {
+      what: `the ${home.runs} ways home: other re-reads than predicted`,
+      figure: `${home.mispredicted}, more than predicted in ${home.exceeded}`,
+    },
     ...(others.runs === 0
       ? []
       : [
           {
-            what: `beside them ${others.runs} with autoCommit: false and no commit: records skipped`,
+            what: `beside them ${others.runs}, out and home, with autoCommit: false and no commit: records skipped`,
             figure: String(others.skipped),
             goal: { words: '0', isMet: others.skipped === 0 },
           },

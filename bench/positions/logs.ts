@@ -2,20 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs-failover';
 import { WaitTimeoutError, type Cluster } from '../../stack/index.js';
 import { within } from '../within.js';
-import { isLast } from './workload.js';
+import type { Evidence } from './judge.js';
+import { isLast, type Leg } from './workload.js';
 
 const READ_LIMIT_MS = 120_000;
 
 /**
  * The ids in a topic, as often as they are there, in the order of their partitions: read with a plain kafkajs consumer from its beginning
- * to the last record of each partition.
- *
- * @internal
+ * to the record that ends each partition on that way.
  */
-export async function readIds(
+async function readIds(
   kafka: Kafka,
   topic: string,
-  partitions: number,
+  { partitions, leg }: { partitions: number; leg: Leg },
 ): Promise<readonly string[]> {
   const consumer = kafka.consumer({
     groupId: `bench-reader-${randomUUID()}`,
@@ -39,8 +38,8 @@ export async function readIds(
         for (const { headers } of messages) {
           const id = headers?.['id'];
           if (id === undefined) continue;
-          if (isLast(String(id))) last.add(partition);
-          else ids.push(String(id));
+          if (isLast(String(id), leg)) last.add(partition);
+          else if (!isLast(String(id))) ids.push(String(id));
         }
         if (last.size === partitions) finish();
         return Promise.resolve();
@@ -68,4 +67,18 @@ export async function unlessInVain(
     if (!(error instanceof WaitTimeoutError)) throw error;
     say(`  ${error.message}`);
   });
+}
+
+/** What lies in the logs of a topic on both clusters. @internal */
+export async function readLogs(
+  kafka: Readonly<Record<'A' | 'B', Kafka>>,
+  topic: string,
+  end: { partitions: number; leg: Leg },
+): Promise<Pick<Evidence, 'born' | 'bornOnA' | 'copied'>> {
+  const [bornOnA, bornOnB, copied] = await Promise.all([
+    readIds(kafka.A, topic, end),
+    readIds(kafka.B, topic, end),
+    readIds(kafka.B, `A.${topic}`, end),
+  ]);
+  return { born: [...bornOnA, ...bornOnB], bornOnA, copied };
 }

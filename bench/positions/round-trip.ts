@@ -4,7 +4,7 @@ import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import { createTopics, untilTopicsExist } from '../topics.js';
 import type { RoundTripFigures } from './figures.js';
 import { judge, predictedCount } from './judge.js';
-import { plainKafka, readIds, unlessInVain } from './logs.js';
+import { plainKafka, readLogs, unlessInVain } from './logs.js';
 import { GroupService } from './service.js';
 import { Messages, type Workload } from './workload.js';
 import { writeLast, Writer } from './writer.js';
@@ -87,25 +87,14 @@ async function travel(
   await untilHeld(kafka.A, `B.${TOPIC}`, BORN_ON_B);
   const home = await service.switchTo('A', true);
   for (const origin of ['A', 'B'] as const) {
-    await writeLast(kafka[origin], { topic: TOPIC, origin, partitions });
+    await writeLast(kafka[origin], { topic: TOPIC, leg: 'home', origin, partitions });
   }
-  await unlessInVain(say, service.untilLast(2 * partitions));
+  await unlessInVain(say, service.untilLast('home', 2 * partitions));
 
-  const [bornOnA, bornOnB, copied] = await Promise.all([
-    readIds(kafka.A, TOPIC, partitions),
-    readIds(kafka.B, TOPIC, partitions),
-    readIds(kafka.B, `A.${TOPIC}`, partitions),
-  ]);
+  const logs = await readLogs(kafka, TOPIC, { partitions, leg: 'home' });
   const { handled } = service;
-  const born = [...bornOnA, ...bornOnB];
-  const all = judge({ born, bornOnA, copied, handled, plans: [...away, ...home] });
-  const onTheWayOut = judge({
-    born,
-    bornOnA,
-    copied,
-    handled: handled.slice(0, handledAway),
-    plans: away,
-  });
+  const all = judge({ ...logs, handled, plans: [...away, ...home] });
+  const onTheWayOut = judge({ ...logs, handled: handled.slice(0, handledAway), plans: away });
   return {
     lag,
     // What was skipped on the way out and comes again on the way home was skipped all the same.

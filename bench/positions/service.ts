@@ -7,7 +7,7 @@ import {
   type PartitionPlan,
 } from 'kafkajs-failover';
 import { waitFor, type Stack } from '../../stack/index.js';
-import { isLast, type Workload } from './workload.js';
+import { isLast, type Leg, type Workload } from './workload.js';
 
 const HANDLED_LIMIT_MS = 180_000;
 const SWITCH_LIMIT_MS = 120_000;
@@ -74,6 +74,11 @@ export class GroupService {
     this.#handleMs = 0;
   }
 
+  /** And from now on as its workload says. */
+  calmDown(): void {
+    this.#handleMs = this.#handling.handleMs;
+  }
+
   async untilHandled(count: number): Promise<void> {
     await waitFor(`${count} records of ${this.#topic}`, () => this.#handled.length, {
       until: (handled) => handled >= count,
@@ -90,12 +95,13 @@ export class GroupService {
     });
   }
 
-  /** Until so many of the records that end a partition were handled. */
-  async untilLast(count: number): Promise<void> {
-    await waitFor(`the last record of each partition of ${this.#topic}`, () => [...this.#last], {
-      until: ({ length }) => length >= count,
-      timeoutMs: HANDLED_LIMIT_MS,
-    });
+  /** Until so many of the records were handled that end a partition on that way. */
+  async untilLast(leg: Leg, count: number): Promise<void> {
+    await waitFor(
+      `${count} records that end the partitions of ${this.#topic}, ${leg}`,
+      () => [...this.#last].filter((id) => isLast(id, leg)),
+      { until: ({ length }) => length >= count, timeoutMs: HANDLED_LIMIT_MS },
+    );
   }
 
   /** Answers where the group has resumed. */

@@ -105,20 +105,27 @@ export class Messages {
   }
 }
 
+/** The way from A to B, and the way home. @internal */
+export type Leg = 'away' | 'home';
+
 /** The last record of each partition: when it was handled, so was all before it, or it was skipped. @internal */
-export function lastMessages(partitions: number, origin: 'A' | 'B', nowMs: number): Message[] {
+export function lastMessages(
+  partitions: number,
+  { leg, origin }: { leg: Leg; origin: 'A' | 'B' },
+  nowMs: number,
+): Message[] {
   return Array.from({ length: partitions }, (_, partition) => ({
     partition,
     key: null,
     value: 'last',
     timestamp: String(nowMs),
-    headers: { id: `${LAST}${origin}-${partition}` },
+    headers: { id: `${LAST}${leg}-${origin}-${partition}` },
   }));
 }
 
 const LAST = 'last-';
 
-/** @internal */
-export function isLast(id: string): boolean {
-  return id.startsWith(LAST);
+/** Whether it ends a partition, on that way or on any. @internal */
+export function isLast(id: string, leg: Leg | '' = ''): boolean {
+  return id.startsWith(LAST + leg);
 }

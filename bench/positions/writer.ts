@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka, Producer, Transaction } from 'kafkajs-failover';
-import { lastMessages, type Message, type Messages, type Workload } from './workload.js';
+import { lastMessages, type Leg, type Message, type Messages, type Workload } from './workload.js';
 
 /** Records of one send, or of one transaction. */
 const BATCH = 100;
@@ -93,12 +93,12 @@ export class Writer {
 /** Writes the last record of each partition, in no transaction. @internal */
 export async function writeLast(
   kafka: Kafka,
-  { topic, origin, partitions }: { topic: string; origin: 'A' | 'B'; partitions: number },
+  { topic, partitions, ...end }: { topic: string; partitions: number; leg: Leg; origin: 'A' | 'B' },
 ): Promise<void> {
   const producer = kafka.producer();
   await producer.connect();
   try {
-    const messages = lastMessages(partitions, origin, Date.now()).map(copyOf);
+    const messages = lastMessages(partitions, end, Date.now()).map(copyOf);
     await producer.send({ topic, messages });
   } finally {
     await producer.disconnect();

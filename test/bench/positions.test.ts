@@ -5,7 +5,7 @@ import {
   switchesFigures,
   type SwitchedGroup,
 } from '../../bench/positions/figures.js';
-import { judge, type Evidence } from '../../bench/positions/judge.js';
+import { judge, type Evidence, type Judgement } from '../../bench/positions/judge.js';
 import {
   drawWorkload,
   isLast,
@@ -165,14 +165,17 @@ describe('a random workload', () => {
   });
 
   it('ends each partition with a record of its own', () => {
-    const ids = lastMessages(3, 'B', 1_000).map(({ partition, headers }) => [
-      partition,
-      isLast(headers['id'] ?? ''),
-    ]);
+    const ids = lastMessages(3, { leg: 'home', origin: 'B' }, 1_000).map(
+      ({ partition, headers }) => [
+        partition,
+        isLast(headers['id'] ?? '', 'home'),
+        isLast(headers['id'] ?? '', 'away'),
+      ],
+    );
     expect(ids).toEqual([
-      [0, true],
-      [1, true],
-      [2, true],
+      [0, true, false],
+      [1, true, false],
+      [2, true, false],
     ]);
     expect(isLast('A-1')).toBe(false);
   });
@@ -183,13 +186,7 @@ function workloadWith(part: Partial<Workload>): Workload {
 }
 
 describe('the figures', () => {
-  const group = (
-    twice: number,
-    predicted: number | undefined,
-    rest: Partial<SwitchedGroup> = {},
-  ): SwitchedGroup => ({
-    workload: workloadWith({ commits: 'never', twins: 0 }),
-    loss: 'killed',
+  const judgement = (twice: number, predicted: number | undefined): Judgement => ({
     records: 100,
     skipped: 0,
     twice,
@@ -197,6 +194,16 @@ describe('the figures', () => {
     copiedTwice: 0,
     methods: {},
     notes: [],
+  });
+  const group = (
+    twice: number,
+    predicted: number | undefined,
+    rest: Partial<SwitchedGroup> = {},
+  ): SwitchedGroup => ({
+    workload: workloadWith({ commits: 'never', twins: 0 }),
+    loss: 'killed',
+    ...judgement(twice, predicted),
+    home: judgement(0, 0),
     ...rest,
   });
   const none = {
@@ -224,7 +231,17 @@ describe('the figures', () => {
       mispredicted: 3,
       exceeded: 1,
       withTwins: none,
+      home: { ...none, runs: 5, exact: 5 },
       withoutAutoCommit: none,
+    });
+  });
+
+  it('of ways home are counted apart', () => {
+    const groups = [group(0, 0, { home: judgement(3, 2) }), group(1, 1)];
+    expect(switchesFigures(groups, 2)).toMatchObject({
+      exact: 1,
+      duplicates: 1,
+      home: { runs: 2, exact: 1, duplicates: 3, mispredicted: 1, exceeded: 1 },
     });
   });
 
@@ -240,11 +257,12 @@ describe('the figures', () => {
       exact: 1,
       duplicates: 3,
       withTwins: { runs: 1, exact: 0 },
-      withoutAutoCommit: { runs: 1, duplicates: 9 },
+      withoutAutoCommit: { runs: 2, duplicates: 9 },
     });
   });
 
-  const exact = { ...none, runs: 100, exact: 100, withTwins: none, withoutAutoCommit: none };
+  const whole = { ...none, runs: 100, exact: 100 };
+  const exact = { ...whole, withTwins: none, home: whole, withoutAutoCommit: none };
   const goals = (table: string): readonly string[] =>
     table.split('\n').flatMap((line) => /(met|MISSED): .*$/.exec(line)?.[0] ?? []);
 
@@ -253,10 +271,18 @@ describe('the figures', () => {
       'met: 99 of 100',
       'met: 0',
       'met: 0',
+      'met: 0',
     ]);
-    const bad = { ...exact, exact: 98, skipped: 1, mispredicted: 1 };
+    const bad = {
+      ...exact,
+      exact: 98,
+      skipped: 1,
+      mispredicted: 1,
+      home: { ...whole, skipped: 1 },
+    };
     expect(goals(positionsTable({ switches: bad }))).toEqual([
       'MISSED: 99 of 100',
+      'MISSED: 0',
       'MISSED: 0',
       'MISSED: 0',
     ]);
