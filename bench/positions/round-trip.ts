@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs-failover';
+import type { Kafka, PartitionPlan } from 'kafkajs-failover';
 import { createRandom } from 'kafkajs-failover/testing';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import { createTopics, untilTopicsExist } from '../topics.js';
@@ -86,6 +86,7 @@ async function travel(
   await A.start();
   await untilHeld(kafka.A, `B.${TOPIC}`, BORN_ON_B);
   const home = await service.switchTo('A', true);
+  for (const plan of home) say(`  ${inWords(plan)}`);
   for (const origin of ['A', 'B'] as const) {
     await writeLast(kafka[origin], { topic: TOPIC, leg: 'home', origin, partitions });
   }
@@ -104,6 +105,14 @@ async function travel(
     predictedAway: predictedCount(away),
     predictedHome: predictedCount(home),
   };
+}
+
+function inWords(plan: PartitionPlan): string {
+  const log = `${plan.physicalTopic}-${plan.partition}`;
+  if (plan.kind === 'unavailable') return `${log}: ${plan.because}`;
+  const { offset, method, maxRereadCount, notes } = plan;
+  const words = `${log}: resumes at ${offset}, ${method}, predicted ${maxRereadCount ?? 'unknown'}`;
+  return [words, ...notes].join('\n    ');
 }
 
 async function writeOn(
