@@ -1,0 +1,140 @@
+import { cpus, loadavg, totalmem } from 'node:os';
+import { misused, readCommandLine } from '../scripts/command-line.js';
+import { nearest } from '../src/nearest.js';
+import { unreachable } from '../src/unreachable.js';
+import { StackError } from '../stack/index.js';
+import { countBusyCores } from './failover/busy-cores.js';
+import {
+  jsonLine,
+  PART_NAMES,
+  positionsTable,
+  switchesFigures,
+  type PartName,
+  type Result,
+} from './positions/figures.js';
+import { measureLedger } from './positions/ledger.js';
+import { measureProgressOverhead } from './positions/progress-overhead.js';
+import { measureRoundTrip } from './positions/round-trip.js';
+import { measureStandby } from './positions/standby.js';
+import { measureSwitches } from './positions/switches.js';
+import { measureTranslation } from './positions/translation.js';
+
+const NAME = 'npm run bench:positions';
+const HELP = `${NAME} [-- options]: where groups resume, measured on real brokers beside what it should be
+  --runs N       random switches, default 100
+  --quick        5 switches, and less of the rest
+  --only NAMES   only these parts, with commas between them
+  --seed N       of the random workloads, default 1
+  --json         the last line of the output is for machines
+
+switches   groups of random workloads leave A, unplanned, in the middle of their work: records handled twice and skipped
+roundTrip  A to B to A: A is killed under a group that is 100,000 records behind
+translate  a group of 10,000 partitions: this library, and MirrorMaker's own RemoteClusterUtils (Java) on the same topic
+overhead   a consumer with fingerprints and progress records, and one of bare kafkajs
+standby    from the decision to the first new record, on brokers with Kafka's default group.initial.rebalance.delay.ms 3000
+ledger     memory of a million offset syncs
+
+A switch is one group of one service that leaves A for B. Five services work at a time, in this process, each with a topic and a
+workload of its own. In every other round A is killed (kill -9) under all of them, and each is told to go to B; in the others each is
+told so by an unplanned switch at a moment of its own, while A lives on and is written to. Then each goes home by a planned switch, in
+the middle of new records. Both clusters' logs are read at the end of each way, and compared with what handlers were given;
+checkpoints and commits are not asked.
+Predicted is what the report of the switch allows for: the sum of maxRereadCount over its partitions.`;
+
+const DEFAULT_RUNS = 100;
+const QUICK_RUNS = 5;
+
+const { values } = readCommandLine({
+  name: NAME,
+  usage: HELP,
+  options: {
+    runs: { type: 'string' },
+    quick: { type: 'boolean' },
+    only: { type: 'string' },
+    seed: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+});
+const isQuick = values.quick === true;
+const runs = countFrom('--runs', values.runs, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
+const seed = countFrom('--seed', values.seed, 1);
+const size = isQuick
+  ? { lag: 10_000, pairs: 3, records: 200_000, standbyRuns: 4 }
+  : { lag: 100_000, pairs: 15, records: 1_000_000, standbyRuns: 20 };
+const say = values.json === true ? console.error : console.log;
+process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+
+function countFrom(option: string, text: string | undefined, byDefault: number): number {
+  if (text === undefined) return byDefault;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1) return count;
+  return misused(NAME, `${option} must be a whole number from 1, got "${text}".`);
+}
+
+function namesFrom(text: string | undefined): readonly PartName[] {
+  if (text === undefined) return PART_NAMES;
+  const wanted = text.split(',').map((word) => word.trim());
+  for (const word of wanted) {
+    if (PART_NAMES.some((name) => name === word)) continue;
+    const best = nearest(word, PART_NAMES);
+    const remedy =
+      best === undefined ? `The parts: ${PART_NAMES.join(', ')}.` : `Did you mean "${best}"?`;
+    misused(NAME, `--only: there is no part "${word}". ${remedy}`);
+  }
+  return PART_NAMES.filter((name) => wanted.includes(name));
+}
+
+async function main(): Promise<void> {
+  const names = namesFrom(values.only);
+  const [load = 0] = loadavg();
+  say(
+    `${cpus().length} cores (load ${load.toFixed(1)}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; brokers and benchmark share them`,
+  );
+  let result: Result = {};
+  for (const name of names) {
+    say(`${name} ...`);
+    const busyCores = countBusyCores();
+    const startedAtMs = performance.now();
+    const part = await measure(name);
+    const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+    say(positionsTable(part));
+    say(
+      `  ${seconds} s, ${busyCores()?.toFixed(1) ?? 'unknown'} cores of the machine busy on average`,
+    );
+    result = { ...result, ...part };
+  }
+  if (names.length > 1) say(positionsTable(result));
+  if (values.json === true) console.log(jsonLine(result));
+}
+
+async function measure(name: PartName): Promise<Result> {
+  switch (name) {
+    case 'switches': {
+      const groups = await measureSwitches({ runs, seed, say });
+      return { switches: switchesFigures(groups, runs) };
+    }
+    case 'roundTrip':
+      return { roundTrip: await measureRoundTrip({ lag: size.lag, seed, say }) };
+    case 'translate':
+      return { translate: await measureTranslation(say) };
+    case 'overhead':
+      return { overhead: await measureProgressOverhead({ ...size, say }) };
+    case 'standby':
+      return { standby: await measureStandby({ runs: size.standbyRuns, say }) };
+    case 'ledger': {
+      const { gc } = globalThis;
+      if (gc === undefined) throw new Error('memory is not known without --expose-gc');
+      return { ledger: await measureLedger(() => gc()) };
+    }
+    default:
+      return unreachable(name);
+  }
+}
+
+void main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error instanceof StackError ? error.message : error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,83 @@
+import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
+import { startStack } from '../../stack/index.js';
+import { compareConsumers } from '../consumer.js';
+import { untilMirrorsAreFollowed } from '../mirrored.js';
+import { createTopics } from '../topics.js';
+import type { OverheadFigures } from './figures.js';
+
+/** MirrorMaker leaves topics of such names alone: copying millions of records would disturb what is measured. */
+const TOPIC = 'bench-overhead.replica';
+const EMPTY = 'bench-empty';
+const PARTITIONS = 6;
+const BATCH = 1_000;
+const PROGRESS_TOPIC = '__kafkajs-failover.progress';
+
+/**
+ * Compares a consumer of the library as it is by default, with fingerprints and progress records, with one of bare kafkajs, in
+ * neighbouring rounds.
+ *
+ * @internal
+ */
+export async function measureProgressOverhead({
+  pairs,
+  records,
+  say,
+}: {
+  pairs: number;
+  records: number;
+  say(words: string): void;
+}): Promise<OverheadFigures> {
+  const stack = await startStack({ name: 'bench-positions', onProgress: say });
+  const { A, B } = stack.clusters;
+  const common = { clientId: 'bench', logLevel: logLevel.NOTHING, retry: { retries: 5 } };
+  const bare = new Kafka({ ...common, brokers: A.brokers });
+  const onB = new Kafka({ ...common, brokers: B.brokers });
+  const wrapped = new FailoverKafka({
+    ...common,
+    clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
+  });
+  try {
+    await createTopics(bare, [TOPIC, EMPTY], PARTITIONS);
+    await createTopics(onB, [EMPTY], PARTITIONS);
+    await fill(bare, records);
+    // As in a service that has run for a while: a client stays connected between the rounds.
+    const watcher = wrapped.consumer({ groupId: 'bench-watch' });
+    await watcher.connect();
+    await watcher.subscribe({ topic: EMPTY });
+    await watcher.run({ eachMessage: () => Promise.resolve() });
+    await untilMirrorsAreFollowed(wrapped);
+    const { ratio, cpuRatio } = await compareConsumers(
+      TOPIC,
+      records,
+      { bare, wrapped },
+      'eachMessage',
+      pairs,
+    );
+    return { ratio, cpuRatio, progressRecords: await countProgress(onB) };
+  } finally {
+    await wrapped.close();
+    await stack.stop();
+  }
+}
+
+async function fill(kafka: Kafka, records: number): Promise<void> {
+  const messages = Array.from({ length: BATCH }, (_, index) => ({
+    key: `key-${index % 64}`,
+    value: Buffer.alloc(200, 'v'),
+  }));
+  const producer = kafka.producer();
+  await producer.connect();
+  for (let sent = 0; sent < records; sent += BATCH) await producer.send({ topic: TOPIC, messages });
+  await producer.disconnect();
+}
+
+async function countProgress(kafka: Kafka): Promise<number> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const ends = await admin.fetchTopicOffsets(PROGRESS_TOPIC);
+    return ends.reduce((sum, { high }) => sum + Number(high), 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
