@@ -31,8 +31,9 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
-/** A throttle time and an empty list. */
+/** A throttle time and an empty list; since version 7 the error code and the session id between them. */
 const SHORTEST_BYTES = 8;
+const SHORTEST_SESSION_BYTES = 14;
 
 /** Of most records. */
 const NO_HEADERS: KafkaJsRawMessage['headers'] = Object.freeze({});
@@ -50,7 +51,9 @@ const NOT_HERE: unique symbol = Symbol('not here');
  */
 export function quickFetchAnswer(bytes: Buffer, apiVersion: number): QuickFetchAnswer | undefined {
   if (apiVersion < FIRST_VERSION || apiVersion > LAST_VERSION) return undefined;
-  if (bytes.length < SHORTEST_BYTES) return undefined;
+  // Not left to the error below: it is no rare case, where an answer comes otherwise (the testing kit's), and errors are dear.
+  const shortestBytes = apiVersion < SESSIONS_VERSION ? SHORTEST_BYTES : SHORTEST_SESSION_BYTES;
+  if (bytes.length < shortestBytes) return undefined;
   try {
     const from = new Cursor(bytes);
     const answer = readAnswer(from, apiVersion);

@@ -5,7 +5,7 @@ import type { DnsAnswer, DnsRecordType, World } from '../world.js';
 import { ClusterFace } from './broker/cluster-face.js';
 import { buildCluster, type ClusterParts } from './broker/cluster-parts.js';
 import { Network } from './broker/network.js';
-import { kafkajsOn } from './client/memory-kafka.js';
+import { kafkajsOn, type KafkaJsSurroundings, type MemoryKafka } from './client/memory-kafka.js';
 import { type Clock, SimulatedClock } from './clock.js';
 import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
 import { answerRequest } from './memory-http.js';
@@ -108,6 +108,19 @@ const DEFAULT_COPY_LAG_MS = 10;
  * @public
  */
 export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {
+  return memoryWorldWith(kafkajsOn, options);
+}
+
+/**
+ * As {@link createMemoryWorld}, for whoever makes thousands of worlds.
+ *
+ * @param loadKafkaJs - where kafkajs comes from; see `client/memory-kafka.ts:kafkajsInTurn`.
+ * @internal
+ */
+export function memoryWorldWith(
+  loadKafkaJs: (surroundings: KafkaJsSurroundings) => MemoryKafka,
+  options: MemoryWorldOptions,
+): MemoryWorld {
   checkMemoryWorld(options);
   const { seed = 1, clusters: clusterOptions = { A: {}, B: {} } } = options;
   const simulated = options.clock === 'real' ? undefined : new SimulatedClock();
@@ -131,7 +144,9 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
   const flows = options.mirror === undefined ? [] : mirrorFlows(options.mirror, parts, clock);
   for (const { flow } of flows) flow.start();
 
-  const world = memoryWorld({ options, clock, random, mailroom, network });
+  const { openSocket } = network;
+  const inside = { clock, random: random.fork('kafkajs'), mailroom, openSocket };
+  const world = worldOf(options, { ...inside, random, MemoryKafka: loadKafkaJs(inside) });
   const find = <T>(found: T | undefined, what: string): T => {
     if (found === undefined) throw new Error(`there is no ${what} in this memory world`);
     return found;
@@ -160,21 +175,20 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
   };
 }
 
-function memoryWorld({
-  options,
-  clock,
-  random,
-  mailroom,
-  network,
-}: {
-  options: MemoryWorldOptions;
-  clock: Clock;
-  random: Random;
-  mailroom: Mailroom;
-  network: Network;
-}): World {
-  const { openSocket } = network;
-  const MemoryKafka = kafkajsOn({ clock, random: random.fork('kafkajs'), mailroom, openSocket });
+function worldOf(
+  options: MemoryWorldOptions,
+  {
+    clock,
+    random,
+    openSocket,
+    MemoryKafka,
+  }: {
+    clock: Clock;
+    random: Random;
+    openSocket: Network['openSocket'];
+    MemoryKafka: MemoryKafka;
+  },
+): World {
   const chance = random.fork('world');
   const world: World = {
     nowMs: () => clock.nowMs(),

@@ -75,17 +75,17 @@ export function requestFrame(
   requestHead: RequestHead,
   ticket: number,
 ): Buffer {
-  const clientId = Buffer.from(header.clientId);
+  const clientIdBytes = Buffer.byteLength(header.clientId);
   const head = encodeHead(requestHead);
-  const size = 10 + clientId.length + head.length + TICKET_BYTES;
+  const size = 10 + clientIdBytes + head.length + TICKET_BYTES;
   const frame = Buffer.allocUnsafe(LENGTH_BYTES + size);
   let at = frame.writeInt32BE(size, 0);
   at = frame.writeInt16BE(header.apiKey, at);
   at = frame.writeInt16BE(header.apiVersion, at);
   at = frame.writeInt32BE(header.correlationId, at);
-  at = frame.writeInt16BE(clientId.length, at);
-  at += clientId.copy(frame, at);
-  at += head.copy(frame, at);
+  at = frame.writeInt16BE(clientIdBytes, at);
+  at += frame.write(header.clientId, at);
+  if (head.length > 0) at += head.copy(frame, at);
   writeTicket(frame, ticket, at);
   return frame;
 }
@@ -157,7 +157,7 @@ function writeTicket(buffer: Buffer, ticket: number, at: number): void {
 
 /** @internal Cuts a stream of bytes into frames, wherever the pieces were cut before. */
 export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = NO_BYTES;
 
   /** The frames that are complete with this piece. */
   push(piece: Buffer): Buffer[] {
@@ -166,8 +166,10 @@ export class FrameReader {
     while (bytes.length >= LENGTH_BYTES) {
       const end = LENGTH_BYTES + bytes.readInt32BE(0);
       if (bytes.length < end) break;
-      frames.push(bytes.subarray(0, end));
-      bytes = bytes.subarray(end);
+      // Mostly a piece is one frame.
+      const isLast = bytes.length === end;
+      frames.push(isLast ? bytes : bytes.subarray(0, end));
+      bytes = isLast ? NO_BYTES : bytes.subarray(end);
     }
     this.#rest = bytes;
     return frames;

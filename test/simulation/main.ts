@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { misused, readCommandLine } from '../../scripts/command-line.js';
+import { compile } from './compiled.js';
 import type { HistoryEvent } from './history.js';
 import { MARKS } from './marks.js';
 import { runSeed } from './run.js';
@@ -83,9 +84,7 @@ async function lead(): Promise<number> {
     }
     if (done % 100 === 0) console.log(`${done} of ${count} seeds, ${failed.length} failed`);
   };
-  const codes = await Promise.all(
-    Array.from({ length: workerCount }, (_, share) => startWorker(share, onReport)),
-  );
+  const codes = await runWorkers(onReport);
   const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
   for (const name of Object.keys(MARKS)) console.log(`${marks.get(name) ?? 0} x ${name}`);
   const unseen = Object.keys(MARKS).filter((name) => !marks.has(name));
@@ -104,20 +103,27 @@ async function lead(): Promise<number> {
 /** kafkajs makes errors all the time: without their stacks, which a replay shows, and with more room for young objects, a seed takes two thirds. */
 const WORKER_ARGUMENTS = ['--stack-trace-limit=0', '--max-semi-space-size=64'];
 
+async function runWorkers(
+  onReport: (report: SeedReport) => void,
+): Promise<readonly (number | null)[]> {
+  const { file, remove } = await compile(__filename);
+  try {
+    return await Promise.all(
+      Array.from({ length: workerCount }, (_, share) => startWorker(file, share, onReport)),
+    );
+  } finally {
+    await remove();
+  }
+}
+
 function startWorker(
+  file: string,
   share: number,
   onReport: (report: SeedReport) => void,
 ): Promise<number | null> {
   const worker = spawn(
     process.execPath,
-    [
-      ...process.execArgv,
-      ...WORKER_ARGUMENTS,
-      __filename,
-      ...process.argv.slice(2),
-      '--share',
-      String(share),
-    ],
+    [...WORKER_ARGUMENTS, file, ...process.argv.slice(2), '--share', String(share)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   createInterface({ input: worker.stdout }).on('line', (report) =>

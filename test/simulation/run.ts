@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createMemoryWorld, type MemoryWorld } from '../../src/testing/index.js';
+import { setImmediate as turnOfTheEventLoop } from 'node:timers/promises';
+import { kafkajsInTurn } from '../../src/testing/client/memory-kafka.js';
+import type { MemoryWorld } from '../../src/testing/index.js';
+import { memoryWorldWith } from '../../src/testing/memory-world.js';
 import { check, type Violation } from './checkers.js';
 import { absentMsOf } from './agreeing.js';
 import { Conditions } from './conditions.js';
@@ -35,7 +38,10 @@ const RUN_LIMIT_MS = 600_000;
 /** Longer than any run. */
 const NEVER_MS = 3_600_000;
 
-/** Runs one seed and checks its history. */
+/** One seed is run after the other. */
+const loadKafkaJs = kafkajsInTurn();
+
+/** Runs one seed and checks its history. One at a time. */
 export async function runSeed(seed: string): Promise<SeedResult> {
   const scenario = drawScenario(seed);
   const memory = makeWorld(scenario);
@@ -45,6 +51,8 @@ export async function runSeed(seed: string): Promise<SeedResult> {
     await memory.run(() => live(scenario, memory, { events, pending }), { limitMs: RUN_LIMIT_MS });
   } finally {
     memory.close();
+    // Promises that are left settle in the world that they belong to.
+    await turnOfTheEventLoop();
   }
   const switchMs = Object.values(DEADLINES).reduce((sum, one) => sum + one, 0);
   const run: Run = {
@@ -71,7 +79,7 @@ function makeWorld(scenario: Scenario): MemoryWorld {
   const { seed, policy, partitionCount, copyLagMs, offsetLagMax, offsetSyncsLocation } = scenario;
   const { hasCheckpoints, handler } = scenario;
   const topics = { [TOPIC]: partitionCount, ...(handler.sends ? { [RECEIPTS]: 1 } : {}) };
-  return createMemoryWorld({
+  return memoryWorldWith(loadKafkaJs, {
     seed,
     clusters: { A: { topics }, B: { topics } },
     mirror: {

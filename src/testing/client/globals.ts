@@ -11,27 +11,42 @@ const MIN_DELAY_MS = 1;
  */
 const IDLE_CHECK_MS = 1000;
 
+/** @internal Time and chance, as the code sees them. */
+export interface TimeAndChance {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What looks again and again, by its period in milliseconds. */
+type Intervals = Map<number, Set<() => void>>;
+
 /**
  * The globals that kafkajs's code uses to know time, chance and the process, on another clock. Its timers keep the
  * process alive on the real clock, as they do outside.
  *
+ * @param present - the clock and the chance that are in force at the moment.
  * @internal
  */
-export function clockGlobals(clock: Clock, random: Random): Record<string, unknown> {
+export function clockGlobals(present: () => TimeAndChance): Record<string, unknown> {
   const startTimer = (
     callback: (...args: unknown[]) => void,
     delayMs?: number,
     ...args: unknown[]
-  ) => clock.after(delayOf(delayMs), () => callback(...args), { keepAlive: true });
+  ) => present().clock.after(delayOf(delayMs), () => callback(...args), { keepAlive: true });
 
-  const intervals = new Map<number, Set<() => void>>();
-  const tick = (periodMs: number, callbacks: Set<() => void>): void => {
+  const intervalsByClock = new WeakMap<Clock, Intervals>();
+  const intervalsOn = (clock: Clock): Intervals => {
+    const intervals = intervalsByClock.get(clock) ?? new Map<number, Set<() => void>>();
+    intervalsByClock.set(clock, intervals);
+    return intervals;
+  };
+  const tick = (clock: Clock, periodMs: number, callbacks: Set<() => void>): void => {
     clock.after(
       periodMs,
       () => {
         for (const callback of [...callbacks]) if (callbacks.has(callback)) callback();
-        if (callbacks.size > 0) tick(periodMs, callbacks);
-        else intervals.delete(periodMs);
+        if (callbacks.size > 0) tick(clock, periodMs, callbacks);
+        else intervalsOn(clock).delete(periodMs);
       },
       { keepAlive: true },
     );
@@ -39,13 +54,15 @@ export function clockGlobals(clock: Clock, random: Random): Record<string, unkno
   // Every connection looks for timed out requests ten times a second. All of one period look together: a third of a
   // simulation's timers would be theirs otherwise.
   const startInterval = (callback: () => void, delayMs?: number) => {
+    const { clock } = present();
+    const intervals = intervalsOn(clock);
     const periodMs = delayOf(delayMs);
-    const present = intervals.get(periodMs);
-    const callbacks = present ?? new Set();
+    const known = intervals.get(periodMs);
+    const callbacks = known ?? new Set();
     callbacks.add(callback);
-    if (present === undefined) {
+    if (known === undefined) {
       intervals.set(periodMs, callbacks);
-      tick(periodMs, callbacks);
+      tick(clock, periodMs, callbacks);
     }
     return () => {
       callbacks.delete(callback);
@@ -58,11 +75,11 @@ export function clockGlobals(clock: Clock, random: Random): Record<string, unkno
     clearTimeout: stopTimer,
     setInterval: startInterval,
     clearInterval: stopTimer,
-    Date: dateOn(clock),
-    Math: Object.assign(Object.create(Math), { random: () => random.next() }),
+    Date: dateOn(() => present().clock),
+    Math: Object.assign(Object.create(Math), { random: () => present().random.next() }),
     process: {
       env: { NODE_ENV: 'production', KAFKAJS_NO_PARTITIONER_WARNING: '1' },
-      hrtime: (since?: readonly [number, number]) => hrtime(clock.nowMs(), since),
+      hrtime: (since?: readonly [number, number]) => hrtime(present().clock.nowMs(), since),
     },
   };
 }
@@ -72,15 +89,15 @@ function delayOf(delayMs = 0): number {
   return delayMs > MIN_DELAY_MS ? delayMs : MIN_DELAY_MS;
 }
 
-function dateOn(clock: Clock): unknown {
+function dateOn(clock: () => Clock): unknown {
   // oxlint-disable-next-line no-restricted-globals -- a Date that reads the simulated wall clock
   return class extends Date {
     constructor(value?: number | string) {
-      super(value ?? clock.wallMs());
+      super(value ?? clock().wallMs());
     }
 
     static override now(): number {
-      return clock.wallMs();
+      return clock().wallMs();
     }
   };
 }

@@ -54,7 +54,7 @@ export interface ErrorModule {
 export function unencodedRequests(
   original: RequestsModule,
   errors: ErrorModule,
-  mailroom: Mailroom,
+  mailroom: Pick<Mailroom, 'take'>,
 ): RequestsModule {
   const decode = (payload: unknown): Promise<unknown> => {
     const answer = Buffer.isBuffer(payload) ? mailroom.take(readTicket(payload)) : undefined;
@@ -67,13 +67,11 @@ export function unencodedRequests(
     protocol(options) {
       const describe = definition.protocol(options);
       return (content) => {
+        // Made anew for each request, so it can be changed: copies of it would cost more than the frame.
         const described = describe(content);
-        const { request, response } = described;
-        return {
-          ...described,
-          request: { ...request, content },
-          response: { decode, parse: response.parse },
-        };
+        described.request.content = content;
+        described.response = { decode, parse: described.response.parse };
+        return described;
       };
     },
   }));
@@ -85,7 +83,7 @@ export function unencodedRequests(
  *
  * @internal
  */
-export function frameWriter(mailroom: Mailroom, wallMs: () => number): unknown {
+export function frameWriter(mailroom: Pick<Mailroom, 'post'>, wallMs: () => number): unknown {
   return ({
     correlationId,
     clientId,
@@ -98,7 +96,8 @@ export function frameWriter(mailroom: Mailroom, wallMs: () => number): unknown {
     // In a promise, as kafkajs's own: what an encoder throws rejects the send.
     return new Promise((resolve) => {
       const { head, letter } = packed(request, wallMs);
-      const header = { ...request, correlationId, clientId };
+      const { apiKey, apiVersion } = request;
+      const header = { apiKey, apiVersion, correlationId, clientId };
       resolve({ buffer: requestFrame(header, head, mailroom.post(letter)) });
     });
   };
