@@ -299,8 +299,7 @@ export class ConsumerCore {
 
   /** User code handed back an offset that means nothing any more: where no promise can say so, this event does. */
   reportRefused(error: Error): void {
-    const { events, id } = this.parts;
-    events.emit('consumer.offset-refused', { consumer: id, error });
+    this.parts.events.emit('consumer.offset-refused', { consumer: this.parts.id, error });
   }
 
   /** Tells the user's listeners what the wrapper itself knows. */

@@ -9,6 +9,7 @@ import { PartitionMap } from '../replication/partition-map.js';
 import { DedupLane } from './dedup-lane.js';
 import { readPartition } from './offsets.js';
 import { identifyBy, type Identify, type RecordLog } from './record-identity.js';
+import type { TopicNames } from './subscription.js';
 import { PartitionWork, type LogReach, type Stretch } from './partition-work.js';
 
 /** A record whose handler has ended well. */
@@ -34,14 +35,8 @@ export interface DedupParts {
   onFailed(error: Error): void;
 }
 
-/** @internal An assignment of a member, by physical names, and what it means. */
-export interface Joined {
-  readonly cluster: string;
-  readonly assignment: Readonly<Record<string, readonly number[]>>;
-  /** The one before it, where the member has been in the group without a break; `first`: of an inner consumer's first join. */
-  readonly before: Readonly<Record<string, readonly number[]>> | 'first' | undefined;
-  logsOf(topic: string): readonly string[];
-}
+/** By physical names. */
+type Assignment = Readonly<Record<string, readonly number[]>>;
 
 /**
  * The second line against handling a record twice: which records the handlers of this process have handled, so that they are left out when
@@ -114,12 +109,22 @@ export class DedupWindow {
     if (index !== undefined) this.#works.get(topic, index)?.interrupt(cluster);
   }
 
-  /** A join ended: only what this member had until now, and still has, goes on. */
-  joined({ cluster, assignment, before, logsOf }: Joined): void {
+  /**
+   * A join ended: only what this member had until now, and still has, goes on.
+   *
+   * @param before - the assignment before it, where the member has been in the group without a break; `first`: of an inner consumer's first join.
+   */
+  joined(
+    assignment: Assignment,
+    before: Assignment | 'first' | undefined,
+    { cluster, names }: { readonly cluster: string; readonly names: Pick<TopicNames, 'logsOf'> },
+  ): void {
     if (before === undefined) return this.forgetAll(cluster);
     for (const work of this.#works.values()) {
       const { topic, partition } = work;
-      const own = logsOf(topic).filter((log) => assignment[log]?.includes(partition) === true);
+      const own = names
+        .logsOf(topic)
+        .filter((log) => assignment[log]?.includes(partition) === true);
       const isKept =
         before === 'first' || own.every((log) => before[log]?.includes(partition) === true);
       if (own.length === 0 || !isKept) work.interrupt(cluster);

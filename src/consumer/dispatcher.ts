@@ -240,13 +240,7 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
-    const { cluster, dedup, names } = this.#parts;
-    dedup?.joined({
-      cluster,
-      assignment,
-      before: isFirst ? 'first' : before,
-      logsOf: (topic) => names.logsOf(topic),
-    });
+    this.#parts.dedup?.joined(assignment, isFirst ? 'first' : before, this.#parts);
     for (const { physicalTopic, partition, progress, recent, awaited, reread } of this.#all()) {
       const isKept = isFirst || before !== undefined;
       if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
