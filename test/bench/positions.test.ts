@@ -30,6 +30,7 @@ const plan = (
   maxRereadCount,
   voidCommit: undefined,
   awaited: [],
+  missing: [],
   notes,
 });
 
