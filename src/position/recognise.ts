@@ -82,14 +82,29 @@ async function withRetraced(
   ).catch((error: unknown) => asError(error));
   parts.signal?.throwIfAborted();
   if (refreshed instanceof Error || refreshed.kind === 'overrun') return;
+  const copiesAt = askedOnce(source);
   await inParallel(PARALLEL_SCANS, handled, async (one) => {
     const { physicalTopic, partition, copies, bounds } = one;
     const range = ranges.get(physicalTopic)?.get(partition);
     if (copies === undefined || range === undefined) return;
     const log = { physicalTopic, partition, range };
-    const retraced = await retrace(log, copies, bounds, { ...parts, source });
+    const retraced = await retrace(log, copies, bounds, { ...parts, source: copiesAt });
     all.set(physicalTopic, partition, { ...one, bounds: retraced });
   });
+}
+
+/** The ends of a topic are asked for once, not for each of its partitions. */
+function askedOnce(source: RetraceParts['source']): RetraceParts['source'] {
+  const asked = new Map<string, ReturnType<RetraceParts['source']['ranges']>>();
+  return {
+    alias: source.alias,
+    fetch: (...args) => source.fetch(...args),
+    ranges(topic) {
+      const ranges = asked.get(topic) ?? source.ranges(topic);
+      asked.set(topic, ranges);
+      return ranges;
+    },
+  };
 }
 
 function withFound({ mirrored, returned, bounds }: Gathered, copies: FoundCopies): Bounds {

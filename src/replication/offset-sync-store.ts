@@ -25,7 +25,7 @@ export interface OffsetSyncStoreOptions {
   readonly remember?: 'all' | 'mirrormaker';
   /**
    * Memory for `all`, in bytes. Beyond it the older syncs of the largest partitions are thinned out. Default 32 MiB: at least
-   * 1.4 million syncs (`npm run bench:positions`).
+   * a million syncs (`npm run bench:positions -- --only ledger`).
    */
   readonly maxBytes?: number;
 }

@@ -6,8 +6,8 @@ const STRIDE = 3;
 /** Runs of one full block: so many that blocks are few, so few that the last one is soon copied. */
 const BLOCK_RUNS = 512;
 
-/** A new block begins small: most partitions have few syncs. */
-const FIRST_RUNS = 4;
+/** A block grows by a quarter: most partitions have few syncs, and a million of them in many partitions are to fit into 32 MiB. */
+const GROWTH = 4;
 
 const LARGEST = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -134,7 +134,9 @@ export class SyncLedger {
     const last = this.#blocks.at(-1);
     if (last !== undefined && this.#lastCount * STRIDE < last.length) return last;
     const isFull = last === undefined || this.#lastCount === BLOCK_RUNS;
-    const block = new Float64Array(isFull ? FIRST_RUNS * STRIDE : last.length * 2);
+    const runs = isFull ? 0 : this.#lastCount;
+    const more = Math.max(1, Math.floor(runs / GROWTH));
+    const block = new Float64Array(Math.min(BLOCK_RUNS, runs + more) * STRIDE);
     if (isFull) {
       this.#blocks.push(block);
       this.#lastCount = 0;
@@ -142,7 +144,7 @@ export class SyncLedger {
     } else {
       block.set(last);
       this.#blocks[this.#blocks.length - 1] = block;
-      this.#bytes += last.byteLength;
+      this.#bytes += block.byteLength - last.byteLength;
     }
     return block;
   }

@@ -66,7 +66,7 @@ describe('the ledger of a partition', () => {
 
   it('keeps neighbours in 24 bytes', () => {
     const ledger = ledgerOf(Array.from({ length: 100_000 }, (_, index) => sync(index, index + 7)));
-    expect(ledger.bytes).toBe(96);
+    expect(ledger.bytes).toBe(24);
     expect(ledger.around(77_777n).floor).toEqual(sync(77_777, 77_784));
   });
 
