@@ -25,7 +25,7 @@ import { Pauses } from './pauses.js';
 import type { CarriedLane } from './lane.js';
 import { rereadsOf } from './reread.js';
 import type { ResumePosition } from './resume.js';
-import { EarlierStandings } from './standing.js';
+import { EarlierStandings, type PlannedBeginning } from './standing.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
 /** @internal What a consumer is made of. */
@@ -100,7 +100,7 @@ export class ConsumerCore {
   /** The epoch in which this consumer first ran. */
   firstEpoch: number | undefined;
   /** The epoch in which it started with a plan: its group is a failed-over one and must not skip. */
-  plannedEpoch: number | undefined;
+  planned: PlannedBeginning | undefined;
   /** Of what is read from its end on the cluster in use, if there is any. */
   ends: LogEnds | undefined;
   /** The inner consumer that began last; kept when it has ended, for what it left open. */
@@ -235,14 +235,14 @@ export class ConsumerCore {
 
   /** It begins with this plan: what was handled elsewhere is not handled again, and nothing is skipped. */
   follow(plan: GroupPlan, { alias, switchEpoch, work }: ClusterSession): void {
-    this.plannedEpoch = switchEpoch;
+    this.planned = { switchEpoch, plan };
     this.awaited.put(plan);
     this.dedup?.follow(plan, switchEpoch);
     const before = this.inner?.session.alias === alias ? undefined : this.inner?.standing();
     work.expect(rereadsOf(plan, before?.processed ?? []));
   }
 
-  /** It begins on this cluster without a plan: nothing is known to come, and somebody may have reset the group. */
+  /** It begins on this cluster without a plan: somebody may have reset the group. */
   beginAnew(alias: string): void {
     this.awaited.clear(alias);
     this.dedup?.forgetAll(alias);
@@ -259,12 +259,10 @@ export class ConsumerCore {
     this.inner = undefined;
   }
 
-  /**
-   * False once the service has left the cluster it began with, or where its group came from another one: from then on
-   * nothing is created and nothing is skipped.
-   */
+  /** False once the service has left its first cluster, or its group came from another: nothing is created then, nor skipped. */
   isFirstEpoch({ switchEpoch }: ClusterSession): boolean {
-    return this.plannedEpoch !== switchEpoch && (this.firstEpoch ?? switchEpoch) === switchEpoch;
+    if (this.planned?.switchEpoch === switchEpoch) return false;
+    return (this.firstEpoch ?? switchEpoch) === switchEpoch;
   }
 
   /** What the subscriptions mean on this session's cluster, now, or up to `maxAgeMs` ago. */
@@ -272,16 +270,16 @@ export class ConsumerCore {
     session: ClusterSession,
     { maxAgeMs = 0 }: { readonly maxAgeMs?: number } = {},
   ): Promise<ResolvedSubscription> {
+    const { alias } = session;
     const { access, aliases, policy, config, homeCluster } = this.parts;
-    const topics = await access(session.alias).topics({ maxAgeMs });
+    const topics = await access(alias).topics({ maxAgeMs });
     const isFirstEpoch = this.isFirstEpoch(session);
     return resolveSubscription(
       this.setup.subscriptions,
-      { alias: session.alias, aliases, policy, topics },
+      { alias, aliases, policy, topics },
       {
         isFirstEpoch,
-        mayCreate:
-          isFirstEpoch && session.alias === homeCluster && (config.allowAutoTopicCreation ?? true),
+        mayCreate: isFirstEpoch && alias === homeCluster && (config.allowAutoTopicCreation ?? true),
       },
     );
   }
@@ -302,7 +300,7 @@ export class ConsumerCore {
     this.parts.events.emit('consumer.offset-refused', { consumer: this.parts.id, error });
   }
 
-  /** Tells the user's listeners what the wrapper itself knows. */
+  /** Tells the user's listeners what the wrapper knows. */
   emit(eventName: string, payload?: unknown): void {
     this.relay.emit(eventName, payload, this.parts.world.wallMs());
   }

@@ -1,4 +1,5 @@
-import type { GroupNeed, SourcePosition } from '../position/plan.js';
+import type { GroupNeed, GroupPlan, SourcePosition } from '../position/plan.js';
+import { PartitionMap } from '../replication/partition-map.js';
 import type { Lane } from './lane.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -27,6 +28,29 @@ export function standingOf(
       .map((partition) => ({ physicalTopic, partition })),
   );
   return { processed, untouched };
+}
+
+/** @internal Where a group began on a cluster, by this process's own plan. */
+export interface PlannedBeginning {
+  readonly switchEpoch: number;
+  readonly plan: GroupPlan;
+}
+
+/**
+ * With the places at which the group began on the cluster, by the plan that this process made. Pure.
+ *
+ * @internal
+ */
+export function withBeginnings(standing: Standing, plan: GroupPlan | undefined): Standing {
+  if (plan === undefined) return standing;
+  const places = new PartitionMap<bigint>();
+  for (const one of plan.partitions) {
+    if (one.kind === 'resume') places.set(one.physicalTopic, one.partition, one.offset);
+  }
+  const processed = standing.processed.map((one) => {
+    return { ...one, groupFrom: places.get(one.physicalTopic, one.partition) };
+  });
+  return { ...standing, processed };
 }
 
 /** @internal Where a consumer stood on each cluster when it left it: the log may have lost its end when the service comes back. */

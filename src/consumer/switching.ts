@@ -8,7 +8,7 @@ import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import { replanned, type ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
-import { NOWHERE } from './standing.js';
+import { NOWHERE, withBeginnings } from './standing.js';
 
 /**
  * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
@@ -66,12 +66,15 @@ export class ConsumerSwitching implements Participant {
   }
 
   need(): GroupNeed | undefined {
-    const { intent, setup, groupId, older, earlier } = this.#core;
+    const { intent, setup, groupId, older, earlier, planned } = this.#core;
     if (intent === undefined) return undefined;
+    const source = this.#ofSource();
+    const isPlanned = planned?.switchEpoch === source?.session.switchEpoch;
+    const plan = isPlanned ? planned?.plan : undefined;
     return {
       groupId,
       selectors: setup.selectors,
-      ...(this.#ofSource()?.standing() ?? NOWHERE),
+      ...(source === undefined ? NOWHERE : withBeginnings(source.standing(), plan)),
       earlier: earlier.list(),
       deliveredBefore: older.ends(),
     };

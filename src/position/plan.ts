@@ -150,6 +150,8 @@ export interface SourcePosition extends PhysicalPartition {
    * was given none, or others have told of it.
    */
   readonly handledFrom: bigint | undefined;
+  /** Where the group began on the cluster with its last switch there, by the plan of this process; undefined where it was not there. */
+  readonly groupFrom?: bigint | undefined;
   /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
   readonly committed: bigint | undefined;
   readonly recent: RecentlyHandled;

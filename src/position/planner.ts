@@ -40,7 +40,7 @@ export interface PlannerParts {
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
   /** The flow from the target to the source. */
-  readonly mirrorBack: Pick<Mirror, 'translate' | 'syncsAround' | 'refresh'>;
+  readonly mirrorBack: Pick<Mirror, 'translate' | 'syncsAround' | 'refresh' | 'restartedAtWallMs'>;
   readonly policy: ReplicationPolicy;
   /** Aliases of both clusters. */
   readonly aliases: readonly string[];
@@ -269,9 +269,12 @@ function onTheWayHome(
   if (returned === undefined || ofCopy?.handledFrom === undefined || commit === undefined) {
     return { ...nothing, returned };
   }
+  const { handledFrom, groupFrom = handledFrom } = ofCopy;
+  // What other members have handled since the group came counts as well, unless there may be first copies that nobody has handled.
+  const isCopiedAgain = parts.mirrorBack.restartedAtWallMs(name, partition) !== undefined;
   const copies: HandledCopies = {
     physicalTopic,
-    from: ofCopy.handledFrom,
+    from: isCopiedAgain || groupFrom > handledFrom ? handledFrom : groupFrom,
     // A topic that was made anew has taken the commit with it, not what is remembered.
     below: commit < ofCopy.offset ? commit : ofCopy.offset,
     deliveredBelow: ofCopy.deliveredBelow,

@@ -12,7 +12,7 @@ export interface HandledCopies {
   /** The copies' topic on the source. */
   readonly physicalTopic: string;
   /**
-   * This process has handled each record from here to `below` there. Of what lies before only that much is known that nothing is lost by going
+   * This process, or its group, has handled each record from here to `below` there. Of what lies before only that much is known that nothing is lost by going
    * on from here: it may not have been handled, where second copies follow.
    */
   readonly from: bigint;

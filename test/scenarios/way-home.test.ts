@@ -102,6 +102,39 @@ describe('the way home', () => {
   });
 });
 
+describe('the way home of a group of two processes', () => {
+  it('handles nothing again of a partition that the other one had on B before', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 4_000 });
+      const [one, two] = [kafkaIn(memory), kafkaIn(memory)];
+      const [first, second] = [await consumeSlowly(memory, one), await consumeSlowly(memory, two)];
+      const all = (): readonly string[] => [...first, ...second];
+      await until(memory, 'some of it is handled on A', () => all().length >= 100);
+      const onA = all().length;
+      const firstOnA = first.length;
+      memory.cluster('A').down();
+      await Promise.all([
+        one.switchTo('B', { planned: false }),
+        two.switchTo('B', { planned: false }),
+      ]);
+      await until(memory, 'some of it is handled on B', () => all().length >= onA + 100);
+      const [owner, other] = first.length > firstOnA + 50 ? [one, two] : [two, one];
+      const onB = all().length;
+      await owner.close();
+      await until(memory, 'the other one has handled some', () => all().length >= onB + 200);
+      memory.cluster('A').up();
+      await memory.clock.sleep(500);
+      const outcome = await other.switchTo('A');
+      expect(planOf(outcome, 'orders')).toMatchObject({ method: 'exact' });
+      await until(memory, 'the rest is handled', () => missingOf(all(), 0, 4_000).length === 0);
+      await memory.clock.sleep(1_000);
+      expect(twice(all())).toEqual([]);
+      await other.close();
+    });
+  });
+});
+
 describe('the way home, where what was handled on the other cluster cannot be trusted', () => {
   /** `r0` to `r59` are there, the first of them are handled on A, then on B. Answers what was handled. */
   async function handledOnBoth(memory: MemoryWorld, failover: FailoverKafka): Promise<string[]> {
