@@ -92,18 +92,18 @@ export class PartitionProgress {
     this.ceiling = last;
     this.resolved = undefined;
     this.endCoversAll = true;
-    this.sought = undefined;
     this.outcome = NOT_ENDED;
     if (this.first === undefined) this.#begins(first);
+    this.sought = undefined;
   }
 
   /** As {@link delivers}, for one record of `eachMessage`: the hot path, so it writes only what it has to. */
   deliversOne(offset: string): void {
     this.floor = offset;
     this.ceiling = offset;
-    this.sought = undefined;
     this.outcome = NOT_ENDED;
     if (this.first === undefined) this.#begins(offset);
+    this.sought = undefined;
   }
 
   /**
@@ -111,11 +111,19 @@ export class PartitionProgress {
    * was confirmed, it is gone: the topic was made anew, or the group set back. What was handled before says nothing of this log.
    */
   #begins(first: string): void {
+    const isBehind = this.#committed !== undefined && BigInt(first) < this.#committed;
+    if (isBehind) this.#goesBack();
     this.first = first;
-    if (this.#committed === undefined || BigInt(first) >= this.#committed) return;
+  }
+
+  #goesBack(): void {
     this.#committed = undefined;
+    // User code moved it back: what was given to handlers before is of the same log.
+    if (this.sought !== undefined) return;
     this.#passed = undefined;
     this.#handledBefore = undefined;
+    // User code may still hold offsets of what was delivered.
+    this.#deliveredBefore = this.everDelivered();
     this.#folded = undefined;
     this.onMovedBack();
   }

@@ -200,7 +200,26 @@ describe('the progress of a partition', () => {
     one.outcome = undefined;
     expect(one.position()).toBe(1n);
     expect(one.delivered()).toEqual({ first: 0n, last: 0n });
+    expect(one.everDelivered()).toEqual({ first: 0n, last: 99n });
     expect(movedBackCount).toBe(1);
+  });
+
+  it('knows what was delivered before user code moved back, although the commit of before is confirmed late', () => {
+    const one = progress();
+    one.onMovedBack = () => {
+      throw new Error('it is the same log');
+    };
+    for (const offset of ['0', '59']) {
+      one.deliversOne(offset);
+      one.outcome = undefined;
+    }
+    one.seek(10n);
+    one.confirms(60n);
+    one.deliversOne('10');
+    one.outcome = undefined;
+    expect(one.everDelivered()).toEqual({ first: 0n, last: 59n });
+    expect(one.deliveredBelow()).toBe(60n);
+    expect(one.position()).toBe(11n);
   });
 
   it('is where kafkajs has gone back to by itself, because the log ended before its place', () => {
