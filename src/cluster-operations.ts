@@ -9,25 +9,26 @@ import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
 import type { ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
+import { catchUpWith } from './catch-up-with.js';
 import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import type { Progress } from './progress.js';
 import { mirrorReadiness, topicReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
-import { catchUp } from './replication/catch-up.js';
+import type { CatchUpOutcome } from './replication/catch-up.js';
 import {
   openMirror,
   type HeartbeatState,
   type Mirror,
   type MirrorState,
 } from './replication/mirror.js';
+import { unmirroredInWords } from './replication/mirrored.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
-import { resolveTopics } from './replication/topic-names.js';
 import type { SwitchOperations } from './switch/operations.js';
 import type { SwitchTurn } from './switch/participant.js';
-import { ENDLESS_QUICK_RETRIES, retry, untilAborted, untilDeadline } from './wait.js';
-import type { Watching } from './watch.js';
+import { untilAborted, untilDeadline } from './wait.js';
+import type { Watching } from './watching.js';
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -209,35 +210,27 @@ export class ClusterOperations implements SwitchOperations {
     needs: readonly GroupNeed[],
     signal: AbortSignal,
   ): Promise<{ unmirrored: readonly string[] }> {
-    if (needs.length === 0) return { unmirrored: [] };
+    const outcome = await this.lag(turn, needs, signal);
+    return { unmirrored: unmirroredInWords(outcome, turn.from) };
+  }
+
+  /** As {@link SwitchOperations.catchUp}, in numbers. */
+  async lag(
+    { from, to }: Pick<SwitchTurn, 'from' | 'to'>,
+    needs: readonly GroupNeed[],
+    signal: AbortSignal,
+  ): Promise<CatchUpOutcome> {
+    if (needs.length === 0) return { unmirrored: [], unknown: [] };
     const { world, aliases } = this.#parts.options;
-    const source = this.access(turn.from);
-    const selectors = needs.flatMap((need) => need.selectors);
-    const topics = await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, () =>
-      untilAborted(signal, source.topics()),
-    ).catch(() => undefined);
-    const notKnown = (topic: unknown): string =>
-      `${String(topic)} (its end on ${turn.from} is not known)`;
-    // The source died meanwhile: what it held is not waited for. Going back to it would be no help.
-    if (topics === undefined) return { unmirrored: selectors.map(notKnown) };
-    const cluster = { alias: turn.from, aliases, topics, policy: this.policy };
-    const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
-      logs.filter(({ origin }) => origin === undefined || origin === turn.from),
-    );
-    const { unmirrored, unknown } = await catchUp({
-      topics: born.map(({ name }) => name),
-      source,
-      target: this.access(turn.to),
-      mirror: this.#mirror(turn.to),
+    return catchUpWith({
+      selectors: needs.flatMap((need) => need.selectors),
+      aliases,
+      source: this.access(from),
+      target: this.access(to),
+      mirror: this.#mirror(to),
       world,
       signal,
     });
-    return {
-      unmirrored: [
-        ...unmirrored.map((one) => `${one.recordCount} of ${one.topic}-${one.partition}`),
-        ...unknown.map(notKnown),
-      ],
-    };
   }
 
   lastWords(...args: Parameters<Progress['lastWords']>): Promise<void> {

@@ -1,3 +1,4 @@
+import type { FailbackAssessment } from './failback/gates.js';
 import { kafka } from './kafkajs.js';
 
 /**
@@ -13,6 +14,7 @@ export type FailoverErrorCode =
   | 'ERR_FAILOVER_WRONG_CLUSTER'
   | 'ERR_FAILOVER_AGREEMENT_LOST'
   | 'ERR_FAILOVER_SWITCH_REFUSED'
+  | 'ERR_FAILOVER_FAILBACK_REFUSED'
   | 'ERR_FAILOVER_SWITCH_SUPERSEDED'
   | 'ERR_FAILOVER_SWITCH_ROLLED_BACK'
   | 'ERR_FAILOVER_HOLD_FULL'
@@ -171,6 +173,17 @@ export class SwitchRefusedError extends FailoverError {
   constructor(message: string, reasons: readonly string[], details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_SWITCH_REFUSED', message, details);
     this.reasons = reasons;
+  }
+}
+
+/** @public A gate of the way home is closed; nothing was touched. `assessment` has all gates. */
+export class FailbackRefusedError extends FailoverError {
+  /** Every gate, and why it is closed. */
+  readonly assessment: FailbackAssessment;
+
+  constructor(message: string, assessment: FailbackAssessment, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_FAILBACK_REFUSED', message, details);
+    this.assessment = assessment;
   }
 }
 

@@ -2,6 +2,8 @@ import { EventEmitter } from 'eventemitter3';
 import type { AgreedDecision } from './agreement/agreement.js';
 import { asError } from './caught.js';
 import { FailoverOptionsError } from './errors.js';
+import type { FailbackAssessment } from './failback/gates.js';
+import type { FailbackReport } from './failback/procedure.js';
 import { nearest } from './nearest.js';
 import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
@@ -57,6 +59,10 @@ export interface FailoverEvents {
    * once, when work goes on, or after a minute, or before the next switch, with what is known by then; `status().lastSwitch` knows more later.
    */
   'switch.measured': FailoverEventBase & { readonly measurement: SwitchMeasurement };
+  /** The service is away, and another gate of the way home is the first one that is closed, or none is any more. */
+  'failback.assessed': FailoverEventBase & { readonly assessment: FailbackAssessment };
+  /** A call of `failback` has gone home, and has looked whether all is well there. */
+  'failback.completed': FailoverEventBase & FailbackReport;
   /** A switch was refused before anything was touched. */
   'switch.refused': FailoverEventBase & {
     readonly from: string;
@@ -200,6 +206,8 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'switch.phase-overran': true,
   'switch.completed': true,
   'switch.measured': true,
+  'failback.assessed': true,
+  'failback.completed': true,
   'switch.refused': true,
   'switch.rolled-back': true,
   'positions.planned': true,

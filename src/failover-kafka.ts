@@ -1,35 +1,26 @@
 import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
-import { Clients, clusterNamed } from './clients.js';
-import { openProbe } from './cluster/probe.js';
-import { ClusterOperations } from './cluster-operations.js';
+import { assemble, type FailoverParts } from './assemble.js';
+import { clusterNamed } from './clients.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
-import { controlLogs } from './control-logs.js';
 import { dryRun, withoutPlans } from './dry-run.js';
-import { FailoverClosedError, type WrongClusterError } from './errors.js';
-import {
-  FailoverEmitter,
-  type FailoverEventName,
-  type FailoverEvents,
-  type Unsubscribe,
-} from './events.js';
+import type { FailoverEventName, FailoverEvents, Unsubscribe } from './events.js';
+import { failBack, type FailbackOutcome } from './failback/procedure.js';
 import { resolveOptions, type FailoverKafkaConfig, type ResolvedOptions } from './options.js';
-import { barrierMs } from './agreement/limits.js';
 import {
   checkAdmin,
+  checkFailback,
   checkPlan,
   checkSwitchTo,
   type FailoverAdminConfig,
   type PlanOptions,
   type SwitchToOptions,
 } from './options-calls.js';
-import { Progress } from './progress.js';
+import type { FailbackCallOptions } from './options-failback.js';
 import { describeStatus, type FailoverStatus } from './status.js';
-import { activeOf } from './switch/state.js';
-import { supersededError } from './switch/answers.js';
-import { Coordinator, type SwitchOutcome } from './switch/coordinator.js';
+import { closedError, supersededError } from './switch/answers.js';
+import type { SwitchOutcome } from './switch/coordinator.js';
 import type { SwitchPlan } from './switch/report.js';
 import { untilAborted } from './wait.js';
-import { Watch } from './watch.js';
 
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
@@ -51,12 +42,7 @@ import { Watch } from './watch.js';
  */
 export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'admin' | 'logger'> {
   readonly #options: ResolvedOptions;
-  readonly #events: FailoverEmitter;
-  readonly #operations: ClusterOperations;
-  readonly #progress: Progress;
-  readonly #coordinator: Coordinator;
-  readonly #clients: Clients;
-  readonly #watch: Watch;
+  readonly #parts: FailoverParts;
   /** Aborted by `close()`. */
   readonly #end = new AbortController();
   #closed: Promise<void> | undefined;
@@ -66,68 +52,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    *   the remedy. Nothing was started.
    */
   constructor(config: FailoverKafkaConfig) {
-    const options = resolveOptions(config);
-    this.#options = options;
-    const { world, deadlines } = options;
-    this.#events = new FailoverEmitter(() => ({
-      atMs: world.nowMs(),
-      switchEpoch: this.#coordinator.switchEpoch(),
-    }));
-    const openLog = controlLogs(options);
-    this.#progress = new Progress({
-      world,
-      events: this.#events,
-      aliases: options.aliases,
-      options: options.progress,
-      openLog,
-      steady: () => {
-        const { state } = this.#coordinator;
-        return state.kind === 'steady' ? state : undefined;
-      },
-      needs: () => this.#coordinator.needs(),
-    });
-    this.#operations = new ClusterOperations({
-      options,
-      events: this.#events,
-      progress: () => this.#progress,
-      // While a switch opens the target it is the session's: that one's sockets are to be fenced.
-      active: () => this.#coordinator.session()?.alias ?? activeOf(this.#coordinator.state),
-      onWrongCluster: (active, error) => this.#onWrongCluster(active, error),
-      watch: () => this.#watch,
-    });
-    this.#coordinator = new Coordinator({
-      world,
-      events: this.#events,
-      operations: this.#operations,
-      deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
-      fleet: () => this.#watch.fleet,
-    });
-    this.#watch = new Watch({
-      options,
-      events: this.#events,
-      openProbe: (alias, onClosed) =>
-        openProbe({
-          alias,
-          clusterOptions: clusterNamed(options, alias, 'clusters'),
-          kafkaConfig: options.kafka,
-          world,
-          timeoutMs: options.health.timeoutMs,
-          onClosed,
-        }),
-      state: () => this.#coordinator.state,
-      groupIds: () => this.#coordinator.needs().map(({ groupId }) => groupId),
-      identities: () => this.#operations.identities,
-      order: (order) => this.#coordinator.order(order),
-      halt: (active, error) => this.#coordinator.halt(active, error),
-      openLog,
-    });
-    this.#clients = new Clients({
-      options,
-      events: this.#events,
-      operations: this.#operations,
-      coordinator: this.#coordinator,
-      ended: this.#end.signal,
-    });
+    this.#options = resolveOptions(config);
+    this.#parts = assemble(this.#options, this.#end.signal);
   }
 
   /**
@@ -153,7 +79,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    */
   producer(config?: ProducerConfig): Producer {
     this.#refuseWhenClosed();
-    return this.#clients.producer(config);
+    return this.#parts.clients.producer(config);
   }
 
   /**
@@ -178,7 +104,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   consumer(config: ConsumerConfig): FailoverKafkaConsumer {
     this.#refuseWhenClosed();
     // Without a config kafkajs misses the group id as well, and says so.
-    return this.#clients.consumer(config ?? {});
+    return this.#parts.clients.consumer(config ?? {});
   }
 
   /**
@@ -199,12 +125,12 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   admin(config: FailoverAdminConfig = {}): Admin {
     checkAdmin(config);
     this.#refuseWhenClosed();
-    return this.#clients.admin(config);
+    return this.#parts.clients.admin(config);
   }
 
   /** kafkajs's root logger. */
   logger(): Logger {
-    return this.#clients.logger();
+    return this.#parts.clients.logger();
   }
 
   /**
@@ -217,7 +143,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     name: Name,
     listener: (event: FailoverEvents[Name]) => unknown,
   ): Unsubscribe {
-    return this.#events.on(name, listener);
+    return this.#parts.events.on(name, listener);
   }
 
   /**
@@ -242,15 +168,19 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     await this.#started(this.#until(signal));
     signal?.throwIfAborted();
     const order = { to, planned, reason };
-    const decision = this.#options.strategy.decide(this.#watch.view(order));
+    const decision = this.#options.strategy.decide(this.#parts.watch.view(order));
     if (decision.kind === 'switch' || decision.because === 'already-active') {
       const wanted = decision.kind === 'switch' ? decision : order;
-      const ordered = this.#watch.order(wanted, 'operator', alone ? { kind: 'none' } : undefined);
+      const ordered = this.#parts.watch.order(
+        wanted,
+        'operator',
+        alone ? { kind: 'none' } : undefined,
+      );
       return signal === undefined ? ordered : untilAborted(signal, ordered);
     }
     const { name } = this.#options.strategy;
     const because = `the strategy ${name} keeps the present state (${decision.because})`;
-    throw supersededError(order, this.#coordinator.switchEpoch(), because);
+    throw supersededError(order, this.#parts.coordinator.switchEpoch(), because);
   }
 
   /**
@@ -270,31 +200,62 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     clusterNamed(this.#options, to, 'to');
     const signal = this.#until(options.signal);
     await this.#started(signal);
-    const from = this.#watch.view(undefined).active;
+    const from = this.#parts.watch.view(undefined).active;
     // Out of a halt the way may lead to the active cluster as well.
-    if (to === from && this.#coordinator.state.kind !== 'halted') {
+    if (to === from && this.#parts.coordinator.state.kind !== 'halted') {
       return withoutPlans(from, to, [`${to} is the active cluster already`]);
     }
     const { world, deadlines } = this.#options;
-    const needs = this.#coordinator.needs();
-    const operations = this.#operations;
-    const ends = this.#coordinator.session()?.work.acknowledgedEnds() ?? [];
+    const needs = this.#parts.coordinator.needs();
+    const operations = this.#parts.operations;
+    const ends = this.#parts.coordinator.session()?.work.acknowledgedEnds() ?? [];
     return dryRun({ from, to, needs, operations, world, deadlines, ends, signal }).finally(() =>
       // A process without clients keeps no connection, and can end.
-      this.#coordinator.releaseUnused(),
+      this.#parts.coordinator.releaseUnused(),
     );
+  }
+
+  /**
+   * Goes home to the preferred cluster, the guarded way: looks whether the way is open, switches as planned, and looks whether all is well
+   * there. `status().failback` says at any time which gates are open; `switchTo` goes without looking at them.
+   *
+   * What it looks at is what this process sees: its own groups, and its own view of the clusters. In a fleet the switch is the fleet's.
+   *
+   * @returns what was found and done. A check that has failed afterwards undoes nothing: see `validation`.
+   * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, and was not accepted; nothing was touched.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is unknown or of another type; also where the start flag, which
+   *   is read first, names no cluster.
+   * @throws what {@link FailoverKafka.switchTo} throws.
+   */
+  async failback(options: FailbackCallOptions = {}): Promise<FailbackOutcome> {
+    checkFailback(options);
+    this.#refuseWhenClosed();
+    const signal = this.#until(options.signal);
+    await this.#started(signal);
+    const { events, coordinator, watch } = this.#parts;
+    const { world, aliases } = this.#options;
+    const [home] = aliases;
+    const limits = options.signal === undefined ? {} : { signal: options.signal };
+    const parts = {
+      ...{ world, events, home },
+      switchEpoch: () => coordinator.switchEpoch(),
+      assessNow: watch.wayHome.assessNow.bind(watch.wayHome),
+      switchHome: (reason: string) => this.switchTo(home, { planned: true, reason, ...limits }),
+      validate: this.#parts.validate,
+    };
+    return failBack(parts, { ...options, signal }).finally(() => coordinator.releaseUnused());
   }
 
   /** The present state, from memory: no I/O. */
   status(): FailoverStatus {
     return describeStatus({
       options: this.#options,
-      state: this.#coordinator.state,
-      lastSwitch: this.#coordinator.measuring.last(),
-      operations: this.#operations,
-      watch: this.#watch,
-      progress: this.#progress,
-      clients: this.#clients.inUse(),
+      state: this.#parts.coordinator.state,
+      lastSwitch: this.#parts.coordinator.measuring.last(),
+      operations: this.#parts.operations,
+      watch: this.#parts.watch,
+      progress: this.#parts.progress,
+      clients: this.#parts.clients.inUse(),
     });
   }
 
@@ -308,16 +269,16 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   }
 
   async #close(): Promise<void> {
-    await this.#clients.close();
-    this.#coordinator.close();
-    await this.#operations.close();
-    this.#events.removeAll();
+    await this.#parts.clients.close();
+    this.#parts.coordinator.close();
+    await this.#parts.operations.close();
+    this.#parts.events.removeAll();
   }
 
   async #started(signal: AbortSignal): Promise<void> {
-    const started = this.#coordinator.started(true).catch((error: unknown) => {
+    const started = this.#parts.coordinator.started(true).catch((error: unknown) => {
       // A halt at start is exactly what an order is the way out of.
-      if (this.#coordinator.state.kind !== 'halted') throw error;
+      if (this.#parts.coordinator.state.kind !== 'halted') throw error;
     });
     await untilAborted(signal, started);
   }
@@ -327,24 +288,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
   }
 
-  /** Fences first. What then: the option says. */
-  #onWrongCluster(active: string, error: WrongClusterError): void {
-    this.#coordinator.halt(active, error);
-    const { aliases, onWrongCluster } = this.#options;
-    if (onWrongCluster === 'halt') return;
-    const { identities } = this.#operations;
-    const real = aliases.find((one) => identities.isKnownAs(one, error.actualClusterId));
-    if (real === undefined || real === active) return;
-    const reason = `behind the name ${active} stands ${real}`;
-    // How it ends comes by the events of the switch.
-    this.#watch.order({ to: real, planned: false, reason }, 'identity').catch(() => {});
-  }
-
   #refuseWhenClosed(): void {
     this.#end.signal.throwIfAborted();
   }
-}
-
-function closedError(): FailoverClosedError {
-  return new FailoverClosedError('This FailoverKafka was closed; make a new one.');
 }

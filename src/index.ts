@@ -19,6 +19,7 @@ export {
   OutcomeUnknownError,
   PositionUnavailableError,
   StaleOffsetError,
+  FailbackRefusedError,
   SwitchRefusedError,
   SwitchRolledBackError,
   SwitchSupersededError,
@@ -61,6 +62,20 @@ export type {
 } from './options.js';
 export type { DedupOptions, MessageId } from './options-dedup.js';
 export type { CanaryOptions, HealthOptions } from './options-health.js';
+export type {
+  AcceptableGate,
+  FailbackCallOptions,
+  FailbackCanaryOptions,
+  FailbackOptions,
+} from './options-failback.js';
+export type {
+  FailbackAssessment,
+  FailbackGate,
+  FailbackGateName,
+  StrandedRecords,
+} from './failback/gates.js';
+export type { FailbackOutcome, FailbackReport } from './failback/procedure.js';
+export type { FailbackCheck, FailbackCount, FailbackValidation } from './failback/validate.js';
 export type { SwitchOptions } from './options-switch.js';
 export type { ConsulAgreementOptions } from './options-agreement.js';
 export { consulAgreement } from './agreement/consul.js';

@@ -75,6 +75,17 @@ const planShape = z.strictObject(
   { to: alias, signal: aSignal.optional() },
   "must be an object that names the target: plan({ to: 'B' })",
 );
+const failbackShape = z.strictObject(
+  {
+    accept: z
+      .array(z.enum(['dwell', 'healthy', 'mirror', 'topics', 'lag', 'positions']))
+      .optional(),
+    waitMs: timerFrom(0).optional(),
+    reason: z.string().optional(),
+    signal: aSignal.optional(),
+  },
+  "must be an object, for example failback({ accept: ['dwell'] })",
+);
 const adminShape = z.strictObject(
   { cluster: alias.optional(), retry: anObject.optional() },
   "must be an object, for example admin({ cluster: 'B' })",
@@ -133,6 +144,11 @@ export function checkSwitchTo(to: unknown, options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkPlan(options: unknown): void {
   checkOptions(planShape, options, { at: ['plan'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkFailback(options: unknown): void {
+  checkOptions(failbackShape, options, { at: ['failback'] });
 }
 
 /** @internal As {@link checkSwitchTo}. */

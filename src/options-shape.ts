@@ -8,6 +8,7 @@ import type {
   ProducerLimits,
 } from './options.js';
 import type { DedupLimits } from './options-dedup.js';
+import type { FailbackLimits } from './options-failback.js';
 import type { CanaryOptions, HealthOptions } from './options-health.js';
 import { checkOptions } from './options-error.js';
 import { isStrategy, timerFrom } from './options-values.js';
@@ -153,6 +154,26 @@ const shape = z.strictObject({
         .optional(),
     })
     .prefault({}),
+  failback: z
+    .strictObject({
+      dwellMs: z
+        .int()
+        .min(0)
+        .max(3_600_000, 'must be at most 3600000: switches are remembered for an hour')
+        .default(600_000),
+      everyMs: timerFrom(1_000).default(30_000),
+      lagMs: timerFrom(0).default(5_000),
+      canary: z
+        .strictObject({
+          topic: topicName.refine(
+            (name) => !name.startsWith('__'),
+            'must not begin with "__": MirrorMaker would leave it out',
+          ),
+          timeoutMs: timerFrom(0).default(30_000),
+        })
+        .optional(),
+    })
+    .prefault({}),
   onWrongCluster: z.enum(['halt', 'follow']).optional(),
   stateFile: z.string().min(1, 'must be the path of a file').optional(),
   socketStalledAfterMs: timerFrom(1).default(10_000),
@@ -193,6 +214,7 @@ export interface CheckedGroups {
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
+  readonly failback: FailbackLimits;
   readonly socketStalledAfterMs: number;
 }
 
@@ -204,7 +226,8 @@ export interface CheckedGroups {
  */
 export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
-  const { mirror, producer, consumer, switch: deadlines, health, socketStalledAfterMs } = checked;
+  const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
+  const { health, failback } = checked;
   const { onUnknownOutcome, ...hold } = producer;
   const { progress, dedup, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
@@ -222,6 +245,7 @@ export function checkShape(config: unknown): CheckedGroups {
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,
     health,
+    failback: { ...failback, canary: failback.canary },
     socketStalledAfterMs,
   };
 }

@@ -1,7 +1,9 @@
 import type { ISocketFactory, KafkaConfig } from 'kafkajs';
 import type { Agreement } from './agreement/agreement.js';
 import { FailoverOptionsError } from './errors.js';
+import { checkBrokers } from './options-brokers.js';
 import type { DedupLimits, DedupOptions } from './options-dedup.js';
+import type { FailbackLimits, FailbackOptions } from './options-failback.js';
 import type { HealthOptions } from './options-health.js';
 import { checkShape, type ResolvedHealth } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
@@ -162,6 +164,8 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
   readonly switch?: SwitchOptions;
   /** How health is judged, where the strategy asks for it. */
   readonly health?: HealthOptions;
+  /** When the way home is open. */
+  readonly failback?: FailbackOptions;
   /**
    * Another cluster answers behind the name of the active one (DNS or a load balancer was turned round). It is fenced in any case,
    * before anything is sent there. `'halt'`: the library stops itself until an order. `'follow'`: it goes on as after a switch to
@@ -217,6 +221,7 @@ export interface ResolvedOptions {
   readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
+  readonly failback: FailbackLimits;
   readonly onWrongCluster: 'halt' | 'follow';
   readonly stateFile: string | undefined;
   readonly socketStalledAfterMs: number;
@@ -249,6 +254,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     progress: checked.progress,
     deadlines: checked.switch,
     health: checked.health,
+    failback: checked.failback,
     onWrongCluster: config.onWrongCluster ?? 'halt',
     stateFile: config.stateFile,
     socketStalledAfterMs: checked.socketStalledAfterMs,
@@ -284,6 +290,7 @@ const OWN_OPTIONS = [
   'consumer',
   'switch',
   'health',
+  'failback',
   'onWrongCluster',
   'stateFile',
   'socketStalledAfterMs',
@@ -312,38 +319,4 @@ function twoAliases(
     );
   }
   return [preferred, other];
-}
-
-/**
- * Refuses what kafkajs takes and can never connect to: it reads a port from what stands behind the first colon, and has no
- * default for one. Of the cluster that is not active nobody would notice before the day of the switch. With a `socketFactory`
- * of the service's own kafkajs's port need not mean anything.
- */
-function checkBrokers(alias: string, { clusters, socketFactory }: FailoverKafkaConfig): void {
-  const cluster = clusters[alias];
-  if (cluster === undefined || typeof cluster.brokers === 'function') return;
-  if ((cluster.socketFactory ?? socketFactory) !== undefined) return;
-  const wrong = cluster.brokers.find((broker) => !isAddress(broker));
-  if (wrong === undefined) return;
-  throw new FailoverOptionsError(
-    `clusters.${alias}.brokers`,
-    wrong,
-    `clusters.${alias}.brokers: each broker must be "host:port", got ${JSON.stringify(wrong)}. Write ${suggestion(wrong)}.`,
-  );
-}
-
-function isAddress(broker: string): boolean {
-  const [host = '', port = ''] = broker.split(':');
-  return host !== '' && /^\d+$/.test(port) && Number(port) > 0 && Number(port) < 65_536;
-}
-
-/** What was probably meant, as code. */
-function suggestion(broker: string): string {
-  const addresses = broker
-    .split(',')
-    .map((part) => part.trim().replace(/^\w+:\/\//, ''))
-    .map((part) => (part.includes(':') || part === '' ? part : `${part}:9092`));
-  return addresses.every(isAddress)
-    ? addresses.map((address) => JSON.stringify(address)).join(', ')
-    : 'for example "a1.example.com:9092"';
 }

@@ -2,6 +2,7 @@ import type { AgreementStatus } from './agreement/status.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import type { ConsumerStatus } from './consumer/failover-consumer.js';
 import type { SwitchPhase } from './events.js';
+import type { FailbackAssessment } from './failback/gates.js';
 import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
@@ -69,6 +70,8 @@ export interface FailoverStatus {
   readonly agreement: AgreementStatus | undefined;
   /** What is known of each direction of mirroring; empty while no consumer was made. */
   readonly mirrors: readonly MirrorState[];
+  /** Whether the way home to the preferred cluster is open, and if not, why not yet; undefined at home. Plain JSON. */
+  readonly failback: FailbackAssessment | undefined;
   /** What the last switch of this process has cost, as far as is known by now; undefined before the first one. Plain JSON. */
   readonly lastSwitch: SwitchMeasurement | undefined;
   /** How far the groups have come, as it is written down on the standby; undefined while it is not, and during a switch. */
@@ -124,6 +127,7 @@ export function describeStatus({
     })),
     agreement: watch.fleet?.status(),
     mirrors: operations.mirrorStates(),
+    failback: watch.wayHome.assessment(),
     lastSwitch,
     progress: progress.status(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),

@@ -4,6 +4,7 @@ import type { Fleet } from './agreement/fleet.js';
 import type { ClusterProbe } from './cluster/probe.js';
 import type { ClusterSession } from './cluster/session.js';
 import { Decider } from './decider.js';
+import { FailbackAssessor, type AssessorParts } from './failback/assessor.js';
 import { FailoverClosedError, type AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
@@ -11,15 +12,15 @@ import type { ClusterHealth } from './health/health.js';
 import { canaryOn } from './canary-log.js';
 import { limitsOf, paceOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
+import { overtakingOf } from './overtaking.js';
 import { PastSwitches } from './past-switches.js';
 import { Listening } from './signals/listening.js';
-import type { Overtaking, SignalState } from './signals/signal-state.js';
+import type { SignalState } from './signals/signal-state.js';
 import { openMembership, owedOf, restOf, type Membership } from './membership.js';
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
-import { isResumption, type DecidedBy } from './switch/report.js';
-import { carriedOutBy } from './switch/run.js';
+import type { DecidedBy } from './switch/report.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import {
   activeOf,
@@ -28,6 +29,7 @@ import {
   type SwitchOrder,
   type SwitchState,
 } from './switch/state.js';
+import type { Watching } from './watching.js';
 import type { CancelTimer } from './world.js';
 
 /** @internal What the watch is made of. */
@@ -43,31 +45,10 @@ export interface WatchParts {
   openLog: AgreementContext['log'];
   /** Carries an order out. */
   order(order: Omit<SwitchOrder, 'orderId'>): Promise<SwitchOutcome>;
+  /** As {@link AssessorParts.look}. */
+  readonly lookHome: AssessorParts['look'];
   /** Nothing may be written any more. */
   halt(active: string, error: AgreementLostError): void;
-}
-
-/** @internal What whoever works with the clusters tells the watch, and asks it. */
-export interface Watching {
-  /** The other processes; undefined where each decides for itself. */
-  readonly fleet: Pick<Fleet, 'lease'> | undefined;
-  /** Begins. Idempotent, and nothing where the strategy watches nothing. */
-  start(): void;
-  /** Ends it: no timer and no connection is left. Idempotent. */
-  stop(): void;
-  /**
-   * The cluster to start on, by the strategy, and the activation to begin with: the one that was in force when the process
-   * last ran.
-   */
-  startOn(): Promise<{ readonly active: string; readonly switchEpoch: number }>;
-  /** As {@link SwitchOperations.ready}. */
-  ready(): Promise<void>;
-  /** Ends it for good: nothing is begun any more, also by a start that is under way. Resolves when nothing is left. */
-  close(): Promise<void>;
-  /** A new session is there: its traffic is evidence. */
-  sessionOpened(session: ClusterSession): void;
-  /** Something looks wrong with this cluster. */
-  suspect(alias: string): void;
 }
 
 /** How often both names are looked behind, in milliseconds. */
@@ -90,6 +71,8 @@ export class Watch implements Watching {
   readonly #stateFile: StateFile;
   readonly #past: PastSwitches;
   readonly #membership: Membership | undefined;
+  /** Whether the way home is open. */
+  readonly wayHome: FailbackAssessor;
   #session: ClusterSession | undefined;
   /** What a restart has to come back to. */
   #applied: Pick<AppliedState, 'cluster' | 'switchEpoch' | 'agreedEpoch'> | undefined;
@@ -125,6 +108,16 @@ export class Watch implements Watching {
       onChange: () => this.#heard(),
     });
     this.#stateFile = new StateFile({ world, events, path: options.stateFile, aliases });
+    this.wayHome = new FailbackAssessor({
+      world,
+      events,
+      limits: options.failback,
+      stableMs: strategy.watchesHealth === true ? (strategy.stableMs ?? 0) : undefined,
+      known: () => this.#known(),
+      isSteady: () => parts.state().kind === 'steady',
+      look: parts.lookHome,
+      onChange: () => this.#decider.look(),
+    });
     this.#monitor = new HealthMonitor({
       world,
       events,
@@ -152,6 +145,7 @@ export class Watch implements Watching {
     const { fleet } = this;
     fleet?.start();
     if (watchesHealth || signals.length > 0 || fleet !== undefined) this.#decider.start();
+    this.wayHome.start();
     if (this.#cancelIdentityLook === undefined) this.#lookBehindNames();
   }
 
@@ -216,6 +210,7 @@ export class Watch implements Watching {
     this.#cancelIdentityLook?.();
     this.#cancelIdentityLook = undefined;
     this.#decider.stop();
+    this.wayHome.stop();
     this.fleet?.stop();
     this.#listening.stop();
     this.#monitor.stop();
@@ -319,28 +314,24 @@ export class Watch implements Watching {
 
   /** Everything that a strategy may look at, now. */
   view(order: OperatorOrder | undefined): View {
+    const signals = this.#listening.states();
+    const failback = this.wayHome.assessment();
+    return Object.freeze({ ...this.#known(), signals, failback, order });
+  }
+
+  #known() {
     const { options } = this.#parts;
     const state = this.#parts.state();
-    return Object.freeze({
+    return {
       nowMs: options.world.nowMs(),
       active: activeOf(state) ?? options.aliases[0],
       switchEpoch: epochOf(state),
       clusters: options.aliases.map((alias, rank) => ({ alias, rank, health: this.health(alias) })),
-      signals: this.#listening.states(),
-      order,
       switches: this.#past.list,
-    });
+    };
   }
 
   #traffic() {
     return this.#session?.signal.aborted === false ? this.#session : undefined;
   }
-}
-
-/** A switch that is rolled back has overtaken nothing: it is tried again. Nor has what nobody decided. */
-function overtakingOf(state: SwitchState, cluster: string): Overtaking | undefined {
-  if (state.kind !== 'switching') return undefined;
-  const { run } = state;
-  if (run.rollBackOf !== undefined || isResumption(run.turn)) return undefined;
-  return { cluster, startedAtMs: run.startedAtMs, decisionEpoch: carriedOutBy(run) };
 }

@@ -1,4 +1,5 @@
 import type { LogRange } from '../cluster/access.js';
+import type { CatchUpOutcome } from './catch-up.js';
 import type { OffsetSync } from './records.js';
 
 /** @internal What is known about one source partition and its mirror. */
@@ -41,4 +42,17 @@ export function unmirroredCount({
   const onTarget = targetEnd === undefined ? 0n : targetEnd - newestSync.downstreamOffset - 1n;
   if (onTarget <= 0n) return onSource;
   return onSource > onTarget ? onSource - onTarget : 0n;
+}
+
+/** @internal What a mirror has not brought yet, for people. */
+export function unmirroredInWords(
+  { unmirrored, unknown }: CatchUpOutcome,
+  source: string,
+): readonly string[] {
+  return [
+    ...unmirrored.map(
+      ({ topic, partition, recordCount }) => `${recordCount} of ${topic}-${partition}`,
+    ),
+    ...unknown.map((topic) => `${topic} (its end on ${source} is not known)`),
+  ];
 }

@@ -44,6 +44,7 @@ export function combine(strategies: CombinedStrategies): Strategy {
   return {
     name: `${follow.name}, or else ${orElse.name}`,
     signals,
+    stableMs: Math.max(follow.stableMs ?? 0, orElse.stableMs ?? 0),
     watchesHealth: follow.watchesHealth === true || orElse.watchesHealth === true,
     startOn: async (sources, aliases) =>
       (await follow.startOn(sources, aliases)) ?? (await orElse.startOn(sources, aliases)),

@@ -23,11 +23,14 @@ export interface HealthStrategyOptions {
   readonly failoverOn?: 'any' | 'both' | 'produce' | 'consume';
   /**
    * `'manual'`: the way home is an operator's order (`switchTo`). `'automatic'`: a planned switch leads back to a cluster that
-   * is preferred and was healthy for `stableMs`. Default `'manual'`: a cluster that has just come back may lack records, and
+   * is preferred, as soon as every gate of the way home is open (`failback`, {@link FailbackGateName}). Default `'manual'`: a cluster that has just come back may lack records, and
    * goes away again more often than others do.
    */
   readonly failback?: 'manual' | 'automatic';
-  /** Automatic failback: how long the preferred cluster must have been healthy without a break, in milliseconds. Default 600000. */
+  /**
+   * How long the preferred cluster must have been healthy without a break before the way home is open, in milliseconds: the gate `healthy`.
+   * Default 600000. Also for `failback()`.
+   */
   readonly stableMs?: number;
   /**
    * No automatic switch follows another switch, whoever ordered it, sooner than this, in milliseconds. Default 60000. 0: at
@@ -85,6 +88,7 @@ export function healthStrategy(options: HealthStrategyOptions = {}): Strategy {
   return {
     name: 'health',
     watchesHealth: true,
+    stableMs: resolved.stableMs,
     async startOn(sources, aliases) {
       const last = await sources.lastApplied();
       if (last !== undefined) return last;
@@ -140,6 +144,13 @@ function failBack(view: View, active: ClusterView, options: Resolved): Decision 
     ({ rank, health }) => rank < active.rank && isStable(health, view.nowMs, options.stableMs),
   );
   if (home === undefined) return stay;
+  if (view.failback?.isOpen !== true) {
+    return {
+      kind: 'stay',
+      because: 'way-home-shut',
+      detail: view.failback?.whyNot ?? 'not looked at yet',
+    };
+  }
   const reason = `${home.alias} is preferred, and was healthy for ${options.stableMs} ms`;
   if (tooOften(view, reason, options) !== undefined) return stay;
   return { kind: 'switch', to: home.alias, planned: true, reason, by: 'health' };

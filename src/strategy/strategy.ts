@@ -1,3 +1,4 @@
+import type { FailbackAssessment } from '../failback/gates.js';
 import type { ClusterHealth } from '../health/health.js';
 import type { Signal } from '../signals/signal.js';
 import type { SignalState } from '../signals/signal-state.js';
@@ -68,6 +69,8 @@ export interface View {
   readonly signals: readonly SignalState[];
   /** The order that is waiting for a decision, if there is one. */
   readonly order: OperatorOrder | undefined;
+  /** Whether the way home is open; undefined at home. */
+  readonly failback: FailbackAssessment | undefined;
   /** The switches of this process, the oldest first; those of the last hour at least. */
   readonly switches: readonly PastSwitch[];
 }
@@ -80,6 +83,7 @@ export interface View {
  * - `no-proven-target`: the active cluster is unhealthy, and no other one is seen to work.
  * - `not-let-in`: the active cluster is unhealthy, and the other one refuses our credentials, or we do not trust it; or the active one
  *   does, and that is a veto.
+ * - `way-home-shut`: the preferred cluster is healthy, and a gate of the way home is not open.
  * - `cooling-down`: the last switch is too recent. `budget-spent`: there were too many within an hour.
  * - `no-opinion`: no outside source wants anything. `signal-unknown`: none can be understood at the moment. `overtaken`: what they
  *   say was heard before a switch that led elsewhere. `pinned`: a source, or the fleet's decision, forbids automatic switches, and there is a
@@ -95,6 +99,7 @@ export type StayReason =
   | 'active-well'
   | 'no-proven-target'
   | 'not-let-in'
+  | 'way-home-shut'
   | 'cooling-down'
   | 'budget-spent'
   | 'no-opinion'
@@ -147,6 +152,11 @@ export interface Strategy {
   readonly signals?: readonly Signal[];
   /** True: the clusters are watched while the service works, and the view holds their health. Default false. */
   readonly watchesHealth?: boolean;
+  /**
+   * How long the preferred cluster must have been healthy before the gate `healthy` of the way home opens, in milliseconds. Default 0. Does not
+   * matter where `watchesHealth` is not set.
+   */
+  readonly stableMs?: number;
   /**
    * The cluster to start on; undefined: no opinion, the first configured cluster is taken. Rejects where an opinion is
    * given but cannot be understood: starting on the wrong cluster is worse than not starting.

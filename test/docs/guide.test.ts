@@ -33,10 +33,12 @@ const groups = {
   consumer: 'ConsumerFailoverOptions',
   switch: 'SwitchOptions',
   health: 'HealthOptions',
+  failback: 'FailbackOptions',
 } as const;
 
 const optionFiles: Readonly<Record<string, string>> = {
   HealthOptions: 'src/options-health.ts',
+  FailbackOptions: 'src/options-failback.ts',
   SwitchOptions: 'src/options-switch.ts',
 };
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PartitionPlan } from '../../src/position/plan.js';
+import type { SwitchReport } from '../../src/switch/report.js';
 import type { SwitchMeasurement } from '../../src/switch/exactness.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
@@ -137,9 +138,30 @@ async function plansOf(
 ): Promise<readonly (PartitionPlan & { kind: 'resume' })[]> {
   const outcome = await failover.switchTo(to, { planned });
   if (outcome.kind !== 'switched') throw new Error(`not switched: ${outcome.kind}`);
-  return outcome.report.plans
-    .flatMap(({ partitions }) => partitions)
-    .filter((one) => one.kind === 'resume');
+  return resumesOf(outcome.report);
+}
+
+/** The guarded way: every gate was open, and all is well there. */
+async function cameHome(): Promise<SwitchReport> {
+  const outcome = await failover.failback({ waitMs: 90_000 });
+  if (outcome.kind !== 'done') throw new Error(`not gone home: ${outcome.kind}`);
+  expect(outcome).toMatchObject({
+    accepted: [],
+    assessment: { isOpen: true, stranded: [] },
+    validation: {
+      isSound: true,
+      checks: [
+        { name: 'records', state: 'passed' },
+        { name: 'canary', state: 'passed' },
+      ],
+      counts: [{ topic: 'orders', copy: 'B.orders' }],
+    },
+  });
+  return outcome.report;
+}
+
+function resumesOf({ plans }: SwitchReport): readonly (PartitionPlan & { kind: 'resume' })[] {
+  return plans.flatMap(({ partitions }) => partitions).filter((one) => one.kind === 'resume');
 }
 
 /** Next offset of each partition. */
@@ -188,6 +210,7 @@ it('is the very next record when A is killed in the middle of the work; and on t
       A: { brokers: stack.clusters.A.brokers },
       B: { brokers: stack.clusters.B.brokers },
     },
+    failback: { dwellMs: 0, canary: { topic: 'canary', timeoutMs: 60_000 } },
   });
   const consumer = failover.consumer({ groupId: 'handling', maxWaitTimeInMs: 100 });
   await consumer.connect();
@@ -223,9 +246,12 @@ it('is the very next record when A is killed in the middle of the work; and on t
 
   expect(twice()).toEqual([]);
   expectMeasured(ends);
+  await expect(failover.failback()).rejects.toThrow(
+    /nothing was touched: reachable: A does not answer/,
+  );
   await stack.clusters.A.start();
-  await mirrored('A', 'B.orders', idsOf(FIRST, SECOND).length);
-  const home = await plansOf('A', true);
+  // It waits for the mirror by itself.
+  const home = resumesOf(await cameHome());
   // What A had handled is recognised there, committed or not; what B has handled of it since is retraced.
   const retraced = home.filter(({ physicalTopic }) => physicalTopic === 'orders');
   expect(retraced).toMatchObject(Array.from({ length: PARTITIONS }, () => ({ method: 'exact' })));

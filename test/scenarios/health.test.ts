@@ -22,7 +22,8 @@ async function service(
 ): Promise<void> {
   const memory = ordersWorld();
   await memory.run(async () => {
-    const kafka = kafkaIn(memory, { strategy: healthStrategy(options) });
+    const failback = { dwellMs: 30_000 };
+    const kafka = kafkaIn(memory, { strategy: healthStrategy(options), failback });
     const reports: SwitchReport[] = [];
     const stayed: FailoverEvents['strategy.stayed'][] = [];
     kafka.on('switch.completed', ({ report }) => reports.push(report));

@@ -9,6 +9,8 @@ export interface Automation {
   readonly limits: Required<
     Pick<HealthStrategyOptions, 'cooldownMs' | 'maxSwitchesPerHour' | 'failback' | 'stableMs'>
   >;
+  /** How long the service stays away at least, in milliseconds. */
+  readonly dwellMs: number;
   /** The source numbers its values. */
   readonly hasEpochs: boolean;
   /** Longest time until a process hears what the source says, in milliseconds; each hears it at its own time. */
@@ -54,6 +56,7 @@ export function drawAutomation(seed: string, isTogether: boolean): Automation | 
       failback: random.chance(0.3) ? 'automatic' : 'manual',
       stableMs: random.pick([2_000, 5_000]),
     },
+    dwellMs: 1_500,
     hasEpochs: random.chance(0.75),
     hearsWithinMs: random.pick([10, 200, 1_500]),
     leftDead:

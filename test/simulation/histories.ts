@@ -147,6 +147,7 @@ const AUTOMATION: Automation = {
     lagMs: 300,
   },
   limits: { cooldownMs: 4_000, maxSwitchesPerHour: 2, failback: 'manual', stableMs: 2_000 },
+  dwellMs: 1_500,
   hasEpochs: true,
   hearsWithinMs: 10,
   leftDead: undefined,

@@ -203,6 +203,7 @@ function makeKafka(
     ...(agreement === undefined ? {} : { agreement }),
     ...(host === undefined ? {} : { stateFile: STATE_FILE }),
     ...(automation === undefined ? {} : { health: automation.health }),
+    failback: { dwellMs: automation?.dwellMs ?? 2_000, everyMs: 1_000, lagMs: 1_000 },
     mirror: { policy, offsetSyncsLocation },
     producer: {
       holdMaxBytes: scenario.holdMaxBytes,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { healthStrategy } from '../../src/strategy/health.js';
-import type { PastSwitch } from '../../src/strategy/strategy.js';
+import type { PastSwitch, View } from '../../src/strategy/strategy.js';
 import { FAILING, HEALTHY, healthOf, sourcesOf, UNHEALTHY, UNKNOWN, viewOf } from './support.js';
 
 const dead = healthOf(UNHEALTHY);
@@ -8,6 +8,14 @@ const well = healthOf(HEALTHY);
 
 function automatic(atMs: number, by: PastSwitch['by'] = 'health'): PastSwitch {
   return { atMs, switchEpoch: 2, from: 'A', to: 'B', by };
+}
+
+function wayHome(isOpen: boolean): NonNullable<View['failback']> {
+  const whyNot = isOpen ? undefined : 'lag: 7 of orders-0';
+  return {
+    ...{ from: 'B', to: 'A', isOpen, whyNot },
+    ...{ gates: [], lookedAgeMs: 0, stranded: [] },
+  };
 }
 
 describe('the health strategy', () => {
@@ -117,7 +125,7 @@ describe('the health strategy', () => {
   });
 
   it('goes home by itself only where it is asked to, when home was well for long enough', () => {
-    const home = viewOf({ active: 'B', A: well, B: well });
+    const home = viewOf({ active: 'B', A: well, B: well, failback: wayHome(true) });
     expect(healthStrategy().decide(home)).toMatchObject({ kind: 'stay' });
     const strategy = healthStrategy({ failback: 'automatic', stableMs: 10_000_000 });
     expect(strategy.decide(home)).toMatchObject({ kind: 'switch', to: 'A', planned: true });
@@ -125,6 +133,13 @@ describe('the health strategy', () => {
     expect(strategy.decide(viewOf({ active: 'B', A: healthOf(FAILING), B: well }))).toMatchObject({
       kind: 'stay',
     });
+    // Not before every gate of the way home is open.
+    for (const failback of [undefined, wayHome(false)]) {
+      expect(strategy.decide({ ...home, failback })).toMatchObject({
+        kind: 'stay',
+        because: 'way-home-shut',
+      });
+    }
     // Never away from home because the other one is well, too.
     expect(strategy.decide(viewOf({ A: well, B: well }))).toMatchObject({ kind: 'stay' });
   });

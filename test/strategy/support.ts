@@ -31,6 +31,7 @@ export function viewOf({
     signals: [],
     order: undefined,
     switches: [],
+    failback: undefined,
     ...more,
   };
 }

@@ -1,0 +1,117 @@
+import { barrierMs } from './agreement/limits.js';
+import { openProbe } from './cluster/probe.js';
+import { ClusterOperations } from './cluster-operations.js';
+import { Clients, clusterNamed } from './clients.js';
+import { controlLogs } from './control-logs.js';
+import type { WrongClusterError } from './errors.js';
+import { FailoverEmitter } from './events.js';
+import { lookHome } from './failback/look.js';
+import type { FailBackParts } from './failback/procedure.js';
+import { validate as validateHome } from './failback/validate.js';
+import type { ResolvedOptions } from './options.js';
+import { Progress } from './progress.js';
+import { Coordinator } from './switch/coordinator.js';
+import { activeOf } from './switch/state.js';
+import { Watch } from './watch.js';
+
+/** @internal What a FailoverKafka is made of. */
+export interface FailoverParts {
+  readonly events: FailoverEmitter;
+  readonly progress: Progress;
+  readonly operations: ClusterOperations;
+  readonly coordinator: Coordinator;
+  readonly watch: Watch;
+  readonly clients: Clients;
+  /** As {@link FailBackParts.validate}. */
+  readonly validate: FailBackParts['validate'];
+}
+
+/**
+ * Makes the parts and tells each what it needs of the others. Nothing is connected.
+ *
+ * @param ended - aborted by `close()`, with what calls hear from then on.
+ * @internal
+ */
+export function assemble(options: ResolvedOptions, ended: AbortSignal): FailoverParts {
+  const { world, deadlines, aliases } = options;
+  const events = new FailoverEmitter(() => ({
+    atMs: world.nowMs(),
+    switchEpoch: coordinator.switchEpoch(),
+  }));
+  const openLog = controlLogs(options);
+  const progress = new Progress({
+    world,
+    events,
+    aliases,
+    options: options.progress,
+    openLog,
+    steady: () => {
+      const { state } = coordinator;
+      return state.kind === 'steady' ? state : undefined;
+    },
+    needs: () => coordinator.needs(),
+  });
+  const operations = new ClusterOperations({
+    options,
+    events,
+    progress: () => progress,
+    // While a switch opens the target it is the session's: that one's sockets are to be fenced.
+    active: () => coordinator.session()?.alias ?? activeOf(coordinator.state),
+    onWrongCluster: (active, error) => onWrongCluster(active, error),
+    watch: () => watch,
+  });
+  const coordinator: Coordinator = new Coordinator({
+    world,
+    events,
+    operations,
+    deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
+    fleet: () => watch.fleet,
+  });
+  const watch = new Watch({
+    options,
+    events,
+    openProbe: (alias, onClosed) =>
+      openProbe({
+        alias,
+        clusterOptions: clusterNamed(options, alias, 'clusters'),
+        kafkaConfig: options.kafka,
+        world,
+        timeoutMs: options.health.timeoutMs,
+        onClosed,
+      }),
+    state: () => coordinator.state,
+    groupIds: () => coordinator.needs().map(({ groupId }) => groupId),
+    identities: () => operations.identities,
+    order: (order) => coordinator.order(order),
+    halt: (active, error) => coordinator.halt(active, error),
+    openLog,
+    lookHome: (way, accept, signal) =>
+      lookHome({
+        ...way,
+        ...{ world, operations, accept, signal },
+        needs: coordinator.needs(),
+        limits: { ...deadlines, ...options.failback },
+      }),
+  });
+  const clients = new Clients({ options, events, operations, coordinator, ended });
+
+  /** Fences first. What then: the option says. */
+  function onWrongCluster(active: string, error: WrongClusterError): void {
+    coordinator.halt(active, error);
+    if (options.onWrongCluster === 'halt') return;
+    const real = aliases.find((one) => operations.identities.isKnownAs(one, error.actualClusterId));
+    if (real === undefined || real === active) return;
+    const reason = `behind the name ${active} stands ${real}`;
+    // How it ends comes by the events of the switch.
+    watch.order({ to: real, planned: false, reason }, 'identity').catch(() => {});
+  }
+
+  const validate: FailBackParts['validate'] = (from, signal) =>
+    validateHome({
+      ...{ world, operations, aliases, from, openLog, signal },
+      to: aliases[0],
+      needs: coordinator.needs(),
+      limits: options.failback,
+    });
+  return { events, progress, operations, coordinator, watch, clients, validate };
+}

@@ -1,0 +1,114 @@
+import { FailbackRefusedError } from '../errors.js';
+import type { EventSink } from '../events.js';
+import type { FailbackCallOptions } from '../options-failback.js';
+import type { SwitchOutcome, SwitchReport } from '../switch/report.js';
+import { sleep } from '../wait.js';
+import type { World } from '../world.js';
+import type { FailbackAssessment, FailbackGate, FailbackGateName } from './gates.js';
+import type { FailbackValidation } from './validate.js';
+
+/**
+ * What a failback has found and done.
+ *
+ * @public
+ */
+export interface FailbackReport {
+  /** Whether the way home was open, when it was taken. */
+  readonly assessment: FailbackAssessment;
+  /** Gates that were closed, and accepted. */
+  readonly accepted: readonly FailbackGateName[];
+  /** The switch. */
+  readonly report: SwitchReport;
+  /** What was seen afterwards. */
+  readonly validation: FailbackValidation;
+}
+
+/**
+ * How a call of `failback` ended.
+ *
+ * @public
+ */
+export type FailbackOutcome =
+  | ({ readonly kind: 'done' } & FailbackReport)
+  | {
+      /** The preferred cluster was the active one already; nothing was done. */
+      readonly kind: 'already-home';
+      readonly cluster: string;
+      readonly switchEpoch: number;
+    };
+
+/** @internal What {@link failBack} has done for it. */
+export interface FailBackParts {
+  readonly world: World;
+  readonly events: EventSink;
+  /** Alias of the preferred cluster. */
+  readonly home: string;
+  switchEpoch(): number;
+  assessNow(
+    accept: readonly FailbackGateName[],
+    signal: AbortSignal,
+  ): Promise<FailbackAssessment | undefined>;
+  switchHome(reason: string): Promise<SwitchOutcome>;
+  validate(from: string, signal: AbortSignal): Promise<FailbackValidation>;
+}
+
+/** Pause between two looks at gates that are waited for, in milliseconds. */
+const POLL_MS = 1_000;
+
+/**
+ * The way home as a procedure: look whether it is open, go, look whether all is well.
+ *
+ * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, nothing was touched.
+ * @throws what `switchHome` rejects with, and the reason of `signal`.
+ * @internal
+ */
+export async function failBack(
+  parts: FailBackParts,
+  options: Omit<FailbackCallOptions, 'signal'> & { readonly signal: AbortSignal },
+): Promise<FailbackOutcome> {
+  const { world, events, home } = parts;
+  const { accept = [], waitMs = 0, reason = 'failback', signal } = options;
+  const alreadyHome = (): FailbackOutcome => ({
+    kind: 'already-home',
+    cluster: home,
+    switchEpoch: parts.switchEpoch(),
+  });
+  const deadlineAtMs = world.nowMs() + waitMs;
+  let assessment = await parts.assessNow(accept, signal);
+  while (assessment !== undefined && shutOf(assessment, accept) !== undefined) {
+    if (world.nowMs() >= deadlineAtMs) throw refused(assessment, accept, parts.switchEpoch());
+    await sleep(world, Math.min(POLL_MS, deadlineAtMs - world.nowMs()), { signal });
+    assessment = await parts.assessNow(accept, signal);
+  }
+  if (assessment === undefined) return alreadyHome();
+  const accepted = assessment.gates.filter(({ state }) => state !== 'open').map(({ name }) => name);
+  const outcome = await parts.switchHome(reason);
+  if (outcome.kind !== 'switched') return alreadyHome();
+  const validation = await parts.validate(assessment.from, signal);
+  const done = { assessment, accepted, report: outcome.report, validation };
+  events.emit('failback.completed', done);
+  return { kind: 'done', ...done };
+}
+
+/** The first gate that stands in the way. */
+function shutOf(
+  { gates }: FailbackAssessment,
+  accept: readonly FailbackGateName[],
+): FailbackGate | undefined {
+  return gates.find(({ name, state }) => state !== 'open' && !accept.includes(name));
+}
+
+function refused(
+  assessment: FailbackAssessment,
+  accept: readonly FailbackGateName[],
+  switchEpoch: number,
+): FailbackRefusedError {
+  const { from, to } = assessment;
+  const shut = shutOf(assessment, accept);
+  return new FailbackRefusedError(
+    `The way home from ${from} to ${to} is not open, nothing was touched: ${shut?.name}: ${shut?.detail}. ` +
+      'failback({ waitMs }) waits for it, failback({ accept }) goes all the same, and so does switchTo().',
+    assessment,
+    { cluster: to, switchEpoch },
+  );
+}
