@@ -66,6 +66,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     operations,
     deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
     fleet: () => watch.fleet,
+    onMoved: () => watch.keep(),
   });
   const watch = new Watch({
     options,

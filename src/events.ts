@@ -71,6 +71,18 @@ export interface FailoverEvents {
   };
   /** A planned switch failed and work went on with the cluster it came from, in a new epoch. */
   'switch.rolled-back': FailoverEventBase & { readonly to: string; readonly error: Error };
+  /**
+   * The process before this one died in the middle of a switch (`stateFile`). `cluster` is where this one begins: the target where that had been
+   * opened, otherwise the source, and then nothing of the switch has happened.
+   */
+  'switch.interrupted': FailoverEventBase & {
+    readonly from: string;
+    readonly to: string;
+    readonly planned: boolean;
+    readonly reason: string;
+    readonly phase: SwitchPhase;
+    readonly cluster: string;
+  };
   /** The resume positions of a group were fixed: in a switch, or where it starts on the cluster it was switched to. */
   'positions.planned': FailoverEventBase & { readonly plan: GroupPlan };
   /** Behind the name of the standby stands another cluster than expected. Nothing is sent there, and no switch leads to it. */
@@ -210,6 +222,7 @@ const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'failback.completed': true,
   'switch.refused': true,
   'switch.rolled-back': true,
+  'switch.interrupted': true,
   'positions.planned': true,
   'cluster.mismatched': true,
   'cluster.fenced': true,

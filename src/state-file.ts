@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { messageOf } from './caught.js';
-import type { EventSink } from './events.js';
+import type { EventSink, SwitchPhase } from './events.js';
+import type { KeptRun } from './journal.js';
 import type { KeptSwitch } from './past-switches.js';
 import type { KeptOfSignals } from './signals/listening.js';
 import type { HeardWish } from './signals/signal-state.js';
@@ -22,6 +23,8 @@ export interface AppliedState extends KeptOfSignals {
   readonly agreedEpoch: number;
   /** The switches of the last hour: cooldown and budget of automatic ones go on. */
   readonly switches: readonly KeptSwitch[];
+  /** The switch under way, at each of its steps; undefined: none is. */
+  readonly run?: KeptRun | undefined;
 }
 
 /** @internal What {@link StateFile} is made of. */
@@ -50,6 +53,18 @@ const pastSwitch = z.strictObject({
   wallMs: z.number(),
 });
 
+const PHASES = [
+  ...(['prepare', 'agree', 'hold', 'drain', 'fence'] as const),
+  ...(['barrier', 'catch-up', 'translate', 'open'] as const),
+] as const satisfies readonly SwitchPhase[];
+
+const keptRun = pastSwitch.extend({
+  planned: z.boolean(),
+  reason: z.string(),
+  phase: z.enum(PHASES),
+  isRollBack: z.boolean(),
+});
+
 const shape = z.strictObject({
   version: z.literal(1),
   cluster: z.string(),
@@ -60,6 +75,7 @@ const shape = z.strictObject({
   heard: z.record(z.string(), heardWish).default({}),
   pinned: z.array(z.string()).default([]),
   switches: z.array(pastSwitch).default([]),
+  run: keptRun.optional(),
 });
 
 /**

@@ -9,6 +9,7 @@ import { FailoverClosedError, type AgreementLostError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { Identities } from './identities.js';
 import type { ClusterHealth } from './health/health.js';
+import { interruption, keptRun, switchOf } from './journal.js';
 import { canaryOn } from './canary-log.js';
 import { limitsOf, paceOf } from './health/limits.js';
 import { HealthMonitor } from './health/monitor.js';
@@ -177,7 +178,8 @@ export class Watch implements Watching {
     this.#refuseWhenClosed();
     if (last !== undefined) {
       this.#listening.remember(last);
-      this.#past.remember(last.switches);
+      const ended = last.run === undefined ? undefined : switchOf(last.run, last.cluster);
+      this.#past.remember(ended === undefined ? last.switches : [...last.switches, ended]);
       this.#parts.identities().remember(last.clusterIds);
     }
     const agreed = this.fleet === undefined ? undefined : await firstDecision(this.fleet, last);
@@ -203,6 +205,9 @@ export class Watch implements Watching {
     const ownEpoch = last === undefined || last.cluster === active ? epoch : epoch + 1;
     const switchEpoch = Math.max(ownEpoch, agreed?.epoch ?? 0);
     this.#apply(active, switchEpoch);
+    if (last?.run !== undefined) {
+      this.#parts.events.emit('switch.interrupted', interruption(last.run, active));
+    }
     return { active, switchEpoch };
   }
 
@@ -241,33 +246,36 @@ export class Watch implements Watching {
     const { world, aliases } = this.#parts.options;
     this.#cancelIdentityLook = world.after(IDENTITY_LOOK_MS, () => {
       for (const alias of aliases) void this.#parts.identities().verify(alias);
-      this.#keep();
+      this.keep();
       // A listener may have ended it.
       if (this.#cancelIdentityLook !== undefined) this.#lookBehindNames();
     });
   }
 
   #heard(): void {
-    this.#keep();
+    this.keep();
     this.#decider.look();
   }
 
   #apply(cluster: string, switchEpoch: number): void {
     this.#applied = { cluster, switchEpoch, agreedEpoch: this.fleet?.obeyedEpoch ?? 0 };
-    this.#keep();
+    this.keep();
   }
 
-  /** Keeps what a restart needs; never waited for. */
-  #keep(): void {
+  /** Keeps what a restart needs, each step of a switch before it begins; never waited for. */
+  keep(): void {
     if (this.#applied === undefined) return;
     // In a switch a decision is obeyed before there is a session on its cluster: a restart then has to obey it anew.
     if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
       this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };
     }
+    const { world } = this.#parts.options;
     const kept = this.#listening.kept();
+    const now = { nowMs: world.nowMs(), wallMs: world.wallMs() };
+    const run = keptRun(this.#parts.state(), now);
     const clusterIds = Object.fromEntries(this.#parts.identities().ids);
     const switches = this.#past.kept;
-    void this.#stateFile.write({ ...this.#applied, clusterIds, switches, ...kept });
+    void this.#stateFile.write({ ...this.#applied, clusterIds, switches, run, ...kept });
   }
 
   sessionOpened(session: ClusterSession): void {
@@ -293,7 +301,7 @@ export class Watch implements Watching {
     const outcome = await this.#parts.order({ ...order, by, fleet });
     if (outcome.kind === 'switched') {
       this.#past.add(outcome.report);
-      this.#keep();
+      this.keep();
       // It has joined an order that did not ask the fleet. Where the fleet cannot be asked, the report says so.
       const isAlone = fleet.kind === 'propose' && outcome.report.agreedEpoch === undefined;
       if (isAlone && by === 'operator') await this.#membership?.confirm(order, by).catch(() => {});

@@ -48,6 +48,8 @@ export interface CoordinatorParts {
   readonly deadlines: PhaseDeadlines;
   /** The other processes; undefined where each decides for itself. */
   readonly fleet?: () => SwitchFleet | undefined;
+  /** The state is another one: before its effects. */
+  readonly onMoved?: () => void;
 }
 
 /**
@@ -205,6 +207,7 @@ export class Coordinator implements ActiveCluster {
     const { state, effects } = transition(this.#state, input);
     this.#state = state;
     this.#asking.look(state);
+    this.#parts.onMoved?.();
     for (const effect of effects) this.#perform(effect);
   }
 
