@@ -9,6 +9,7 @@ import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
 import type { ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
+import { copiedBothWays } from './both-directions.js';
 import { catchUpWith } from './catch-up-with.js';
 import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
@@ -185,22 +186,25 @@ export class ClusterOperations implements SwitchOperations {
     if (needs.length === 0)
       return { obstacles: [], warnings: [], missing: [], targetAnswers: true };
     const { planned } = turn;
+    const { aliases } = this.#parts.options;
     const mirror = this.#mirror(target);
+    const selectors = needs.flatMap((need) => need.selectors);
     const [{ obstacles, warnings, missing }, topics] = await Promise.all([
       mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
       planned
         ? topicReadiness(mirror, {
-            selectors: needs.flatMap((need) => need.selectors),
             clusters: [this.access(mirror.source), this.access(target)],
-            aliases: this.#parts.options.aliases,
-            ...{ world, deadlineAtMs, signal },
+            ...{ selectors, aliases, world, deadlineAtMs, signal },
           })
         : [],
     ]);
+    const loops = copiedBothWays(mirror, this.#mirror(mirror.source), { selectors, aliases });
+    const loopsInWords = loops.map(missingPieceInWords);
     return {
-      obstacles,
-      warnings: [...warnings, ...topics.map(missingPieceInWords)],
-      missing: [...missing, ...topics],
+      // The source is alive, and so is the loop: going over would only lose the way back.
+      obstacles: planned ? [...obstacles, ...loopsInWords] : obstacles,
+      warnings: [...warnings, ...topics.map(missingPieceInWords), ...(planned ? [] : loopsInWords)],
+      missing: [...missing, ...topics, ...loops],
       targetAnswers: true,
     };
   }

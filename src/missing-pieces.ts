@@ -7,6 +7,8 @@ import { unreachable } from './unreachable.js';
  * - `no-mirror`: MirrorMaker's records of the flow cannot be read, so its checkpoints and offset syncs are not known.
  * - `no-heartbeat`: none has ever come through the flow: it does not run, or not under these aliases.
  * - `silent-mirror`: the flow stands still.
+ * - `both-directions`: under the Identity policy both flows copy a topic: each record comes back as a new one, for ever, and no position in it means
+ *   anything.
  * - `no-rights`: the cluster does not let us read what is needed.
  * - `no-topic`: the topic is not on the cluster; where it is a remote topic, `copyOf` is what MirrorMaker does not copy.
  * - `partition-count`: the topic has another number of partitions than on the other cluster.
@@ -29,6 +31,12 @@ export type MissingPiece =
       readonly target: string;
       /** Milliseconds since the last heartbeat arrived. */
       readonly silentMs: number;
+    }
+  | {
+      readonly kind: 'both-directions';
+      readonly source: string;
+      readonly target: string;
+      readonly topic: string;
     }
   | {
       readonly kind: 'no-topic';
@@ -66,6 +74,10 @@ export function missingPieceInWords(piece: MissingPiece): string {
       );
     case 'silent-mirror':
       return `the mirror ${piece.source}->${piece.target} stands still: no heartbeat for ${inSeconds(piece.silentMs)} s`;
+    case 'both-directions': {
+      const { source, target, topic } = piece;
+      return `MirrorMaker copies ${topic} from ${source} to ${target} and back: under the Identity policy each record comes back as a new one, for ever`;
+    }
     case 'no-topic': {
       const { topic, cluster, copyOf } = piece;
       const what =
@@ -93,6 +105,8 @@ export function remedyOf(piece: MissingPiece): string {
     case 'no-heartbeat':
     case 'silent-mirror':
       return `start MirrorMaker's flow ${piece.source}->${piece.target}; its log says why it stopped`;
+    case 'both-directions':
+      return `stop the flow ${piece.target}->${piece.source} or ${piece.source}->${piece.target}: only one direction may copy at a time`;
     case 'no-topic':
       return piece.copyOf === undefined
         ? `create ${piece.topic} on ${piece.cluster}`

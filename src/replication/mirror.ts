@@ -74,6 +74,8 @@ export interface Mirror extends Flow {
   foreignFrom(topic: string, partition: number): bigint | undefined;
   /** The newest offset sync of a topic of the source. */
   newestSync(topic: string, partition: number): OffsetSync | undefined;
+  /** Topics of the source of which it has copied records within so long, in milliseconds, as far as this process has seen it. */
+  copiedWithin(ms: number): readonly string[];
   /** Ends all reading. Idempotent. The cluster accesses stay open: they belong to the caller. */
   close(): void;
 }
@@ -127,6 +129,9 @@ class TailedMirror implements Mirror {
   readonly #onTarget: readonly TopicTailer[];
   readonly #onSource: readonly TopicTailer[];
   #heartbeat: { readonly sentAtWallMs: number; readonly arrivedAtMs: number } | undefined;
+  /** When the newest offset sync of a topic was seen to come. */
+  readonly #copiedAtMs = new Map<string, number>();
+  #syncsAreLive = false;
   /** False while heartbeats are read that came before. */
   #heartbeatsAreLive = false;
 
@@ -219,6 +224,11 @@ class TailedMirror implements Mirror {
     return this.#syncs.newest(topic, partition);
   }
 
+  copiedWithin(ms: number): readonly string[] {
+    const sinceMs = this.#world.nowMs() - ms;
+    return [...this.#copiedAtMs].filter(([, atMs]) => atMs >= sinceMs).map(([topic]) => topic);
+  }
+
   close(): void {
     for (const tailer of [...this.#onTarget, ...this.#onSource]) tailer.close();
   }
@@ -248,12 +258,19 @@ class TailedMirror implements Mirror {
     return {
       access,
       topic: this.policy.offsetSyncsTopic(this, location).topic,
-      onBegin: () => store.beginReading(),
-      onComplete: () => store.finishReading(),
+      onBegin: () => {
+        this.#syncsAreLive = false;
+        store.beginReading();
+      },
+      onComplete: () => {
+        this.#syncsAreLive = true;
+        store.finishReading();
+      },
       onRecord: (record) => {
         const decoded = decodeOffsetSync(record);
         if (decoded.kind === 'skipped') return decoded.because;
         const { topic, partition } = decoded.key;
+        if (this.#syncsAreLive) this.#copiedAtMs.set(topic, this.#world.nowMs());
         if (decoded.kind === 'tombstone') store.delete(topic, partition);
         else store.put(topic, partition, decoded.value, Number(record.timestamp));
         return undefined;
