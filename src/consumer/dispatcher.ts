@@ -4,6 +4,7 @@ import type {
   EachBatchPayload,
   EachMessageHandler,
   EachMessagePayload,
+  KafkaMessage,
 } from 'kafkajs';
 import type { SessionWork } from '../session-work.js';
 import type { World } from '../world.js';
@@ -67,6 +68,7 @@ export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #batchContext: BatchContext;
   readonly #lanes = new Map<string, Lane[]>();
+  /** Of the newest delivery; undefined after a join. */
   #last: Lane | undefined;
   #hasJoined = false;
 
@@ -102,10 +104,8 @@ export class Dispatcher {
     handler: (payload: FailoverEachMessagePayload) => Promise<void>,
   ): EachMessageHandler {
     const { gate, work } = this.#parts;
-    const call = (lane: Lane, { message, heartbeat }: EachMessagePayload): Promise<void> => {
-      const { offset } = message;
-      lane.beat = heartbeat;
-      lane.progress.deliversOne(offset);
+    const call = (lane: Lane, message: KafkaMessage): Promise<void> => {
+      lane.progress.deliversOne(message.offset);
       lane.recent.add(message);
       if (lane.wasHandled(message)) {
         // On the other cluster, as a rule.
@@ -129,18 +129,17 @@ export class Dispatcher {
     };
     return (payload) => {
       if (!gate.isOpen) return gate.refuse();
-      const lane = this.laneOf(payload.topic, payload.partition);
-      if (lane.lock === undefined) return call(lane, payload);
-      return this.#inTurn(lane.lock, payload, () => call(lane, payload));
+      const { message } = payload;
+      const lane = this.#laneFor(payload.topic, payload.partition, payload.heartbeat);
+      if (lane.lock === undefined) return call(lane, message);
+      return this.#inTurn(lane.lock, payload, () => call(lane, message));
     };
   }
 
   #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
     const { gate, run, work } = this.#parts;
-    const context = this.#batchContext;
     const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
-      const { batch, heartbeat } = payload;
-      lane.beat = heartbeat;
+      const { batch } = payload;
       const last = batch.lastOffset();
       lane.progress.delivers(batch.firstOffset() ?? last, last);
       lane.recent.addBatch(batch.messages);
@@ -153,7 +152,7 @@ export class Dispatcher {
       }
       if (lane.reread !== undefined) messages.forEach((message) => lane.rereads(message));
       work.handles();
-      const outcome = handler(batchPayload(lane, { ...payload, messages }, context));
+      const outcome = handler(batchPayload(lane, { ...payload, messages }, this.#batchContext));
       lane.progress.outcome = outcome;
       await outcome;
       work.handles();
@@ -162,7 +161,8 @@ export class Dispatcher {
     };
     return (payload) => {
       if (!gate.isOpen) return gate.refuse();
-      const lane = this.laneOf(payload.batch.topic, payload.batch.partition);
+      const { batch, heartbeat } = payload;
+      const lane = this.#laneFor(batch.topic, batch.partition, heartbeat);
       if (lane.lock === undefined) return call(lane, payload);
       return this.#inTurn(lane.lock, payload, () => call(lane, payload));
     };
@@ -186,19 +186,18 @@ export class Dispatcher {
     }
   }
 
-  laneOf(physicalTopic: string, partition: number): Lane {
+  /** The lane of a delivery. A new runner of kafkajs, whose heartbeat the lane must have, begins with a join. */
+  #laneFor(physicalTopic: string, partition: number, heartbeat: () => Promise<void>): Lane {
     const last = this.#last;
-    if (
-      last !== undefined &&
-      last.partition === partition &&
-      last.physicalTopic === physicalTopic
-    ) {
-      return last;
-    }
-    const lanes = this.#lanes.get(physicalTopic);
-    const lane = lanes?.[partition] ?? this.#makeLane(physicalTopic, partition);
+    if (last?.partition === partition && last.physicalTopic === physicalTopic) return last;
+    const lane = this.laneOf(physicalTopic, partition);
+    lane.beat = heartbeat;
     this.#last = lane;
     return lane;
+  }
+
+  laneOf(physicalTopic: string, partition: number): Lane {
+    return this.#lanes.get(physicalTopic)?.[partition] ?? this.#makeLane(physicalTopic, partition);
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
@@ -240,6 +239,7 @@ export class Dispatcher {
   assigned(assignment: Assignment, before: Assignment | undefined): void {
     const isFirst = !this.#hasJoined;
     this.#hasJoined = true;
+    this.#last = undefined;
     this.#parts.dedup?.joined(assignment, isFirst ? 'first' : before, this.#parts);
     for (const { physicalTopic, partition, progress, recent, awaited, reread } of this.#all()) {
       const isKept = isFirst || before !== undefined;

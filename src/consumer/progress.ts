@@ -36,9 +36,10 @@ export class PartitionProgress {
   readonly topic: string;
   readonly physicalTopic: string;
   readonly partition: number;
-  /** First and last offset of what the last handler call was given; equal for `eachMessage`. */
+  /** First offset of what the last handler call was given. */
   floor: string | undefined = undefined;
-  ceiling: string | undefined = undefined;
+  /** Where it was a batch: its last offset. */
+  #ceiling: string | undefined = undefined;
   /** What `eachBatch` resolved itself. */
   resolved: string | undefined = undefined;
   /** What the last handler call returned. Its promise tells later whether it ended well. */
@@ -71,6 +72,11 @@ export class PartitionProgress {
     this.partition = partition;
   }
 
+  /** Last offset of what the last handler call was given. */
+  get ceiling(): string | undefined {
+    return this.#ceiling ?? this.floor;
+  }
+
   /** Next offset according to the last commit that the cluster confirmed in this epoch. */
   get committed(): bigint | undefined {
     return this.#committed;
@@ -89,7 +95,7 @@ export class PartitionProgress {
   /** The handler is about to be called with the offsets from `first` to `last`. */
   delivers(first: string, last: string): void {
     this.floor = first;
-    this.ceiling = last;
+    this.#ceiling = last;
     this.resolved = undefined;
     this.endCoversAll = true;
     this.outcome = NOT_ENDED;
@@ -100,7 +106,6 @@ export class PartitionProgress {
   /** As {@link delivers}, for one record of `eachMessage`: the hot path, so it writes only what it has to. */
   deliversOne(offset: string): void {
     this.floor = offset;
-    this.ceiling = offset;
     this.outcome = NOT_ENDED;
     if (this.first === undefined) this.#begins(offset);
     this.sought = undefined;
@@ -283,7 +288,7 @@ export class PartitionProgress {
     this.#deliveredBefore = this.everDelivered();
     this.floor = undefined;
     this.resolved = undefined;
-    this.ceiling = undefined;
+    this.#ceiling = undefined;
     this.first = undefined;
     this.sought = undefined;
     this.#committed = undefined;
@@ -328,7 +333,6 @@ export class PartitionProgress {
 
 /** Beyond every offset. */
 const ANYWHERE = 2n ** 63n - 1n;
-
 /** kafkajs's numbers for the ends of a log. */
 const LOG_ENDS = { beginning: '-2', end: '-1' } as const;
 

@@ -20,6 +20,7 @@ export class RecentRecords {
   /** A full list, and the one that is being filled: a new list costs less to write to than an old one (V8's write barrier). */
   #older: readonly KafkaMessage[] = [];
   #newer: KafkaMessage[] = [];
+  #newerCount = 0;
   /** True where a list was filled since a few were asked for. */
   #isBusy = false;
   /** The batch that was given last: its handler may stop anywhere in it. */
@@ -28,11 +29,13 @@ export class RecentRecords {
   #hashed: readonly HandledRecord[] = [];
 
   add(message: KafkaMessage): void {
-    const newer = this.#newer;
-    newer.push(message);
-    if (newer.length < CAPACITY) return;
-    this.#older = newer;
-    this.#newer = [];
+    this.#newer[this.#newerCount] = message;
+    this.#newerCount += 1;
+    if (this.#newerCount < CAPACITY) return;
+    this.#older = this.#newer;
+    // oxlint-disable-next-line unicorn/no-new-array -- room for all of them: a list that grows costs as much again
+    this.#newer = new Array<KafkaMessage>(CAPACITY);
+    this.#newerCount = 0;
     this.#isBusy = true;
   }
 
@@ -51,6 +54,7 @@ export class RecentRecords {
     this.#hashed = [];
     this.#older = [];
     this.#newer = [];
+    this.#newerCount = 0;
     this.#batch = [];
   }
 
@@ -85,7 +89,7 @@ export class RecentRecords {
     const isBusy = this.#isBusy || this.#batch.length > CAPACITY;
     this.#isBusy = false;
     if (isBusy) return;
-    const given = [...this.#older, ...this.#newer, ...this.#batch];
+    const given = [...this.#older, ...this.#newer.slice(0, this.#newerCount), ...this.#batch];
     const open = given.filter(({ offset }) => BigInt(offset) >= position);
     if (open.length === given.length) return;
     const known: HandledRecord[] = [];
