@@ -75,3 +75,21 @@ describe('two logs of one logical partition', () => {
     await expect(waiting).rejects.toThrow('fenced');
   });
 });
+
+describe('a heartbeat of user code', () => {
+  it('is that of the runner which delivered the record, also after a restart', async () => {
+    const h = harness();
+    h.a.topics.set('orders', 1);
+    h.a.assignment = { orders: [0] };
+    await h.consumer.connect();
+    await h.consumer.subscribe({ topics: ['orders'] });
+    await h.consumer.run({ eachMessage: ({ heartbeat }) => heartbeat() });
+    const { inner } = h.a;
+    await inner.deliver('orders', 0, 1);
+    await inner.deliver('orders', 0, 2);
+    inner.crash(new Error('broker not available'), true);
+    inner.join({ orders: [0] }, 'another-member');
+    await inner.deliver('orders', 0, 3);
+    expect(inner.heartbeats).toEqual([0, 0, 1]);
+  });
+});

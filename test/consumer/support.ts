@@ -97,6 +97,10 @@ export class FakeInner {
   isStopped = false;
   disconnectCount = 0;
   heartbeatCount = 0;
+  /** Restarts so far: kafkajs makes a new runner for each, with a heartbeat of its own. */
+  restartCount = 0;
+  /** For each heartbeat the `restartCount` of the runner that it belongs to. */
+  readonly heartbeats: number[] = [];
   heartbeatError: Error | undefined;
 
   constructor(cluster: FakeCluster, config: ConsumerConfig) {
@@ -180,12 +184,15 @@ export class FakeInner {
 
   crash(error: Error, restart: boolean): void {
     this.runResult.resolve();
+    if (restart) this.restartCount += 1;
     this.emit(CONSUMER_EVENTS.CRASH, { error, groupId: this.config.groupId, restart });
   }
 
   get #heartbeat(): () => Promise<void> {
+    const runner = this.restartCount;
     return async () => {
       this.heartbeatCount += 1;
+      this.heartbeats.push(runner);
       if (this.heartbeatError !== undefined) throw this.heartbeatError;
     };
   }
