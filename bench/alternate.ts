@@ -1,5 +1,5 @@
 import type { Effort } from './meter.js';
-import { medianRatio } from './statistics.js';
+import { medianRange, medianRatio, ratiosOf, type Range } from './statistics.js';
 
 /** @internal One measured round of one contender. */
 export interface Round extends Effort {
@@ -20,6 +20,9 @@ export interface Comparison {
   readonly ratio: number;
   /** Wrapper's CPU time for a record by bare's: median over the pairs. 1 is equal, more is slower. */
   readonly cpuRatio: number;
+  /** Where the two lie, as far as the pairs tell: between neighbouring rounds the machine is not the same either. */
+  readonly ratioRange: Range;
+  readonly cpuRatioRange: Range;
   readonly pairs: readonly Pair[];
 }
 
@@ -50,6 +53,8 @@ export async function alternate(
   return {
     ratio: medianRatio(pairs, perSecond),
     cpuRatio: medianRatio(pairs, cpuMicrosPerRecord),
+    ratioRange: medianRange(ratiosOf(pairs, perSecond)),
+    cpuRatioRange: medianRange(ratiosOf(pairs, cpuMicrosPerRecord)),
     pairs,
   };
 }

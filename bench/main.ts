@@ -11,7 +11,7 @@ import { measureOverhead } from './overhead.js';
 import { measurePlanned, type SwitchFigures } from './planned.js';
 import { compareProducers, type SendShape } from './producer.js';
 import { cpuAtRest } from './rest.js';
-import { median, rounded } from './statistics.js';
+import { median, rounded, type Range } from './statistics.js';
 import { table, type Result } from './table.js';
 import { createTopics, untilTopicsExist } from './topics.js';
 import { measureTranslate } from './translate.js';
@@ -163,8 +163,11 @@ async function run({
 }
 
 /** Said at once, so that a run that ends early was not for nothing. */
-function found({ ratio, cpuRatio }: Comparison): void {
-  say(`  throughput ${ratio}, CPU ${cpuRatio}, wrapper / bare`);
+function found({ ratio, ratioRange, cpuRatio, cpuRatioRange }: Comparison): void {
+  const within = ({ low, high }: Range): string => `(95 %: ${low} to ${high})`;
+  say(
+    `  throughput ${ratio} ${within(ratioRange)}, CPU ${cpuRatio} ${within(cpuRatioRange)}, wrapper / bare`,
+  );
 }
 
 function producerResult({

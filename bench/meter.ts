@@ -3,6 +3,8 @@ export interface Effort {
   readonly seconds: number;
   /** CPU of the whole process, user and system, in microseconds. */
   readonly cpuMicros: number;
+  /** In which the event loop had nothing to do: for the broker, that is. */
+  readonly waitingSeconds: number;
 }
 
 /**
@@ -14,9 +16,14 @@ export interface Effort {
  */
 export function startMeter(): () => Effort {
   const cpu = process.cpuUsage();
+  const loop = performance.eventLoopUtilization();
   const startedAtMs = performance.now();
   return () => {
     const { user, system } = process.cpuUsage(cpu);
-    return { seconds: (performance.now() - startedAtMs) / 1_000, cpuMicros: user + system };
+    return {
+      seconds: (performance.now() - startedAtMs) / 1_000,
+      cpuMicros: user + system,
+      waitingSeconds: performance.eventLoopUtilization(loop).idle / 1_000,
+    };
   };
 }

@@ -1,4 +1,4 @@
-import { rounded } from '../statistics.js';
+import { rounded, type Range } from '../statistics.js';
 import type { Judgement } from './judge.js';
 import type { Workload } from './workload.js';
 
@@ -91,8 +91,15 @@ export interface TranslationFigures {
 export interface OverheadFigures {
   /** Of records a second. */
   readonly ratio: number;
+  readonly ratioRange: Range;
   /** Of CPU time for a record. */
   readonly cpuRatio: number;
+  readonly cpuRatioRange: Range;
+  /** The dispatcher's own work for a record, in nanoseconds of CPU, and as a share of bare kafkajs's CPU for a record. */
+  readonly addedNs: number;
+  readonly addedShare: number;
+  /** Of bare kafkajs's time, in which it waits for the broker. Near 0 the throughput is that of the CPU. */
+  readonly waitingShare: number;
   /** Progress records that were written meanwhile. */
   readonly progressRecords: number;
 }
@@ -274,12 +281,28 @@ function translateRows(figures: TranslationFigures): readonly Row[] {
   ];
 }
 
-function overheadRows({ ratio, cpuRatio, progressRecords }: OverheadFigures): readonly Row[] {
+function overheadRows(figures: OverheadFigures): readonly Row[] {
+  const { ratio, ratioRange, cpuRatio, cpuRatioRange, progressRecords } = figures;
+  const name = 'consumer with fingerprints and progress';
+  const percent = (share: number): string => `${rounded(share * 100)} %`;
+  const within = ({ low, high }: Range): string => `(95 %: ${low} to ${high})`;
   return [
     {
-      what: 'consumer with fingerprints and progress: throughput, wrapper / bare',
-      figure: `${ratio} (CPU per record ${cpuRatio}, ${progressRecords} progress records)`,
+      what: `${name}: throughput, wrapper / bare`,
+      figure: `${ratio} ${within(ratioRange)}, ${progressRecords} progress records`,
       goal: { words: 'at least 0.99', isMet: ratio >= 0.99 && progressRecords > 0 },
+    },
+    {
+      what: `${name}: CPU per record, wrapper / bare`,
+      figure: `${cpuRatio} ${within(cpuRatioRange)}`,
+    },
+    {
+      what: "the dispatcher's own work for a record, without a broker",
+      figure: `${figures.addedNs} ns of CPU, ${percent(figures.addedShare)} of bare kafkajs's`,
+    },
+    {
+      what: 'bare kafkajs waits for the broker',
+      figure: `${percent(figures.waitingShare)} of its time`,
     },
   ];
 }

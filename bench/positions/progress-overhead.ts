@@ -1,7 +1,10 @@
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
 import { startStack } from '../../stack/index.js';
+import { cpuMicrosPerRecord } from '../alternate.js';
 import { compareConsumers } from '../consumer.js';
 import { untilMirrorsAreFollowed } from '../mirrored.js';
+import { measureOverhead } from '../overhead.js';
+import { median, rounded } from '../statistics.js';
 import { createTopics } from '../topics.js';
 import type { OverheadFigures } from './figures.js';
 
@@ -46,14 +49,23 @@ export async function measureProgressOverhead({
     await watcher.subscribe({ topic: EMPTY });
     await watcher.run({ eachMessage: () => Promise.resolve() });
     await untilMirrorsAreFollowed(wrapped);
-    const { ratio, cpuRatio } = await compareConsumers(
+    const addedNs = await measureOverhead();
+    const { pairs: rounds, ...figures } = await compareConsumers(
       TOPIC,
       records,
       { bare, wrapped },
       'eachMessage',
       pairs,
     );
-    return { ratio, cpuRatio, progressRecords: await countProgress(onB) };
+    const bareRounds = rounds.map((pair) => pair.bare);
+    const bareNs = median(bareRounds.map(cpuMicrosPerRecord)) * 1_000;
+    return {
+      ...figures,
+      addedNs,
+      addedShare: rounded(addedNs / bareNs),
+      waitingShare: rounded(median(bareRounds.map((one) => one.waitingSeconds / one.seconds))),
+      progressRecords: await countProgress(onB),
+    };
   } finally {
     await wrapped.close();
     await stack.stop();

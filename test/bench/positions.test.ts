@@ -3,6 +3,7 @@ import {
   jsonLine,
   positionsTable,
   switchesFigures,
+  type OverheadFigures,
   type SwitchedGroup,
 } from '../../bench/positions/figures.js';
 import { judge, type Evidence, type Judgement } from '../../bench/positions/judge.js';
@@ -13,8 +14,20 @@ import {
   Messages,
   type Workload,
 } from '../../bench/positions/workload.js';
+import { medianRange } from '../../bench/statistics.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import { createRandom } from '../../src/testing/random.js';
+
+const OVERHEAD: OverheadFigures = {
+  ratio: 1,
+  ratioRange: { low: 0.96, high: 1.03 },
+  cpuRatio: 1,
+  cpuRatioRange: { low: 0.98, high: 1.02 },
+  addedNs: 50,
+  addedShare: 0.008,
+  waitingShare: 0.03,
+  progressRecords: 9,
+};
 
 const plan = (
   method: 'exact' | 'fingerprint' | 'earliest',
@@ -291,12 +304,22 @@ describe('the figures', () => {
     expect(
       goals(positionsTable({ translate: { ...translate, remoteClusterUtilsFirstMs: 500 } })),
     ).toEqual(['met: at most 5 ms', 'met: at least 100 times', 'MISSED: at least 15 times']);
-    const overhead = { ratio: 0.989, cpuRatio: 1, progressRecords: 9 };
+    const overhead = { ...OVERHEAD, ratio: 0.989 };
     expect(goals(positionsTable({ overhead }))).toEqual(['MISSED: at least 0.99']);
   });
 
+  it('say within what range a ratio is known', () => {
+    const [throughput = ''] = positionsTable({ overhead: OVERHEAD }).split('\n');
+    expect(throughput).toContain('1 (95 %: 0.96 to 1.03)');
+    expect(medianRange([9, 1, 3, 2, 8, 4, 7, 5, 6, 10, 15, 11, 14, 12, 13])).toEqual({
+      low: 3,
+      high: 13,
+    });
+    expect(medianRange([2, 1, 3])).toEqual({ low: 1, high: 3 });
+  });
+
   it('of an overhead count only where progress was written', () => {
-    const overhead = { ratio: 1, cpuRatio: 1, progressRecords: 0 };
+    const overhead = { ...OVERHEAD, progressRecords: 0 };
     expect(goals(positionsTable({ overhead }))).toEqual(['MISSED: at least 0.99']);
   });
 
