@@ -75,6 +75,7 @@ type Loop = (
 
 /** kafkajs's own (`src/consumer/runner.js`, `processEachMessage`), without its bookkeeping. A new function each time, not a closure. */
 function loop(): Loop {
+  // oxlint-disable-next-line typescript/no-implied-eval -- two closures of one function share what V8 has learned of the calls in it
   return new Function(`return async (eachMessage, messages, partition) => {
     const pause = () => () => {};
     const beat = () => Promise.resolve();
