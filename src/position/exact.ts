@@ -180,13 +180,18 @@ function conclude({
   handled: readonly HandledRecord[];
   isCompacted: boolean;
 }): FoundCopies {
-  const { offset, awaited: missing, isExact, isUnbroken } = search.result();
-  const isWhole = end >= range.high;
+  const { offset, awaited: missing, isExact, isUnbroken, isCut } = search.result();
+  // What a search does not look at any more may have been read all the same.
+  const isWhole = end >= range.high && !isCut;
   // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.
   const awaited = isWhole && !isCompacted ? missing : [];
   if (offset === undefined) {
     if (from >= range.high) return { bound: undefined, awaited, notes: [] };
-    const looked = isWhole ? `up to the log's end` : `in the first ${end - from} offsets`;
+    const looked = isCut
+      ? 'before a record that is none of them'
+      : isWhole
+        ? "up to the log's end"
+        : `in the first ${end - from} offsets`;
     const because =
       'not mirrored yet, removed by compaction, or changed on the way (a transform, LogAppendTime)';
     const notes = [

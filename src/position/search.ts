@@ -14,6 +14,8 @@ export interface SearchResult {
   readonly awaited: readonly HandledRecord[];
   /** True where all records before it were found, too. */
   readonly isUnbroken: boolean;
+  /** True where it ended before the log did, so that `awaited` may be in what was not looked at. */
+  readonly isCut: boolean;
   /**
    * True where the copies of all of them were found, and no record behind looks like the last one: then the bound is
    * the position itself. Of several that look alike an earlier one may have been taken.
@@ -133,6 +135,7 @@ export class Search {
       offset: this.#behindCopy,
       awaited: this.#handled.slice(this.#newest + 1),
       isUnbroken,
+      isCut: this.#hasMetStranger,
       isExact: isLast && isUnbroken && !this.#hasTwinBehind && !this.#mayBeEarlierTwin(),
     };
   }
