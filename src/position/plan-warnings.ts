@@ -13,11 +13,12 @@ const NAMED_PARTITIONS = 5;
 export function planWarnings({ groupId, cluster, partitions }: GroupPlan): readonly string[] {
   const concerns = new Map<string, PartitionPlan[]>();
   for (const partition of partitions) {
-    const concern = concernOf(partition);
-    if (concern === undefined) continue;
-    const known = concerns.get(concern);
-    if (known === undefined) concerns.set(concern, [partition]);
-    else known.push(partition);
+    for (const concern of [concernOf(partition), lossOf(partition)]) {
+      if (concern === undefined) continue;
+      const known = concerns.get(concern);
+      if (known === undefined) concerns.set(concern, [partition]);
+      else known.push(partition);
+    }
   }
   return [...concerns].map(
     ([concern, about]) =>
@@ -52,6 +53,11 @@ function concernOf(plan: PartitionPlan): string | undefined {
     default:
       return unreachable(plan.method);
   }
+}
+
+function lossOf({ upstream }: PartitionPlan): string | undefined {
+  if (upstream?.gone === undefined) return undefined;
+  return 'records that were not handled may be gone (retention, or the topic was made anew; on the other cluster they may still be)';
 }
 
 function named(partitions: readonly PartitionPlan[]): string {

@@ -238,10 +238,20 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
       best = bound;
     }
   }
-  const known = { ...facts, voidCommit };
+  // A sound position in the log says that everything below was handled.
+  const isInLog = best !== undefined && best.offset >= range.low;
+  const upstream =
+    isInLog && facts.upstream ? { ...facts.upstream, gone: undefined } : facts.upstream;
+  const known = { ...facts, voidCommit, upstream };
+  if (upstream?.gone !== undefined) {
+    const { topic, gone } = upstream;
+    notes.push(
+      `${topic} ${gone.first} to ${gone.last} were not handled, as far as is known, and their copies are not in this log any more (retention, or it was made anew)`,
+    );
+  }
   if (best === undefined) return planMissing(known, notes, onMissing);
   const { method } = best;
-  if (best.offset >= range.low) return resumeAt(known, best.offset, method, notes);
+  if (isInLog) return resumeAt(known, best.offset, method, notes);
   notes.push(
     `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
   );

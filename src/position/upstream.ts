@@ -1,4 +1,6 @@
 import type { LogRange } from '../cluster/access.js';
+import type { SyncsAround } from '../replication/offset-sync-store.js';
+import type { OffsetSync } from '../replication/records.js';
 import type { MirroredEvidence } from './bounds.js';
 import type { MissingBound } from './missing.js';
 import { missingBoundInWords, noTranslationInWords } from './missing.js';
@@ -28,6 +30,12 @@ export interface UpstreamLog {
     { readonly kind: 'asked' | 'seen'; readonly offset: bigint } | { readonly kind: 'unknown' };
   /** The group has handled everything below it; undefined where that is not known. */
   readonly handledEnd: bigint | undefined;
+  /**
+   * Records from `first` to `last` were not handled, as far as is known, and their copies are not on the target any more: retention has
+   * removed them, or the topic was made anew there, and MirrorMaker does not copy again. They may still be on the source. Counted in offsets:
+   * the end of a transaction counts like a record. Undefined where none are known.
+   */
+  readonly gone?: { readonly first: bigint; readonly last: bigint } | undefined;
 }
 
 const NEWEST = 2n ** 63n - 1n;
@@ -64,7 +72,44 @@ export function upstreamOf(
       : seen === undefined
         ? ({ kind: 'unknown' } as const)
         : ({ kind: 'seen', offset: seen } as const);
-  return { topic: upstreamTopic, mirrored, end, handledEnd };
+  const gone = unread.length > 0 ? undefined : goneBelow(evidence, range, handledEnd);
+  return { topic: upstreamTopic, mirrored, end, handledEnd, gone };
+}
+
+/**
+ * The first record whose copy is in the log, by the newest offset sync (u, d) that does not lie behind the log's start: the copies behind d are
+ * those of u + 1, u + 2, ... So everything before is not in it. Not known so is a shared log, and one in which MirrorMaker makes second copies.
+ */
+function goneBelow(
+  { mirror, isShared, upstreamTopic, partition }: MirroredEvidence,
+  { low }: LogRange,
+  handledEnd: bigint | undefined,
+): UpstreamLog['gone'] {
+  if (handledEnd === undefined || isShared) return undefined;
+  const around = (offset: bigint): SyncsAround =>
+    mirror.syncsAround(upstreamTopic, partition, offset);
+  const here = around(handledEnd);
+  if (here.kind !== 'known' || here.replay !== undefined) return undefined;
+  const isBelow = (sync: OffsetSync | undefined): sync is OffsetSync =>
+    sync !== undefined && sync.downstreamOffset <= low;
+  let newest = here.floor ?? here.ceiling;
+  if (!isBelow(newest)) return undefined;
+  // Offsets of both logs only grow from sync to sync, so it is found by halves.
+  let end = NEWEST;
+  while (end - newest.upstreamOffset > 1n) {
+    const middle = newest.upstreamOffset + (end - newest.upstreamOffset) / 2n;
+    const there = around(middle);
+    const { floor, ceiling } =
+      there.kind === 'known' ? there : { floor: undefined, ceiling: undefined };
+    if (isBelow(ceiling)) newest = ceiling;
+    else if (isBelow(floor) && floor.upstreamOffset > newest.upstreamOffset) newest = floor;
+    else end = middle;
+  }
+  const next = around(newest.upstreamOffset + 1n);
+  const ceiling = next.kind === 'known' ? next.ceiling?.upstreamOffset : undefined;
+  const firstThere = newest.upstreamOffset + (low - newest.downstreamOffset);
+  const last = (ceiling !== undefined && ceiling < firstThere ? ceiling : firstThere) - 1n;
+  return last < handledEnd ? undefined : { first: handledEnd, last };
 }
 
 function mirroredOf(

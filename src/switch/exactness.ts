@@ -5,7 +5,7 @@ import type { RecordCount } from '../record-count.js';
 import type { HeartbeatState } from '../replication/mirror.js';
 import type { AcknowledgedEnd, RereadCounter, SessionWork } from '../session-work.js';
 import { records } from '../record-count.js';
-import { recoveryPointOf, unhandledOf, unmirroredLogs } from './loss.js';
+import { recoveryPointOf, goneOf, unhandledOf, unmirroredLogs } from './loss.js';
 import type { DecidedBy, PhaseReport } from './report.js';
 import type { SwitchRun } from './state.js';
 
@@ -88,6 +88,11 @@ export interface PartitionPrediction {
   readonly awaitedCount: number;
   /** Records that were neither handled nor mirrored; undefined where the log was born on the target. */
   readonly unhandled: UnhandledRecords | undefined;
+  /**
+   * Records of the source that were not handled, and whose copies are not on the target any more: retention has removed them, or the topic was
+   * made anew there. They are not handled, unless the group goes back while they are still on the source. Undefined where none are known.
+   */
+  readonly gone: OffsetRange | undefined;
   /** Why the position could be no better. */
   readonly missing: readonly MissingBound[];
 }
@@ -281,6 +286,7 @@ function costsOf(parts: Omit<PredictionParts, 'obstacles'>): SwitchCosts {
 function partitionOf(plan: PartitionPlan, ends: readonly AcknowledgedEnd[]): PartitionPrediction {
   const { topic, physicalTopic, partition, missing } = plan;
   const unhandled = unhandledOf(plan, ends);
+  const gone = goneOf(plan);
   const log = { topic, physicalTopic, partition };
   if (plan.kind === 'unavailable') {
     const { because } = plan;
@@ -290,6 +296,7 @@ function partitionOf(plan: PartitionPlan, ends: readonly AcknowledgedEnd[]): Par
       predictedReread: { kind: 'unknown', because },
       awaitedCount: 0,
       unhandled,
+      gone,
       missing,
     };
   }
@@ -303,6 +310,7 @@ function partitionOf(plan: PartitionPlan, ends: readonly AcknowledgedEnd[]): Par
         : records(maxRereadCount === 0n ? 'counted' : 'atMost', maxRereadCount),
     awaitedCount: awaited.length,
     unhandled,
+    gone,
     missing,
   };
 }

@@ -4,7 +4,7 @@ import { records, sumOf, type RecordCount } from '../record-count.js';
 import type { HeartbeatState } from '../replication/mirror.js';
 import type { AcknowledgedEnd } from '../session-work.js';
 import { unreachable } from '../unreachable.js';
-import type { RecoveryPoint, UnhandledRecords, UnmirroredLog } from './exactness.js';
+import type { OffsetRange, RecoveryPoint, UnhandledRecords, UnmirroredLog } from './exactness.js';
 
 /**
  * What the source has of each log that a group reads, or that this process's producers have written to, and the target has not. Where
@@ -61,6 +61,13 @@ export function unhandledOf(
       ? { topic: upstream.topic, partition, first: String(first), last: String(end.offset - 1n) }
       : undefined;
   return { records: count, range };
+}
+
+/** @internal Records of one partition that were not handled, and that retention was quicker with. Pure. */
+export function goneOf({ upstream, partition }: PartitionPlan): OffsetRange | undefined {
+  if (upstream?.gone === undefined) return undefined;
+  const { first, last } = upstream.gone;
+  return { topic: upstream.topic, partition, first: String(first), last: String(last) };
 }
 
 /** @internal Pure. */

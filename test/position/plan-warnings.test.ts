@@ -72,4 +72,34 @@ describe('the warnings of a plan', () => {
     expect(warning).toContain('in 500 of 500 partitions');
     expect(warning).toMatch(/: A\.orders\[0\].*A\.orders\[4\] and 495 more$/);
   });
+
+  it('say where records are gone that were not handled, unless a position in the log refutes it', () => {
+    const upstream = {
+      topic: 'orders',
+      mirrored: { kind: 'known', end: 100n },
+      end: { kind: 'asked', offset: 100n },
+      handledEnd: 10n,
+      gone: { first: 10n, last: 49n },
+    } as const;
+    const range = { low: 50n, high: 100n, end: 100n };
+    const bound = (offset: bigint) => ({ bounds: [{ method: 'checkpoint', offset }] }) as const;
+    const group = plan(
+      [
+        facts(0, { ...bound(10n), range, upstream }),
+        facts(1, { ...bound(50n), range, upstream }),
+        facts(2, { range, upstream }),
+      ],
+      'fail',
+    );
+    expect(planWarnings(group)).toEqual([
+      'group billing: in 2 of 3 partitions on B records that were not handled may be gone (retention, or the topic was made anew; on the ' +
+        'other cluster they may still be): A.orders[0], A.orders[2]',
+      "group billing: in 1 of 3 partitions on B no position is known, the group does not start (consumer.onMissingPosition: 'fail'): A.orders[2]",
+    ]);
+    const [first, second] = group.partitions;
+    expect(first).toMatchObject({
+      notes: [expect.stringContaining('orders 10 to 49'), expect.anything()],
+    });
+    expect(second).toMatchObject({ upstream: { gone: undefined }, notes: [] });
+  });
 });

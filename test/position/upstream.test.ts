@@ -136,3 +136,57 @@ describe('where a log ends', () => {
     expect(found).toMatchObject({ end: { kind: 'unknown' }, handledEnd: undefined });
   });
 });
+
+describe('copies that are gone', () => {
+  const handled = (offset: number): Partial<MirroredEvidence> => ({ sourceCommit: BigInt(offset) });
+  const goneIn = (
+    syncs: readonly Pair[],
+    handledEnd: number | undefined,
+    low: number,
+  ): readonly [bigint, bigint] | undefined => {
+    const known = evidence(syncs, handledEnd === undefined ? {} : handled(handledEnd));
+    const { gone } = upstreamOf(known, { low: BigInt(low), high: 1_000n }, undefined, []);
+    return gone && [gone.first, gone.last];
+  };
+  const every = (count: number, from = 0, to = 0): readonly Pair[] =>
+    Array.from({ length: count }, (_, index) => [from + index, to + index] as const);
+
+  it('are those before the first one in a topic that was made anew', () => {
+    expect(goneIn([...every(300), ...every(50, 300)], 64, 0)).toEqual([64n, 299n]);
+  });
+
+  it('are those below the start of the log, where retention was quicker than the group', () => {
+    expect(goneIn(every(300), 34, 200)).toEqual([34n, 199n]);
+  });
+
+  it('are found between offset syncs as well, where there are few', () => {
+    const few: readonly Pair[] = [
+      [0, 0],
+      [101, 100],
+      [202, 200],
+    ];
+    expect(goneIn(few, 34, 250)).toEqual([34n, 251n]);
+    expect(goneIn(few, 34, 150)).toEqual([34n, 150n]);
+    expect(goneIn(few, 34, 90)).toEqual([34n, 89n]);
+    expect(goneIn(few, 34, 99)).toEqual([34n, 98n]);
+    expect(goneIn(few, 34, 34)).toBeUndefined();
+  });
+
+  it('are not known in a log that copies share with others', () => {
+    const known = evidence(every(300), { ...handled(34), isShared: true });
+    const { gone } = upstreamOf(known, { low: 200n, high: 1_000n }, undefined, []);
+    expect(gone).toBeUndefined();
+  });
+
+  it.each([
+    ['all were handled that are gone', every(300), 200, 200],
+    ['the group is ahead of the mirror', every(300), 400, 200],
+    ['nobody knows how far the group had come', every(300), undefined, 200],
+    ['the log begins at its beginning', every(300), 34, 0],
+    ['retention was not quicker than the group', every(300), 200, 150],
+    ['MirrorMaker copies them again', [...every(300), [0, 300], [1, 301]] as const, 34, 200],
+    ['no sync is known', [], 34, 200],
+  ])('are none where %s', (_what, syncs, handledEnd, low) => {
+    expect(goneIn(syncs, handledEnd, low)).toBeUndefined();
+  });
+});

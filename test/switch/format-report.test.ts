@@ -16,6 +16,7 @@ function partition(number: number, more: Partial<PartitionMeasurement> = {}): Pa
     reread: { kind: 'counted', count: 0 },
     awaitedCount: 0,
     unhandled: { records: { kind: 'counted', count: 0 }, range: undefined },
+    gone: undefined,
     missing: [],
     ...more,
   };
