@@ -15,7 +15,7 @@ import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import type { Progress } from './progress.js';
-import { mirrorReadiness, topicReadiness, type Readiness } from './readiness.js';
+import { copyReadiness, mirrorReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import type { CatchUpOutcome } from './replication/catch-up.js';
 import {
@@ -189,10 +189,10 @@ export class ClusterOperations implements SwitchOperations {
     const { aliases } = this.#parts.options;
     const mirror = this.#mirror(target);
     const selectors = needs.flatMap((need) => need.selectors);
-    const [{ obstacles, warnings, missing }, topics] = await Promise.all([
+    const [{ obstacles, warnings, missing }, copied] = await Promise.all([
       mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
       planned
-        ? topicReadiness(mirror, {
+        ? copyReadiness(mirror, {
             clusters: [this.access(mirror.source), this.access(target)],
             ...{ selectors, aliases, world, deadlineAtMs, signal },
           })
@@ -203,8 +203,8 @@ export class ClusterOperations implements SwitchOperations {
     return {
       // The source is alive, and so is the loop: going over would only lose the way back.
       obstacles: planned ? [...obstacles, ...loopsInWords] : obstacles,
-      warnings: [...warnings, ...topics.map(missingPieceInWords), ...(planned ? [] : loopsInWords)],
-      missing: [...missing, ...topics, ...loops],
+      warnings: [...warnings, ...copied.map(missingPieceInWords), ...(planned ? [] : loopsInWords)],
+      missing: [...missing, ...copied, ...loops],
       targetAnswers: true,
     };
   }

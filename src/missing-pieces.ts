@@ -12,6 +12,8 @@ import { unreachable } from './unreachable.js';
  * - `no-rights`: the cluster does not let us read what is needed.
  * - `no-topic`: the topic is not on the cluster; where it is a remote topic, `copyOf` is what MirrorMaker does not copy.
  * - `partition-count`: the topic has another number of partitions than on the other cluster.
+ * - `uncommitted-copies`: MirrorMaker copies records of aborted transactions, by its default (`isolation.level`), and on the target handlers are
+ *   given them. One is named. That none is named proves nothing: where the source does not answer it cannot be known.
  *
  * @public
  */
@@ -55,6 +57,17 @@ export type MissingPiece =
         readonly topic: string;
         readonly count: number;
       };
+    }
+  | {
+      readonly kind: 'uncommitted-copies';
+      readonly source: string;
+      readonly target: string;
+      /** On the source, as `partition` and `offset`: a record that was never committed. */
+      readonly topic: string;
+      readonly partition: number;
+      readonly offset: string;
+      /** Where it is an ordinary record on the target. */
+      readonly copy: { readonly topic: string; readonly offset: string };
     };
 
 /** @internal What is missing, for an operator. */
@@ -90,6 +103,13 @@ export function missingPieceInWords(piece: MissingPiece): string {
       const { topic, cluster, count, other } = piece;
       return `${topic} has ${count} partitions on ${cluster}, and ${other.topic} has ${other.count} on ${other.cluster}`;
     }
+    case 'uncommitted-copies': {
+      const { source, target, topic, partition, offset, copy } = piece;
+      return (
+        `MirrorMaker has copied aborted records from ${source} to ${target}, where they are ordinary ones and are handled: ` +
+        `${copy.topic}[${partition}] ${copy.offset} is the copy of ${topic}[${partition}] ${offset}, which was never committed`
+      );
+    }
     default:
       return unreachable(piece);
   }
@@ -113,6 +133,8 @@ export function remedyOf(piece: MissingPiece): string {
         : `add ${piece.copyOf} to MirrorMaker's topics`;
     case 'partition-count':
       return `give ${piece.topic} on ${piece.cluster} ${piece.other.count} partitions, or keys change theirs`;
+    case 'uncommitted-copies':
+      return `set ${piece.source}.consumer.isolation.level = read_committed in MirrorMaker's settings; what it has copied already stays`;
     default:
       return unreachable(piece);
   }

@@ -3,8 +3,9 @@ import type { ClusterAccess } from './cluster/access.js';
 import { judge } from './health/failure.js';
 import { missingPieceInWords, type MissingPiece } from './missing-pieces.js';
 import type { Mirror, MirrorState } from './replication/mirror.js';
-import type { TopicSelector } from './replication/topic-names.js';
+import { resolveTopics, type TopicSelector } from './replication/topic-names.js';
 import { missingTopics } from './topic-readiness.js';
+import { findUncommittedCopy } from './uncommitted-copies.js';
 import { untilAborted, untilDeadline, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
@@ -100,43 +101,46 @@ function silence({ source, target, heartbeat }: MirrorState): readonly MissingPi
   return silentMs <= SILENT_MIRROR_MS ? [] : [{ kind: 'silent-mirror', source, target, silentMs }];
 }
 
+/** What {@link copyReadiness} asks, and of whom. */
+interface CopyReadinessParts {
+  readonly selectors: readonly TopicSelector[];
+  /** The source and the target. */
+  readonly clusters: readonly [ClusterAccess, ClusterAccess];
+  readonly aliases: readonly string[];
+  readonly world: World;
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal;
+}
+
 /**
- * What of the topics that are read here is missing, on the cluster that a planned switch goes to. A cluster that does not answer soon
- * is no reason to say anything.
+ * What is wrong with the copies of the topics that are read here, on the cluster that a planned switch goes to. A cluster that does not
+ * answer soon is no reason to say anything.
  *
- * @param options.clusters - the source and the target.
  * @internal
  */
-export async function topicReadiness(
-  { source, target, policy }: Mirror,
-  {
-    selectors,
-    clusters,
-    aliases,
-    world,
-    deadlineAtMs,
-    signal,
-  }: {
-    selectors: readonly TopicSelector[];
-    clusters: readonly [ClusterAccess, ClusterAccess];
-    aliases: readonly string[];
-    world: World;
-    deadlineAtMs: number;
-    signal: AbortSignal;
-  },
+export async function copyReadiness(
+  mirror: Mirror,
+  { selectors, clusters, aliases, world, signal, ...parts }: CopyReadinessParts,
 ): Promise<readonly MissingPiece[]> {
+  const { source, target, policy } = mirror;
   const [from, to] = clusters;
+  const deadlineAtMs = parts.deadlineAtMs - MARGIN_MS;
   const looking = Promise.all([from.topics(), to.topics()]);
   const looked = await untilDeadline(
     world,
-    Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs - MARGIN_MS),
+    Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs),
     untilAborted(signal, looking),
   ).catch(() => undefined);
   if (looked?.kind !== 'settled') return [];
-  const [here, there] = looked.value;
-  return missingTopics(
-    selectors,
-    { alias: source, aliases, topics: here, policy },
-    { alias: target, topics: there },
-  );
+  const [topics, there] = looked.value;
+  const here = { alias: source, aliases, topics, policy };
+  const missing = missingTopics(selectors, here, { alias: target, topics: there });
+  const copy = await findUncommittedCopy(mirror, {
+    topics: resolveTopics(selectors, here).map(({ topic }) => ({
+      topic,
+      partitionCount: topics.get(topic) ?? 0,
+    })),
+    ...{ clusters, world, deadlineAtMs, signal },
+  });
+  return copy === undefined ? missing : [...missing, copy];
 }

@@ -84,13 +84,18 @@ export interface ClusterAccess {
   /**
    * Reads from a partition without a group; waits at most `maxWaitMs` for the first record. Kafka answers the requests of
    * one connection one after another, so the waits of fetches that run side by side add up.
-   * Rejects with OFFSET_OUT_OF_RANGE outside the log, and with UNKNOWN_TOPIC_OR_PARTITION where there is none.
+   * Rejects with OFFSET_OUT_OF_RANGE outside the log, and with UNKNOWN_TOPIC_OR_PARTITION where there is none. With `read_uncommitted`
+   * records of aborted and open transactions come as well.
    */
   fetch(
     topic: string,
     partition: number,
     offset: bigint,
-    options: { maxWaitMs: number; maxBytes?: number },
+    options: {
+      maxWaitMs: number;
+      maxBytes?: number;
+      isolation?: 'read_committed' | 'read_uncommitted';
+    },
   ): Promise<FetchedRecords>;
   /** Whether the topic's `cleanup.policy` has `compact`; remembered for the topics that were asked about last. */
   isCompacted(topic: string): Promise<boolean>;

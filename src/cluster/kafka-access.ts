@@ -160,12 +160,16 @@ class KafkaAccess implements ClusterAccess {
     topic: string,
     partition: number,
     offset: bigint,
-    { maxWaitMs, maxBytes = DEFAULT_FETCH_BYTES }: { maxWaitMs: number; maxBytes?: number },
+    {
+      maxWaitMs,
+      maxBytes = DEFAULT_FETCH_BYTES,
+      isolation = 'read_committed',
+    }: Parameters<ClusterAccess['fetch']>[3],
   ): Promise<FetchedRecords> {
     return this.#ask(async (link) => {
       const broker = await link.leaderOf(topic, partition);
       const { responses } = await broker.fetch({
-        isolationLevel: READ_COMMITTED,
+        isolationLevel: isolation === 'read_committed' ? READ_COMMITTED : READ_UNCOMMITTED,
         maxWaitTime: maxWaitMs,
         minBytes: 1,
         maxBytes,
