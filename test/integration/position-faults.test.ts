@@ -1,0 +1,358 @@
+import { Buffer } from 'node:buffer';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/replication/records.js';
+import type { SwitchPlan } from '../../src/switch/report.js';
+import { startStack, waitFor, type Stack } from '../../stack/index.js';
+import {
+  Logs,
+  missingOf,
+  numbered,
+  plainKafka,
+  predictedCount,
+  startGroup,
+  twice,
+  type Resume,
+} from './group-support.js';
+import { createTopic } from './stack-support.js';
+
+const CHECKPOINTS = 'A.checkpoints.internal';
+const TOPICS = [
+  'junk',
+  'unknown',
+  'anew',
+  'operator',
+  'trimmed',
+  'overtaken',
+  'uncommitted',
+  'committed',
+  'settling',
+  'synced',
+];
+
+/** MirrorMaker's settings, read at each of its starts. */
+const settings: Record<string, string> = {};
+
+let stack: Stack;
+let logs: Logs;
+
+beforeAll(async () => {
+  stack = await startStack({
+    name: 'position-faults',
+    mirrorOverrides: settings,
+    startMirror: false,
+  });
+  for (const topic of TOPICS) {
+    await Promise.all(
+      (['A', 'B'] as const).map((alias) =>
+        createTopic(stack.clusters[alias], topic, { numPartitions: topic === 'unknown' ? 3 : 1 }),
+      ),
+    );
+  }
+  await stack.mirror.start();
+  logs = new Logs(stack);
+});
+
+afterAll(async () => {
+  await logs?.close();
+  await stack?.stop();
+});
+
+/** The checkpoints of a group in its only partition, oldest first. */
+async function checkpointsOf(groupId: string, topic: string) {
+  const records = await logs.records('B', CHECKPOINTS);
+  return records.flatMap(({ key, value }) => {
+    const decoded = decodeCheckpoint({ key, value });
+    if (decoded.kind !== 'checkpoint') return [];
+    return decoded.key.group === groupId && decoded.key.topic === topic ? [decoded.value] : [];
+  });
+}
+
+/** Writes records into the checkpoints topic that MirrorMaker would never write. */
+async function writeJunk(messages: readonly { key: Buffer | null; value: Buffer | null }[]) {
+  const producer = plainKafka(stack, 'B').producer();
+  await producer.connect();
+  await producer.send({ topic: CHECKPOINTS, messages: [...messages] });
+  await producer.disconnect();
+}
+
+/** Retention: what lies below the offset is gone. */
+async function trim(alias: 'A' | 'B', topic: string, offset: number): Promise<void> {
+  await stack.clusters[alias].withAdmin(async (admin) => {
+    // Without a look at the topic kafkajs does not find its leaders.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: `${offset}` }] });
+  });
+}
+
+/** Five transactions of ten records on A, two of which are aborted. */
+async function fillInTransactions(topic: string): Promise<void> {
+  const client = plainKafka(stack, 'A');
+  const producer = client.producer({
+    transactionalId: 'fill',
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
+  await producer.connect();
+  const ends = ['commit', 'abort', 'commit', 'abort', 'commit'] as const;
+  for (const [number, end] of ends.entries()) {
+    const transaction = await producer.transaction();
+    const messages = numbered(`${end}-${number}-`, 10).map((value) => ({ value }));
+    await transaction.send({ topic, messages });
+    await transaction[end]();
+  }
+  await producer.disconnect();
+}
+
+function abortedOf(ids: readonly string[]): readonly string[] {
+  return ids.filter((id) => id.startsWith('abort'));
+}
+
+/** The plan of the copies of what was born on A. */
+function copyPlan(resumed: readonly Resume[], physicalTopic: string): Resume {
+  const found = resumed.find((one) => one.physicalTopic === physicalTopic);
+  if (found === undefined) throw new Error(`no plan of ${physicalTopic}`);
+  return found;
+}
+
+it('obeys no checkpoint that is junk, that lies, or that leads out of the log', async () => {
+  const ids = numbered('j', 300);
+  await logs.send('A', 'junk', ids, { atOnce: 5 });
+  await logs.untilHeld('B', 'A.junk', ids.length);
+  const names = ['junk-plain', 'junk-beyond', 'junk-lie'] as const;
+  const before = await Promise.all(
+    names.map(async (groupId) => {
+      const group = await startGroup(stack, 'junk', {
+        groupId,
+        handleMs: 2,
+        consumer: { progress: false },
+      });
+      await group.untilHandled(100);
+      await group.kafka.close();
+      return group.handled;
+    }),
+  );
+  const newest = await waitFor(
+    'a checkpoint of each group',
+    () => Promise.all(names.map(async (name) => (await checkpointsOf(name, 'A.junk')).at(-1))),
+    {
+      until: (all) => all.every((one) => one !== undefined && one.upstreamOffset >= 50n),
+      timeoutMs: 30_000,
+    },
+  );
+  const of = (group: string, upstreamOffset: bigint, downstreamOffset: bigint) =>
+    encodeCheckpoint(
+      { group, topic: 'A.junk', partition: 0 },
+      { upstreamOffset, downstreamOffset, metadata: '' },
+    );
+  const skipping = of('junk-plain', newest[0]?.upstreamOffset ?? 0n, 299n);
+  const unknownVersion = Buffer.from(skipping.value);
+  unknownVersion.writeInt16BE(1);
+  await writeJunk([
+    { key: skipping.key, value: skipping.value.subarray(0, 9) },
+    { key: skipping.key, value: unknownVersion },
+    { key: skipping.key.subarray(0, 5), value: skipping.value },
+    of('junk-plain', newest[0]?.upstreamOffset ?? 0n, -1n),
+    of('junk-plain', -2n, 299n),
+    of('another', 300n, 300n),
+    { key: of('another', 0n, 0n).key, value: null },
+    of('junk-beyond', newest[1]?.upstreamOffset ?? 0n, 10_000_000n),
+    of('junk-lie', 1n, 250n),
+  ]);
+  const skipped: string[] = [];
+  await Promise.all(
+    names.map(async (groupId, index) => {
+      const group = await startGroup(stack, 'junk', {
+        groupId,
+        consumer: { progress: false },
+        only: 'B',
+      });
+      await group.untilKnown(missingOf(ids, before[index] ?? []));
+      expect(twice(group.handled)).toEqual([]);
+      skipped.push(...group.skipped);
+      if (groupId !== 'junk-plain') return;
+      // The last one that MirrorMaker has written itself.
+      const valid = await checkpointsOf(groupId, 'A.junk');
+      expect(valid.map(({ downstreamOffset }) => ids[Number(downstreamOffset)])).toContain(
+        group.handled[0],
+      );
+      expect(group.handled[0]).not.toBe(ids[0]);
+    }),
+  );
+  expect(new Set(skipped)).toEqual(new Set(['short-buffer', 'unknown-version', 'negative-offset']));
+});
+
+it('needs no checkpoints topic where it knows the group itself', async () => {
+  const ids = numbered('n', 200);
+  await logs.send('A', 'unknown', ids, { partitions: 3 });
+  await logs.untilHeld('B', 'A.unknown', ids.length);
+  const group = await startGroup(stack, 'unknown', { handleMs: 10 });
+  await group.untilHandled(50);
+  await stack.clusters.B.withAdmin((admin) => admin.deleteTopics({ topics: [CHECKPOINTS] }));
+  await group.switchTo('B', { planned: false });
+  group.handleMs = 0;
+  await group.untilKnown(ids);
+  expect(twice(group.handled)).toEqual([]);
+});
+
+it('goes on in a remote topic that was made anew, and names what is not there', async () => {
+  const [old, fresh] = [numbered('old', 300), numbered('new', 150)];
+  await logs.send('A', 'anew', old);
+  await logs.untilHeld('B', 'A.anew', old.length);
+  const group = await startGroup(stack, 'anew', { handleMs: 20 });
+  await group.untilHandled(50);
+  await stack.clusters.B.withAdmin((admin) => admin.deleteTopics({ topics: ['A.anew'] }));
+  await waitFor('the new topic', () => logs.records('B', 'A.anew'), {
+    until: ({ length }) => length === 0,
+  });
+  await waitFor(
+    'it is there again',
+    () => stack.clusters.B.withAdmin((admin) => admin.listTopics()),
+    { until: (topics) => topics.includes('A.anew'), timeoutMs: 30_000 },
+  );
+  await logs.send('A', 'anew', fresh);
+  await logs.untilHeld('B', 'A.anew', fresh.length);
+  const { report, resumed } = await group.switchTo('B', { planned: false });
+  const { gone } = copyPlan(resumed, 'A.anew').upstream ?? {};
+  expect(gone?.last).toBe(BigInt(old.length - 1));
+  expect(report.warnings.join()).toContain('records that were not handled may be gone');
+  const beyond = group.handled.slice(Number(gone?.first));
+  group.handleMs = 0;
+  await group.untilKnown(await logs.ids('B', 'A.anew'));
+  // Just those that the report has named are left, and they are handled at home.
+  expect(missingOf(old, group.handled)).toEqual(missingOf(old.slice(Number(gone?.first)), beyond));
+  expect(twice(group.handled)).toEqual([]);
+  const { resumed: home } = await group.switchTo('A', { planned: true });
+  await group.untilKnown([...old, ...fresh]);
+  expect(twice(group.handled).length).toBeLessThanOrEqual(predictedCount(home));
+});
+
+it('obeys an operator who has set the group back', async () => {
+  const ids = numbered('o', 200);
+  await logs.send('A', 'operator', ids);
+  await logs.untilHeld('B', 'A.operator', ids.length);
+  const first = await startGroup(stack, 'operator');
+  await first.untilKnown(ids);
+  await first.kafka.close();
+  await stack.clusters.A.withAdmin((admin) =>
+    admin.resetOffsets({ groupId: 'operator', topic: 'operator', earliest: true }),
+  );
+  const second = await startGroup(stack, 'operator', { handleMs: 20 });
+  await second.untilHandled(60);
+  const { resumed } = await second.switchTo('B', { planned: false });
+  second.handleMs = 0;
+  await second.untilKnown(ids);
+  expect(twice(second.handled).length).toBeLessThanOrEqual(predictedCount(resumed));
+});
+
+it('says what retention has removed on B before the group had handled it', async () => {
+  const ids = numbered('t', 300);
+  await logs.send('A', 'trimmed', ids);
+  await logs.untilHeld('B', 'A.trimmed', ids.length);
+  const group = await startGroup(stack, 'trimmed', { handleMs: 20 });
+  await group.untilHandled(30);
+  await trim('B', 'A.trimmed', 200);
+  const { report, resumed } = await group.switchTo('B', { planned: false });
+  const { gone } = copyPlan(resumed, 'A.trimmed').upstream ?? {};
+  expect(gone?.last).toBe(199n);
+  expect(report.warnings.join()).toContain('records that were not handled may be gone');
+  group.handleMs = 0;
+  await group.untilKnown(await logs.ids('B', 'A.trimmed'));
+  expect(missingOf(ids, group.handled)).toEqual(ids.slice(Number(gone?.first), 200));
+  expect(twice(group.handled)).toEqual([]);
+  const { resumed: home } = await group.switchTo('A', { planned: true });
+  await group.untilKnown(ids);
+  expect(twice(group.handled).length).toBeLessThanOrEqual(predictedCount(home));
+});
+
+it('names a mirror that copies aborted records, in the plan', async () => {
+  await fillInTransactions('uncommitted');
+  await logs.untilHeld('B', 'A.uncommitted', 50);
+  const { kafka } = await startGroup(stack, 'uncommitted');
+  const isNamed = ({ prediction: { missing } }: SwitchPlan): boolean =>
+    missing.some(({ kind }) => kind === 'uncommitted-copies');
+  const plan = await waitFor('the plan', () => kafka.plan({ to: 'B' }), {
+    until: isNamed,
+    timeoutMs: 20_000,
+  });
+  expect(plan.prediction.missing).toMatchObject([{ source: 'A', target: 'B' }]);
+  expect(plan.warnings.join()).toContain('MirrorMaker has copied aborted records from A to B');
+  expect(abortedOf(await logs.ids('A', 'uncommitted'))).toEqual([]);
+  expect(abortedOf(await logs.ids('B', 'A.uncommitted'))).toHaveLength(20);
+});
+
+it('goes on where retention on A has overtaken MirrorMaker: what is not on B was handled, or is named', async () => {
+  const ids = numbered('v', 100);
+  await logs.send('A', 'overtaken', ids);
+  await logs.untilHeld('B', 'A.overtaken', ids.length);
+  const group = await startGroup(stack, 'overtaken', { handleMs: 5 });
+  await stack.mirror.flow('A->B').stop();
+  const lost = numbered('lost', 100);
+  await logs.send('A', 'overtaken', lost);
+  await group.untilHandled(150);
+  await trim('A', 'overtaken', 190);
+  const last = numbered('last', 50);
+  await logs.send('A', 'overtaken', last);
+  // For the tests that follow.
+  settings['A.consumer.isolation.level'] = 'read_committed';
+  settings['sync.group.offsets.enabled'] = 'true';
+  settings['sync.group.offsets.interval.seconds'] = '1';
+  await stack.mirror.flow('A->B').start();
+  await logs.untilHeld('B', 'A.overtaken', 160);
+  const { resumed } = await group.switchTo('B', { planned: false });
+  const copies = await logs.ids('B', 'A.overtaken');
+  expect(copies).toEqual([...ids, ...lost.slice(90), ...last]);
+  await group.untilKnown(copies);
+  expect(missingOf([...ids, ...lost, ...last], group.handled)).toEqual([]);
+  expect(twice(group.handled).length).toBeLessThanOrEqual(predictedCount(resumed));
+});
+
+it('does not suspect a mirror that copies committed records only', async () => {
+  // MirrorMaker begins with the settings of its last start, and finds the new ones a moment later.
+  await waitFor(
+    'MirrorMaker obeys its new settings',
+    async () => {
+      const before = await logs.ids('B', 'A.settling');
+      await fillInTransactions('settling');
+      await logs.untilHeld('B', 'A.settling', before.length + 30);
+      return abortedOf((await logs.ids('B', 'A.settling')).slice(before.length));
+    },
+    { until: ({ length }) => length === 0, timeoutMs: 30_000 },
+  );
+  await fillInTransactions('committed');
+  await logs.untilHeld('B', 'A.committed', 30);
+  const { kafka } = await startGroup(stack, 'committed');
+  // All that it knows when it has seen a checkpoint, and twice: nothing is said too early.
+  const plan = await waitFor('the plan', () => kafka.plan({ to: 'B' }), {
+    until: ({ groups }) =>
+      groups[0]?.partitions.some(({ upstream }) => upstream?.mirrored.kind === 'known') === true,
+    timeoutMs: 20_000,
+  });
+  expect(plan.prediction.missing).toEqual([]);
+  expect(await logs.ids('B', 'A.committed')).toEqual(await logs.ids('A', 'committed'));
+});
+
+it('skips nothing where MirrorMaker writes the commits of groups on B, members coming and going', async () => {
+  const ids = numbered('s', 400);
+  await logs.send('A', 'synced', ids);
+  await logs.untilHeld('B', 'A.synced', ids.length);
+  const handled: string[] = [];
+  const first = await startGroup(stack, 'synced', { handleMs: 5 });
+  await first.untilHandled(100);
+  const { resumed } = await first.switchTo('B', { planned: false });
+  expect(twice(first.handled)).toEqual([]);
+  expect(copyPlan(resumed, 'A.synced').method).toBe('exact');
+  await first.untilHandled(150);
+  await first.kafka.close();
+  handled.push(...first.handled);
+  // MirrorMaker finds the group empty, and has an older position for it.
+  for (let member = 1; member <= 2; member += 1) {
+    const next = await startGroup(stack, 'synced', { handleMs: 5, only: 'B' });
+    await next.untilHandled(50);
+    await next.kafka.close();
+    handled.push(...next.handled);
+  }
+  const last = await startGroup(stack, 'synced', { only: 'B' });
+  await last.untilKnown(missingOf(ids, handled));
+  handled.push(...last.handled);
+  expect(missingOf(ids, handled)).toEqual([]);
+});
