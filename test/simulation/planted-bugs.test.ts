@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import { type PlantedBug, testPlantedBugs } from './planting.js';
+import type { Scenario } from './scenario.js';
 
 /** Bugs of clients and switches. Those of decisions: `planted-decisions.test.ts`. */
 type BugName =
@@ -11,6 +12,7 @@ type BugName =
   | 'a group resumes one record behind the one that was recognised'
   | 'what is written down is one record too far'
   | 'every record that comes late counts as handled'
+  | 'a checkpoint beyond the end of the log counts up to there'
   | 'the committed resume position is one too far'
   | 'the resume positions are not put in place'
   | 'an offset of an older epoch is forwarded'
@@ -19,6 +21,28 @@ type BugName =
   | 'what waits in the hold buffer is forgotten'
   | 'a held send is acknowledged at once'
   | 'what a full hold buffer refuses is sent all the same';
+
+/** An unplanned switch, soon after junk was written among the checkpoints. */
+function hasJunk({ steps, policy, hasCheckpoints }: Scenario): boolean {
+  return (
+    hasCheckpoints &&
+    policy === 'default' &&
+    steps.some(
+      (junk) =>
+        junk.kind === 'checkpoints' &&
+        junk.what === 'junk' &&
+        junk.flow === 'A->B' &&
+        steps.some(
+          (order) =>
+            order.kind === 'order' &&
+            order.to === 'B' &&
+            !order.planned &&
+            order.atMs > junk.atMs &&
+            order.atMs < junk.atMs + 3_000,
+        ),
+    )
+  );
+}
 
 /** `matters` is asked of fleets that only an operator moves. */
 const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
@@ -90,6 +114,12 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
     // The mirror lags behind, and the source dies.
     matters: ({ copyLagMs, steps }) =>
       copyLagMs >= 100 && steps.some((step) => step.kind === 'order' && !step.planned),
+  },
+  {
+    name: 'a checkpoint beyond the end of the log counts up to there',
+    seenBy: 'I3',
+    withinRuns: 18,
+    matters: hasJunk,
   },
   { name: 'the committed resume position is one too far', seenBy: 'I16', withinRuns: 6 },
   { name: 'the resume positions are not put in place', seenBy: 'I18', withinRuns: 6 },
@@ -198,6 +228,16 @@ vi.mock('../../src/position/plan.js', async (importOriginal) => {
   const planGroup: typeof original.planGroup = (group, facts, options) => {
     if (is('a missing checkpoint means the end of the log')) {
       return original.planGroup(group, facts, { onMissing: 'latest' });
+    }
+    if (is('a checkpoint beyond the end of the log counts up to there')) {
+      const clamped = facts.map((one) => ({
+        ...one,
+        bounds: one.bounds.map(({ method, offset }) => ({
+          method,
+          offset: offset > one.range.high ? one.range.high : offset,
+        })),
+      }));
+      return original.planGroup(group, clamped, options);
     }
     const plan = original.planGroup(group, facts, options);
     if (!is('a group resumes one record after its translated position')) return plan;

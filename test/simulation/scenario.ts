@@ -7,7 +7,7 @@ import { drawAutomaticStory } from './automatic-stories.js';
 import type { HalfDead } from './conditions.js';
 import type { Who } from './control-plane.js';
 import type { Wish } from './source.js';
-import { drawNoise, drawStory } from './stories.js';
+import { drawCheckpointFaults, drawNoise, drawStory } from './stories.js';
 
 /** How a service handles records. */
 export interface HandlerShape {
@@ -48,6 +48,12 @@ export type Step = { readonly atMs: number } & (
       readonly kind: 'mirror';
       readonly flow: FlowName;
       readonly what: 'pause' | 'resume' | 'kill' | 'start';
+    }
+  /** MirrorMaker's checkpoints of the flow, on its target: records are among them that it would never write, or the topic is deleted. */
+  | {
+      readonly kind: 'checkpoints';
+      readonly flow: FlowName;
+      readonly what: 'junk' | 'delete';
     }
   /** The next handler call of each process takes this long. */
   | { readonly kind: 'stall'; readonly forMs: number }
@@ -137,7 +143,12 @@ export function drawScenario(seed: string): Scenario {
     isRestLong: random.chance(0.15),
     automation,
     agreement,
-    steps: [...story, ...drawNoise(random, policy).filter(isFair)].sort((a, b) => a.atMs - b.atMs),
+    steps: [
+      ...story,
+      ...drawNoise(random, policy).filter(isFair),
+      // Drawn apart, so that it leaves the other seeds as they are.
+      ...drawCheckpointFaults(createRandom(seed).fork('checkpoints'), policy),
+    ].sort((a, b) => a.atMs - b.atMs),
   };
 }
 

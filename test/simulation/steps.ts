@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+import { encodeCheckpoint } from '../../src/replication/records.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { unreachable } from '../../src/unreachable.js';
 import type { Conditions } from './conditions.js';
@@ -5,6 +7,7 @@ import type { ControlPlane } from './control-plane.js';
 import type { Fleet } from './fleet.js';
 import type { HistoryEvent } from './history.js';
 import type { Step } from './scenario.js';
+import { GROUP, TOPIC } from './service.js';
 import type { Source } from './source.js';
 
 /** What steps are performed on. */
@@ -58,6 +61,9 @@ function perform(step: Step, stage: Stage): void {
       return;
     case 'mirror':
       steerMirror(memory, step);
+      return;
+    case 'checkpoints':
+      spoilCheckpoints(memory, step);
       return;
     case 'down':
     case 'up':
@@ -136,6 +142,48 @@ function steerMirror(memory: MemoryWorld, step: Extract<Step, { kind: 'mirror' }
   if (step.what === 'resume' && mirror.state !== 'paused') return;
   mirror[step.what]();
 }
+
+const NOBODY = 'another-group';
+
+/** None of it may be obeyed: what cannot be read, what leads out of a log, and what is about somebody else. */
+function spoilCheckpoints(
+  memory: MemoryWorld,
+  { flow, what }: Extract<Step, { kind: 'checkpoints' }>,
+): void {
+  const mirror = memory.mirrors.find(({ source, target }) => `${source}->${target}` === flow);
+  if (mirror === undefined) return;
+  const target = memory.cluster(mirror.target);
+  const name = `${mirror.source}.checkpoints.internal`;
+  if (!target.topicNames().includes(name)) return;
+  if (what === 'delete') {
+    target.deleteTopic(name);
+    return;
+  }
+  const topic = mirror.remoteTopic(TOPIC);
+  for (let partition = 0; partition < target.partitionCount(topic); partition += 1) {
+    const { high } = target.range(topic, partition);
+    const key = { group: GROUP, topic, partition };
+    const end = encodeCheckpoint(key, {
+      upstreamOffset: high,
+      downstreamOffset: high,
+      metadata: '',
+    });
+    const newer = Buffer.from(end.value);
+    newer.writeInt16BE(1);
+    const at = (downstreamOffset: bigint): { key: Buffer; value: Buffer } =>
+      encodeCheckpoint(key, { upstreamOffset: high, downstreamOffset, metadata: '' });
+    target.append(name, 0, [
+      { key: end.key, value: newer },
+      { key: end.key, value: end.value.subarray(0, 7) },
+      { key: null, value: end.value },
+      at(-1n),
+      { key: encodeCheckpoint({ ...key, group: NOBODY }, HERE).key, value: end.value },
+      at(high + 1_000_000n),
+    ]);
+  }
+}
+
+const HERE = { upstreamOffset: 0n, downstreamOffset: 0n, metadata: '' };
 
 /** Takes every fault back, but for a cluster that stays dead a while longer. */
 export function heal({ memory, conditions, source, plane, fleet }: Stage, leftDead?: string): void {

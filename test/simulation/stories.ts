@@ -255,3 +255,13 @@ export function drawNoise(random: Random, policy: Scenario['policy']): readonly 
   }
   return steps;
 }
+
+/** What may be wrong with MirrorMaker's checkpoints, shortly before a switch or at any time. */
+export function drawCheckpointFaults(random: Random, policy: Scenario['policy']): readonly Step[] {
+  if (!random.chance(0.25)) return [];
+  const flow = policy === 'identity' ? 'A->B' : random.pick<FlowName>(['A->B', 'A->B', 'B->A']);
+  const atMs = 2_500 + random.below(7_000);
+  const what = random.pick(['junk', 'junk', 'delete'] as const);
+  const first: Step = { kind: 'checkpoints', atMs, flow, what };
+  return random.chance(0.5) ? [first, { ...first, atMs: atMs + random.below(2_000) }] : [first];
+}
