@@ -5,6 +5,7 @@ import { clusterConfig } from './cluster/kafka-session.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
 import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
+import type { StandbyPort } from './consumer/standby-member.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { FailoverOptionsError } from './errors.js';
 import type { EventSink } from './events.js';
@@ -40,6 +41,8 @@ export class Clients {
   /** Never connects: it lends its logger. */
   readonly #offline: Kafka;
   readonly #home: string;
+  /** Undefined: nothing waits on the standby. */
+  readonly #standby: StandbyPort | undefined;
   #count = 0;
 
   constructor(parts: ClientsParts) {
@@ -48,6 +51,7 @@ export class Clients {
     this.#home = aliases[0];
     const config = clusterConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
     this.#offline = world.createKafka(config);
+    this.#standby = parts.options.hotStandby ? standbyPort(parts) : undefined;
   }
 
   logger(): Logger {
@@ -90,6 +94,7 @@ export class Clients {
         // Also where the session is fenced meanwhile.
         return operations.lastWords(next, [need], new AbortController().signal);
       },
+      standby: this.#standby,
       kafkaRetry: options.kafka.retry,
     });
     this.#made.set(client.participant, client);
@@ -137,6 +142,17 @@ export class Clients {
   #placers(): readonly OffsetPlacer[] {
     return this.inUse().flatMap((client) => ('placer' in client ? client.placer : []));
   }
+}
+
+function standbyPort({ options, operations }: ClientsParts): StandbyPort {
+  const [first, second] = options.aliases;
+  return {
+    beside: (active) => (active === first ? second : first),
+    sessionOn: (alias) => operations.sessions.waitingOn(alias),
+    identify: (alias) => operations.identities.identify(alias),
+    isFleet: options.agreement !== undefined,
+    members: new Set(),
+  };
 }
 
 /**

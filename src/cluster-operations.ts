@@ -2,8 +2,9 @@ import { messageOf } from './caught.js';
 import { clusterNamed } from './clients.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { openAccess } from './cluster/kafka-access.js';
-import { openSession } from './cluster/kafka-session.js';
+import type { SessionOptions } from './cluster/kafka-session.js';
 import type { ClusterSession } from './cluster/session.js';
+import { Sessions } from './cluster/sessions.js';
 import { FailoverClosedError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
@@ -53,6 +54,7 @@ export interface ClusterOperationsParts {
  */
 export class ClusterOperations implements SwitchOperations {
   readonly policy: ReplicationPolicy;
+  readonly sessions: Sessions = new Sessions((alias) => this.#sessionOn(alias));
   readonly #parts: ClusterOperationsParts;
   readonly #accesses = new Map<string, ClusterAccess>();
   readonly #mirrors = new Map<string, Mirror>();
@@ -62,7 +64,7 @@ export class ClusterOperations implements SwitchOperations {
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
     this.policy = replicationPolicy(parts.options.mirror);
-    this.#identities = new Identities(parts);
+    this.#identities = new Identities({ ...parts, sessions: this.sessions });
   }
 
   /** Who stands behind the names. */
@@ -139,11 +141,16 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   openSession(alias: string, switchEpoch: number): ClusterSession {
+    const session = this.sessions.open(alias, switchEpoch);
+    this.#parts.watch().sessionOpened(session);
+    return session;
+  }
+
+  #sessionOn(alias: string): Omit<SessionOptions, 'switchEpoch' | 'isStandby'> {
     const { options, events } = this.#parts;
     const watch = this.#parts.watch();
-    const session = openSession({
+    return {
       alias,
-      switchEpoch,
       clusterOptions: clusterNamed(options, alias, 'clusters'),
       kafkaConfig: options.kafka,
       world: options.world,
@@ -152,9 +159,7 @@ export class ClusterOperations implements SwitchOperations {
       onSuspicion: () => watch.suspect(alias),
       beforeWrite: watch.fleet?.lease.guard,
       verify: (isAgain) => this.#identities.verify(alias, { isUrgent: isAgain }),
-    });
-    watch.sessionOpened(session);
-    return session;
+    };
   }
 
   ready(): Promise<void> {
@@ -291,6 +296,7 @@ export class ClusterOperations implements SwitchOperations {
   /** Closes every connection, for good. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.sessions.forget('this FailoverKafka was closed');
     await Promise.all([this.#parts.watch().close(), this.#disconnect()]);
   }
 

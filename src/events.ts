@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import type { AgreedDecision } from './agreement/agreement.js';
 import { asError } from './caught.js';
+import { EVENT_NAMES } from './event-names.js';
 import { FailoverOptionsError } from './errors.js';
 import type { FailbackAssessment } from './failback/gates.js';
 import type { FailbackReport } from './failback/procedure.js';
@@ -173,6 +174,21 @@ export interface FailoverEvents {
     readonly consumer: string;
     readonly cluster: string;
     readonly groupId: string;
+    /** True where it was a member of its group there before the switch (`consumer.hotStandby`): it did not have to join. */
+    readonly wasHot: boolean;
+  };
+  /** With `consumer.hotStandby`: a consumer is a member of its group on the standby, and waits there. */
+  'consumer.standby-joined': FailoverEventBase & {
+    readonly consumer: string;
+    readonly cluster: string;
+    readonly groupId: string;
+  };
+  /** It is none any more, or could not become one; told once until it is one again. It goes on trying, and a switch joins as without it. */
+  'consumer.standby-lost': FailoverEventBase & {
+    readonly consumer: string;
+    readonly cluster: string;
+    readonly groupId: string;
+    readonly error: Error;
   };
   /** The physical topics behind a consumer's subscription changed; it joined its group anew. */
   'consumer.resubscribed': FailoverEventBase & {
@@ -210,46 +226,6 @@ export interface FailoverEvents {
 
 /** @public Name of an event. */
 export type FailoverEventName = keyof FailoverEvents;
-
-/** Every name, for callers that no compiler has seen; the compiler sees that none is missing. */
-const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
-  'switch.started': true,
-  'switch.phase-started': true,
-  'switch.phase-overran': true,
-  'switch.completed': true,
-  'switch.measured': true,
-  'failback.assessed': true,
-  'failback.completed': true,
-  'switch.refused': true,
-  'switch.rolled-back': true,
-  'switch.interrupted': true,
-  'positions.planned': true,
-  'cluster.mismatched': true,
-  'cluster.fenced': true,
-  'socket.stalled': true,
-  'health.changed': true,
-  'progress.failed': true,
-  'health.refused': true,
-  'strategy.stayed': true,
-  'strategy.failed': true,
-  'signal.changed': true,
-  'signal.refused': true,
-  'state-file.failed': true,
-  'agreement.decided': true,
-  'agreement.failed': true,
-  'agreement.refused': true,
-  'failover.halted': true,
-  'producer.held': true,
-  'producer.released': true,
-  'producer.hold-full': true,
-  'consumer.attached': true,
-  'consumer.resubscribed': true,
-  'consumer.offset-refused': true,
-  'consumer.dedup-failed': true,
-  'mirror.record-skipped': true,
-  'mirror.read-failed': true,
-  'listener.failed': true,
-};
 
 /** @public Stops a subscription. */
 export type Unsubscribe = () => void;

@@ -1,5 +1,6 @@
 import { checkIdentity } from './cluster/identity.js';
 import { openAccess } from './cluster/kafka-access.js';
+import type { Sessions } from './cluster/sessions.js';
 import { isFailoverError, type WrongClusterError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ResolvedOptions } from './options.js';
@@ -13,6 +14,8 @@ export interface IdentitiesParts {
   active(): string | undefined;
   /** Another cluster stands behind the name of the active one: it must be fenced before anything else is done. */
   onWrongCluster(active: string, error: WrongClusterError): void;
+  /** Where another cluster stands behind the name of the standby, what waits there ends. */
+  readonly sessions: Pick<Sessions, 'mismatched'>;
 }
 
 /** A verification counts for connections that are made so soon after it, in milliseconds. */
@@ -138,8 +141,12 @@ export class Identities {
     if (!isWrongCluster(error)) return;
     const { events } = this.#parts;
     const active = this.#parts.active();
-    if (alias === active) this.#parts.onWrongCluster(active, error);
-    else events.emit('cluster.mismatched', { cluster: alias, error });
+    if (alias === active) {
+      this.#parts.onWrongCluster(active, error);
+      return;
+    }
+    this.#parts.sessions.mismatched(alias, error);
+    events.emit('cluster.mismatched', { cluster: alias, error });
   }
 }
 

@@ -55,11 +55,11 @@ export type {
 export type {
   ClusterOptions,
   ConsumerFailoverOptions,
-  ProgressOptions,
   FailoverKafkaConfig,
   MirrorOptions,
   ProducerFailoverOptions,
 } from './options.js';
+export type { ProgressOptions } from './options-progress.js';
 export type { DedupOptions, MessageId } from './options-dedup.js';
 export type { CanaryOptions, HealthOptions } from './options-health.js';
 export type {
@@ -103,6 +103,7 @@ export type { Opinion, SignalState, Wish } from './signals/signal-state.js';
 export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
+export type { ConsumerStandbyStatus } from './consumer/standby-member.js';
 export type { ProgressStatus } from './progress.js';
 export type { HandledRecord } from './position/fingerprint.js';
 export type { ProducerStatus } from './producer/failover-producer.js';

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type {
   ConsumerLimits,
-  ProgressOptions,
   MirrorOptions,
   ProducerFailoverOptions,
   ProducerLimits,
 } from './options.js';
+import type { ProgressOptions } from './options-progress.js';
 import type { DedupLimits } from './options-dedup.js';
 import type { FailbackLimits } from './options-failback.js';
 import type { CanaryOptions, HealthOptions } from './options-health.js';
@@ -109,6 +109,7 @@ const shape = z.strictObject({
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
       topicRefreshMs: timerFrom(100).default(30_000),
+      hotStandby: z.boolean().default(false),
       progress: z
         .union([
           z.literal(false),
@@ -211,6 +212,7 @@ export interface CheckedGroups {
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
+  readonly hotStandby: boolean;
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -229,7 +231,7 @@ export function checkShape(config: unknown): CheckedGroups {
   const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
   const { health, failback } = checked;
   const { onUnknownOutcome, ...hold } = producer;
-  const { progress, dedup, ...limits } = consumer;
+  const { progress, dedup, hotStandby, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
       'producer.releaseJitterMs',
@@ -241,6 +243,7 @@ export function checkShape(config: unknown): CheckedGroups {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
+    hotStandby,
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

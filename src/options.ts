@@ -4,6 +4,7 @@ import { FailoverOptionsError } from './errors.js';
 import { checkBrokers } from './options-brokers.js';
 import type { DedupLimits, DedupOptions } from './options-dedup.js';
 import type { FailbackLimits, FailbackOptions } from './options-failback.js';
+import type { ProgressOptions } from './options-progress.js';
 import type { HealthOptions } from './options-health.js';
 import { checkShape, type ResolvedHealth } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
@@ -116,25 +117,12 @@ export interface ConsumerFailoverOptions {
    * new start of the consumer everything comes again.
    */
   readonly dedup?: DedupOptions;
-}
-
-/**
- * How progress is written down.
- *
- * @public
- */
-export interface ProgressOptions {
   /**
-   * How often, in milliseconds: what a process that dies has handled since then is handled again. Default 1000. At least 100, at most
-   * 2147483647. Does not affect a switch that the process lives through: it writes its last words.
+   * While a consumer runs it is a member of its group on the standby as well, and reads, commits and handles nothing there. So a switch needs no
+   * join, and does not wait for the broker's `group.initial.rebalance.delay.ms`. It costs a connection or two and a heartbeat per
+   * consumer, and the group's offsets on the standby cannot be set from outside meanwhile. Default false.
    */
-  readonly everyMs: number;
-  /**
-   * The topic is `__<topic>.progress`, on each cluster; the two underscores keep MirrorMaker away from it. It is made where the process
-   * may create topics; made by hand, it needs one partition and `cleanup.policy=compact`. Every process reads all of it, so
-   * services with thousands of members use a topic of their own. Default `'kafkajs-failover'`.
-   */
-  readonly topic: string;
+  readonly hotStandby?: boolean;
 }
 
 /**
@@ -217,6 +205,7 @@ export interface ResolvedOptions {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
+  readonly hotStandby: boolean;
   /** Undefined: progress is neither written nor read. */
   readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;
@@ -251,6 +240,7 @@ export function resolveOptions(config: FailoverKafkaConfig): ResolvedOptions {
     mirror: checked.mirror,
     producer: { ...checked.producer, onUnknownOutcome: checked.producer.onUnknownOutcome },
     consumer: { ...checked.consumer, dedup: checked.dedup },
+    hotStandby: checked.hotStandby,
     progress: checked.progress,
     deadlines: checked.switch,
     health: checked.health,

@@ -1,7 +1,7 @@
 import type { AgreementContext } from './agreement/agreement.js';
 import { asError } from './caught.js';
 import type { EventSink } from './events.js';
-import type { ProgressOptions } from './options.js';
+import type { ProgressOptions } from './options-progress.js';
 import type { GroupNeed } from './position/plan.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressNews, type Speech, type Written } from './position/progress-news.js';

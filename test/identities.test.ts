@@ -21,6 +21,7 @@ function identitiesIn(memory: ReturnType<typeof ordersWorld>) {
     events: new FailoverEmitter(() => ({ atMs: 0, switchEpoch: 1 })),
     active: () => 'A',
     onWrongCluster: (active) => wrong.push(active),
+    sessions: { mismatched: () => {} },
   });
   return { identities, name, wrong };
 }

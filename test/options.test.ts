@@ -27,6 +27,7 @@ describe('options', () => {
       releaseJitterMs: 0,
     });
     expect(resolved.consumer).toEqual({ onMissingPosition: 'earliest', topicRefreshMs: 30_000 });
+    expect(resolved.hotStandby).toBe(false);
     expect(resolved.mirror).toEqual({
       policy: 'default',
       separator: '.',
@@ -108,6 +109,8 @@ describe('options', () => {
     [{ clusters, switch: { openMs: 2 ** 31 } }, 'switch.openMs'],
     [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
+    [{ clusters, consumer: { hotStandby: 'yes' } }, 'consumer.hotStandby'],
+    [{ clusters, consumer: { hotstandby: true } }, 'consumer.hotstandby'],
     [{ clusters, consumer: { dedup: true } }, 'consumer.dedup'],
     [{ clusters, consumer: { dedup: { messageId: 5 } } }, 'consumer.dedup.messageId'],
     [{ clusters, consumer: { dedup: { messageId: '' } } }, 'consumer.dedup.messageId'],

@@ -15,6 +15,8 @@ import { Watchdog } from './watchdog.js';
 export interface SessionOptions {
   readonly alias: string;
   readonly switchEpoch: number;
+  /** See {@link ClusterSession.isStandby}. What goes wrong meanwhile is told by those who work with it, and nobody else hears of it. */
+  readonly isStandby?: boolean;
   readonly clusterOptions: ClusterOptions;
   /** What the clusters share. `clusterOptions` outranks it. */
   readonly kafkaConfig: Omit<KafkaConfig, 'brokers'>;
@@ -37,13 +39,13 @@ export interface SessionOptions {
  * @internal
  */
 export function openSession(options: SessionOptions): ClusterSession {
-  const { alias, switchEpoch, clusterOptions, kafkaConfig, world, events } = options;
+  const { alias, clusterOptions, kafkaConfig, world, events } = options;
   const controller = new AbortController();
   const gate: SocketGate = new SocketGate({
     world,
     open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,
     onWaiting: (line) => watchdog.wake(line),
-    onClosed: () => options.onSuspicion?.(),
+    onClosed: () => suspect(),
     beforeWrite: options.beforeWrite,
     verify: (isAgain) => options.verify?.(isAgain),
   });
@@ -52,7 +54,8 @@ export function openSession(options: SessionOptions): ClusterSession {
     lines: () => gate.lines(),
     stalledAfterMs: options.stalledAfterMs,
     report: (line) => {
-      options.onSuspicion?.();
+      if (isStandby()) return;
+      suspect();
       events.emit('socket.stalled', {
         cluster: alias,
         broker: line.broker,
@@ -60,14 +63,23 @@ export function openSession(options: SessionOptions): ClusterSession {
       });
     },
   });
-  const isFenced = (): boolean => controller.signal.aborted;
-  const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isFenced));
+  const isStandby = (): boolean => options.isStandby === true;
+  const suspect = (): void => {
+    if (!isStandby()) options.onSuspicion?.();
+  };
+  const isQuiet = (): boolean => controller.signal.aborted || isStandby();
+  const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isQuiet));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
     world.createKafka({ ...clusterConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
   const kafka = clientThrough(gate.factory);
   return {
     alias,
-    switchEpoch,
+    get switchEpoch() {
+      return options.switchEpoch;
+    },
+    get isStandby() {
+      return isStandby();
+    },
     kafka,
     countedClient() {
       const wire = gate.countedFactory();
@@ -85,6 +97,7 @@ export function openSession(options: SessionOptions): ClusterSession {
       watchdog.stop();
       const socketCount = gate.fence(reason);
       controller.abort(reason);
+      if (isStandby()) return;
       events.emit('cluster.fenced', { cluster: alias, socketCount, reason: reason.message });
     },
   };

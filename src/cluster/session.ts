@@ -13,6 +13,8 @@ export interface ClusterSession {
   readonly alias: string;
   /** The activation this session belongs to. Answers that arrive from it later are compared with the current one. */
   readonly switchEpoch: number;
+  /** True while it waits on the standby for its switch: it has no epoch then. */
+  readonly isStandby?: boolean;
   /** Makes the inner consumers and admins. All their sockets go through this session's gate. */
   readonly kafka: Kafka;
   /** A client for one inner producer, through the same gate: what it writes is told from what others write. */
@@ -51,8 +53,9 @@ export interface Wire {
 }
 
 /** @internal Why a session is over for one who was in it: the fence's own reason, or that it was left. */
-export function fencedError({ alias, switchEpoch, signal }: ClusterSession): Error {
-  if (signal.reason instanceof Error) return signal.reason;
+export function fencedError(session: ClusterSession): Error {
+  if (session.signal.reason instanceof Error) return session.signal.reason;
+  const { alias, switchEpoch } = session;
   return new FencedError(`Cluster ${alias} was left in epoch ${switchEpoch}`, {
     cluster: alias,
     switchEpoch,

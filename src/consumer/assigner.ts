@@ -1,6 +1,7 @@
 import type { Assigner, GroupMemberAssignment, PartitionAssigner } from 'kafkajs';
 import { kafka } from '../kafkajs.js';
 import type { LogicalTopic } from '../replication/topic-names.js';
+import { dealtMembers, markedStandby } from './standby-mark.js';
 
 /** @internal How the physical topics of a group are dealt out: one of each logical topic, the others follow it. */
 export interface Representatives {
@@ -74,6 +75,8 @@ export interface AssignerGuard {
    * the place where a consumer that was stopped while joining (kafkajs issue 1639) is kept from joining after all.
    */
   assertInUse(): void;
+  /** True while the member only waits on the standby. */
+  isStandby(): boolean;
 }
 
 /**
@@ -96,16 +99,26 @@ export function siblingsTogether(
       version: inner.version,
       protocol(subscription) {
         guard.assertInUse();
-        return inner.protocol(subscription);
+        const { name, metadata } = inner.protocol(subscription);
+        return { name, metadata: guard.isStandby() ? markedStandby(metadata) : metadata };
       },
-      async assign({ members, topics }) {
+      async assign({ members: all, topics }) {
+        const { members, leftOut } = dealtMembers(all);
         const chosen = chooseRepresentatives(topics, guard.topics(), partitionCount);
-        if (chosen.siblings.size === 0) return inner.assign({ members, topics });
-        const assigned = await inner.assign({ members, topics: [...chosen.topics] });
-        return assigned.map((one) => completed(one, chosen.siblings, partitionCount));
+        const dealt = chosen.siblings.size === 0 ? topics : [...chosen.topics];
+        const assigned = await inner.assign({ members: [...members], topics: dealt });
+        return [
+          ...assigned.map((one) => completed(one, chosen.siblings, partitionCount)),
+          ...leftOut.map(({ memberId }) => ({ memberId, memberAssignment: nothingAssigned() })),
+        ];
       },
     };
   };
+}
+
+function nothingAssigned(): GroupMemberAssignment['memberAssignment'] {
+  const nothing = { version: 0, assignment: {}, userData: Buffer.alloc(0) };
+  return kafka.AssignerProtocol.MemberAssignment.encode(nothing);
 }
 
 function completed(
@@ -113,6 +126,7 @@ function completed(
   siblings: Representatives['siblings'],
   partitionCount: (topic: string) => number,
 ): GroupMemberAssignment {
+  if (siblings.size === 0) return { memberId, memberAssignment };
   const { MemberAssignment } = kafka.AssignerProtocol;
   const decoded = MemberAssignment.decode(memberAssignment);
   if (decoded === null) return { memberId, memberAssignment };

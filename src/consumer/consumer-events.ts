@@ -66,6 +66,13 @@ export function underOriginalNames(
   }
 }
 
+/** @internal A CRASH event of a consumer that is started again, although kafkajs does not. Pure. */
+export function restarting(event: InstrumentationEvent<unknown>): InstrumentationEvent<unknown> {
+  const { payload } = event;
+  if (typeof payload !== 'object' || payload === null) return event;
+  return withPayload(event, { ...payload, restart: true });
+}
+
 function withPayload(
   event: InstrumentationEvent<unknown>,
   payload: unknown,

@@ -12,9 +12,11 @@ import { untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { Awaited } from './awaited-records.js';
 import type { LogEnds } from './beginnings.js';
-import { CONSUMER_EVENTS, underOriginalNames } from './consumer-events.js';
+import { CONSUMER_EVENTS, restarting, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
 import { deferred, type Deferred } from './deferred.js';
+import type { FetchHold } from './fetch-hold.js';
+import { StandbyMember, type StandbyPort } from './standby-member.js';
 import { dedupWindow, type DedupWindow } from './dedup-window.js';
 import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
@@ -47,6 +49,8 @@ export interface FailoverConsumerParts {
   access(alias: string): ClusterAccess;
   /** Writes down how far a member has come that leaves its group. Bounded, never rejects. */
   sayLast(session: ClusterSession, need: GroupNeed): Promise<void>;
+  /** Where it waits for the next switch; undefined: nowhere. */
+  readonly standby?: StandbyPort | undefined;
   /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */
   readonly kafkaRetry?: RetryOptions | undefined;
 }
@@ -86,6 +90,8 @@ export class ConsumerCore {
   readonly earlier: EarlierStandings = new EarlierStandings();
   readonly departing: DepartingMembers = new DepartingMembers();
   readonly relay: InstrumentationRelay;
+  /** Undefined where nothing waits on the standby. */
+  readonly standby: StandbyMember | undefined;
   /** The inner consumer in force. During a switch the old one: its progress is wanted. */
   inner: InnerConsumer | undefined;
   /** kafkajs's own end of the consumer that was stopped last. */
@@ -116,6 +122,7 @@ export class ConsumerCore {
     this.parts = parts;
     this.#listener = listener;
     this.dedup = dedupWindow(parts);
+    this.standby = parts.standby && new StandbyMember(this, parts.standby);
     this.relay = new InstrumentationRelay({
       events: { ...CONSUMER_EVENTS },
       client: 'consumer',
@@ -182,7 +189,12 @@ export class ConsumerCore {
     return fresh;
   }
 
-  makeInner(session: ClusterSession, carried: readonly CarriedLane[] = []): InnerConsumer {
+  /** @param hold - of one that waits on the standby. */
+  makeInner(
+    session: ClusterSession,
+    carried: readonly CarriedLane[] = [],
+    hold?: FetchHold,
+  ): InnerConsumer {
     const { parts, pauses, older, awaited, dedup } = this;
     const { config, world, kafkaRetry, homeCluster } = parts;
     const host: InnerConsumerHost = {
@@ -208,6 +220,7 @@ export class ConsumerCore {
       pauses,
       host,
       carried,
+      hold,
     });
   }
 
@@ -260,7 +273,9 @@ export class ConsumerCore {
   }
 
   /** False once the service has left its first cluster, or its group came from another: nothing is created then, nor skipped. */
-  isFirstEpoch({ switchEpoch }: ClusterSession): boolean {
+  isFirstEpoch(session: ClusterSession): boolean {
+    if (session.isStandby === true) return false;
+    const { switchEpoch } = session;
     if (this.planned?.switchEpoch === switchEpoch) return false;
     return (this.firstEpoch ?? switchEpoch) === switchEpoch;
   }
@@ -325,24 +340,10 @@ export class ConsumerCore {
       case CONSUMER_EVENTS.GROUP_JOIN:
         return isHeld ? undefined : underOriginalNames(event, inner.names);
       case CONSUMER_EVENTS.CRASH:
-        return isHeld || inner.isStopping ? undefined : this.#crash(event, inner);
+        if (isHeld || inner.isStopping) return undefined;
+        return this.#died.get(inner) === true ? restarting(event) : event;
       default:
         return underOriginalNames(event, inner.names);
     }
-  }
-
-  #crash(
-    event: InstrumentationEvent<unknown>,
-    inner: InnerConsumer,
-  ): InstrumentationEvent<unknown> {
-    if (this.#died.get(inner) !== true) return event;
-    const { payload } = event;
-    if (typeof payload !== 'object' || payload === null) return event;
-    return {
-      id: event.id,
-      type: event.type,
-      timestamp: event.timestamp,
-      payload: { ...payload, restart: true },
-    };
   }
 }

@@ -9,6 +9,7 @@ import { CONSUMER_EVENTS } from './consumer-events.js';
 import { readSubscription } from './consumer-setup.js';
 import { ConsumerCore, type FailoverConsumerParts } from './core.js';
 import { ConsumerRunning } from './running.js';
+import type { ConsumerStandbyStatus } from './standby-member.js';
 import { ConsumerSwitching } from './switching.js';
 import type { FailoverKafkaConsumer } from './types.js';
 import type { OffsetPlacer } from './transaction-offsets.js';
@@ -40,6 +41,8 @@ export interface ConsumerStatus {
   readonly recognisedCount: number;
   /** Records that were left out because a handler had handled them, by `consumer.dedup`, since the consumer was made; 0 without it. */
   readonly dedupHitCount: number;
+  /** How it stands on the standby, by `consumer.hotStandby`. */
+  readonly standby: ConsumerStandbyStatus;
 }
 
 /** @internal A consumer, as the composition root has it. */
@@ -304,6 +307,7 @@ function statusOf(core: ConsumerCore, running: ConsumerRunning): ConsumerStatus 
     physicalTopics: [...(inner?.subscription?.fromBeginning.keys() ?? [])],
     ...core.awaited.counts(),
     dedupHitCount: core.dedup?.hitCount ?? 0,
+    standby: core.standby?.status ?? { kind: 'none' },
   };
 }
 

@@ -10,7 +10,7 @@ import { deferred, type Deferred } from './deferred.js';
  */
 export class Gate {
   /** Read for every message: a plain field. */
-  isOpen = true;
+  isOpen: boolean;
   /**
    * True where what a running handler returns still counts: with kafkajs, while the gate is open, and in a `stop()` by
    * the user. False in a switch, where kafkajs would resolve a whole batch of which a part was handled.
@@ -21,6 +21,16 @@ export class Gate {
   readonly #refusal: Deferred<never> = deferred<never>();
   readonly #onClosed = new Set<(error: Error) => void>();
   #error: Error | undefined;
+
+  /** @param isOpen - false: nothing is handled before {@link open}. Default true. */
+  constructor({ isOpen = true }: { isOpen?: boolean } = {}) {
+    this.isOpen = isOpen;
+  }
+
+  /** Of one that was made shut. */
+  open(): void {
+    this.isOpen = this.#error === undefined && this.passesResults;
+  }
 
   /** Nothing new is handled from now on, until `close`. */
   hold(): void {

@@ -7,6 +7,7 @@ import { siblingsTogether, type AssignerGuard } from './assigner.js';
 import type { Awaited } from './awaited-records.js';
 import type { DedupWindow } from './dedup-window.js';
 import type { DispatcherParts } from './dispatcher.js';
+import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import type { OlderDeliveries } from './offsets.js';
@@ -33,6 +34,8 @@ export interface InnerConsumerParts {
   readonly host: InnerConsumerHost;
   /** Progress of the inner consumer before it, of the same epoch. */
   readonly carried: readonly CarriedLane[];
+  /** Of a member that waits on the standby. */
+  readonly hold?: FetchHold | undefined;
 }
 
 /** @internal What an inner consumer tells, and asks of, the wrapper. */
@@ -51,8 +54,8 @@ export interface InnerConsumerHost {
   releaseUnused(): void;
 }
 
-/** kafkajs's default (`src/consumer/index.js`). */
-const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
+/** @internal kafkajs's default (`src/consumer/index.js`). */
+export const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
 
 /** @internal What the dispatcher of an inner consumer is made of. */
 export function dispatcherParts(
@@ -62,7 +65,10 @@ export function dispatcherParts(
   return {
     ...own,
     cluster: session.alias,
-    switchEpoch: session.switchEpoch,
+    // A member that waits on the standby has none yet.
+    get switchEpoch() {
+      return session.switchEpoch;
+    },
     locks,
     older,
     awaited,
@@ -85,14 +91,17 @@ const DEFAULT_RETRY = { retries: 5 };
  * @internal
  */
 export function innerConfig(
-  { config, mayCreateTopics, restartOnFailure }: InnerConsumerParts,
-  inUse: AssignerGuard & { isOpen(): boolean },
+  { config, mayCreateTopics, restartOnFailure, hold }: InnerConsumerParts,
+  inUse: Omit<AssignerGuard, 'isStandby'> & { isOpen(): boolean },
 ): ConsumerConfig {
-  const assigners = config.partitionAssigners ?? [kafka.PartitionAssigners.roundRobin];
+  const guard = { ...inUse, isStandby: () => hold?.isStandby === true };
+  const assigners = (config.partitionAssigners ?? [kafka.PartitionAssigners.roundRobin]).map(
+    (assigner) => siblingsTogether(assigner, guard),
+  );
   return {
     ...config,
     ...(mayCreateTopics ? {} : { allowAutoTopicCreation: false }),
-    partitionAssigners: assigners.map((assigner) => siblingsTogether(assigner, inUse)),
+    partitionAssigners: hold === undefined ? assigners : hold.over(assigners),
     retry: {
       ...(config.retry ?? DEFAULT_RETRY),
       // A restart is ours to decide: never of what a switch or a stop has ended, else as the user says.

@@ -2,13 +2,15 @@ import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafka
 import { fencedError, type ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, StaleOffsetError } from '../errors.js';
 import { untilAborted } from '../wait.js';
-import { beginningsOf, firstCommits, type LogEnds } from './beginnings.js';
+import { beginningsOf, type LogEnds } from './beginnings.js';
 import { Commits, readCommits, type PhysicalOffset } from './commits.js';
 import { CONSUMER_EVENTS, mergedAssignment } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Dispatcher } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { GroupMember } from './group-member.js';
+import { drain } from './draining.js';
+import type { FetchHold } from './fetch-hold.js';
 import { dispatcherParts, innerConfig, type InnerConsumerParts } from './inner-config.js';
 import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
@@ -16,6 +18,7 @@ import type { PausedTopic } from './pauses.js';
 import type { CarriedLane } from './lane.js';
 import type { ResumePosition } from './resume.js';
 import { NOWHERE, type Standing } from './standing.js';
+import { ToldAnew } from './told-anew.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -27,7 +30,9 @@ import type { FailoverConsumerRunConfig } from './types.js';
 export class InnerConsumer {
   readonly session: ClusterSession;
   readonly consumer: Consumer;
-  readonly gate: Gate = new Gate();
+  readonly gate: Gate;
+  /** Of one that waits on the standby, or has. */
+  readonly hold: FetchHold | undefined;
   /** True while `stop()` by the user is under way: the wrapper reports STOP itself. */
   isStopping = false;
   readonly #parts: InnerConsumerParts;
@@ -38,9 +43,7 @@ export class InnerConsumer {
   #subscription: ResolvedSubscription | undefined;
   #names = new TopicNames([]);
   #dispatcher: Dispatcher | undefined;
-  /** kafkajs forgets pauses in every restart of its own. */
-  #mustApplyPauses = true;
-  #mustApplySeeks: boolean;
+  readonly #anew: ToldAnew;
   #retired: Error | undefined;
   #refusal: Error | undefined;
   #ends: LogEnds | undefined;
@@ -49,7 +52,8 @@ export class InnerConsumer {
 
   constructor(parts: InnerConsumerParts) {
     this.#parts = parts;
-    this.#mustApplySeeks = parts.carried.length > 0;
+    this.hold = parts.hold;
+    this.gate = new Gate({ isOpen: parts.hold === undefined });
     this.session = parts.session;
     const inUse = {
       topics: () => this.#subscription?.topics ?? [],
@@ -60,13 +64,17 @@ export class InnerConsumer {
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
+    this.#anew = new ToldAnew(this.consumer, parts);
     const { groupId } = parts.config;
-    this.#member = new GroupMember({
-      groupId,
-      access: parts.access,
-      releaseUnused: () => parts.host.releaseUnused(),
+    const releaseUnused = (): void => parts.host.releaseUnused();
+    this.#member = new GroupMember({ groupId, access: parts.access, releaseUnused });
+    const { consumer, hold } = this;
+    this.#late = new LatePositions({
+      ...parts,
+      ...{ groupId, consumer, member: this },
+      isBeforeFetch: () => hold?.isEntering === true,
+      onSettled: () => hold?.open(),
     });
-    this.#late = new LatePositions({ ...parts, groupId, consumer: this.consumer, member: this });
     this.consumer.on(CONSUMER_EVENTS.CONNECT, () => {
       // kafkajs connects anew in every restart.
       this.#member.isJoining = this.hasStarted;
@@ -144,6 +152,20 @@ export class InnerConsumer {
     this.#ends = ends;
   }
 
+  /**
+   * A member that waited on the standby becomes the one in force, as if it joined now. After {@link resumeAt}.
+   *
+   * @returns resolves when its positions are in place and it fetches; rejects where it ended before.
+   */
+  enter(): Promise<void> {
+    const { hold } = this;
+    if (hold === undefined) return this.joined;
+    hold.enter();
+    this.gate.open();
+    this.#entered();
+    return hold.flowing;
+  }
+
   /** Where the group stands in partitions of this member, for those in which it has no commit. */
   beginnings(): readonly ResumePosition[] {
     const dispatcher = this.#dispatcher;
@@ -190,11 +212,7 @@ export class InnerConsumer {
   /** Brings a change of the pauses to kafkajs, for every log of each topic. */
   applyPause(method: 'pause' | 'resume', list: readonly PausedTopic[]): void {
     if (!this.hasStarted || this.isRetired || list.length === 0) return;
-    this.consumer[method](
-      list.flatMap(({ topic, ...rest }) =>
-        this.#names.logsOf(topic).map((name) => ({ ...rest, topic: name })),
-      ),
-    );
+    this.#anew.pause(method, list, this.#names);
     if (method === 'resume') this.#late.hold();
   }
 
@@ -219,25 +237,9 @@ export class InnerConsumer {
    * @throws what the commit rejected with; the progress is kept in memory all the same.
    */
   drain(): Promise<void> {
-    this.#drained ??= this.#drain();
+    const handled = () => this.#dispatcher?.uncommitted() ?? [];
+    this.#drained ??= drain(this, { ...this.#parts, commits: this.#commits, handled });
     return this.#drained;
-  }
-
-  async #drain(): Promise<void> {
-    this.gate.hold();
-    await this.idle();
-    await this.#commits.settled();
-    try {
-      const handled = this.#dispatcher?.uncommitted() ?? [];
-      const offsets = [
-        ...handled,
-        ...(await firstCommits(this.beginnings(), handled, this.#parts)),
-      ];
-      if (offsets.length > 0 && !this.isRetired) await this.commit(offsets);
-    } finally {
-      this.retire(fencedError(this.session));
-      await this.#member.leave();
-    }
   }
 
   /** Takes this member out of its group, also after the fence: see {@link GroupMember.leave}. */
@@ -270,6 +272,7 @@ export class InnerConsumer {
     this.session.signal.removeEventListener('abort', this.#onFenced);
     this.gate.close(error);
     this.#joined.reject(error);
+    this.hold?.end(error);
     // Disconnected while it joins, it would stay in the group as a dead member, until it expires. It is let in, shown out
     // (see #onGroupJoin), and disconnected by kafkajs's own crash.
     if (this.#member.isJoining && !this.session.signal.aborted) return;
@@ -296,6 +299,12 @@ export class InnerConsumer {
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
     const before = this.#member.id === payload.memberId ? this.#member.assignment : undefined;
     this.#member.joined(payload);
+    const isWaiting = this.#retired === undefined && this.hold?.joined(payload) === true;
+    if (isWaiting) this.#joined.resolve();
+    else this.#entered(before);
+  }
+
+  #entered(before?: Readonly<Record<string, readonly number[]>>): void {
     const keepsSeek = this.#late.keepsSeekFor(this.#member.assignment);
     if (this.#retired === undefined) this.#dispatcher?.assigned(this.#member.assignment, before);
     if (keepsSeek) this.#parts.host.onSeekKept(this);
@@ -305,37 +314,27 @@ export class InnerConsumer {
       // ends the join; kafkajs crashes and disconnects.
       throw this.#retired;
     }
-    this.#applyCarriedSeeks();
-    if (this.#mustApplyPauses) {
-      this.#mustApplyPauses = false;
-      const { pause, resume } = this.#parts.pauses.calls();
-      this.applyPause('pause', pause);
-      this.applyPause('resume', resume);
+    for (const one of this.#anew.seeks(this.#dispatcher)) {
+      if (this.#member.isAssigned(one.topic, one.partition)) this.consumer.seek(one);
     }
+    for (const [method, list] of this.#anew.pauses()) this.applyPause(method, list);
     this.#late.joined(this.#member.assignment);
     this.#joined.resolve();
     this.session.traffic.worked('consume');
     this.#parts.host.onJoined(this);
   }
 
-  /** Seeks that the inner consumer before this one was given, and kafkajs had not carried out there. */
-  #applyCarriedSeeks(): void {
-    if (!this.#mustApplySeeks) return;
-    this.#mustApplySeeks = false;
-    for (const one of this.#dispatcher?.pendingSeeks() ?? []) {
-      if (this.#member.isAssigned(one.topic, one.partition)) this.consumer.seek(one);
-    }
-  }
-
   #onCrash({ error, restart }: ConsumerCrashEvent['payload']): void {
     // Seconds after the fence kafkajs gives up as well: its member is then still in the group that it was cut off from.
     if (this.#retired !== undefined) return;
-    this.session.traffic.failed('consume', error);
+    // What waits on the standby says nothing of a cluster that is worked with.
+    if (this.hold?.isStandby !== true) this.session.traffic.failed('consume', error);
     this.#member.crashed();
     this.#late.restarted();
-    this.#mustApplyPauses = true;
+    this.#anew.restarted();
     if (restart) return;
     this.#joined.reject(error);
+    this.hold?.end(error);
     this.#parts.host.onDied(this, error);
   }
 

@@ -17,6 +17,10 @@ export interface LatePositionsParts {
   readonly world: World;
   /** The user's own pauses, by original names. */
   readonly pauses: Pauses;
+  /** True where kafkajs has joined and not looked for the group's commits yet. */
+  readonly isBeforeFetch: () => boolean;
+  /** After a join: no partition is held back (any more). */
+  readonly onSettled: () => void;
   readonly member: Member & {
     readonly names: TopicNames;
     seek(entry: PhysicalOffset & { offset: string }): void;
@@ -108,7 +112,10 @@ export class LatePositions {
     this.#assignment = assignment;
     this.#release();
     this.#held = this.#open.filter((one) => this.#isHere(one));
-    if (this.#held.length === 0) return;
+    if (this.#held.length === 0) {
+      this.#parts.onSettled();
+      return;
+    }
     this.hold();
     // It fails where kafkajs has let go of its group, and then there is nothing to move any more.
     this.#settle(this.#round).catch(() => {});
@@ -151,7 +158,9 @@ export class LatePositions {
       existing === undefined
         ? this.#open.filter((one) => one.ifNone !== true)
         : aheadOf(this.#open, existing);
-    const sought = open.filter((one) => this.#isHere(one));
+    const here = open.filter((one) => this.#isHere(one));
+    const sought = await this.#withoutSeek(here, member);
+    if (round !== this.#round || member.isRetired) return;
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
     this.#open = open;
@@ -163,6 +172,22 @@ export class LatePositions {
     if (round !== this.#round || member.isRetired) return;
     this.#open = open.filter((one) => !this.#isHere(one));
     this.#release();
+    this.#parts.onSettled();
+  }
+
+  /**
+   * Before the first fetch a commit is enough: kafkajs takes what is committed through it for what the group has committed. It is no seek, so
+   * what is awaited here stays so.
+   *
+   * @returns those for which it was not.
+   */
+  async #withoutSeek(
+    here: readonly ResumePosition[],
+    member: Member,
+  ): Promise<readonly ResumePosition[]> {
+    if (!this.#parts.isBeforeFetch()) return here;
+    await commitAsMember(this.#parts.world, member, here);
+    return here.filter((one) => member.committed(one.topic, one.partition) !== one.offset);
   }
 
   #isHere({ topic, partition }: PhysicalOffset): boolean {

@@ -4,17 +4,20 @@ import { isFailoverError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import type { GroupPlan } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
-import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
+import { ENDLESS_RETRIES, retry, sleep, untilAborted, type RetryPolicy } from '../wait.js';
 import { logEnds } from './beginnings.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import {
   assertAvailable,
   commitPositions,
+  missingPositions,
   positionsOf,
   replanned,
   type ResumePosition,
 } from './resume.js';
+import { enterWith, leaveFor, waitingFor } from './standby-entry.js';
+import type { WaitingMember } from './standby-member.js';
 import { continued, type ResolvedSubscription } from './subscription.js';
 
 /**
@@ -62,16 +65,44 @@ export async function openOn(
   opening: Opening,
   signal: AbortSignal,
 ): Promise<InnerConsumer> {
-  const { world } = core.parts;
   const policy = {
     ...ENDLESS_RETRIES,
     signal,
     shouldRetry: (error: Error) => shouldRetry(error, opening),
   };
+  // Before the positions: where it must leave the group they can be committed for all.
+  const waiting =
+    opening.kind === 'attach'
+      ? await waitingFor(core, session, { maxAgeMs: PLANNED_TOPICS_MS, signal })
+      : undefined;
+  try {
+    return await openWith(core, session, opening, { waiting, policy });
+  } catch (error) {
+    // Taken from those that wait, it would be a member for ever that handles nothing.
+    if (waiting?.inner.isRetired === false) await leaveFor(core, waiting.inner, asError(error));
+    throw error;
+  }
+}
+
+async function openWith(
+  core: ConsumerCore,
+  session: ClusterSession,
+  opening: Opening,
+  {
+    waiting,
+    policy,
+  }: { waiting: WaitingMember | undefined; policy: RetryPolicy & { signal: AbortSignal } },
+): Promise<InnerConsumer> {
+  const { world } = core.parts;
+  const { signal } = policy;
   const unstored = await retry(world, policy, () =>
-    untilAborted(signal, positions(core, session, opening)),
+    untilAborted(signal, positions(core, session, opening, waiting?.inner)),
   );
   const begin = async (): Promise<InnerConsumer> => {
+    if (waiting?.inner.isRetired === false) {
+      const onEntered = (): void => applySeeks(core, waiting.inner);
+      return enterWith(core, waiting, { unstored, onEntered, signal });
+    }
     const resolved = await topics(core, session, opening, signal);
     await noteEnds(core, session, opening, { resolved, signal });
     return start(core, session, opening, { resolved, unstored, signal });
@@ -94,6 +125,7 @@ async function positions(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
+  waiting: InnerConsumer | undefined,
 ): Promise<readonly ResumePosition[]> {
   const access = core.parts.access(session.alias);
   const late = core.latePositions(session);
@@ -114,12 +146,11 @@ async function positions(
       if (plan === undefined) core.beginAnew(session.alias);
       else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
-      return commitPositions(
-        access,
-        core.groupId,
-        plan === undefined ? own : positionsOf(plan),
-        session,
-      );
+      const wanted = plan === undefined ? own : positionsOf(plan);
+      // Nobody commits for a group with members but they.
+      return waiting?.isRetired === false
+        ? missingPositions(access, core.groupId, wanted)
+        : commitPositions(access, core.groupId, wanted, session);
     }
     case 'run':
       break;

@@ -60,6 +60,17 @@ export function aheadOf(
   });
 }
 
+/** @internal What is to be committed of these positions: see {@link aheadOf}. */
+export async function missingPositions(
+  access: ClusterAccess,
+  groupId: string,
+  wanted: readonly ResumePosition[],
+): Promise<readonly ResumePosition[]> {
+  if (wanted.length === 0) return [];
+  const topics = [...new Set(wanted.map(({ topic }) => topic))];
+  return aheadOf(wanted, await access.committed(groupId, topics));
+}
+
 /**
  * Puts the resume positions where every member of the group finds them: into the group's own commits, while it has no
  * members.
@@ -77,9 +88,7 @@ export async function commitPositions(
   wanted: readonly ResumePosition[],
   { signal }: { signal: AbortSignal },
 ): Promise<readonly ResumePosition[]> {
-  if (wanted.length === 0) return [];
-  const topics = [...new Set(wanted.map(({ topic }) => topic))];
-  const commits = aheadOf(wanted, await access.committed(groupId, topics));
+  const commits = await missingPositions(access, groupId, wanted);
   if (commits.length === 0) return [];
   try {
     // The access is not fenced with the session: after the fence nothing may be committed there.

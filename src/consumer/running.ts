@@ -114,6 +114,7 @@ export class ConsumerRunning implements CoreListener {
   async #open(session: ClusterSession, opening: Opening, signal: AbortSignal): Promise<void> {
     const inner = await openOn(this.#core, session, opening, signal);
     this.#scheduleRefresh(inner);
+    this.#core.standby?.keep(session);
   }
 
   /** Ends whatever is on its way. The inner consumer in force stays. */
@@ -135,6 +136,7 @@ export class ConsumerRunning implements CoreListener {
     const core = this.#core;
     const { inner, state } = core;
     const wasRunning = core.intent !== undefined;
+    const left = core.standby?.leave();
     this.#forget();
     this.cancel(new FailoverClosedError('The consumer was stopped'));
     core.wakeUp();
@@ -149,6 +151,7 @@ export class ConsumerRunning implements CoreListener {
       core.closing = inner.closed;
       if (core.inner === inner && core.state.kind !== 'held') core.dropInner();
     }
+    await left;
     core.emit(CONSUMER_EVENTS.STOP);
   }
 
@@ -172,6 +175,7 @@ export class ConsumerRunning implements CoreListener {
   #forget(): void {
     const core = this.#core;
     core.intent = undefined;
+    void core.standby?.leave();
     core.setup.setRun(undefined);
     core.pauses.clear();
     core.seeks.length = 0;

@@ -101,6 +101,16 @@ export function newTopics(
   return [...next.fromBeginning.keys()].filter((name) => !current.fromBeginning.has(name));
 }
 
+/** @internal Do the two read the same physical topics? */
+export function sameTopics(
+  current: ResolvedSubscription | undefined,
+  next: ResolvedSubscription,
+): boolean {
+  return (
+    current?.fromBeginning.size === next.fromBeginning.size && newTopics(current, next).length === 0
+  );
+}
+
 /**
  * `next`, for a consumer that has read `current` in the same epoch: whatever it begins to read now it begins at the
  * beginning, because `fromBeginning: false` asks for what comes from the first join on, and that is long ago. What it

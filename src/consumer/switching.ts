@@ -120,6 +120,7 @@ export class ConsumerSwitching implements Participant {
       consumer: this.id,
       cluster: session.alias,
       groupId: core.groupId,
+      wasHot: core.inner?.hold !== undefined,
     });
   }
 
@@ -130,6 +131,7 @@ export class ConsumerSwitching implements Participant {
     core.state = { kind: 'halted', error };
     this.#running.cancel(error);
     inner?.retire(error);
+    void core.standby?.leave();
     if (wasRunning) {
       core.emit(CONSUMER_EVENTS.CRASH, { error, groupId: core.groupId, restart: false });
     }

@@ -26,7 +26,11 @@ async function assign(
   memberCount: number,
   assigner: PartitionAssigner = roundRobin,
 ) {
-  const wrapped = siblingsTogether(assigner, { topics: () => topics, assertInUse: () => {} });
+  const wrapped = siblingsTogether(assigner, {
+    topics: () => topics,
+    assertInUse: () => {},
+    isStandby: () => false,
+  });
   const made = wrapped({ cluster: clusterWith(counts), groupId: 'g', logger: silentLogger() });
   const members = Array.from({ length: memberCount }, (_, index) => ({
     memberId: `m${index}`,
@@ -66,6 +70,7 @@ describe('an assigner that keeps the logs of a logical partition together', () =
     const wrapped = siblingsTogether(roundRobin, {
       topics: () => [logical('orders'), logical('bills')],
       assertInUse: () => {},
+      isStandby: () => false,
     })({ cluster: clusterWith(counts), groupId: 'g', logger: silentLogger() });
     expect(wrapped).toMatchObject({ name: own.name, version: own.version });
     expect(await wrapped.assign({ members, topics: ['orders', 'bills'] })).toEqual(
@@ -92,6 +97,7 @@ describe('an assigner that keeps the logs of a logical partition together', () =
     const wrapped = siblingsTogether(custom, {
       topics: () => [logical('orders', 'A.orders')],
       assertInUse: () => {},
+      isStandby: () => false,
     })({
       cluster: clusterWith({ orders: 1, 'A.orders': 1 }),
       groupId: 'g',

@@ -9,6 +9,7 @@ import {
 } from '../../src/consumer/failover-consumer.js';
 import { FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
+import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import type { GroupPlan } from '../../src/position/plan.js';
 import { replicationPolicy } from '../../src/replication/policy.js';
@@ -502,5 +503,50 @@ describe('beside bare kafkajs', () => {
     });
     await waitFor('every record', () => count >= 20);
     expect(count).toBe(20);
+  });
+
+  it('waits on the standby as a member of its group, and goes over as the same one', async () => {
+    const topic = newTopic();
+    await fill('A', topic, 1, 1);
+    await fill('B', topic, 20, 1);
+    const failover = new FailoverKafka({
+      clientId: 'hot',
+      logLevel: kafka.logLevel.NOTHING,
+      clusters: {
+        A: { brokers: stack.clusters.A.brokers },
+        B: { brokers: stack.clusters.B.brokers },
+      },
+      consumer: { hotStandby: true, progress: false },
+    });
+    onTestFinished(() => failover.close());
+    const handled: string[] = [];
+    const joined: string[] = [];
+    const consumer = failover.consumer({ groupId: topic, heartbeatInterval: 500 });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => joined.push(payload.memberId));
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ cluster, message }) => {
+        handled.push(`${cluster} ${message.offset}`);
+      },
+    });
+    await waitFor('the member on B', async () => (await groupState('B', topic))?.state, {
+      until: (state) => state === 'Stable',
+    });
+    await waitFor('it to know', () => failover.status().consumers[0]?.standby.kind, {
+      until: (kind) => kind === 'joined',
+    });
+    const [waiting] = (await groupState('B', topic))?.members ?? [];
+    const ofB = () => handled.filter((entry) => entry.startsWith('B'));
+    expect(ofB()).toEqual([]);
+    await failover.switchTo('B', { planned: false });
+    expect(joined).toEqual([expect.any(String), waiting?.memberId]);
+    await waitFor('every record of B', () => ofB().length >= 20);
+    expect(ofB().length).toBe(20);
+    await consumer.disconnect();
+    await waitFor('both groups to be left', async () => {
+      const groups = await Promise.all([groupState('A', topic), groupState('B', topic)]);
+      return groups.every((group) => (group?.members.length ?? 0) === 0);
+    });
   });
 });
