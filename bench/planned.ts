@@ -26,7 +26,15 @@ export async function measurePlanned(
     groupId,
     runs,
     sendsPerSecond,
-  }: { topic: string; groupId: string; runs: number; sendsPerSecond: number },
+    untilReady = () => Promise.resolve(),
+  }: {
+    topic: string;
+    groupId: string;
+    runs: number;
+    sendsPerSecond: number;
+    /** Waited for before each switch. */
+    untilReady?: () => Promise<void>;
+  },
 ): Promise<SwitchFigures> {
   const producer = kafka.producer();
   const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 });
@@ -46,6 +54,7 @@ export async function measurePlanned(
   const firstAckMs: number[] = [];
   const firstRecordMs: number[] = [];
   for (let run = 0; run < runs; run += 1) {
+    await untilReady();
     const to = kafka.status().active === 'A' ? 'B' : 'A';
     const probe = `probe-${groupId}-${run}`;
     const decidedAtMs = performance.now();

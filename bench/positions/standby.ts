@@ -1,12 +1,15 @@
+import { setTimeout } from 'node:timers/promises';
 import { FailoverKafka, Kafka, logLevel, type FailoverKafkaConfig } from 'kafkajs-failover';
 import { startStack, type Stack } from '../../stack/index.js';
 import { measurePlanned } from '../planned.js';
 import { createTopics, untilTopicsExist } from '../topics.js';
+import { within } from '../within.js';
 import type { Spread, StandbyFigures } from './figures.js';
 
 /** Kafka's own default; the stack's brokers have 0. */
 const REBALANCE_DELAY_MS = 3_000;
 const PARTITIONS = 6;
+const JOIN_LIMIT_MS = 60_000;
 
 /**
  * Planned switches to and fro of a service at rest, on brokers that make a group wait as Kafka does by default: how soon a record that is
@@ -28,8 +31,8 @@ export async function measureStandby({
   });
   try {
     const coldMs = await firstRecords(stack, 'standby-cold', {}, runs);
-    // A hot standby is measured here as well, with its option, once there is one.
-    return { coldMs, hotMs: null };
+    const hotMs = await firstRecords(stack, 'standby-hot', { hotStandby: true }, runs);
+    return { coldMs, hotMs };
   } finally {
     await stack.stop();
   }
@@ -57,9 +60,25 @@ async function firstRecords(
     consumer,
   });
   try {
-    const shape = { topic, groupId: topic, runs, sendsPerSecond: 0 };
+    const untilReady = async (): Promise<void> => {
+      if (consumer.hotStandby === true) await untilHot(kafka);
+    };
+    const shape = { topic, groupId: topic, runs, sendsPerSecond: 0, untilReady };
     return (await measurePlanned(kafka, shape)).firstRecordMs;
   } finally {
     await kafka.close();
   }
+}
+
+/** Between two switches the consumer becomes a member on the cluster that it left. */
+function untilHot(kafka: FailoverKafka): Promise<void> {
+  const isHot = (): boolean =>
+    kafka.status().consumers.every(({ standby }) => standby.kind === 'joined');
+  return within(
+    JOIN_LIMIT_MS,
+    'a member on the standby',
+    (async () => {
+      while (!isHot()) await setTimeout(50);
+    })(),
+  );
 }
