@@ -95,6 +95,8 @@ export interface Scenario {
   readonly onMissingPosition: MissingPosition;
   /** False: `consumer.progress` is off, and what a process knew ends with it. */
   readonly writesProgress: boolean;
+  /** `consumer.hotStandby`. */
+  readonly isHot: boolean;
   /** kafkajs's `maxWaitTimeInMs`. */
   readonly pollMs: number;
   readonly handler: HandlerShape;
@@ -106,6 +108,9 @@ export interface Scenario {
   readonly agreement: FleetAgreement | undefined;
   readonly steps: readonly Step[];
 }
+
+/** Share of the fleets whose consumers wait on the standby. */
+const HOT_SHARE = 0.3;
 
 /** Draws a scenario. Pure. */
 export function drawScenario(seed: string): Scenario {
@@ -138,6 +143,7 @@ export function drawScenario(seed: string): Scenario {
     writesProgress: createRandom(seed)
       .fork('progress')
       .chance(hasCheckpoints ? 0.8 : 0.2),
+    isHot: createRandom(seed).fork('hot-standby').chance(HOT_SHARE),
     pollMs: random.pick([200, 500, 1_000]),
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),

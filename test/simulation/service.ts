@@ -214,6 +214,7 @@ function makeKafka(
       topicRefreshMs: 1_000,
       onMissingPosition: scenario.onMissingPosition,
       ...(scenario.writesProgress ? {} : { progress: false }),
+      hotStandby: scenario.isHot,
     },
     switch: DEADLINES,
     world,
