@@ -46,6 +46,12 @@ export interface ClusterOperationsParts {
   watch(): Watching;
 }
 
+/** What a look at a target that answers begins with. */
+const NOTHING_SEEN = {
+  ...{ obstacles: [], warnings: [], missing: [] },
+  ...{ targetAnswers: true, topicsSeen: false },
+} as const;
+
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,
  * and the cluster ids learned so far.
@@ -174,7 +180,7 @@ export class ClusterOperations implements SwitchOperations {
     turn: Pick<SwitchTurn, 'to' | 'planned'>,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<Readiness & { readonly targetAnswers: boolean }> {
+  ): Promise<Readiness & { readonly targetAnswers: boolean; readonly topicsSeen: boolean }> {
     const target = turn.to;
     const { world, deadlines } = this.#parts.options;
     const deadlineAtMs = world.nowMs() + deadlines.prepareMs;
@@ -186,15 +192,14 @@ export class ClusterOperations implements SwitchOperations {
       const obstacle = isWrongCluster(error)
         ? because
         : `cluster ${target} does not answer: ${because}`;
-      return { obstacles: [obstacle], warnings: [], missing: [], targetAnswers: false };
+      return { ...NOTHING_SEEN, obstacles: [obstacle], targetAnswers: false };
     }
-    if (needs.length === 0)
-      return { obstacles: [], warnings: [], missing: [], targetAnswers: true };
+    if (needs.length === 0) return NOTHING_SEEN;
     const { planned } = turn;
     const { aliases } = this.#parts.options;
     const mirror = this.#mirror(target);
     const selectors = needs.flatMap((need) => need.selectors);
-    const [{ obstacles, warnings, missing }, copied] = await Promise.all([
+    const [{ obstacles, warnings, missing }, seen] = await Promise.all([
       mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
       planned
         ? copyReadiness(mirror, {
@@ -203,6 +208,7 @@ export class ClusterOperations implements SwitchOperations {
           })
         : [],
     ]);
+    const copied = seen ?? [];
     const loops = copiedBothWays(mirror, this.#mirror(mirror.source), { selectors, aliases });
     const loopsInWords = loops.map(missingPieceInWords);
     return {
@@ -211,6 +217,7 @@ export class ClusterOperations implements SwitchOperations {
       warnings: [...warnings, ...copied.map(missingPieceInWords), ...(planned ? [] : loopsInWords)],
       missing: [...missing, ...copied, ...loops],
       targetAnswers: true,
+      topicsSeen: seen !== undefined,
     };
   }
 

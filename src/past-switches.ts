@@ -45,7 +45,11 @@ export class PastSwitches {
     const before = kept
       // A clock that went back makes it the newest: rather a wait too long than one switch too many.
       .map((one) => ({ one, atMs: nowMs - Math.max(0, wallMs - one.wallMs) }))
-      .filter(({ one, atMs }) => nowMs - atMs < REMEMBERED_MS && !this.#has(one.switchEpoch))
+      .filter(({ one, atMs }, index) => {
+        // The last one tells since when the service is where it is, however long that is.
+        const isWanted = nowMs - atMs < REMEMBERED_MS || index === kept.length - 1;
+        return isWanted && !this.#has(one.switchEpoch);
+      })
       .map(({ one, atMs }) => ({ ...one, atMs }));
     this.#past = [...before, ...this.#past];
   }

@@ -113,15 +113,15 @@ interface CopyReadinessParts {
 }
 
 /**
- * What is wrong with the copies of the topics that are read here, on the cluster that a planned switch goes to. A cluster that does not
- * answer soon is no reason to say anything.
+ * What is wrong with the copies of the topics that are read here, on the cluster that a planned switch goes to.
  *
+ * @returns undefined where the clusters did not tell their topics soon: that says nothing about them.
  * @internal
  */
 export async function copyReadiness(
   mirror: Mirror,
   { selectors, clusters, aliases, world, signal, ...parts }: CopyReadinessParts,
-): Promise<readonly MissingPiece[]> {
+): Promise<readonly MissingPiece[] | undefined> {
   const { source, target, policy } = mirror;
   const [from, to] = clusters;
   const deadlineAtMs = parts.deadlineAtMs - MARGIN_MS;
@@ -131,7 +131,7 @@ export async function copyReadiness(
     Math.min(world.nowMs() + TOPICS_LOOK_MS, deadlineAtMs),
     untilAborted(signal, looking),
   ).catch(() => undefined);
-  if (looked?.kind !== 'settled') return [];
+  if (looked?.kind !== 'settled') return undefined;
   const [topics, there] = looked.value;
   const here = { alias: source, aliases, topics, policy };
   const missing = missingTopics(selectors, here, { alias: target, topics: there });

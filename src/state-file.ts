@@ -75,7 +75,8 @@ const shape = z.strictObject({
   heard: z.record(z.string(), heardWish).default({}),
   pinned: z.array(z.string()).default([]),
   switches: z.array(pastSwitch).default([]),
-  run: keptRun.optional(),
+  // Of another version, perhaps: the rest of the file must not be lost by it.
+  run: keptRun.optional().catch(undefined),
 });
 
 /**

@@ -264,7 +264,8 @@ export class Watch implements Watching {
 
   /** Keeps what a restart needs, each step of a switch before it begins; never waited for. */
   keep(): void {
-    if (this.#applied === undefined) return;
+    // An end in the middle of a switch is no other one than a crash: what was written at its last step stands.
+    if (this.#applied === undefined || this.#parts.state().kind === 'closed') return;
     // In a switch a decision is obeyed before there is a session on its cluster: a restart then has to obey it anew.
     if (this.fleet !== undefined && this.#parts.state().kind === 'steady') {
       this.#applied = { ...this.#applied, agreedEpoch: this.fleet.obeyedEpoch };

@@ -128,7 +128,7 @@ export class FailbackAssessor {
     signal: AbortSignal,
   ): Promise<FailbackLook> {
     const seen = await this.#parts.look({ from, to }, accept, signal);
-    return { atMs: nowMs, switchEpoch, ...seen };
+    return { atMs: nowMs, endedAtMs: this.#parts.world.nowMs(), switchEpoch, ...seen };
   }
 
   #tickLater(): void {

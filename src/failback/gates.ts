@@ -78,6 +78,8 @@ export interface FailbackAssessment {
 export interface FailbackLook {
   /** When it began, in monotonic milliseconds. */
   readonly atMs: number;
+  /** When it ended: from then on what was seen counts. */
+  readonly endedAtMs: number;
   /** The activation that it is about. */
   readonly switchEpoch: number;
   /** Those that were looked at. */
@@ -100,7 +102,7 @@ export interface AssessmentFacts {
   readonly stableMs: number;
   /** What was seen last. */
   readonly look: FailbackLook | undefined;
-  /** What was seen counts for so long. */
+  /** What was seen counts for so long, from the end of the look. */
   readonly lookValidMs: number;
 }
 
@@ -118,7 +120,7 @@ export function assess(facts: AssessmentFacts): FailbackAssessment {
   const isValid =
     look !== undefined &&
     look.switchEpoch === facts.switchEpoch &&
-    nowMs - look.atMs <= facts.lookValidMs;
+    nowMs - look.endedAtMs <= facts.lookValidMs;
   const seen = isValid ? look.gates : [];
   const gates = [
     ...rememberedGates(facts),
@@ -127,7 +129,7 @@ export function assess(facts: AssessmentFacts): FailbackAssessment {
         seen.find((one) => one.name === name) ?? {
           name,
           state: 'not-looked-at',
-          detail: look === undefined ? 'not yet' : 'not lately',
+          detail: isValid ? 'one before it is shut' : look === undefined ? 'not yet' : 'not lately',
         },
     ),
   ];
@@ -183,7 +185,10 @@ function healthGate(
 
 /** @internal The gates `mirror` and `topics`, out of what is missing. */
 export function mirrorGates(
-  missing: readonly MissingPiece[],
+  {
+    missing,
+    topicsSeen,
+  }: { readonly missing: readonly MissingPiece[]; readonly topicsSeen: boolean },
   groupCount: number,
 ): readonly [mirror: FailbackGate, topics: FailbackGate] {
   if (groupCount === 0) {
@@ -199,7 +204,9 @@ export function mirrorGates(
   );
   return [
     gate('mirror', mirror.length === 0, inList(mirror) ?? 'its records are read, and it is alive'),
-    gate('topics', topics.length === 0, inList(topics) ?? 'all are there'),
+    topicsSeen
+      ? gate('topics', topics.length === 0, inList(topics) ?? 'all are there')
+      : gate('topics', false, 'the clusters did not tell their topics soon enough'),
   ];
 }
 

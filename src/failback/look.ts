@@ -97,7 +97,7 @@ async function mirrorAndTopics(parts: LookParts): Promise<readonly FailbackGate[
     const readiness = await within(parts, limits.prepareMs, (limit) =>
       operations.checkReadiness({ to, planned: true }, needs, limit),
     );
-    if (readiness?.targetAnswers === true) return mirrorGates(readiness.missing, needs.length);
+    if (readiness?.targetAnswers === true) return mirrorGates(readiness, needs.length);
     return [gate('mirror', false, readiness?.obstacles.join('; ') ?? `${to} did not answer`)];
   } catch (error) {
     signal.throwIfAborted();

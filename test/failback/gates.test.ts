@@ -13,6 +13,7 @@ import { FAILING, HEALTHY, healthOf, UNHEALTHY } from '../strategy/support.js';
 
 const OPEN: FailbackLook = {
   atMs: 990_000,
+  endedAtMs: 990_000,
   switchEpoch: 2,
   gates: (['reachable', 'identity', 'mirror', 'topics', 'lag', 'positions'] as const).map((name) =>
     gate(name, true, 'well'),
@@ -88,20 +89,26 @@ describe('the gates of the mirror and of topics', () => {
       { kind: 'silent-mirror', source: 'B', target: 'A', silentMs: 20_000 },
       { kind: 'no-topic', cluster: 'A', topic: 'orders', copyOf: undefined },
     ] as const;
-    expect(mirrorGates(missing, 1)).toMatchObject([
+    expect(mirrorGates({ missing, topicsSeen: true }, 1)).toMatchObject([
       { name: 'mirror', state: 'closed' },
       { name: 'topics', state: 'closed' },
     ]);
-    expect(mirrorGates(missing.slice(0, 1), 1)).toMatchObject([
+    expect(mirrorGates({ missing: missing.slice(0, 1), topicsSeen: true }, 1)).toMatchObject([
       { state: 'closed' },
       { state: 'open' },
     ]);
-    expect(mirrorGates([], 1)).toMatchObject([{ state: 'open' }, { state: 'open' }]);
+    expect(mirrorGates({ missing: [], topicsSeen: true }, 1)).toMatchObject([
+      { state: 'open' },
+      { state: 'open' },
+    ]);
   });
 
   it('are open where no group needs them', () => {
     const missing = [{ kind: 'no-heartbeat', source: 'B', target: 'A' }] as const;
-    expect(mirrorGates(missing, 0)).toMatchObject([{ state: 'open' }, { state: 'open' }]);
+    expect(mirrorGates({ missing, topicsSeen: false }, 0)).toMatchObject([
+      { state: 'open' },
+      { state: 'open' },
+    ]);
   });
 });
 
