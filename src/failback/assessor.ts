@@ -106,7 +106,8 @@ export class FailbackAssessor {
       return undefined;
     }
     if (this.#here?.cluster !== active) this.#here = { cluster: active, sinceMs: nowMs };
-    const last = switches.findLast(({ to }) => to === active);
+    // Out of a halt a switch may lead to where it came from: the stay away goes on.
+    const last = switches.findLast((one) => one.to === active && one.from !== active);
     return {
       nowMs,
       from: active,
