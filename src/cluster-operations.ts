@@ -16,7 +16,7 @@ import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import type { Progress } from './progress.js';
-import { copyReadiness, mirrorReadiness, type Readiness } from './readiness.js';
+import { copyReadiness, NOTHING_SEEN, mirrorReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import type { CatchUpOutcome } from './replication/catch-up.js';
 import {
@@ -45,12 +45,6 @@ export interface ClusterOperationsParts {
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
 }
-
-/** What a look at a target that answers begins with. */
-const NOTHING_SEEN = {
-  ...{ obstacles: [], warnings: [], missing: [] },
-  ...{ targetAnswers: true, topicsSeen: false },
-} as const;
 
 /**
  * Everything that a switch needs to have done on clusters and mirrors: one access per cluster, one mirror per direction,

@@ -17,6 +17,12 @@ export interface Readiness {
   readonly missing: readonly MissingPiece[];
 }
 
+/** @internal What a look at a target that answers begins with. */
+export const NOTHING_SEEN = {
+  ...{ obstacles: [], warnings: [], missing: [] },
+  ...{ targetAnswers: true, topicsSeen: false },
+} as const;
+
 /** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
 const SILENT_MIRROR_MS = 10_000;
 

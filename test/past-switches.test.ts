@@ -75,4 +75,10 @@ describe('past switches', () => {
     past.remember([kept(2, 5)]);
     expect(past.list.map(({ switchEpoch }) => switchEpoch)).toEqual([2, 3]);
   });
+
+  it('have a last one, however old: it tells since when the service is where it is', () => {
+    const { past } = startedAt(0, 3 * HOUR_MS);
+    past.remember([kept(2, 0), kept(3, HOUR_MS)]);
+    expect(past.list).toMatchObject([{ switchEpoch: 3, atMs: -2 * HOUR_MS }]);
+  });
 });

@@ -69,24 +69,6 @@ describe('a look at the way home', () => {
 });
 
 describe('the stay away', () => {
-  it('does not begin anew by a restart more than an hour later', () => {
-    const memory = ordersWorld({ files: new Map() });
-    return memory.run(
-      async () => {
-        const config = { stateFile: STATE, failback: { everyMs: 600_000 } };
-        const kafka = kafkaIn(memory, config);
-        await leaveA(memory, kafka);
-        await memory.clock.sleep(3_700_000);
-        await kafka.close();
-        const again = kafkaIn(memory, config);
-        await consumeOrders(again);
-        expect(again.status().failback?.gates[0]).toMatchObject({ name: 'dwell', state: 'open' });
-        await again.close();
-      },
-      { limitMs: 10_000_000 },
-    );
-  });
-
   it('counts from a switch that close() has ended after it had opened its target', () => {
     const memory = ordersWorld({ files: new Map() });
     return memory.run(async () => {
