@@ -216,9 +216,12 @@ export class Decider {
 
 type SwitchDecision = Extract<Decision, { kind: 'switch' }>;
 
-/** Health moves nobody alone, and not where the fleet's decision forbids it. Undefined: nothing stands in its way. */
+/**
+ * Health moves nobody alone, and not where the fleet's decision forbids it; and home (its only planned switch) not before all who consume want
+ * it. Undefined: nothing stands in its way.
+ */
 function heldBack(
-  { to, by, reason }: SwitchDecision,
+  { to, by, reason, planned }: SwitchDecision,
   fleet: DecidingFleet,
 ): Extract<Decision, { kind: 'stay' }> | undefined {
   if (by !== 'health') {
@@ -231,7 +234,12 @@ function heldBack(
     return { kind: 'stay', because: 'pinned', detail, isAlarming: true };
   }
   fleet.want(to);
-  const { voices, heard, needed, isReached, isLong } = fleet.vote(to);
+  const { voices, heard, needed, unwilling, isReached, isLong } = fleet.vote(to);
+  // What a cluster does is seen by all. Whether the mirror has brought what a group reads, its members alone see.
+  if (isReached && planned && unwilling.length > 0) {
+    const detail = `${reason}; these members, who consume, do not want it (yet): ${unwilling.join(', ')}`;
+    return { kind: 'stay', because: 'way-home-shut', detail };
+  }
   if (isReached) return undefined;
   const detail = `${reason}; ${voices} of ${heard} members heard want the same, ${needed} are needed`;
   return { kind: 'stay', because: 'no-quorum', detail, isAlarming: isLong };

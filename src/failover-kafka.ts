@@ -17,10 +17,13 @@ import {
 } from './options-calls.js';
 import type { FailbackCallOptions } from './options-failback.js';
 import { describeStatus, type FailoverStatus } from './status.js';
-import { closedError, supersededError } from './switch/answers.js';
+import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome } from './switch/coordinator.js';
 import type { SwitchPlan } from './switch/report.js';
-import { untilAborted } from './wait.js';
+import { sleep, untilAborted } from './wait.js';
+
+/** Pause between two looks whether a switch is over, in milliseconds. */
+const STEADY_POLL_MS = 100;
 
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
@@ -239,6 +242,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const parts = {
       ...{ world, events, home },
       switchEpoch: () => coordinator.switchEpoch(),
+      steady: (until: AbortSignal) => this.#steady(until),
       assessNow: watch.wayHome.assessNow.bind(watch.wayHome),
       switchHome: (reason: string) => this.switchTo(home, { planned: true, reason, ...limits }),
       validate: this.#parts.validate,
@@ -281,6 +285,15 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       if (this.#parts.coordinator.state.kind !== 'halted') throw error;
     });
     await untilAborted(signal, started);
+  }
+
+  /** Resolves when no switch is under way. */
+  async #steady(signal: AbortSignal): Promise<void> {
+    const { coordinator } = this.#parts;
+    while (coordinator.state.kind === 'switching') {
+      await sleep(this.#options.world, STEADY_POLL_MS, { signal });
+    }
+    if (coordinator.state.kind === 'halted') throw haltedError(coordinator.state.error);
   }
 
   /** Aborted when the caller does not want to wait any longer, or with the whole. */

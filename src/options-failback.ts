@@ -20,7 +20,7 @@ export interface FailbackOptions {
   readonly everyMs?: number;
   /**
    * The mirror counts as caught up where, within this time, it brings what the standby held when the look began, in milliseconds. Default
-   * 5000. Does not affect the switch itself, which waits by `switch.catchUpMs`.
+   * 5000. At least 100. Does not affect the switch itself, which waits by `switch.catchUpMs`.
    */
   readonly lagMs?: number;
   /** A record that is followed through the mirror after each `failback()`. Default: none is written. */

@@ -163,7 +163,7 @@ const shape = z.strictObject({
         .max(3_600_000, 'must be at most 3600000: switches are remembered for an hour')
         .default(600_000),
       everyMs: timerFrom(1_000).default(30_000),
-      lagMs: timerFrom(0).default(5_000),
+      lagMs: timerFrom(100).default(5_000),
       canary: z
         .strictObject({
           topic: topicName.refine(

@@ -18,10 +18,13 @@ export interface Readiness {
 }
 
 /** @internal What a look at a target that answers begins with. */
-export const NOTHING_SEEN = {
-  ...{ obstacles: [], warnings: [], missing: [] },
-  ...{ targetAnswers: true, topicsSeen: false },
-} as const;
+export const NOTHING_SEEN: Readiness & { targetAnswers: true; topicsSeen: false } = {
+  obstacles: [],
+  warnings: [],
+  missing: [],
+  targetAnswers: true,
+  topicsSeen: false,
+};
 
 /** A flow whose last heartbeat arrived longer ago than this is reported as standing still, in milliseconds. */
 const SILENT_MIRROR_MS = 10_000;

@@ -120,6 +120,14 @@ export interface Tally {
   readonly needed: number;
 }
 
+/** @internal A vote as it is answered. */
+export interface Vote extends Tally {
+  readonly isReached: boolean;
+  readonly isLong: boolean;
+  /** Members of consumer groups that were heard lately and do not want it. */
+  readonly unwilling: readonly string[];
+}
+
 /** @internal When a question is put, and how long somebody may be silent, in milliseconds. */
 export interface Hearing {
   readonly nowMs: number;
@@ -157,6 +165,31 @@ export function tallyOf(
   // More than this part of them: the smallest number above it.
   const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
   return { voices: voices.length, heard: heard.length, needed };
+}
+
+/** @internal How a vote stands, in all respects. */
+export function voteOn(
+  state: FleetState,
+  wanted: string,
+  { quorum, hearing, isLong }: { quorum: Quorum; hearing: VoteHearing; isLong: boolean },
+): Vote {
+  const tally = tallyOf(state, wanted, quorum, hearing);
+  const unwilling = unwillingFor(state, wanted, hearing);
+  return { ...tally, unwilling, isReached: tally.voices >= tally.needed, isLong };
+}
+
+/**
+ * Members of consumer groups that were heard lately and do not want a cluster: they know what the others cannot see.
+ */
+function unwillingFor(
+  { members }: FleetState,
+  wanted: string,
+  { nowMs, silentMs }: Hearing,
+): readonly string[] {
+  return [...members.values()]
+    .filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs)
+    .filter(({ member }) => member.groups.length > 0 && member.wants !== wanted)
+    .map(({ member }) => member.instance);
 }
 
 /**

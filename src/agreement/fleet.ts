@@ -20,11 +20,11 @@ import {
   isTogetherOn,
   newestMember,
   reduceFleet,
-  tallyOf,
   UNKNOWN_FLEET,
   type FleetState,
-  type Tally,
+  type Vote,
   type VoteHearing,
+  voteOn,
 } from './fleet-state.js';
 import { Lease } from './lease.js';
 import { resolveLimits, type ResolvedLimits } from './limits.js';
@@ -215,9 +215,10 @@ export class Fleet implements SwitchFleet {
   }
 
   /** How the vote for a cluster stands, and whether it has been open for so long that somebody should know. */
-  vote(cluster: string): Tally & { readonly isReached: boolean; readonly isLong: boolean } {
-    const tally = tallyOf(this.#state, cluster, this.limits.quorum, this.#hearing());
-    return { ...tally, isReached: tally.voices >= tally.needed, isLong: this.#wish.isOld };
+  vote(cluster: string): Vote {
+    const { quorum } = this.limits;
+    const isLong = this.#wish.isOld;
+    return voteOn(this.#state, cluster, { quorum, hearing: this.#hearing(), isLong });
   }
 
   #hearing(): VoteHearing {

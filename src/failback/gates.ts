@@ -183,6 +183,9 @@ function healthGate(
   return gate('healthy', healthyMs >= stableMs, detail);
 }
 
+/** What is said where nothing is looked at. */
+const NOBODY = 'no consumer of this process needs it';
+
 /** @internal The gates `mirror` and `topics`, out of what is missing. */
 export function mirrorGates(
   {
@@ -192,8 +195,7 @@ export function mirrorGates(
   groupCount: number,
 ): readonly [mirror: FailbackGate, topics: FailbackGate] {
   if (groupCount === 0) {
-    const nobody = 'no consumer of this process needs it';
-    return [gate('mirror', true, nobody), gate('topics', true, nobody)];
+    return [gate('mirror', true, NOBODY), gate('topics', true, NOBODY)];
   }
   const isOfTopics = ({ kind }: MissingPiece): boolean =>
     kind === 'no-topic' || kind === 'partition-count';
@@ -219,6 +221,7 @@ const NAMED = 5;
 
 /** @internal The gate `positions`. */
 export function positionsGate(plans: readonly GroupPlan[]): FailbackGate {
+  if (plans.length === 0) return gate('positions', true, NOBODY);
   const without = plans.flatMap(({ groupId, partitions }) =>
     partitions
       .filter((one) => !hasPlace(one))
@@ -239,7 +242,12 @@ function hasPlace(plan: PartitionPlan): boolean {
 }
 
 /** @internal The gate `lag`, for the flow that comes from `source`. */
-export function lagGate(outcome: CatchUpOutcome, source: string, lagMs: number): FailbackGate {
+export function lagGate(
+  outcome: CatchUpOutcome,
+  source: string,
+  { lagMs, groupCount }: { readonly lagMs: number; readonly groupCount: number },
+): FailbackGate {
+  if (groupCount === 0) return gate('lag', true, NOBODY);
   const behind = unmirroredInWords(outcome, source);
   return behind.length === 0
     ? gate('lag', true, `nothing was left to mirror within ${lagMs} ms`)

@@ -109,13 +109,13 @@ async function mirrorAndTopics(parts: LookParts): Promise<readonly FailbackGate[
 async function lagBothWays(
   parts: LookParts,
 ): Promise<readonly [FailbackGate, readonly StrandedRecords[]]> {
-  const { from, to, limits } = parts;
+  const { from, to, needs, limits } = parts;
   const [home, out] = await Promise.all([
     lagOf(parts, { from, to }),
     lagOf(parts, { from: to, to: from }),
   ]);
   return [
-    lagGate(home, from, limits.lagMs),
+    lagGate(home, from, { lagMs: limits.lagMs, groupCount: needs.length }),
     out.unmirrored.map((one) => ({ ...one, recordCount: Number(one.recordCount) })),
   ];
 }

@@ -44,6 +44,8 @@ export interface FailBackParts {
   /** Alias of the preferred cluster. */
   readonly home: string;
   switchEpoch(): number;
+  /** Resolves when no switch is under way. @throws FailoverHaltedError ERR_FAILOVER_HALTED - the library has stopped itself. */
+  steady(signal: AbortSignal): Promise<void>;
   assessNow(
     accept: readonly FailbackGateName[],
     signal: AbortSignal,
@@ -59,6 +61,7 @@ const POLL_MS = 1_000;
  * The way home as a procedure: look whether it is open, go, look whether all is well.
  *
  * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, nothing was touched.
+ * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself: `switchTo` leads out of that.
  * @throws what `switchHome` rejects with, and the reason of `signal`.
  * @internal
  */
@@ -73,11 +76,14 @@ export async function failBack(
     cluster: home,
     switchEpoch: parts.switchEpoch(),
   });
+  // Where a switch leads, and whether it arrives, is known when it is over.
+  await parts.steady(signal);
   const deadlineAtMs = world.nowMs() + waitMs;
   let assessment = await parts.assessNow(accept, signal);
   while (assessment !== undefined && shutOf(assessment, accept) !== undefined) {
     if (world.nowMs() >= deadlineAtMs) throw refused(assessment, accept, parts.switchEpoch());
     await sleep(world, Math.min(POLL_MS, deadlineAtMs - world.nowMs()), { signal });
+    await parts.steady(signal);
     assessment = await parts.assessNow(accept, signal);
   }
   if (assessment === undefined) return alreadyHome();

@@ -11,6 +11,11 @@ import type { PartitionFacts, PositionMethod, SourcePosition } from './plan.js';
 export interface Bound {
   readonly method: PositionMethod;
   readonly offset: bigint;
+  /**
+   * What MirrorMaker's record names, where that is more than counts here: beyond the log's end it is of another log, or junk, and nothing of it
+   * counts.
+   */
+  readonly named?: bigint;
 }
 
 /** @internal What is known of a group in one log of the target. */
@@ -202,7 +207,7 @@ function addCheckpoint(
     return [];
   }
   if (end === undefined) return [];
-  bounds.push({ method: 'checkpoint', offset: end });
+  bounds.push({ method: 'checkpoint', offset: end, named: downstreamOffset });
   return [
     `checkpoint ${upstreamOffset} -> ${downstreamOffset} counts up to ${end}, where the offset syncs end that are known: ` +
       `beyond it records born on ${mirror.target} may lie among the copies`,

@@ -229,10 +229,11 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   for (const bound of facts.bounds) {
     if (isRecognised && bound.method === 'unverified-checkpoint') continue;
     const end = bound.method === 'own-commit' ? range.end : range.high;
-    if (bound.offset > end) {
+    const offset = bound.named ?? bound.offset;
+    if (offset > end) {
       if (bound.method === 'own-commit') voidCommit = bound.offset;
       notes.push(
-        `${bound.method} ${bound.offset} lies beyond the log's end ${end}: the topic was re-created or truncated, so it is not used`,
+        `${bound.method} ${offset} lies beyond the log's end ${end}: the topic was re-created or truncated, so it is not used`,
       );
     } else if (best === undefined || bound.offset > best.offset) {
       best = bound;

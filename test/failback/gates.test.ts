@@ -114,12 +114,13 @@ describe('the gates of the mirror and of topics', () => {
 
 describe('the gate of the lag', () => {
   it('is shut by what is not mirrored, and by what is not known', () => {
+    const own = { lagMs: 5_000, groupCount: 1 };
     const lag = { topic: 'orders', partition: 3, recordCount: 12n };
-    expect(lagGate({ unmirrored: [lag], unknown: ['audit'] }, 'B', 5_000)).toMatchObject({
+    expect(lagGate({ unmirrored: [lag], unknown: ['audit'] }, 'B', own)).toMatchObject({
       state: 'closed',
       detail: expect.stringMatching(/12 of orders-3, audit/),
     });
-    expect(lagGate({ unmirrored: [], unknown: [] }, 'B', 5_000)).toMatchObject({ state: 'open' });
+    expect(lagGate({ unmirrored: [], unknown: [] }, 'B', own)).toMatchObject({ state: 'open' });
   });
 });
 

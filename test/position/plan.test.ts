@@ -69,6 +69,15 @@ describe('a position', () => {
     expect(planned).toHaveProperty('notes', [expect.stringContaining('re-created')]);
   });
 
+  it('is not taken from what a checkpoint counts up to, where the checkpoint itself names a place beyond the end', () => {
+    const junk = { method: 'checkpoint', offset: 400n, named: 1_000_400n } as const;
+    expect(plan({ bounds: [junk, { method: 'own-commit', offset: 300n }] })).toMatchObject({
+      method: 'own-commit',
+      offset: 300n,
+    });
+    expect(plan({ bounds: [{ ...junk, named: 450n }] })).toMatchObject({ offset: 400n });
+  });
+
   it('is missing where every bound lies beyond the end', () => {
     const bounds = [{ method: 'checkpoint', offset: 1_001n }] as const;
     expect(plan({ bounds })).toMatchObject({ offset: 0n, method: 'earliest' });
