@@ -97,9 +97,10 @@ function is(name: BugName): boolean {
 
 vi.mock('../../src/agreement/fleet-state.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../src/agreement/fleet-state.js')>();
-  const tallyOf: typeof original.tallyOf = (...args) => {
-    const tally = original.tallyOf(...args);
-    return is('one voice is a quorum') ? { ...tally, needed: 1 } : tally;
+  const voteOn: typeof original.voteOn = (...args) => {
+    const vote = original.voteOn(...args);
+    const isEnough = is('one voice is a quorum') && vote.voices > 0;
+    return isEnough ? { ...vote, isReached: true } : vote;
   };
   const reduceFleet: typeof original.reduceFleet = (state, news, atMs) =>
     is('an older decision is obeyed') &&
@@ -107,7 +108,7 @@ vi.mock('../../src/agreement/fleet-state.js', async (importOriginal) => {
     news.decision.epoch !== state.decision?.epoch
       ? { ...state, decision: news.decision }
       : original.reduceFleet(state, news, atMs);
-  return { ...original, tallyOf, reduceFleet };
+  return { ...original, voteOn, reduceFleet };
 });
 
 vi.mock('../../src/agreement/fleet.js', async (importOriginal) => {
