@@ -34,6 +34,12 @@ export interface LookParts {
   readonly signal: AbortSignal;
 }
 
+/** @internal What {@link lagOf} asks. */
+export interface LagParts extends Pick<LookParts, 'world' | 'needs' | 'signal'> {
+  readonly operations: Pick<ClusterOperations, 'lag'>;
+  readonly limits: { readonly lagMs: number };
+}
+
 /** @internal What asking the clusters has shown: the gates that were looked at. */
 export interface SeenGates {
   readonly gates: readonly FailbackGate[];
@@ -120,9 +126,9 @@ async function lagBothWays(
   ];
 }
 
-/** When the signal is aborted it answers with what it knows. */
-async function lagOf(
-  { needs, operations, world, limits, signal }: LookParts,
+/** @internal What a mirror does not bring within `failback.lagMs`. When the signal is aborted it answers with what it knows. */
+export async function lagOf(
+  { needs, operations, world, limits, signal }: LagParts,
   flow: { from: string; to: string },
 ): Promise<CatchUpOutcome> {
   const limit = new AbortController();

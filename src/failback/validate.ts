@@ -8,6 +8,7 @@ import { unmirroredInWords } from '../replication/mirrored.js';
 import { resolveTopics } from '../replication/topic-names.js';
 import { sleep, untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import { lagOf } from './look.js';
 
 /**
  * What was looked at after a failback.
@@ -95,26 +96,17 @@ export async function validate(parts: ValidateParts): Promise<FailbackValidation
 }
 
 async function recordsCheck(parts: ValidateParts): Promise<FailbackCheck> {
-  const { from, to, needs, operations, world, limits, signal } = parts;
+  const { from, to, needs, signal } = parts;
   const name = 'records';
   if (needs.length === 0) {
     return { name, state: 'not-done', detail: 'no consumer of this process reads anything' };
   }
-  const limit = new AbortController();
-  const end = (): void => limit.abort(signal.reason);
-  const cancel = world.after(limits.lagMs, end);
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    const outcome = await operations.lag({ from, to }, needs, limit.signal);
-    signal.throwIfAborted();
-    const late = unmirroredInWords(outcome, from);
-    return late.length === 0
-      ? { name, state: 'passed', detail: `${to} has what ${from} holds` }
-      : { name, state: 'failed', detail: `not on ${to}: ${late.join(', ')}` };
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', end);
-  }
+  const outcome = await lagOf(parts, { from, to });
+  signal.throwIfAborted();
+  const late = unmirroredInWords(outcome, from);
+  return late.length === 0
+    ? { name, state: 'passed', detail: `${to} has what ${from} holds` }
+    : { name, state: 'failed', detail: `not on ${to}: ${late.join(', ')}` };
 }
 
 async function canaryCheck(parts: ValidateParts): Promise<FailbackCheck> {
