@@ -28,7 +28,10 @@ export interface DeciderParts {
 }
 
 /** @internal What a decider asks the fleet, and tells it. */
-export type DecidingFleet = Pick<Fleet, 'decision' | 'isHeard' | 'standing' | 'want' | 'vote'>;
+export type DecidingFleet = Pick<
+  Fleet,
+  'decision' | 'own' | 'isHeard' | 'standing' | 'want' | 'vote'
+>;
 
 /** Time itself may change a decision (a cooldown ends), in milliseconds. */
 const LOOK_MS = 1_000;
@@ -134,7 +137,7 @@ export class Decider {
       return true;
     }
     if (rest !== 'lease-ended' || fleet === undefined) return false;
-    const { decision } = fleet;
+    const { own: decision } = fleet;
     const owed = this.#parts.owed();
     // What was obeyed already is not standing any more; but the fleet may have gone back meanwhile.
     const isOwed = decision === undefined || decision.cluster === owed;
@@ -232,6 +235,11 @@ function heldBack(
     fleet.want(undefined);
     const detail = `the fleet's decision forbids automatic switches; otherwise: ${reason}`;
     return { kind: 'stay', because: 'pinned', detail, isAlarming: true };
+  }
+  if (fleet.decision?.only !== undefined && planned) {
+    fleet.want(undefined);
+    const detail = `${reason}; the fleet goes gradually, and failback() or switchTo() ends that`;
+    return { kind: 'stay', because: 'way-home-shut', detail };
   }
   fleet.want(to);
   const { voices, heard, needed, unwilling, isReached, isLong } = fleet.vote(to);

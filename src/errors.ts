@@ -1,4 +1,5 @@
 import type { FailbackAssessment } from './failback/gates.js';
+import type { FailbackStep } from './failback/steps.js';
 import { kafka } from './kafkajs.js';
 
 /**
@@ -15,6 +16,8 @@ export type FailoverErrorCode =
   | 'ERR_FAILOVER_AGREEMENT_LOST'
   | 'ERR_FAILOVER_SWITCH_REFUSED'
   | 'ERR_FAILOVER_FAILBACK_REFUSED'
+  | 'ERR_FAILOVER_FAILBACK_STOPPED'
+  | 'ERR_FAILOVER_GROUP_ELSEWHERE'
   | 'ERR_FAILOVER_SWITCH_SUPERSEDED'
   | 'ERR_FAILOVER_SWITCH_ROLLED_BACK'
   | 'ERR_FAILOVER_HOLD_FULL'
@@ -184,6 +187,30 @@ export class FailbackRefusedError extends FailoverError {
   constructor(message: string, assessment: FailbackAssessment, details: FailoverErrorDetails = {}) {
     super('ERR_FAILOVER_FAILBACK_REFUSED', message, details);
     this.assessment = assessment;
+  }
+}
+
+/**
+ * @public A gradual failback has stopped by itself: a step was not completed, or something went wrong after it. The fleet stays where that step
+ * has left it, on both clusters: `failback` goes on from there, and `switchTo` brings everybody to one cluster. `cluster` is the preferred one.
+ */
+export class FailbackStoppedError extends FailoverError {
+  /** The steps that were taken, the last one among them. */
+  readonly steps: readonly FailbackStep[];
+
+  constructor(message: string, steps: readonly FailbackStep[], details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_FAILBACK_STOPPED', message, details);
+    this.steps = steps;
+  }
+}
+
+/**
+ * @public A consumer was started whose group is read on the other cluster, while a fleet goes home gradually: two members of one group on
+ * both clusters would handle each record twice. Where the process has no other groups it follows the group by itself instead.
+ */
+export class GroupElsewhereError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_GROUP_ELSEWHERE', message, details);
   }
 }
 

@@ -8,6 +8,8 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'switch.completed': true,
   'switch.measured': true,
   'failback.assessed': true,
+  'failback.step': true,
+  'failback.stopped': true,
   'failback.completed': true,
   'switch.refused': true,
   'switch.rolled-back': true,

@@ -5,6 +5,7 @@ import { EVENT_NAMES } from './event-names.js';
 import { FailoverOptionsError } from './errors.js';
 import type { FailbackAssessment } from './failback/gates.js';
 import type { FailbackReport } from './failback/procedure.js';
+import type { FailbackStep } from './failback/steps.js';
 import { nearest } from './nearest.js';
 import type { FacetHealth } from './health/facet.js';
 import type { GroupPlan } from './position/plan.js';
@@ -62,6 +63,15 @@ export interface FailoverEvents {
   'switch.measured': FailoverEventBase & { readonly measurement: SwitchMeasurement };
   /** The service is away, and another gate of the way home is the first one that is closed, or none is any more. */
   'failback.assessed': FailoverEventBase & { readonly assessment: FailbackAssessment };
+  /** A gradual failback has taken a part of the fleet home; told by the process that leads it. */
+  'failback.step': FailoverEventBase & { readonly step: FailbackStep };
+  /** A gradual failback has stopped by itself; the fleet stays where the last step has left it. */
+  'failback.stopped': FailoverEventBase & {
+    /** Why, in words. */
+    readonly because: string;
+    /** The steps that were taken. */
+    readonly steps: readonly FailbackStep[];
+  };
   /** A call of `failback` has gone home, and has looked whether all is well there. */
   'failback.completed': FailoverEventBase & FailbackReport;
   /** A switch was refused before anything was touched. */

@@ -226,8 +226,10 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    *
    * @returns what was found and done. A check that has failed afterwards undoes nothing: see `validation`.
    * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, and was not accepted; nothing was touched.
-   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is unknown or of another type; also where the start flag, which
-   *   is read first, names no cluster.
+   * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - with `gradually`: something went wrong between two steps. The fleet stays
+   *   where the last one has left it.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is unknown or of another type, or `gradually` is given without an
+   *   `agreement`; also where the start flag, which is read first, names no cluster.
    * @throws what {@link FailoverKafka.switchTo} throws.
    */
   async failback(options: FailbackCallOptions = {}): Promise<FailbackOutcome> {
@@ -240,7 +242,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const [home] = aliases;
     const limits = options.signal === undefined ? {} : { signal: options.signal };
     const parts = {
-      ...{ world, events, home },
+      ...{ world, events, home, fleet: watch.fleet },
       switchEpoch: () => coordinator.switchEpoch(),
       steady: (until: AbortSignal) => this.#steady(until),
       assessNow: watch.wayHome.assessNow.bind(watch.wayHome),

@@ -14,12 +14,14 @@ export {
   FailoverHaltedError,
   FailoverOptionsError,
   FencedError,
+  GroupElsewhereError,
   HoldBufferFullError,
   HoldTimeoutError,
   OutcomeUnknownError,
   PositionUnavailableError,
   StaleOffsetError,
   FailbackRefusedError,
+  FailbackStoppedError,
   SwitchRefusedError,
   SwitchRolledBackError,
   SwitchSupersededError,
@@ -39,6 +41,7 @@ export type {
   AgreementStore,
   ControlLog,
   ControlRecords,
+  FleetPart,
   MemberState,
   Proposal,
   Quorum,
@@ -67,6 +70,7 @@ export type {
   FailbackCallOptions,
   FailbackCanaryOptions,
   FailbackOptions,
+  GradualFailbackOptions,
 } from './options-failback.js';
 export type {
   FailbackAssessment,
@@ -74,6 +78,7 @@ export type {
   FailbackGateName,
   StrandedRecords,
 } from './failback/gates.js';
+export type { FailbackStep } from './failback/steps.js';
 export type { FailbackOutcome, FailbackReport } from './failback/procedure.js';
 export type { FailbackCheck, FailbackCount, FailbackValidation } from './failback/validate.js';
 export type { SwitchOptions } from './options-switch.js';

@@ -75,11 +75,24 @@ const planShape = z.strictObject(
   { to: alias, signal: aSignal.optional() },
   "must be an object that names the target: plan({ to: 'B' })",
 );
+const graduallyShape = z.strictObject(
+  {
+    steps: z
+      .array(z.number().min(1).max(99))
+      .min(1)
+      .refine(isAscending, 'must ascend, for example [10, 50]')
+      .optional(),
+    pauseMs: timerFrom(0).optional(),
+    arriveMs: timerFrom(1).optional(),
+  },
+  'must be an object, for example { steps: [10, 50], pauseMs: 60000 }',
+);
 const failbackShape = z.strictObject(
   {
     accept: z
       .array(z.enum(['dwell', 'healthy', 'mirror', 'topics', 'lag', 'positions']))
       .optional(),
+    gradually: graduallyShape.optional(),
     waitMs: timerFrom(0).optional(),
     reason: z.string().optional(),
     signal: aSignal.optional(),
@@ -176,4 +189,8 @@ export function checkFollow(signals: unknown, options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkCombine(strategies: unknown): void {
   checkOptions(combineShape, strategies, { at: ['combine'] });
+}
+
+function isAscending(steps: readonly number[]): boolean {
+  return steps.every((step, index) => index === 0 || step > (steps[index - 1] ?? 0));
 }

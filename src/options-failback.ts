@@ -55,12 +55,35 @@ export interface FailbackCallOptions {
    * `identity` cannot be accepted.
    */
   readonly accept?: readonly AcceptableGate[];
+  /**
+   * Takes a fleet home in steps: a part of it first, a pause, a look whether all is well, and the next part. Needs an `agreement`. Default: all at
+   * once.
+   */
+  readonly gradually?: GradualFailbackOptions;
   /** How long closed gates are waited for, in milliseconds. Default 0: it is refused at once. */
   readonly waitMs?: number;
   /** Why, in your words; it goes into events and the report. Default `'failback'`. */
   readonly reason?: string;
   /** Ends the call, which then rejects with the signal's reason. A switch that has begun goes on. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * The steps of a gradual failback. What goes home first is chosen by a stable hash of names, so it is the same each time.
+ *
+ * @public
+ */
+export interface GradualFailbackOptions {
+  /**
+   * How much of the fleet is home after each step, in percent: ascending, from 1 to 99; 100 follows by itself. Of the processes that consume so
+   * many go, but a group never goes in parts, and neither do groups that share a process: where one group is larger than a step allows it waits for
+   * a later one. Of the processes that consume nothing so many go by their names. This process goes with the last step. Default `[10, 50]`.
+   */
+  readonly steps?: readonly number[];
+  /** How long each step is watched before the next one, in milliseconds. Default 60000. */
+  readonly pauseMs?: number;
+  /** How long the members that move may take to arrive, in milliseconds, before it stops. Default 120000. */
+  readonly arriveMs?: number;
 }
 
 /** @public The gates that `failback({ accept })` may name. */

@@ -49,8 +49,9 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/gates$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
-const pureMayLoad = /^(errors|options-calls|signals\/desired|agreement\/member|node:buffer)$/;
+  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
+const pureMayLoad =
+  /^(errors|options-calls|signals\/desired|agreement\/(member|fleet-part)|node:buffer)$/;
 
 interface Rule {
   readonly name: string;
@@ -168,7 +169,7 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'what comes from outside is validated at its door',
-    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/member$|state-file$)/,
+    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/(member|fleet-part)$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },

@@ -11,6 +11,8 @@ export interface AgreedDecision {
   readonly epoch: number;
   /** Alias of the cluster that is active from then on. */
   readonly cluster: string;
+  /** The part of the fleet that it is active for; all others work with the other cluster. Undefined: it is so for everybody. */
+  readonly only?: FleetPart;
   /**
    * `planned`: the source is drained first. `unplanned`: it is fenced at once. `pinned`: as planned, and no automatic switch
    * leads away. Undefined: planned, unless the source is known to be unhealthy.
@@ -20,6 +22,18 @@ export interface AgreedDecision {
   readonly reason: string;
   /** Whose opinion it was. A value that says nothing of it was written by a person. */
   readonly by: DecidedBy;
+}
+
+/**
+ * A part of a fleet: whole consumer groups, and processes that consume nothing.
+ *
+ * @public
+ */
+export interface FleetPart {
+  /** Every process that has a consumer of one of these groups. Of a process with several groups all should be named, or none. */
+  readonly groups: readonly string[];
+  /** The processes of these names (`instance` of {@link AgreementLimits}), as long as they have no consumer. */
+  readonly instances: readonly string[];
 }
 
 /**

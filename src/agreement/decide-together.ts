@@ -1,3 +1,4 @@
+import { messageOf } from '../caught.js';
 import type { AgreeOutcome } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import type { AgreedDecision, Proposal } from './agreement.js';
@@ -5,11 +6,40 @@ import { newestMember, type FleetState } from './fleet-state.js';
 
 /** @internal What {@link decideTogether} looks at, and whom it asks. */
 export interface Deciding {
+  /** Name of the agreement. */
+  readonly agreement: string;
+  /** Resolves when the lease is not over (any more), or when the signal is aborted. */
+  leased(signal: AbortSignal): Promise<void>;
   /** The newest decision that this process has obeyed. */
-  readonly obeyedEpoch: number;
+  obeyedEpoch(): number;
+  /** Where a decision wants this process to work. */
+  placeIn(decision: AgreedDecision): string;
   state(): FleetState;
   /** As {@link AgreementStore.propose}. */
   propose(proposal: Proposal, after: number): Promise<AgreedDecision>;
+}
+
+/**
+ * As {@link SwitchFleet.agree}.
+ *
+ * @throws the reason of `signal`.
+ * @internal
+ */
+export async function agree(
+  turn: SwitchTurn,
+  deciding: Deciding,
+  signal: AbortSignal,
+): Promise<AgreeOutcome> {
+  try {
+    // A decision that is heard does not mean that the others hear this process.
+    await deciding.leased(signal);
+    signal.throwIfAborted();
+    return await decideTogether(turn, deciding);
+  } catch (error) {
+    signal.throwIfAborted();
+    const because = `the agreement (${deciding.agreement}) was not reached: ${messageOf(error)}. Without it a process is moved by switchTo() with alone: true`;
+    return { kind: 'refused', because };
+  }
 }
 
 /**
@@ -17,12 +47,13 @@ export interface Deciding {
  * whatever was decided meanwhile; everybody else follows it.
  *
  * @throws what `propose` rejects with.
- * @internal
  */
-export async function decideTogether(
+async function decideTogether(
   { to, planned, reason, by }: SwitchTurn,
-  { obeyedEpoch, state, propose }: Deciding,
+  deciding: Deciding,
 ): Promise<AgreeOutcome> {
+  const { placeIn, state, propose } = deciding;
+  const obeyedEpoch = deciding.obeyedEpoch();
   const unheard = unheardEpoch(state(), obeyedEpoch);
   if (unheard !== undefined && by !== 'operator') {
     // The store was set back, or is about to tell it.
@@ -35,8 +66,10 @@ export async function decideTogether(
     const { decision: known } = state();
     const decision =
       known !== undefined && known.epoch > after ? known : await propose(proposal, after);
-    const { epoch, cluster, mode } = decision;
-    if (cluster === to) {
+    const { epoch, cluster, mode, only } = decision;
+    // A person who speaks of the fleet means all of it.
+    const isMeant = only === undefined || by !== 'operator';
+    if (isMeant && placeIn(decision) === to) {
       return {
         kind: 'agreed',
         epoch,

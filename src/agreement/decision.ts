@@ -1,29 +1,46 @@
 import { readDesired } from '../signals/desired.js';
 import type { AgreedDecision } from './agreement.js';
+import { splitPart } from './fleet-part.js';
 
 /** @internal A decision that was kept as a text, understood or refused. */
 export type ReadDecision =
   | { readonly kind: 'decision'; readonly decision: AgreedDecision }
   | { readonly kind: 'refused'; readonly because: string };
 
+/** Longest text that is looked at, in characters: some thousand names fit, and Consul keeps it (512 KiB). */
+const MAX_TEXT_LENGTH = 262_144;
+
 /**
  * Understands a decision as a store keeps it: the same text as an outside source's (`{ cluster, epoch, mode, reason, by }`), with an
- * epoch. So a person can write it, and a plain signal can follow it.
+ * epoch. So a person can write it, and a plain signal can follow it. One that moves a part of the fleet has `only` beside that, which a
+ * plain signal refuses: it knows nothing of parts.
  *
  * @internal
  */
 export function readDecision(text: string, aliases: readonly string[]): ReadDecision {
-  const read = readDesired(text, aliases);
+  if (text.length > MAX_TEXT_LENGTH) {
+    return {
+      kind: 'refused',
+      because: `it holds ${text.length} characters, more than ${MAX_TEXT_LENGTH}`,
+    };
+  }
+  const { only, rest } = splitPart(text);
+  const read = readDesired(rest, aliases);
   if (read.kind === 'refused') return read;
   const { cluster, epoch, mode, reason = 'no reason was given', by = 'operator' } = read.desired;
-  return epoch === undefined
-    ? { kind: 'refused', because: `it names ${cluster} without an epoch` }
-    : { kind: 'decision', decision: { epoch, cluster, mode, reason, by } };
+  if (epoch === undefined) {
+    return { kind: 'refused', because: `it names ${cluster} without an epoch` };
+  }
+  const decision = { epoch, cluster, mode, reason, by };
+  return { kind: 'decision', decision: only === undefined ? decision : { ...decision, only } };
 }
 
 /** @internal The text of a decision. */
-export function writeDecision({ epoch, cluster, mode, reason, by }: AgreedDecision): string {
-  return JSON.stringify({ cluster, epoch, mode, reason: reason.slice(0, MAX_REASON_LENGTH), by });
+export function writeDecision({ epoch, cluster, mode, reason, by, only }: AgreedDecision): string {
+  return JSON.stringify({
+    ...{ cluster, epoch, mode, reason: reason.slice(0, MAX_REASON_LENGTH), by },
+    ...(only === undefined ? {} : { only }),
+  });
 }
 
 /** Shorter than what a reader refuses. */

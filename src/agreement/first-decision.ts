@@ -36,7 +36,7 @@ export async function firstDecision(
 
 /** Members may have obeyed what the store has lost, or does not tell yet. */
 function newestOf(fleet: Fleet): { readonly cluster: string; readonly epoch: number } | undefined {
-  const { decision, newestMember: member } = fleet;
+  const { own: decision, newestMember: member } = fleet;
   if (member === undefined || member.obeyedEpoch <= (decision?.epoch ?? 0)) return decision;
   return { cluster: member.cluster, epoch: member.obeyedEpoch };
 }

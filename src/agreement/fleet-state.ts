@@ -159,12 +159,22 @@ export function tallyOf(
     ({ member, heardAtMs, isAlive }) =>
       nowMs - heardAtMs <= silentMs &&
       isAlive &&
-      member.wants === wanted &&
+      isFor(member, wanted, decision) &&
       member.obeyedEpoch >= epoch,
   );
   // More than this part of them: the smallest number above it.
   const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
   return { voices: voices.length, heard: heard.length, needed };
+}
+
+/** Where a fleet works with both clusters, who is there already and has no other wish would have the others come. */
+function isFor(
+  { wants, cluster }: MemberState,
+  wanted: string,
+  decision: AgreedDecision | undefined,
+): boolean {
+  if (wants !== undefined || decision?.only === undefined) return wants === wanted;
+  return cluster === wanted;
 }
 
 /** @internal How a vote stands, in all respects. */
@@ -182,18 +192,18 @@ export function voteOn(
  * Members of consumer groups that were heard lately and do not want a cluster: they know what the others cannot see.
  */
 function unwillingFor(
-  { members }: FleetState,
+  { members, decision }: FleetState,
   wanted: string,
   { nowMs, silentMs }: Hearing,
 ): readonly string[] {
   return [...members.values()]
     .filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs)
-    .filter(({ member }) => member.groups.length > 0 && member.wants !== wanted)
+    .filter(({ member }) => member.groups.length > 0 && !isFor(member, wanted, decision))
     .map(({ member }) => member.instance);
 }
 
 /**
- * True where the decision in force names this cluster, and nobody who was heard lately has obeyed it and works with another one:
+ * True where the decision in force names this cluster for everybody, and nobody who was heard lately has obeyed it and works with another one:
  * whoever does was moved alone.
  *
  * @internal
@@ -203,7 +213,7 @@ export function isTogetherOn(
   cluster: string,
   { nowMs, silentMs }: Hearing,
 ): boolean {
-  if (decision?.cluster !== cluster) return false;
+  if (decision?.cluster !== cluster || decision.only !== undefined) return false;
   return [...members.values()].every(
     (heard) =>
       nowMs - heard.heardAtMs > silentMs ||

@@ -1,4 +1,3 @@
-import { messageOf } from '../caught.js';
 import type { AgreementLostError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
@@ -15,7 +14,7 @@ import type {
 } from './agreement.js';
 import { Complaints } from './complaints.js';
 import { Contact } from './contact.js';
-import { decideTogether } from './decide-together.js';
+import { agree, type Deciding } from './decide-together.js';
 import {
   isTogetherOn,
   newestMember,
@@ -28,10 +27,13 @@ import {
 } from './fleet-state.js';
 import { Lease } from './lease.js';
 import { resolveLimits, type ResolvedLimits } from './limits.js';
+import { entering } from './entering.js';
 import { lostError } from './lost.js';
+import { Obedience } from './obedience.js';
 import { othersLeft } from './others-left.js';
 import { Rhythm } from './rhythm.js';
 import { speak, type Speaker } from './speak.js';
+import { Statements } from './statements.js';
 import { describeFleet, type AgreementStatus } from './status.js';
 import { Waiters } from './waiters.js';
 import { Wish } from './wish.js';
@@ -64,15 +66,13 @@ export interface FleetParts {
 export class Fleet implements SwitchFleet {
   readonly #parts: FleetParts;
   readonly limits: ResolvedLimits;
-  readonly #instance: string;
-  readonly #incarnation: string;
+  readonly #statements: Statements;
   readonly #rhythm: Rhythm;
   /** How long it may go on without being heard. */
   readonly lease: Lease;
   #state: FleetState = UNKNOWN_FLEET;
-  #obeyedEpoch = 0;
+  readonly #obedience: Obedience;
   readonly #wish: Wish;
-  #sequence = 0;
   readonly #contact: Contact;
   readonly #complaints: Complaints;
   #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
@@ -81,16 +81,23 @@ export class Fleet implements SwitchFleet {
   #farewell: Promise<void> = Promise.resolve();
 
   constructor(parts: FleetParts) {
-    const { world, agreement, clientId } = parts;
+    const { world, agreement } = parts;
     this.#parts = parts;
     this.limits = resolveLimits(agreement.limits);
-    this.#incarnation = Math.floor(world.random() * 36 ** 8).toString(36);
-    const prefix = clientId?.replaceAll(/[^A-Za-z0-9._-]/g, '-') ?? 'member';
-    this.#instance = this.limits.instance ?? `${prefix}-${this.#incarnation}`;
+    this.#statements = new Statements(world, this.limits.instance, parts.clientId);
     this.#complaints = new Complaints(agreement.name, parts.events);
     this.#contact = new Contact(this.limits.silentMs);
     this.#wish = new Wish(world, this.limits.silentMs);
     this.#rhythm = new Rhythm(world, this.limits.heartbeatMs);
+    this.#obedience = new Obedience({
+      aliases: parts.aliases,
+      self: () => ({ instance: this.#statements.instance, ...parts.self() }),
+      decision: () => this.#state.decision,
+      onObeyed: () => {
+        this.#wish.set(undefined);
+        this.#say();
+      },
+    });
     this.lease = new Lease(world, this.limits.leaseMs, {
       onEnded: () => parts.onLeaseEnded(),
       onRenewed: () => parts.onLeaseRenewed(),
@@ -104,6 +111,11 @@ export class Fleet implements SwitchFleet {
   /** The decision in force, as far as it is known. */
   get decision(): AgreedDecision | undefined {
     return this.#state.decision;
+  }
+
+  /** The same, with the cluster that it wants this process to work with. */
+  get own(): AgreedDecision | undefined {
+    return this.#obedience.own;
   }
 
   /**
@@ -125,7 +137,7 @@ export class Fleet implements SwitchFleet {
   }
 
   get obeyedEpoch(): number {
-    return this.#obeyedEpoch;
+    return this.#obedience.epoch;
   }
 
   /** Begins to speak and to listen. Idempotent. */
@@ -166,7 +178,7 @@ export class Fleet implements SwitchFleet {
 
   /** What was obeyed in an earlier life of the process. */
   remember(epoch: number): void {
-    this.#obeyedEpoch = Math.max(this.#obeyedEpoch, epoch);
+    this.#obedience.remember(epoch);
   }
 
   get isRunning(): boolean {
@@ -194,14 +206,10 @@ export class Fleet implements SwitchFleet {
 
   /**
    * The decision that is still to be carried out by this process, which works with `active` and does nothing else. One that
-   * names the active cluster is obeyed by staying.
+   * wants it where it is is obeyed by staying. Its `cluster` is the one that it wants this process to work with.
    */
   standing(active: string): AgreedDecision | undefined {
-    const { decision } = this.#state;
-    if (decision === undefined || decision.epoch <= this.#obeyedEpoch) return undefined;
-    if (decision.cluster !== active) return decision;
-    this.obeyed(decision.epoch);
-    return undefined;
+    return this.#obedience.standing(active);
   }
 
   /** As {@link isTogetherOn}. */
@@ -227,24 +235,20 @@ export class Fleet implements SwitchFleet {
     return { nowMs, silentMs: this.limits.silentMs, silentSinceMs };
   }
 
-  async agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
-    try {
-      // A decision that is heard does not mean that the others hear this process.
-      await this.#waiters.until(() => !this.lease.isOver, signal);
-      signal.throwIfAborted();
-      return await decideTogether(turn, {
-        obeyedEpoch: this.#obeyedEpoch,
-        state: () => this.#state,
-        propose: (proposal, after) => this.#propose(proposal, after, signal),
-      });
-    } catch (error) {
-      signal.throwIfAborted();
-      const because = `the agreement (${this.name}) was not reached: ${messageOf(error)}. Without it a process is moved by switchTo() with alone: true`;
-      return { kind: 'refused', because };
-    }
+  agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
+    const deciding: Deciding = {
+      agreement: this.name,
+      leased: (until) => this.#waiters.until(() => !this.lease.isOver, until),
+      obeyedEpoch: () => this.obeyedEpoch,
+      placeIn: (decision) => this.#obedience.placeIn(decision),
+      state: () => this.#state,
+      propose: (proposal, after) => this.propose(proposal, after, signal),
+    };
+    return agree(turn, deciding, signal);
   }
 
-  async #propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision> {
+  /** As {@link AgreementStore.propose}. */
+  async propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision> {
     const store = this.#run?.store;
     if (store === undefined) throw new Error('it is closed');
     const decision = await store.propose(proposal, after, signal);
@@ -253,19 +257,23 @@ export class Fleet implements SwitchFleet {
   }
 
   obeyed(epoch: number): void {
-    if (epoch <= this.#obeyedEpoch) return;
-    this.#obeyedEpoch = epoch;
-    this.#wish.set(undefined);
-    this.#say();
+    this.#obedience.obeyed(epoch);
   }
 
-  async entering(groups: readonly string[], signal: AbortSignal): Promise<void> {
+  entering(
+    groups: readonly string[],
+    cluster: string,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
-    const isSaid = (): boolean => this.#contact.reachedSince(sinceMs);
-    // Where nobody can be told, nobody is waited for.
-    await this.#waiters.until(() => isSaid() || this.#contact.isLost, signal);
-    await this.othersLeft(this.#obeyedEpoch, groups, signal);
+    return entering(groups, cluster, signal, {
+      waiters: this.#waiters,
+      // Where nobody can be told, nobody is waited for.
+      isSaid: () => this.#contact.reachedSince(sinceMs) || this.#contact.isLost,
+      placeOfGroup: (group) => this.#obedience.placeOfGroup(group),
+      othersLeft: (them) => this.othersLeft(this.obeyedEpoch, them, signal),
+    });
   }
 
   othersLeft(
@@ -273,7 +281,7 @@ export class Fleet implements SwitchFleet {
     groups: readonly string[] | undefined,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    return othersLeft({ epoch, groups, instance: this.#instance }, signal, {
+    return othersLeft({ epoch, groups, instance: this.#statements.instance }, signal, {
       world: this.#parts.world,
       limits: this.limits,
       rhythm: this.#rhythm,
@@ -285,8 +293,8 @@ export class Fleet implements SwitchFleet {
   status(): AgreementStatus {
     return describeFleet(this.#state, {
       name: this.name,
-      instance: this.#instance,
-      obeyedEpoch: this.#obeyedEpoch,
+      instance: this.#statements.instance,
+      obeyedEpoch: this.obeyedEpoch,
       contactAtMs: this.#contact.lastAtMs,
       nowMs: this.#parts.world.nowMs(),
     });
@@ -313,17 +321,8 @@ export class Fleet implements SwitchFleet {
   }
 
   #statement(): MemberState {
-    const { world } = this.#parts;
-    // Where the clock is right, a restarted process that keeps its name is above what was heard of it before.
-    this.#sequence = Math.max(this.#sequence + 1, Math.floor(world.wallMs()));
-    return {
-      instance: this.#instance,
-      incarnation: this.#incarnation,
-      sequence: this.#sequence,
-      ...this.#parts.self(),
-      obeyedEpoch: this.#obeyedEpoch,
-      wants: this.#wish.cluster,
-    };
+    const facts = { ...this.#parts.self(), obeyedEpoch: this.obeyedEpoch };
+    return this.#statements.next({ ...facts, wants: this.#wish.cluster });
   }
 
   #say(): void {

@@ -1,10 +1,12 @@
-import { FailbackRefusedError } from '../errors.js';
+import { FailbackRefusedError, FailoverOptionsError } from '../errors.js';
 import type { EventSink } from '../events.js';
-import type { FailbackCallOptions } from '../options-failback.js';
+import type { FailbackCallOptions, GradualFailbackOptions } from '../options-failback.js';
 import type { SwitchOutcome, SwitchReport } from '../switch/report.js';
 import { sleep } from '../wait.js';
 import type { World } from '../world.js';
 import type { FailbackAssessment, FailbackGate, FailbackGateName } from './gates.js';
+import { goGradually, type GradualFleet } from './gradual.js';
+import type { FailbackStep } from './steps.js';
 import type { FailbackValidation } from './validate.js';
 
 /**
@@ -17,7 +19,9 @@ export interface FailbackReport {
   readonly assessment: FailbackAssessment;
   /** Gates that were closed, and accepted. */
   readonly accepted: readonly FailbackGateName[];
-  /** The switch. */
+  /** The steps that a gradual failback has taken before the switch of this process; none otherwise. */
+  readonly steps: readonly FailbackStep[];
+  /** The switch of this process. */
   readonly report: SwitchReport;
   /** What was seen afterwards. */
   readonly validation: FailbackValidation;
@@ -51,6 +55,8 @@ export interface FailBackParts {
     signal: AbortSignal,
   ): Promise<FailbackAssessment | undefined>;
   switchHome(reason: string): Promise<SwitchOutcome>;
+  /** The other processes; undefined where there are none. */
+  readonly fleet: GradualFleet | undefined;
   validate(from: string, signal: AbortSignal): Promise<FailbackValidation>;
 }
 
@@ -61,6 +67,8 @@ const POLL_MS = 1_000;
  * The way home as a procedure: look whether it is open, go, look whether all is well.
  *
  * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, nothing was touched.
+ * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - as {@link goGradually}.
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `gradually` without a fleet.
  * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself: `switchTo` leads out of that.
  * @throws what `switchHome` rejects with, and the reason of `signal`.
  * @internal
@@ -70,7 +78,8 @@ export async function failBack(
   options: Omit<FailbackCallOptions, 'signal'> & { readonly signal: AbortSignal },
 ): Promise<FailbackOutcome> {
   const { world, events, home } = parts;
-  const { accept = [], waitMs = 0, reason = 'failback', signal } = options;
+  const { accept = [], waitMs = 0, reason = 'failback', gradually, signal } = options;
+  if (gradually !== undefined && parts.fleet === undefined) throw aloneError(gradually);
   const alreadyHome = (): FailbackOutcome => ({
     kind: 'already-home',
     cluster: home,
@@ -88,10 +97,22 @@ export async function failBack(
   }
   if (assessment === undefined) return alreadyHome();
   const accepted = assessment.gates.filter(({ state }) => state !== 'open').map(({ name }) => name);
+  const steps =
+    gradually === undefined || parts.fleet === undefined
+      ? []
+      : await goGradually(
+          {
+            ...{ world, events, home, reason, fleet: parts.fleet, options: gradually },
+            switchEpoch: () => parts.switchEpoch(),
+            assessNow: (until) => parts.assessNow(accept, until),
+            shutGate: (assessed) => inWords(shutOf(assessed, accept)),
+          },
+          signal,
+        );
   const outcome = await parts.switchHome(reason);
   if (outcome.kind !== 'switched') return alreadyHome();
   const validation = await parts.validate(assessment.from, signal);
-  const done = { assessment, accepted, report: outcome.report, validation };
+  const done = { assessment, accepted, steps, report: outcome.report, validation };
   events.emit('failback.completed', done);
   return { kind: 'done', ...done };
 }
@@ -104,6 +125,18 @@ function shutOf(
   return gates.find(({ name, state }) => state !== 'open' && !accept.includes(name));
 }
 
+function inWords(shut: FailbackGate | undefined): string | undefined {
+  return shut === undefined ? undefined : `${shut.name}: ${shut.detail}`;
+}
+
+function aloneError(gradually: GradualFailbackOptions): FailoverOptionsError {
+  return new FailoverOptionsError(
+    'failback.gradually',
+    gradually,
+    'failback.gradually needs an agreement: without one each process goes home by itself, and there is no fleet to take in steps.',
+  );
+}
+
 function refused(
   assessment: FailbackAssessment,
   accept: readonly FailbackGateName[],
@@ -112,7 +145,7 @@ function refused(
   const { from, to } = assessment;
   const shut = shutOf(assessment, accept);
   return new FailbackRefusedError(
-    `The way home from ${from} to ${to} is not open, nothing was touched: ${shut?.name}: ${shut?.detail}. ` +
+    `The way home from ${from} to ${to} is not open, nothing was touched: ${inWords(shut)}. ` +
       'failback({ waitMs }) waits for it, failback({ accept }) goes all the same, and so does switchTo().',
     assessment,
     { cluster: to, switchEpoch },

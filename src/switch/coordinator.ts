@@ -163,7 +163,7 @@ export class Coordinator implements ActiveCluster {
     const session = this.#session;
     if (session === undefined) return undefined;
     const fleet = this.#parts.fleet?.();
-    if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session.signal);
+    if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session);
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     const isNews = plan !== undefined && !session.signal.aborted;
     if (isNews) this.#parts.events.emit('positions.planned', { plan });

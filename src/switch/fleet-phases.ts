@@ -1,3 +1,5 @@
+import type { ClusterSession } from '../cluster/session.js';
+import { GroupElsewhereError } from '../errors.js';
 import type { World } from '../world.js';
 import type { SwitchFleet } from './fleet.js';
 import { bounded, type PhaseContext } from './phase-context.js';
@@ -41,14 +43,28 @@ export async function othersLeft(
   );
 }
 
-/** @internal Before a consumer starts: see {@link SwitchFleet.entering}. */
-export function entering(
+/**
+ * Before a consumer starts on a session: see {@link SwitchFleet.entering}.
+ *
+ * @throws {@link GroupElsewhereError} ERR_FAILOVER_GROUP_ELSEWHERE - (rejects) the group is read on the other cluster, and other groups keep this
+ *   process here.
+ * @internal
+ */
+export async function entering(
   groupId: string,
   fleet: SwitchFleet,
   { world, deadlines }: Pick<PhaseContext, 'world' | 'deadlines'>,
-  signal: AbortSignal,
+  { alias, switchEpoch, signal }: Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>,
 ): Promise<void> {
-  return limited(world, deadlines.barrierMs, signal, (until) => fleet.entering([groupId], until));
+  const elsewhere = await limited(world, deadlines.barrierMs, signal, (until) =>
+    fleet.entering([groupId], alias, until),
+  );
+  if (elsewhere.length === 0 || signal.aborted) return;
+  throw new GroupElsewhereError(
+    `The group ${groupId} is read on the other cluster as long as the fleet goes home gradually, and this process works with ${alias}. ` +
+      'Start the consumer when failback() is over, or in a process without other groups.',
+    { cluster: alias, switchEpoch },
+  );
 }
 
 /** Runs what never rejects, with a signal that is aborted after `limitMs`, or with `signal`. */

@@ -19,10 +19,16 @@ export interface SwitchFleet {
   /** This process has left every cluster that an older decision named: nothing of it is sent or handled there any more. */
   obeyed(epoch: number): void;
   /**
-   * Before a consumer starts: says that this process takes part in these groups, so that others wait for it, and waits until
-   * nobody may still handle their records elsewhere. Never rejects; ends when `signal` is aborted.
+   * Before a consumer starts on a cluster: says that this process takes part in these groups, so that others wait for it, and waits until
+   * nobody may still handle their records elsewhere, and the fleet's decision wants them there. Never rejects; ends when `signal` is aborted.
+   *
+   * @returns the groups that are to be read on the other cluster.
    */
-  entering(groups: readonly string[], signal: AbortSignal): Promise<void>;
+  entering(
+    groups: readonly string[],
+    cluster: string,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
   /**
    * Waits until no other member may still work in an epoch before this decision; of `groups` only, where they are given.
    * Resolves with who had not left when `signal` was aborted. Never rejects.

@@ -1,0 +1,215 @@
+import type { AgreedDecision, FleetPart, Proposal } from '../agreement/agreement.js';
+import { isMoved } from '../agreement/place.js';
+import type { AgreementStatus } from '../agreement/status.js';
+import { messageOf } from '../caught.js';
+import { FailbackStoppedError } from '../errors.js';
+import type { EventSink } from '../events.js';
+import type { GradualFailbackOptions } from '../options-failback.js';
+import { sleep } from '../wait.js';
+import type { World } from '../world.js';
+import type { FailbackAssessment } from './gates.js';
+import { isMore, partAt, type FailbackStep } from './steps.js';
+
+/** @internal The fleet, as a gradual failback sees it. */
+export interface GradualFleet {
+  status(): Pick<AgreementStatus, 'instance' | 'decision' | 'members'>;
+  /** Who is silent for longer is not known to live, in milliseconds. */
+  readonly limits: { readonly silentMs: number };
+  /** As {@link AgreementStore.propose}. */
+  propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision>;
+}
+
+/** @internal What {@link goGradually} needs. */
+export interface GradualParts {
+  readonly world: World;
+  readonly events: EventSink;
+  readonly fleet: GradualFleet;
+  /** Alias of the preferred cluster. */
+  readonly home: string;
+  readonly reason: string;
+  readonly options: GradualFailbackOptions;
+  switchEpoch(): number;
+  /** Looks at the gates anew; undefined: this process is home already. */
+  assessNow(signal: AbortSignal): Promise<FailbackAssessment | undefined>;
+  /** The first gate that stands in the way, in words. */
+  shutGate(assessment: FailbackAssessment): string | undefined;
+}
+
+const DEFAULTS = { steps: [10, 50], pauseMs: 60_000, arriveMs: 120_000 } as const;
+
+/** Pause between two looks at the members, in milliseconds. */
+const POLL_MS = 200;
+
+const NOBODY: FleetPart = { groups: [], instances: [] };
+
+/**
+ * Takes one part of the fleet home after the other, each by a decision of the fleet that names it, and looks whether all is well before the next.
+ * The last part, in which this process is, is left to the caller. What an earlier call has taken home stays there.
+ *
+ * @returns the steps that were taken.
+ * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - a step was not completed, or something is wrong after it.
+ * @throws the reason of `signal`; the step that was taken last stays in force.
+ * @internal
+ */
+export async function goGradually(
+  parts: GradualParts,
+  signal: AbortSignal,
+): Promise<readonly FailbackStep[]> {
+  const { events, fleet, home, options } = parts;
+  const taken: FailbackStep[] = [];
+  let part = homeAlready(fleet.status().decision, home);
+  for (const percent of options.steps ?? DEFAULTS.steps) {
+    const { members, instance } = fleet.status();
+    const alive = members.filter((member) => isHeard(member, fleet));
+    const next = partAt(percent, alive, instance, part);
+    if (!isMore(part, next)) continue;
+    part = next;
+    const step = await takeStep(parts, { percent, part }, taken, signal);
+    taken.push(step);
+    events.emit('failback.step', { step });
+    await watch(parts, step, taken, signal);
+  }
+  return taken;
+}
+
+function homeAlready(decision: AgreedDecision | undefined, home: string): FleetPart {
+  return decision?.cluster === home ? (decision.only ?? NOBODY) : NOBODY;
+}
+
+/** Has the fleet decide it, and waits until everybody whom it means has come home. */
+async function takeStep(
+  parts: GradualParts,
+  { percent, part }: Pick<FailbackStep, 'percent' | 'part'>,
+  taken: readonly FailbackStep[],
+  signal: AbortSignal,
+): Promise<FailbackStep> {
+  const { world } = parts;
+  const startedAtMs = world.nowMs();
+  const { epoch: agreedEpoch } = await decide(parts, { percent, part }, taken, signal);
+  const members = await untilHome(parts, { agreedEpoch, part }, taken, signal);
+  return { percent, agreedEpoch, part, members, tookMs: world.nowMs() - startedAtMs };
+}
+
+/** Waits until everybody whom a step means is home, and answers who that is. */
+async function untilHome(
+  parts: GradualParts,
+  { agreedEpoch, part }: Pick<FailbackStep, 'agreedEpoch' | 'part'>,
+  taken: readonly FailbackStep[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { world, fleet, home, options } = parts;
+  const deadlineAtMs = world.nowMs() + (options.arriveMs ?? DEFAULTS.arriveMs);
+  for (;;) {
+    refuseOther(parts, agreedEpoch, taken);
+    const members = fleet.status().members.filter((one) => isHeard(one, fleet));
+    const meant = members.filter((one) => isMoved(part, one));
+    const missing = meant.filter(
+      ({ cluster, obeyedEpoch }) => cluster !== home || obeyedEpoch < agreedEpoch,
+    );
+    if (missing.length === 0) return meant.map(({ instance }) => instance);
+    if (world.nowMs() >= deadlineAtMs) {
+      const names = missing.map(({ instance }) => instance).join(', ');
+      throw stopped(parts, taken, `not home in time (arriveMs): ${names}`);
+    }
+    await sleep(world, POLL_MS, { signal });
+  }
+}
+
+async function decide(
+  parts: GradualParts,
+  { percent, part }: Pick<FailbackStep, 'percent' | 'part'>,
+  taken: readonly FailbackStep[],
+  signal: AbortSignal,
+): Promise<AgreedDecision> {
+  const { fleet, home } = parts;
+  const { decision: known } = fleet.status();
+  const reason = `${parts.reason} (${percent} % of the fleet)`;
+  const proposal = { cluster: home, mode: 'planned', reason, by: 'operator', only: part } as const;
+  let decision: AgreedDecision;
+  try {
+    decision = await fleet.propose(proposal, known?.epoch ?? 0, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw stopped(parts, taken, `the fleet could not decide: ${messageOf(error)}`);
+  }
+  const isOurs =
+    decision.reason === reason && JSON.stringify(decision.only) === JSON.stringify(part);
+  if (!isOurs) throw stopped(parts, taken, otherInWords(decision));
+  return decision;
+}
+
+/** Looks at what is home for a while, and then at the gates. */
+async function watch(
+  parts: GradualParts,
+  step: FailbackStep,
+  taken: readonly FailbackStep[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { world, options } = parts;
+  const untilMs = world.nowMs() + (options.pauseMs ?? DEFAULTS.pauseMs);
+  for (;;) {
+    refuseOther(parts, step.agreedEpoch, taken);
+    const wrong = wrongWith(parts, step);
+    if (wrong !== undefined) throw stopped(parts, taken, wrong);
+    if (world.nowMs() >= untilMs) break;
+    await sleep(world, Math.min(POLL_MS, untilMs - world.nowMs()), { signal });
+  }
+  // Whoever was started anew meanwhile may still be on its way.
+  await untilHome(parts, step, taken, signal);
+  const assessment = await parts.assessNow(signal);
+  refuseOther(parts, step.agreedEpoch, taken);
+  if (assessment === undefined) throw stopped(parts, taken, 'this process went home meanwhile');
+  const shut = parts.shutGate(assessment);
+  if (shut !== undefined) throw stopped(parts, taken, `the way home is not open any more: ${shut}`);
+}
+
+/** Whoever has left in order is not missed: a deployment goes on meanwhile. */
+function wrongWith({ fleet, home }: GradualParts, { members }: FailbackStep): string | undefined {
+  for (const member of fleet.status().members) {
+    if (!members.includes(member.instance)) continue;
+    const { instance, wants, heardAgeMs } = member;
+    if (!isHeard(member, fleet))
+      return `${instance} went home and was not heard for ${Math.floor(heardAgeMs)} ms`;
+    if (wants !== undefined && wants !== home)
+      return `${instance} is home and wants to leave for ${wants}`;
+  }
+  return undefined;
+}
+
+function isHeard(
+  { heardAgeMs }: { readonly heardAgeMs: number },
+  { limits }: GradualFleet,
+): boolean {
+  return heardAgeMs <= limits.silentMs;
+}
+
+function refuseOther(parts: GradualParts, epoch: number, taken: readonly FailbackStep[]): void {
+  const { decision } = parts.fleet.status();
+  if (decision === undefined || decision.epoch <= epoch) return;
+  throw stopped(parts, taken, otherInWords(decision));
+}
+
+function otherInWords({ cluster, epoch, reason }: AgreedDecision): string {
+  return `the fleet has decided for ${cluster} meanwhile (epoch ${epoch}): ${reason}`;
+}
+
+function stopped(
+  { events, fleet, home, switchEpoch }: GradualParts,
+  steps: readonly FailbackStep[],
+  because: string,
+): FailbackStoppedError {
+  events.emit('failback.stopped', { because, steps });
+  const { decision } = fleet.status();
+  const state =
+    decision?.only === undefined
+      ? 'The fleet works with one cluster'
+      : `The fleet works with both clusters by decision ${decision.epoch}: failback() goes on from there, switchTo() brings everybody to one cluster`;
+  return new FailbackStoppedError(
+    `The gradual way home has stopped: ${because}. ${state}.`,
+    steps,
+    {
+      cluster: home,
+      switchEpoch: switchEpoch(),
+    },
+  );
+}
