@@ -229,7 +229,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - with `gradually`: something went wrong between two steps. The fleet stays
    *   where the last one has left it.
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is unknown or of another type, or `gradually` is given without an
-   *   `agreement`; also where the start flag, which is read first, names no cluster.
+   *   `agreement`, or under the Identity policy; also where the start flag, which is read first, names no cluster.
    * @throws what {@link FailoverKafka.switchTo} throws.
    */
   async failback(options: FailbackCallOptions = {}): Promise<FailbackOutcome> {
@@ -238,11 +238,12 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     const signal = this.#until(options.signal);
     await this.#started(signal);
     const { events, coordinator, watch } = this.#parts;
-    const { world, aliases } = this.#options;
+    const { world, aliases, mirror } = this.#options;
     const [home] = aliases;
     const limits = options.signal === undefined ? {} : { signal: options.signal };
     const parts = {
       ...{ world, events, home, fleet: watch.fleet },
+      isIdentity: mirror.policy === 'identity',
       switchEpoch: () => coordinator.switchEpoch(),
       steady: (until: AbortSignal) => this.#steady(until),
       assessNow: watch.wayHome.assessNow.bind(watch.wayHome),

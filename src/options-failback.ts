@@ -56,8 +56,8 @@ export interface FailbackCallOptions {
    */
   readonly accept?: readonly AcceptableGate[];
   /**
-   * Takes a fleet home in steps: a part of it first, a pause, a look whether all is well, and the next part. Needs an `agreement`. Default: all at
-   * once.
+   * Takes a fleet home in steps: a part of it first, a pause, a look whether all is well, and the next part. Needs an `agreement`, and
+   * MirrorMaker's default policy: both clusters are written to meanwhile. Default: all at once.
    */
   readonly gradually?: GradualFailbackOptions;
   /** How long closed gates are waited for, in milliseconds. Default 0: it is refused at once. */

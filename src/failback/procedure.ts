@@ -57,6 +57,8 @@ export interface FailBackParts {
   switchHome(reason: string): Promise<SwitchOutcome>;
   /** The other processes; undefined where there are none. */
   readonly fleet: GradualFleet | undefined;
+  /** Topics have the same names on both clusters. */
+  readonly isIdentity: boolean;
   validate(from: string, signal: AbortSignal): Promise<FailbackValidation>;
 }
 
@@ -68,7 +70,7 @@ const POLL_MS = 1_000;
  *
  * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, nothing was touched.
  * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - as {@link goGradually}.
- * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `gradually` without a fleet.
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `gradually` without a fleet, or under the Identity policy.
  * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself: `switchTo` leads out of that.
  * @throws what `switchHome` rejects with, and the reason of `signal`.
  * @internal
@@ -79,7 +81,7 @@ export async function failBack(
 ): Promise<FailbackOutcome> {
   const { world, events, home } = parts;
   const { accept = [], waitMs = 0, reason = 'failback', gradually, signal } = options;
-  if (gradually !== undefined && parts.fleet === undefined) throw aloneError(gradually);
+  if (gradually !== undefined) refuseSteps(parts, gradually);
   const alreadyHome = (): FailbackOutcome => ({
     kind: 'already-home',
     cluster: home,
@@ -129,12 +131,15 @@ function inWords(shut: FailbackGate | undefined): string | undefined {
   return shut === undefined ? undefined : `${shut.name}: ${shut.detail}`;
 }
 
-function aloneError(gradually: GradualFailbackOptions): FailoverOptionsError {
-  return new FailoverOptionsError(
-    'failback.gradually',
-    gradually,
-    'failback.gradually needs an agreement: without one each process goes home by itself, and there is no fleet to take in steps.',
-  );
+function refuseSteps({ fleet, isIdentity }: FailBackParts, given: GradualFailbackOptions): void {
+  const because =
+    fleet === undefined
+      ? 'needs an agreement: without one each process goes home by itself, and there is no fleet to take in steps.'
+      : isIdentity
+        ? 'is not for the Identity policy: only one direction is mirrored at a time, so what is written at home would not reach those who are still away. Go at once.'
+        : undefined;
+  if (because === undefined) return;
+  throw new FailoverOptionsError('failback.gradually', given, `failback.gradually ${because}`);
 }
 
 function refused(

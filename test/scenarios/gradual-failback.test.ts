@@ -204,6 +204,17 @@ describe('failback({ gradually })', () => {
     });
   });
 
+  it('is refused under the Identity policy: what is written at home would not reach those who are away', () =>
+    fleet(
+      async ({ members }) => {
+        await expect(members[0].kafka.failback(GRADUALLY)).rejects.toMatchObject({
+          code: 'ERR_FAILOVER_OPTIONS',
+          option: 'failback.gradually',
+        });
+      },
+      { config: { mirror: { policy: 'identity' } } },
+    ));
+
   it.each([
     [{ steps: [] }, 'failback.gradually.steps'],
     [{ steps: [50, 10] }, 'failback.gradually.steps'],
