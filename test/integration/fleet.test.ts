@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startConsul, startStack, waitFor, type Consul, type Stack } from '../../stack/index.js';
+import { goHomeInSteps } from './fleet-in-steps.js';
 import { decisions, duplicates, early, factsOf, lost, skipped } from './fleet-judge.js';
 import { createMirrored, readLog } from './fleet-logs.js';
 import { nowMs, type AgreementSettings, type Alias } from './fleet-messages.js';
@@ -201,6 +202,9 @@ async function sleepOver(
 const EQUAL_AND_OPPOSITE =
   'make one decision of equal orders at the same moment, and end in one place after opposite ones, under load';
 const KILLED = 'leave a cluster that is killed, by one decision';
+
+it('a fleet goes home in steps, one group after the other, and nothing is skipped or handled twice', () =>
+  goHomeInSteps(stack));
 
 describe('six processes that decide in Kafka', () => {
   let fleet: Fleet;
