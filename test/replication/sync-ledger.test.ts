@@ -64,6 +64,24 @@ describe('the ledger of a partition', () => {
     );
   });
 
+  it('tells offsets apart that are too large for a number', () => {
+    const large = 2n ** 60n;
+    const far = (one: OffsetSync): OffsetSync => ({
+      upstreamOffset: one.upstreamOffset + large,
+      downstreamOffset: one.downstreamOffset + large,
+    });
+    fc.assert(
+      fc.property(ascending, fc.integer({ min: 0, max: 20_000 }), (syncs, at) => {
+        const { floor, ceiling } = ledgerOf(syncs).around(BigInt(at));
+        expect(ledgerOf(syncs.map(far)).around(BigInt(at) + large)).toEqual({
+          floor: floor && far(floor),
+          ceiling: ceiling && far(ceiling),
+        });
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('keeps neighbours in 24 bytes', () => {
     const ledger = ledgerOf(Array.from({ length: 100_000 }, (_, index) => sync(index, index + 7)));
     expect(ledger.bytes).toBe(24);
