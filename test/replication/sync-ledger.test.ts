@@ -64,6 +64,18 @@ describe('the ledger of a partition', () => {
     );
   });
 
+  it('knows both neighbours also from one block to the next', () => {
+    const ledger = ledgerOf(
+      Array.from({ length: 1_500 }, (_, index) => sync(index * 2, index * 3)),
+    );
+    for (let index = 0; index < 1_499; index += 1) {
+      expect(ledger.around(BigInt(index * 2 + 1))).toEqual({
+        floor: sync(index * 2, index * 3),
+        ceiling: sync(index * 2 + 2, index * 3 + 3),
+      });
+    }
+  });
+
   it('tells offsets apart that are too large for a number', () => {
     const large = 2n ** 60n;
     const far = (one: OffsetSync): OffsetSync => ({
