@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answers } from './admin.js';
+import { StackError } from './errors.js';
 import { isAlive, killIfSame } from './identity.js';
 import type { CacheLayout } from './paths.js';
 import { liveRuns, sweepRuns } from './runs.js';
@@ -19,6 +20,10 @@ export interface Summary {
   flows: string[];
   policy: string;
   logs: string;
+  /** How often the mirroring was turned, or could not be. */
+  turnCount: number;
+  /** Why it could not be the last time. */
+  turnFailure?: string;
 }
 
 /** @internal A live run of the command line; without a summary it is still starting. */
@@ -37,12 +42,16 @@ export function summarize(stack: Stack<string>, policy: string): Summary {
     flows: stack.mirror.flows.map((flow) => flow.name),
     policy,
     logs: stack.logs,
+    turnCount: 0,
   };
 }
 
 /** @internal */
 export async function noteSummary(directory: string, summary: Summary): Promise<void> {
-  await writeFile(join(directory, 'stack.json'), JSON.stringify(summary));
+  const file = join(directory, 'stack.json');
+  // Whoever reads it meanwhile finds the one or the other.
+  await writeFile(`${file}.new`, JSON.stringify(summary));
+  await rename(`${file}.new`, file);
 }
 
 /** @internal The stacks that `up` has started and nobody has stopped. */
@@ -59,6 +68,25 @@ export async function probe(summary: Summary): Promise<Record<string, boolean>> 
     async ([alias, brokers]) => [alias, await answers(brokers)] as const,
   );
   return Object.fromEntries(await Promise.all(probes));
+}
+
+/** @internal By which `turn` tells the process that holds the stack. */
+export const turnSignal = 'SIGUSR2';
+
+/**
+ * Asks the owner to turn the mirroring round, and waits until it has.
+ *
+ * @throws StackError - it could not, with the reason.
+ * @internal
+ */
+export async function turnCliRun(run: CliRun, summary: Summary): Promise<Summary> {
+  process.kill(run.owner.pid, turnSignal);
+  const turned = await waitFor('the mirroring to be turned', () => readSummary(run.directory), {
+    until: (after) => after !== undefined && after.turnCount > summary.turnCount,
+    timeoutMs: 150_000,
+  });
+  if (turned?.turnFailure !== undefined) throw new StackError(turned.turnFailure);
+  return turned ?? summary;
 }
 
 /** @internal Asks the owner to stop and waits for it; one that does not is killed, and its servers with it. */

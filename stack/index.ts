@@ -10,7 +10,7 @@ export { StackError } from './errors.js';
 export { FaultProxy } from './fault-proxy.js';
 export type { FaultProxyOptions, FrameScope } from './fault-proxy.js';
 export { Mirror, MirrorFlow } from './mirror.js';
-export type { MirrorStartOptions } from './mirror.js';
+export type { FlowEnds, MirrorStartOptions } from './mirror.js';
 export type { FlowName, StackOptions } from './plan.js';
 export { defaultKafkaVersion } from './preflight.js';
 export type { PolicyName, Properties } from './properties.js';

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { misused, readCommandLine } from '../scripts/command-line.js';
 import { nearest } from '../src/nearest.js';
-import { describe, findCliRuns, probe, stopCliRun } from './cli-runs.js';
+import { describe, findCliRuns, probe, stopCliRun, turnCliRun } from './cli-runs.js';
 import { ensureConsul } from './consul-binary.js';
 import { ensureDebianServer } from './debian.js';
 import { dnsmasqServer } from './dnsmasq.js';
@@ -22,18 +22,19 @@ const usage = `Real Kafka clusters with MirrorMaker 2 between them, on this mach
 
   npm run stack -- up        start clusters A and B and MM2 both ways, until Ctrl-C
     --detach                 return when it is up; \`down\` stops it
-    --policy NAME            default (A.orders) or identity (orders, A to B only)
+    --policy NAME            default (A.orders) or identity (orders, one way: A to B until turned)
     --flows A->B,B->A        directions to mirror; '' for none
     --separator TEXT         of remote topic names; default a dot
     --kafka VERSION          default: KAFKA_VERSION, else 4.3.1
     --ports PORT,PORT        of the clusters; default: free ones
     --keep                   keep the data directories when it stops
   npm run stack -- status    what is up, and whether it answers; exit code 1 if nothing is
+  npm run stack -- turn      stop MM2, and start it in the opposite direction: the way home with Identity
   npm run stack -- down      stop it and remove its data
   npm run stack -- fetch     only fetch Kafka into the cache
     --all                    and what tests need beside it: Consul (built by Go, some minutes), Eureka,
                            dnsmasq, HAProxy
-    --json                   up, status: one line of JSON instead of text`;
+    --json                   up, status, turn: one line of JSON instead of text`;
 
 const optionTypes = {
   detach: { type: 'boolean', default: false },
@@ -53,6 +54,7 @@ type OptionName = keyof typeof optionTypes;
 const commands: Readonly<Record<string, readonly OptionName[]>> = {
   up: ['detach', 'policy', 'flows', 'separator', 'kafka', 'ports', 'keep', 'json'],
   status: ['json'],
+  turn: ['json'],
   down: [],
   fetch: ['kafka', 'all'],
 };
@@ -89,6 +91,8 @@ async function main(): Promise<number> {
     }
     case 'status':
       return status(layout, values.json);
+    case 'turn':
+      return turn(layout, values.json);
     case 'down':
       return down(layout);
     default:
@@ -149,6 +153,15 @@ async function status(layout: CacheLayout, json: boolean): Promise<number> {
   }
   if (runs.length > 0) return 0;
   return say(json ? JSON.stringify({ state: 'down' }) : 'No stack is up.', 1);
+}
+
+async function turn(layout: CacheLayout, json: boolean): Promise<number> {
+  const [run] = await findCliRuns(layout);
+  if (run?.summary === undefined) {
+    return say(run === undefined ? 'No stack is up.' : 'The stack is still starting.', 1);
+  }
+  const turned = await turnCliRun(run, run.summary);
+  return say(json ? JSON.stringify(turned) : `MM2 mirrors ${turned.flows.join(', ')} now.`, 0);
 }
 
 async function down(layout: CacheLayout): Promise<number> {

@@ -58,7 +58,7 @@ export class MirrorFlow {
   constructor(context: ServerContext, options: MirrorFlowOptions) {
     this.source = options.source.alias;
     this.target = options.target.alias;
-    this.name = `${this.source}->${this.target}`;
+    this.name = nameOf(this);
     this.#options = options;
     this.#context = context;
   }
@@ -150,6 +150,16 @@ export class MirrorFlow {
     await this.start(options);
   }
 
+  /** Deletes what Connect has stored of its connectors, not how far they came. Only while it does not run. */
+  async forgetSettings(): Promise<void> {
+    const topic = `mm2-configs.${this.source}.internal`;
+    await this.#options.target.withAdmin(async (admin) => {
+      if (!(await admin.listTopics()).includes(topic)) return;
+      await admin.deleteTopics({ topics: [topic] });
+      await waitFor(`${topic} to be gone`, async () => !(await admin.listTopics()).includes(topic));
+    });
+  }
+
   logs(): Promise<string> {
     return readLog(this.logFile);
   }
@@ -232,12 +242,57 @@ export class MirrorFlow {
   }
 }
 
-/** @internal Every configured direction of a stack. */
-export class Mirror {
-  readonly flows: readonly MirrorFlow[];
+/** @internal A direction between two clusters. */
+export interface FlowEnds {
+  source: string;
+  target: string;
+}
 
-  constructor(flows: readonly MirrorFlow[]) {
-    this.flows = flows;
+/** @internal Every direction of a stack that is mirrored: as configured, until they are turned. */
+export class Mirror {
+  readonly #make: (ends: FlowEnds) => MirrorFlow;
+  /** Also those that were turned away from: each keeps its log, and knows its process. */
+  readonly #known = new Map<string, MirrorFlow>();
+  #flows: readonly MirrorFlow[];
+
+  constructor(flows: readonly FlowEnds[], make: (ends: FlowEnds) => MirrorFlow) {
+    this.#make = make;
+    this.#flows = flows.map((ends) => this.#flowOf(ends));
+  }
+
+  get flows(): readonly MirrorFlow[] {
+    return this.#flows;
+  }
+
+  /**
+   * Turns the mirroring round, as an operator does for the way home under the Identity policy: every direction is stopped in
+   * order, and only then the opposite ones start. A direction that runs for the first time begins at the beginning of its
+   * source's logs; one that ran before, where it was.
+   *
+   * Between the two its stored settings are deleted. MM2 obeys those of its last start until it has stored the new ones, so the
+   * old direction would run for another two seconds beside the new one: with the Identity policy in a circle.
+   *
+   * @throws StackError - a direction and its opposite are both configured; or MM2 did not come up, see {@link MirrorFlow.start}.
+   */
+  async turn(options: MirrorStartOptions = {}): Promise<void> {
+    if (this.#flows.length === 0) throw new StackError('There is no flow that could be turned.');
+    const turned = this.#flows.map(({ source, target }) => ({ source: target, target: source }));
+    const both = turned.find((ends) => this.#flows.some((flow) => flow.name === nameOf(ends)));
+    if (both !== undefined) {
+      throw new StackError(
+        `Both directions between ${both.target} and ${both.source} are mirrored: there is nothing to turn.`,
+      );
+    }
+    await this.stop();
+    await settleAll(this.#flows.map((flow) => flow.forgetSettings()));
+    this.#flows = turned.map((ends) => this.#flowOf(ends));
+    await this.start(options);
+  }
+
+  #flowOf(ends: FlowEnds): MirrorFlow {
+    const flow = this.#known.get(nameOf(ends)) ?? this.#make(ends);
+    this.#known.set(flow.name, flow);
+    return flow;
   }
 
   /** @throws StackError - no such flow was configured. */
@@ -267,4 +322,8 @@ export class Mirror {
   async kill(): Promise<void> {
     await settleAll(this.flows.map((flow) => flow.kill()));
   }
+}
+
+function nameOf({ source, target }: FlowEnds): string {
+  return `${source}->${target}`;
 }

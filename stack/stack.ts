@@ -126,26 +126,23 @@ function build(
       }),
   );
   const clusterOf = new Map(clusters.map((cluster) => [cluster.alias, cluster]));
-  const flows: MirrorFlow[] = [];
-  for (const each of plan.flows) {
-    const source = clusterOf.get(each.source);
-    const target = clusterOf.get(each.target);
+  const mirror: Mirror = new Mirror(plan.flows, (ends) => {
+    const source = clusterOf.get(ends.source);
+    const target = clusterOf.get(ends.target);
     if (source === undefined || target === undefined)
       throw new StackError('A flow names no cluster of the stack.');
-    flows.push(
-      new MirrorFlow(context, {
-        source,
-        target,
-        policy: plan.policy,
-        separator: plan.separator,
-        overrides: plan.mirrorOverrides,
-        archive: archives.mirror,
-        opposite: () =>
-          flows.find((flow) => flow.source === each.target && flow.target === each.source),
-      }),
-    );
-  }
-  return { clusters, mirror: new Mirror(flows) };
+    return new MirrorFlow(context, {
+      source,
+      target,
+      policy: plan.policy,
+      separator: plan.separator,
+      overrides: plan.mirrorOverrides,
+      archive: archives.mirror,
+      opposite: () =>
+        mirror.flows.find((flow) => flow.source === ends.target && flow.target === ends.source),
+    });
+  });
+  return { clusters, mirror };
 }
 
 async function start(plan: StackPlan, clusters: readonly Cluster[], mirror: Mirror): Promise<void> {

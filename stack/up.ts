@@ -1,9 +1,16 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cliRunName, describe, findCliRuns, noteSummary, summarize } from './cli-runs.js';
+import {
+  cliRunName,
+  describe,
+  findCliRuns,
+  noteSummary,
+  summarize,
+  turnSignal,
+} from './cli-runs.js';
 import type { Summary } from './cli-runs.js';
-import { StackError } from './errors.js';
+import { messageOf, StackError } from './errors.js';
 import type { CacheLayout } from './paths.js';
 import type { StackOptions } from './plan.js';
 import { checkDisk } from './preflight.js';
@@ -32,6 +39,8 @@ export async function up({ options, layout, keep, json }: UpOptions): Promise<nu
     onProgress: (message) => console.error(message),
   });
   const summary = summarize(stack, options.policy ?? 'default');
+  const turn = turner(stack, summary);
+  process.on(turnSignal, turn);
   await noteSummary(stack.directory, summary);
   print(summary, json, 'Ctrl-C, or `npm run stack -- down` in another shell, stops it.');
   const watch = setInterval(reportEnded(stack), 1000);
@@ -40,6 +49,7 @@ export async function up({ options, layout, keep, json }: UpOptions): Promise<nu
     told.signal.addEventListener('abort', () => resolve(), { once: true });
   });
   clearInterval(watch);
+  process.off(turnSignal, turn);
   console.error('stopping');
   const kept = await stack.stop({ keepData: keep });
   console.error(kept === undefined ? 'stopped, data removed' : `stopped, data kept in ${kept}`);
@@ -79,6 +89,25 @@ export async function upDetached(
   }
 }
 
+/** Turns the mirroring, once at a time, and notes how that went for whoever has asked for it. */
+function turner(stack: Stack<string>, summary: Summary): () => void {
+  let turning: Promise<void> = Promise.resolve();
+  let turnCount = 0;
+  const turn = async (): Promise<void> => {
+    const how = await stack.mirror.turn().then(
+      () => ({}),
+      (error: unknown) => ({ turnFailure: messageOf(error) }),
+    );
+    const flows = stack.mirror.flows.map(({ name }) => name);
+    console.error('turnFailure' in how ? how.turnFailure : `mirroring ${flows.join(', ')}`);
+    turnCount += 1;
+    await noteSummary(stack.directory, { ...summary, flows, turnCount, ...how });
+  };
+  return () => {
+    turning = turning.then(turn).catch((error: unknown) => console.error(messageOf(error)));
+  };
+}
+
 async function refuseSecond(layout: CacheLayout): Promise<void> {
   const [run] = await findCliRuns(layout);
   if (run === undefined) return;
@@ -102,10 +131,10 @@ function reportEnded(stack: Stack<string>): () => void {
     ...Object.values(stack.clusters)
       .flatMap(({ nodes }) => nodes)
       .map((broker) => ({ name: `Broker ${broker.name}`, server: broker })),
-    ...stack.mirror.flows.map((flow) => ({ name: `MM2 ${flow.name}`, server: flow })),
   ];
   return () => {
-    for (const { name, server } of servers) {
+    const mirrors = stack.mirror.flows.map((flow) => ({ name: `MM2 ${flow.name}`, server: flow }));
+    for (const { name, server } of [...servers, ...mirrors]) {
       if (server.state.kind !== 'ended' || reported.has(name)) continue;
       reported.add(name);
       console.error(`${name} has ended (${server.state.how}); its log: ${server.logFile}`);

@@ -32,6 +32,7 @@ describe('npm run stack', () => {
     const env = await makeCache();
     const stack = (...args: string[]): Promise<Said> => run('stack/main.ts', args, env);
     expect(await stack('status')).toMatchObject({ exitCode: 1, out: 'No stack is up.\n' });
+    expect(await stack('turn')).toMatchObject({ exitCode: 1, out: 'No stack is up.\n' });
     onTestFinished(async () => {
       await stack('down');
     });
@@ -49,6 +50,8 @@ describe('npm run stack', () => {
     const second = await stack('up');
     expect(second).toMatchObject({ exitCode: 1, out: '' });
     expect(second.err).toMatch(/^A stack is already up \(A 127\.0\.0\.1:\d+, B [^\n]+\n$/);
+    expect(await stack('turn')).toEqual({ exitCode: 0, out: 'MM2 mirrors B->A now.\n', err: '' });
+    expect((await stack('status')).out).toContain('MM2   B->A (default policy)');
     expect(await stack('down')).toMatchObject({ exitCode: 0, out: 'Stopped.\n' });
     expect(identify(pid)).toBeUndefined();
     expect(await stack('down')).toMatchObject({ exitCode: 0, out: 'No stack is up.\n' });
@@ -67,7 +70,7 @@ describe('npm run stack', () => {
 
   it.each([
     [['up', '--policy', 'strange'], '--policy is default or identity, got "strange".'],
-    [['sideways'], 'Unknown command "sideways". It is one of up, status, down, fetch.'],
+    [['sideways'], 'Unknown command "sideways". It is one of up, status, turn, down, fetch.'],
     [['stauts'], 'Unknown command "stauts". Did you mean status?'],
     [['up', 'now'], 'Unexpected argument "now".'],
     [['down', '--keep'], '--keep means nothing to `down`.'],
