@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { contentHash, type HandledRecord } from '../position/fingerprint.js';
 import type { GroupPlan, PartitionPlan, SourcePosition } from '../position/plan.js';
-import type { RecordCount } from '../record-count.js';
+import { sumOf, type RecordCount } from '../record-count.js';
 import type { RereadCounter } from '../session-work.js';
 
 /** @internal Where a partition goes on, and what is known of what was handled before. */
@@ -9,7 +9,7 @@ export interface RereadParts {
   readonly groupId: string;
   readonly plan: Pick<
     Extract<PartitionPlan, { kind: 'resume' }>,
-    'physicalTopic' | 'partition' | 'offset' | 'maxRereadCount'
+    'physicalTopic' | 'partition' | 'offset' | 'method' | 'maxRereadCount'
   >;
   /** How far this process handled the log on the source; undefined where it does not know. */
   readonly handled: SourcePosition | undefined;
@@ -33,7 +33,11 @@ export class Reread implements RereadCounter {
   readonly #timestamps: ReadonlySet<string>;
   /** The last record that was handled is the last that handlers were given. */
   readonly #isWhole: boolean;
+  readonly #from: bigint;
   #next: bigint;
+  /** Records below the place of the plan, all of them handled before: somebody has set the group back since (MirrorMaker, KAFKA-19794). */
+  #belowCount = 0;
+  #nextBelow = 0n;
   /** Records that came below the limit, and how many of them, up to the last recognised one, were handled before. */
   #givenCount = 0;
   #twiceCount = 0;
@@ -45,6 +49,8 @@ export class Reread implements RereadCounter {
     this.groupId = groupId;
     this.physicalTopic = plan.physicalTopic;
     this.partition = plan.partition;
+    // What lies below the end that the option `latest` begins at was handled by nobody.
+    this.#from = plan.method === 'latest' ? 0n : plan.offset;
     this.#next = plan.offset;
     this.#newFrom =
       plan.maxRereadCount === undefined ? undefined : plan.offset + plan.maxRereadCount;
@@ -59,7 +65,7 @@ export class Reread implements RereadCounter {
   }
 
   get hasBegun(): boolean {
-    return this.#givenCount > 0;
+    return this.#givenCount + this.#belowCount > 0;
   }
 
   get isFinal(): boolean {
@@ -69,6 +75,12 @@ export class Reread implements RereadCounter {
   handles(message: KafkaMessage): boolean {
     if (this.isOver) return false;
     const offset = BigInt(message.offset);
+    if (offset < this.#from) {
+      if (offset < this.#nextBelow) return false;
+      this.#belowCount += 1;
+      this.#nextBelow = offset + 1n;
+      return false;
+    }
     // A record whose handler has failed comes again.
     if (offset < this.#next) return false;
     if (this.#newFrom !== undefined && offset >= this.#newFrom) {
@@ -93,6 +105,10 @@ export class Reread implements RereadCounter {
   }
 
   count(): RecordCount {
+    return sumOf([this.#count(), { kind: 'counted', count: this.#belowCount }]);
+  }
+
+  #count(): RecordCount {
     if (this.#givenCount === 0) {
       if (this.isFinal && this.#gaveUp === undefined) return { kind: 'counted', count: 0 };
       return { kind: 'unknown', because: this.#gaveUp ?? 'no record has come yet' };

@@ -38,7 +38,13 @@ function reread(offset: number, limit: number, handled: SourcePosition | undefin
   const maxRereadCount = BigInt(limit - offset);
   return new Reread({
     groupId: 'billing',
-    plan: { physicalTopic: 'A.orders', partition: 0, offset: BigInt(offset), maxRereadCount },
+    plan: {
+      physicalTopic: 'A.orders',
+      partition: 0,
+      offset: BigInt(offset),
+      method: 'exact',
+      maxRereadCount,
+    },
     handled,
   });
 }
@@ -53,6 +59,17 @@ function give(counter: Reread, from: number, to: number): number | undefined {
 }
 
 describe('what is handled again', () => {
+  it('is also what comes from below the place of the plan, where somebody has set the group back since', () => {
+    const counter = reread(50, 50, handledUpTo(50));
+    give(counter, 40, 45);
+    // Its handler has failed.
+    give(counter, 44, 50);
+    expect(counter).toMatchObject({ hasBegun: true, isOver: false });
+    expect(counter.count()).toEqual({ kind: 'counted', count: 10 });
+    expect(give(counter, 50, 60)).toBe(50);
+    expect(counter.count()).toEqual({ kind: 'counted', count: 10 });
+  });
+
   it('is nothing where the position is exact, and the first record is new', () => {
     const counter = reread(50, 50, handledUpTo(50));
     expect(counter).toMatchObject({ isFinal: true, isOver: false });
