@@ -9,7 +9,9 @@ import { lookHome } from './failback/look.js';
 import type { FailBackParts } from './failback/procedure.js';
 import { validate as validateHome } from './failback/validate.js';
 import type { ResolvedOptions } from './options.js';
+import { StandbyCommits } from './position/standby-commits.js';
 import { Progress } from './progress.js';
+import { replicationPolicy } from './replication/policy.js';
 import { Coordinator } from './switch/coordinator.js';
 import { activeOf } from './switch/state.js';
 import { Watch } from './watch.js';
@@ -50,6 +52,10 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
       return state.kind === 'steady' ? state : undefined;
     },
     needs: () => coordinator.needs(),
+    standbyCommits: new StandbyCommits({
+      policy: replicationPolicy(options.mirror),
+      access: (alias) => operations.access(alias),
+    }),
   });
   const operations = new ClusterOperations({
     options,

@@ -6,6 +6,7 @@ import type { GroupNeed } from './position/plan.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressNews, type Speech, type Written } from './position/progress-news.js';
 import { progressKey, progressValue, type Recorded } from './position/progress-record.js';
+import type { StandbyCommits, StandbySide } from './position/standby-commits.js';
 import { sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
@@ -21,6 +22,7 @@ export interface ProgressParts {
   steady(): { readonly active: string; readonly switchEpoch: number } | undefined;
   /** What the groups of this process have handled there. */
   needs(): readonly GroupNeed[];
+  readonly standbyCommits: StandbyCommits;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface ProgressStatus {
 /** Longest pause between attempts at a standby that does not take them, in milliseconds. */
 const MAX_PAUSE_MS = 30_000;
 
-/** Every so many turns the other members' records are read as well, so that a switch has little left to read. */
+/** Every so many turns the other members' records are read as well, so that a switch has little left to read, and the groups' commits on the standby. */
 const READ_EVERY = 10;
 
 /** Where nothing is written the records that were handled last are looked at all the same, so that they are let go of, in milliseconds. */
@@ -81,6 +83,7 @@ export class Progress {
   #failure: Error | undefined;
   #failureCount = 0;
   #turnCount = 0;
+  #isLooking = false;
   /** What had been read of each group when its plan was made. */
   readonly #plannedAt = new Map<string, number>();
   readonly #writer: string;
@@ -133,7 +136,10 @@ export class Progress {
   ): Promise<void> {
     if (this.#parts.options === undefined || from === to) return;
     const said = needs.map((need) => ({ ...need, untouched: [] }));
-    const last = { ...this.#speaker(), cluster: from, switchEpoch: switchEpoch - 1, isLast: true };
+    const last = {
+      ...this.#speaker(from, to),
+      ...{ cluster: from, switchEpoch: switchEpoch - 1, isLast: true },
+    };
     const { records } = progressNews(said, last, new Map());
     if (records.length === 0) return;
     // Another member of this process that gets these partitions speaks of them anew, also where it has not come further.
@@ -218,7 +224,9 @@ export class Progress {
     const standby = this.#other(active);
     try {
       const needs = this.#parts.needs();
-      const now = { ...this.#speaker(), cluster: active, switchEpoch, isLast: false };
+      this.#lookAtCommits({ active, standby }, needs, signal);
+      const speaker = this.#speaker(active, standby);
+      const now = { ...speaker, cluster: active, switchEpoch, isLast: false };
       const before = this.#written;
       const { records, written } = progressNews(needs, now, before);
       if (this.#parts.options === undefined) return;
@@ -252,7 +260,29 @@ export class Progress {
   ): Promise<void> {
     const log = this.#log(standby);
     if (records.length > 0) await log.write(records);
-    if (this.#turnCount % READ_EVERY === 1) await log.readToEnd(signal);
+    if (this.#looksNow) await log.readToEnd(signal);
+  }
+
+  get #looksNow(): boolean {
+    return this.#turnCount % READ_EVERY === 1;
+  }
+
+  /** Beside the writing, which does not wait for it: what it finds is said in the next turn. */
+  #lookAtCommits(side: StandbySide, needs: readonly GroupNeed[], signal: AbortSignal): void {
+    const { standbyCommits } = this.#parts;
+    const groups = needs
+      .filter(({ processed }) => processed.length > 0)
+      .map(({ groupId, processed }) => ({
+        groupId,
+        physicalTopics: processed.map(({ physicalTopic }) => physicalTopic),
+      }));
+    const isUnknown = groups.some(({ groupId }) => !standbyCommits.knows(side, groupId));
+    if (this.#isLooking || !(isUnknown || this.#looksNow)) return;
+    this.#isLooking = true;
+    const look = (): Promise<void> => standbyCommits.look(side, groups);
+    void this.#within(READ_MS, look, signal).finally(() => {
+      this.#isLooking = false;
+    });
   }
 
   /**
@@ -289,8 +319,13 @@ export class Progress {
     return log;
   }
 
-  #speaker(): Pick<Speech, 'writer' | 'atWallMs'> {
-    return { writer: this.#writer, atWallMs: this.#parts.world.wallMs() };
+  #speaker(active: string, standby: string): Pick<Speech, 'writer' | 'atWallMs' | 'onStandby'> {
+    const { world, standbyCommits } = this.#parts;
+    return {
+      writer: this.#writer,
+      atWallMs: world.wallMs(),
+      onStandby: (...log) => standbyCommits.of({ active, standby }, ...log),
+    };
   }
 
   #limit(usualMs: number): number {

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { ControlLog } from '../src/agreement/agreement.js';
 import type { GroupNeed } from '../src/position/plan.js';
 import { progressKey, progressValue } from '../src/position/progress-record.js';
+import { StandbyCommits } from '../src/position/standby-commits.js';
 import { Progress } from '../src/progress.js';
+import { replicationPolicy } from '../src/replication/policy.js';
+import type { Commit } from '../src/cluster/access.js';
 import { EventLog } from './replication/event-log.js';
 import { manualWorld, settle } from './support/manual-world.js';
 
@@ -24,6 +27,8 @@ function rig({ everyMs = 1_000 } = {}) {
     hangs: false,
     attempts: 0,
     closedCount: 0,
+    /** The groups' commits on the standby. */
+    committed: (): Promise<readonly Commit[]> => Promise.reject(new Error('not asked for')),
   };
   const openLog = (alias: string, topic: string): ControlLog => ({
     append: () => Promise.reject(new Error('one by one')),
@@ -60,6 +65,10 @@ function rig({ everyMs = 1_000 } = {}) {
     openLog,
     steady: () => state.steady,
     needs: () => state.needs,
+    standbyCommits: new StandbyCommits({
+      policy: replicationPolicy(),
+      access: () => ({ committed: () => state.committed() }),
+    }),
   });
   return { world, events, written, state, progress };
 }
@@ -117,6 +126,7 @@ function ofAnother(offset: bigint, atWallMs: number, isLast: boolean): Written {
     isPast: false,
     committed: undefined,
     rewoundBelow: undefined,
+    onStandby: undefined,
     recent: few,
   };
   const key = { groupId: 'billing', cluster: 'A', physicalTopic: 'orders', partition: 1 };
@@ -345,5 +355,31 @@ describe('progress', () => {
     await world.advance(1_000);
     expect(offsets(written['B'])).toEqual(['10', '10']);
     await progress.stop();
+  });
+
+  it('says where the group stood on the standby, where that is known, and anew where it has changed', async () => {
+    const { world, written, state, progress } = rig();
+    const standby = (): readonly unknown[] =>
+      (written['B'] ?? []).map(({ value }) => JSON.parse(value ?? '').standby);
+    state.needs = [need(10n)];
+    progress.start();
+    await world.advance(1_500);
+    expect(standby()).toEqual([undefined]);
+    state.committed = () => Promise.resolve([]);
+    await world.advance(10_000);
+    expect(standby()).toEqual([undefined, 'none']);
+    const copy = { topic: 'A.orders', partition: 0, offset: 7n, metadata: '' };
+    state.committed = () => Promise.resolve([copy]);
+    await world.advance(11_000);
+    expect(standby()).toEqual([undefined, 'none', '7']);
+  });
+
+  it('goes on where nobody says where the group stood there', async () => {
+    const { world, written, state, progress } = rig();
+    state.committed = () => new Promise(() => {});
+    state.needs = [need(10n)];
+    progress.start();
+    await world.advance(4_000);
+    expect(offsets(written['B'])).toEqual(['10']);
   });
 });

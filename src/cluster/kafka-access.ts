@@ -39,6 +39,9 @@ export interface AccessOptions {
   readonly world: World;
 }
 
+/** kafkajs's `resetOffsets({ earliest: true })` commits the protocol's name of the log's beginning, which is no offset. */
+const RESET_TO_EARLIEST = '-2';
+
 /**
  * Makes the {@link ClusterAccess} of a cluster. Nothing is connected before the first question, and after a failure the
  * next question connects anew, to the brokers that the options name.
@@ -109,7 +112,7 @@ class KafkaAccess implements ClusterAccess {
           partitions.map(({ partition, offset, metadata }) => ({
             topic,
             partition,
-            offset: BigInt(offset),
+            offset: offset === RESET_TO_EARLIEST ? 0n : BigInt(offset),
             metadata: metadata ?? '',
           })),
         )

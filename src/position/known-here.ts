@@ -1,6 +1,6 @@
 import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupNeed, SourcePosition } from './plan.js';
-import type { Recorded } from './progress-record.js';
+import type { Recorded, RecordedPosition } from './progress-record.js';
 import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 
 /** @internal What this process itself knows of a group. */
@@ -9,6 +9,8 @@ export interface KnownHere {
   readonly deliveredOnTarget: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
   readonly earlier: PartitionMap<SourcePosition>;
+  /** What members had written down of logs of the source of which this process itself knows nothing. */
+  readonly recordedOnly: PartitionMap<RecordedPosition>;
 }
 
 /** @internal */
@@ -20,10 +22,18 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
       deliveredOnTarget.set(physicalTopic, partition, below);
     }
   }
+  const own = processedPositions(need.processed);
+  const recordedOnly = new PartitionMap<RecordedPosition>();
+  for (const one of recorded.onSource) {
+    const { physicalTopic, partition } = one;
+    if (own.get(physicalTopic, partition) !== undefined) continue;
+    recordedOnly.set(physicalTopic, partition, one);
+  }
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
-    processed: withRecorded(processedPositions(need.processed), recorded.onSource),
+    processed: withRecorded(own, recorded.onSource),
     deliveredOnTarget,
+    recordedOnly,
     earlier: earlierPositions([
       ...there.map(({ position }) => position),
       ...recorded.onTarget.map(positionOf),

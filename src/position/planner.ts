@@ -19,6 +19,7 @@ import type { HandledCopies } from './retracing.js';
 import { asLeft } from './returned.js';
 import { stillValid } from './recorded.js';
 import type { MissingBound } from './missing.js';
+import { withoutOverruled } from './overruled.js';
 import { upstreamOf } from './upstream.js';
 import { notKnown, refreshMirror } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
@@ -225,8 +226,9 @@ function boundsOf(
   const all = new PartitionMap<Gathered>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
-      const mirrored = mirroredEvidence(log, partition, findings, known, mirror);
       const ownCommit = ownCommits.get(log.name, partition);
+      const evidence = mirroredEvidence(log, partition, findings, known, mirror);
+      const mirrored = evidence && withoutOverruled(evidence, ownCommit, known);
       const bounds = gatherBounds({ ownCommit, mirrored });
       const missing =
         log.upstreamTopic === undefined

@@ -1,5 +1,10 @@
 import type { GroupNeed } from './plan.js';
-import { progressKey, progressValue, type RecordedPosition } from './progress-record.js';
+import {
+  progressKey,
+  progressValue,
+  type RecordedPosition,
+  type StandbyCommit,
+} from './progress-record.js';
 
 /** @internal How far each group has come, as it was written last: by key, what tells one position from another. */
 export type Written = ReadonlyMap<string, string>;
@@ -10,6 +15,8 @@ export interface Speech extends Pick<
   'switchEpoch' | 'atWallMs' | 'writer' | 'isLast'
 > {
   readonly cluster: string;
+  /** Where the group stands on the other cluster, in the copy of a log. */
+  readonly onStandby: (groupId: string, physicalTopic: string, partition: number) => StandbyCommit;
 }
 
 /**
@@ -20,7 +27,7 @@ export interface Speech extends Pick<
  */
 export function progressNews(
   needs: readonly GroupNeed[],
-  { cluster, ...speech }: Speech,
+  { cluster, onStandby: standbyOf, ...speech }: Speech,
   before: Written,
 ): {
   readonly records: readonly { readonly key: string; readonly value: string | null }[];
@@ -37,8 +44,10 @@ export function progressNews(
     for (const { recent, ...position } of processed) {
       // Also where nothing has changed: it lets go of records that are kept for their hashes.
       const few = recent.few();
-      put(progressKey({ groupId, cluster, ...position }), String(position.offset), () =>
-        progressValue({ ...speech, ...position, isPast: false, recent: few }),
+      const onStandby = standbyOf(groupId, position.physicalTopic, position.partition);
+      const mark = `${position.offset} ${onStandby}`;
+      put(progressKey({ groupId, cluster, ...position }), mark, () =>
+        progressValue({ ...speech, ...position, isPast: false, onStandby, recent: few }),
       );
     }
   }

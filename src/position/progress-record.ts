@@ -33,9 +33,14 @@ export interface RecordedPosition {
   readonly committed: bigint | undefined;
   /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
   readonly rewoundBelow: SourcePosition['rewoundBelow'];
+  /** Where the group stood on the cluster that this is written on, by its own commit in the copy of the log there: see {@link StandbyCommit}. */
+  readonly onStandby: StandbyCommit;
   /** The last few handled records below `offset`. */
   readonly recent: readonly HandledRecord[];
 }
+
+/** @internal A group's commit on the standby; `none`: it had none; undefined: nobody knew. */
+export type StandbyCommit = bigint | 'none' | undefined;
 
 /** @internal What is known from records of a group when it changes the cluster. */
 export interface Recorded {
@@ -69,6 +74,7 @@ export function progressValue({
   isPast,
   committed,
   rewoundBelow,
+  onStandby,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
   return JSON.stringify({
@@ -81,6 +87,7 @@ export function progressValue({
     ...(isPast ? { past: true } : {}),
     ...(committed === undefined ? {} : { committed: String(committed) }),
     ...(rewoundBelow === undefined ? {} : { rewound: String(rewoundBelow) }),
+    ...(onStandby === undefined ? {} : { standby: String(onStandby) }),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
 }
@@ -125,6 +132,7 @@ export function readProgress(
       isPast: get('past') === true,
       committed: readOffset(get('committed')),
       rewoundBelow,
+      onStandby: get('standby') === 'none' ? 'none' : readOffset(get('standby')),
       recent,
     },
   };

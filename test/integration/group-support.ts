@@ -60,6 +60,13 @@ export class Logs {
     return (await this.records(alias, topic)).map(({ value }) => String(value));
   }
 
+  /** Where a group stands in the first partition of a topic, by its commit; undefined where it has none. */
+  async committed(alias: Alias, groupId: string, topic: string): Promise<number | undefined> {
+    const commits = await this.#access[alias].committed(groupId, [topic]);
+    const first = commits.find(({ partition }) => partition === 0);
+    return first && Number(first.offset);
+  }
+
   /** Until so many records are there. */
   async untilHeld(alias: Alias, topic: string, count: number): Promise<void> {
     await waitFor(

@@ -12,6 +12,7 @@ const position = {
   isPast: true,
   committed: 76n,
   rewoundBelow: 77n,
+  onStandby: 78n,
   recent: [
     { offset: 9_007_199_254_740_992n, timestamp: '1789999999999', hash: '0123456789abcdef' },
   ],

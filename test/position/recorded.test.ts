@@ -31,6 +31,7 @@ const recorded = [
     isPast: false,
     committed: undefined,
     rewoundBelow: undefined,
+    onStandby: undefined,
     recent: [],
   },
 ];
