@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/replication/records.js';
+import { manualStrategy } from '../../src/strategy/manual.js';
 import type { SwitchPlan } from '../../src/switch/report.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import {
@@ -27,6 +28,8 @@ const TOPICS = [
   'committed',
   'settling',
   'synced',
+  'lagging',
+  'setback',
 ];
 
 /** MirrorMaker's settings, read at each of its starts. */
@@ -40,6 +43,7 @@ beforeAll(async () => {
     name: 'position-faults',
     mirrorOverrides: settings,
     startMirror: false,
+    proxied: ['B'],
   });
   for (const topic of TOPICS) {
     await Promise.all(
@@ -280,6 +284,57 @@ it('names a mirror that copies aborted records, in the plan', async () => {
   expect(abortedOf(await logs.ids('B', 'A.uncommitted'))).toHaveLength(20);
 });
 
+it('tells what a mirror that was stopped has not brought, and handles it once it goes on', async () => {
+  const [ids, behind, late] = [numbered('g', 100), numbered('behind', 100), numbered('late', 50)];
+  const all = [...ids, ...behind, ...late];
+  await logs.send('A', 'lagging', ids);
+  await logs.untilHeld('B', 'A.lagging', ids.length);
+  const group = await startGroup(stack, 'lagging', { switch: { catchUpMs: 1_000 } });
+  await stack.mirror.flow('A->B').stop();
+  await logs.send('A', 'lagging', behind);
+  await group.untilKnown(behind);
+  const plan = await waitFor('a plan that says so', () => group.kafka.plan({ to: 'B' }), {
+    until: ({ prediction }) => prediction.missing.some(({ kind }) => kind === 'silent-mirror'),
+  });
+  expect(plan.prediction.rpo.records).toEqual({ kind: 'counted', count: behind.length });
+  group.handleMs = 200;
+  await logs.send('A', 'lagging', late);
+  const { report } = await group.switchTo('B', { planned: true });
+  const handledCount = group.handled.length;
+  group.handleMs = 0;
+  expect(report.warnings.join()).toMatch(
+    /stands still: no heartbeat for \d+ s.*not mirrored to B yet: 150 of lagging-0/,
+  );
+  const { unmirrored = [], groups = [] } = group.kafka.status().lastSwitch ?? {};
+  expect(unmirrored).toEqual([
+    {
+      topic: 'lagging',
+      partition: 0,
+      records: { kind: 'counted', count: behind.length + late.length },
+      mirroredEnd: String(ids.length),
+      knownEnd: String(all.length),
+    },
+  ]);
+  const partitions = groups.flatMap((one) => one.partitions);
+  const copies = partitions.find(({ physicalTopic }) => physicalTopic === 'A.lagging');
+  expect(handledCount).toBeLessThan(all.length);
+  expect(copies).toMatchObject({
+    predictedReread: { kind: 'counted', count: 0 },
+    awaitedCount: handledCount - ids.length,
+    unhandled: {
+      records: { kind: 'counted', count: all.length - handledCount },
+      range: { first: String(handledCount), last: String(all.length - 1) },
+    },
+  });
+  const born = numbered('born', 20);
+  await logs.send('B', 'lagging', born);
+  await group.untilKnown(born);
+  await stack.mirror.flow('A->B').start();
+  await group.untilKnown(all);
+  expect(twice(group.handled)).toEqual([]);
+  expect(group.kafka.status().consumers[0]?.recognisedCount).toBe(handledCount - ids.length);
+});
+
 it('goes on where retention on A has overtaken MirrorMaker: what is not on B was handled, or is named', async () => {
   const ids = numbered('v', 100);
   await logs.send('A', 'overtaken', ids);
@@ -296,6 +351,8 @@ it('goes on where retention on A has overtaken MirrorMaker: what is not on B was
   settings['A.consumer.isolation.level'] = 'read_committed';
   settings['sync.group.offsets.enabled'] = 'true';
   settings['sync.group.offsets.interval.seconds'] = '1';
+  // What MirrorMaker asks B passes the proxy, and nothing else does.
+  settings['B.bootstrap.servers'] = stack.clusters.B.proxiedBrokers.join(',');
   await stack.mirror.flow('A->B').start();
   await logs.untilHeld('B', 'A.overtaken', 160);
   const { resumed } = await group.switchTo('B', { planned: false });
@@ -355,4 +412,51 @@ it('skips nothing where MirrorMaker writes the commits of groups on B, members c
   await last.untilKnown(missingOf(ids, handled));
   handled.push(...last.handled);
   expect(missingOf(ids, handled)).toEqual([]);
+});
+
+it('is set back by MirrorMaker (KAFKA-19794): what lies between is handled again, nothing is skipped, and the way home is not fooled', async () => {
+  const { proxy } = stack.clusters.B;
+  const committed = () => logs.committed('B', 'setback', 'A.setback');
+  const ids = numbered('w', 400);
+  await logs.send('A', 'setback', ids);
+  await logs.untilHeld('B', 'A.setback', ids.length);
+  const first = await startGroup(stack, 'setback', { handleMs: 5 });
+  await first.untilHandled(100);
+  await first.switchTo('B', { planned: true });
+  await first.untilHandled(250);
+  await waitFor('a commit on B', committed, { until: (offset = 0) => offset >= 200 });
+  // MirrorMaker asks, hears of a member, and the group is empty when it writes.
+  const answer = proxy.stall({ apiKeys: ['DescribeGroups'], direction: 'response' });
+  await waitFor(
+    'an answer that is on its way',
+    () => proxy.log.events({ by: answer.name, fate: 'held' }).length > 0,
+  );
+  await first.kafka.close();
+  const stood = (await committed()) ?? 0;
+  expect(stood).toBeGreaterThanOrEqual(200);
+  answer.clear();
+  const setBackTo = await waitFor('MirrorMaker to have written', committed, {
+    until: (offset) => offset !== stood,
+  });
+  const newest = (await checkpointsOf('setback', 'A.setback')).at(-1);
+  expect(setBackTo).toBe(Number(newest?.downstreamOffset));
+  expect(setBackTo).toBeLessThan(stood);
+  const second = await startGroup(stack, 'setback', {
+    handleMs: 5,
+    strategy: manualStrategy({ initial: 'B' }),
+  });
+  await second.untilKnown(ids.slice(stood, stood + 50));
+  const began = ids.indexOf(second.handled[0] ?? '');
+  // It knows more of the group than MirrorMaker, and never too much.
+  expect(began).toBeGreaterThanOrEqual(Number(setBackTo));
+  expect(began).toBeLessThanOrEqual(stood);
+  const { resumed } = await second.switchTo('A', { planned: true });
+  const handledAway = second.handled.length;
+  const last = numbered('x', 20);
+  await logs.send('A', 'setback', last);
+  await second.untilKnown(last);
+  const all = [...first.handled, ...second.handled];
+  expect(missingOf([...ids, ...last], all)).toEqual([]);
+  const before = [...first.handled, ...second.handled.slice(0, handledAway)];
+  expect(twice(all).length - twice(before).length).toBeLessThanOrEqual(predictedCount(resumed));
 });
