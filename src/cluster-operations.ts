@@ -273,11 +273,9 @@ export class ClusterOperations implements SwitchOperations {
     const { aliases, deadlines } = this.#parts.options;
     const other = aliases.find((alias) => alias !== active);
     if (other === undefined) return undefined;
-    const plan = await this.#plan({ from: other, to: active, planned: false }, need, {
-      signal,
-      onMissing: 'earliest',
-      maxWaitMs: deadlines.translateMs,
-    });
+    const turn = { from: other, to: active, planned: false, isFirst: true } as const;
+    const limits = { signal, onMissing: 'earliest', maxWaitMs: deadlines.translateMs } as const;
+    const plan = await this.#plan(turn, need, limits);
     const resume = plan.partitions.filter((one) => one.kind === 'resume');
     // Committed together: what only this process knew would be forgotten at its next restart.
     const checkpointOf = (topic: string, partition: number): Checkpoint | undefined =>
@@ -311,7 +309,7 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   async #plan(
-    turn: Pick<SwitchTurn, 'from' | 'to' | 'planned'>,
+    turn: Pick<SwitchTurn, 'from' | 'to' | 'planned'> & { isFirst?: true },
     need: GroupNeed,
     limits: { signal: AbortSignal; onMissing: MissingPosition; maxWaitMs: number },
   ): Promise<GroupPlan> {

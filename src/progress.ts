@@ -55,6 +55,9 @@ const PAST_AFTER = 10;
 const LAST_WORDS_MS = 500;
 const READ_MS = 1_500;
 
+/** The same in a process that begins: it knows nothing else of the group's work, and holds up no switch. */
+const FIRST_READ_MS = 5_000;
+
 /** The same where writing has failed of late, in milliseconds: a service without the rights for it must not wait in each switch. */
 const FAILING_MS = 200;
 
@@ -151,14 +154,19 @@ export class Progress {
   /** What members of a group have written, on either cluster, of their work on the other one. Bounded, and never rejects. */
   async recorded(
     groupId: string,
-    { from, to, planned }: { from: string; to: string; planned: boolean },
+    {
+      from,
+      to,
+      planned,
+      isFirst = false,
+    }: { from: string; to: string; planned: boolean; isFirst?: boolean },
     signal: AbortSignal,
   ): Promise<Recorded> {
     if (this.#parts.options === undefined || from === to) return { onSource: [], onTarget: [] };
     const log = this.#log(to);
     const onFrom = this.#log(from);
     await this.#within(
-      this.#limit(READ_MS),
+      this.#limit(isFirst ? FIRST_READ_MS : READ_MS),
       async (until) => {
         // A cluster that is given up is not asked: what was read of it before counts.
         await Promise.all([log.readToEnd(until), planned ? onFrom.readToEnd(until) : undefined]);
@@ -224,12 +232,12 @@ export class Progress {
     const standby = this.#other(active);
     try {
       const needs = this.#parts.needs();
-      this.#lookAtCommits({ active, standby }, needs, signal);
       const speaker = this.#speaker(active, standby);
       const now = { ...speaker, cluster: active, switchEpoch, isLast: false };
       const before = this.#written;
       const { records, written } = progressNews(needs, now, before);
       if (this.#parts.options === undefined) return;
+      this.#lookAtCommits({ active, standby }, needs, signal);
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
         // Stopped meanwhile: nothing is opened any more.
@@ -270,16 +278,10 @@ export class Progress {
   /** Beside the writing, which does not wait for it: what it finds is said in the next turn. */
   #lookAtCommits(side: StandbySide, needs: readonly GroupNeed[], signal: AbortSignal): void {
     const { standbyCommits } = this.#parts;
-    const groups = needs
-      .filter(({ processed }) => processed.length > 0)
-      .map(({ groupId, processed }) => ({
-        groupId,
-        physicalTopics: processed.map(({ physicalTopic }) => physicalTopic),
-      }));
-    const isUnknown = groups.some(({ groupId }) => !standbyCommits.knows(side, groupId));
-    if (this.#isLooking || !(isUnknown || this.#looksNow)) return;
+    const isDue = this.#looksNow || !standbyCommits.knowsAll(side, needs);
+    if (this.#isLooking || !isDue) return;
     this.#isLooking = true;
-    const look = (): Promise<void> => standbyCommits.look(side, groups);
+    const look = (): Promise<void> => standbyCommits.look(side, needs);
     void this.#within(READ_MS, look, signal).finally(() => {
       this.#isLooking = false;
     });

@@ -9,7 +9,7 @@ export interface KnownHere {
   readonly deliveredOnTarget: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
   readonly earlier: PartitionMap<SourcePosition>;
-  /** What members had written down of logs of the source of which this process itself knows nothing. */
+  /** What members had written down of the source, where this process begins: it has handled nothing yet on either cluster. */
   readonly recordedOnly: PartitionMap<RecordedPosition>;
 }
 
@@ -22,16 +22,14 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
       deliveredOnTarget.set(physicalTopic, partition, below);
     }
   }
-  const own = processedPositions(need.processed);
   const recordedOnly = new PartitionMap<RecordedPosition>();
-  for (const one of recorded.onSource) {
-    const { physicalTopic, partition } = one;
-    if (own.get(physicalTopic, partition) !== undefined) continue;
-    recordedOnly.set(physicalTopic, partition, one);
+  const hasWorked = need.processed.length > 0 || need.deliveredBefore.length > 0;
+  for (const one of hasWorked ? [] : recorded.onSource) {
+    recordedOnly.set(one.physicalTopic, one.partition, one);
   }
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
-    processed: withRecorded(own, recorded.onSource),
+    processed: withRecorded(processedPositions(need.processed), recorded.onSource),
     deliveredOnTarget,
     recordedOnly,
     earlier: earlierPositions([

@@ -1,6 +1,7 @@
 import type { ClusterAccess } from '../cluster/access.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
+import type { GroupNeed } from './plan.js';
 import type { StandbyCommit } from './progress-record.js';
 
 /** @internal What {@link StandbyCommits} needs. */
@@ -14,6 +15,9 @@ export interface StandbySide {
   readonly active: string;
   readonly standby: string;
 }
+
+/** @internal A group, and the logs that it has handled on the active cluster. */
+export type HandledLogs = Pick<GroupNeed, 'groupId' | 'processed'>;
 
 /**
  * Where groups stand on the standby, by their own commits there in the copies of what they read on the active cluster. Nobody works there, so a
@@ -38,18 +42,17 @@ export class StandbyCommits {
     return commits.get(copy, partition) ?? 'none';
   }
 
-  knows(side: StandbySide, groupId: string): boolean {
-    return this.#isOf(side) && this.#known.has(groupId);
+  knowsAll(side: StandbySide, needs: readonly HandledLogs[]): boolean {
+    return this.#isOf(side) && worked(needs).every(({ groupId }) => this.#known.has(groupId));
   }
 
   /** Asks, one request for each group. What is not answered is not known; never rejects. */
-  async look(
-    side: StandbySide,
-    groups: readonly { readonly groupId: string; readonly physicalTopics: readonly string[] }[],
-  ): Promise<void> {
+  async look(side: StandbySide, needs: readonly HandledLogs[]): Promise<void> {
     const { policy, access } = this.#parts;
-    const asked = groups.map(async ({ groupId, physicalTopics }) => {
-      const copies = physicalTopics.map((topic) => policy.formatRemoteTopic(side.active, topic));
+    const asked = worked(needs).map(async ({ groupId, processed }) => {
+      const copies = processed.map((one) =>
+        policy.formatRemoteTopic(side.active, one.physicalTopic),
+      );
       const commits = new PartitionMap<bigint>();
       for (const one of await access(side.standby).committed(groupId, copies)) {
         commits.set(one.topic, one.partition, one.offset);
@@ -68,6 +71,10 @@ export class StandbyCommits {
   #isOf({ active, standby }: StandbySide): boolean {
     return this.#side?.active === active && this.#side.standby === standby;
   }
+}
+
+function worked(needs: readonly HandledLogs[]): readonly HandledLogs[] {
+  return needs.filter(({ processed }) => processed.length > 0);
 }
 
 /** @internal What shows that a group was set on the cluster that it begins on. */
