@@ -1,5 +1,5 @@
 import { rounded, type Range } from '../statistics.js';
-import type { Judgement } from './judge.js';
+import { isAsPredicted, type Judgement } from './judge.js';
 import type { Workload } from './workload.js';
 
 /** @internal */
@@ -39,7 +39,7 @@ export interface SwitchesFigures {
   /** Records, over all switches. */
   readonly skipped: number;
   readonly duplicates: number;
-  /** Switches in which another number of records was handled twice than the report allows for. */
+  /** Switches in which another number of records was handled twice than the report says ({@link isAsPredicted}). */
   readonly mispredicted: number;
   /** Of those: switches in which it was more than the report allows for. */
   readonly exceeded: number;
@@ -160,7 +160,7 @@ function sums(groups: readonly Judgement[]): SwitchesFigures {
     exact: groups.filter(({ twice }) => twice === 0).length,
     skipped: sum(({ skipped }) => skipped),
     duplicates: sum(({ twice }) => twice),
-    mispredicted: groups.filter(({ twice, predicted }) => twice !== predicted).length,
+    mispredicted: groups.filter((group) => !isAsPredicted(group)).length,
     exceeded: groups.filter(({ twice, predicted = Infinity }) => twice > predicted).length,
   };
 }

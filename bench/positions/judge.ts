@@ -16,6 +16,8 @@ export interface Evidence {
   readonly handled: readonly string[];
   /** Where the group resumed, as the switch has reported it. */
   readonly plans: readonly PartitionPlan[];
+  /** Logs, by topic and partition of the cluster that was left, whose last handler call failed, or had not ended: nobody can know how far it came. */
+  readonly interrupted: readonly string[];
 }
 
 /** @internal */
@@ -28,12 +30,16 @@ export interface Judgement {
   readonly twice: number;
   /** So many the report allows for, over all partitions; undefined where it says of one that it cannot be known. */
   readonly predicted: number | undefined;
+  /** At least so many, by the report: what it allows for but of the interrupted logs, of which it can say no more than a limit. */
+  readonly predictedAtLeast: number | undefined;
   /** Second copies that MirrorMaker itself has made: no switch can tell them from records. */
   readonly copiedTwice: number;
   /** By how positions were found: in how many partitions that hold records to resume at. */
   readonly methods: Readonly<Record<string, number>>;
   /** What the report says besides, each sentence once. */
   readonly notes: readonly string[];
+  /** Each partition of which the report does not say that nothing is handled again: where it resumes, and how that was found. */
+  readonly allowances: readonly string[];
 }
 
 /**
@@ -42,7 +48,7 @@ export interface Judgement {
  *
  * @internal
  */
-export function judge({ born, copied, bornOnA, handled, plans }: Evidence): Judgement {
+export function judge({ born, copied, bornOnA, handled, plans, interrupted }: Evidence): Judgement {
   const wanted = counts(born);
   const given = counts(handled);
   const unknown = [...given.keys()].find((id) => !wanted.has(id));
@@ -52,12 +58,44 @@ export function judge({ born, copied, bornOnA, handled, plans }: Evidence): Judg
     skipped: surplus(wanted, given),
     twice: surplus(given, wanted),
     predicted: predictedCount(plans),
+    predictedAtLeast: predictedCount(plans.filter((plan) => !isInterrupted(plan, interrupted))),
     copiedTwice: surplus(counts(copied), counts(bornOnA)),
     methods: methodsOf(plans),
     notes: [
       ...new Set(plans.flatMap((plan) => (plan.kind === 'resume' ? plan.notes : [plan.because]))),
     ],
+    allowances: plans.flatMap((plan) => allowanceOf(plan) ?? []),
   };
+}
+
+/**
+ * As predicted is a figure that the report names. A mere limit, which the real figure stays below, counts only for a log whose handler was
+ * interrupted: of all others this process knows what was handled, and saying more than comes is as wrong as saying less.
+ *
+ * @internal
+ */
+export function isAsPredicted({
+  twice,
+  predicted,
+  predictedAtLeast,
+}: Pick<Judgement, 'twice' | 'predicted' | 'predictedAtLeast'>): boolean {
+  if (predicted === undefined || predictedAtLeast === undefined) return false;
+  return twice >= predictedAtLeast && twice <= predicted;
+}
+
+function isInterrupted(
+  { upstream, partition }: PartitionPlan,
+  interrupted: readonly string[],
+): boolean {
+  return upstream !== undefined && interrupted.includes(`${upstream.topic}-${partition}`);
+}
+
+function allowanceOf(plan: PartitionPlan): string | undefined {
+  const log = `${plan.physicalTopic}-${plan.partition}`;
+  if (plan.kind === 'unavailable') return `${log}: ${plan.because}`;
+  const { offset, method, maxRereadCount, missing, awaited, upstream } = plan;
+  if (maxRereadCount === 0n) return undefined;
+  return `${log}: at ${offset}, ${method}, predicted ${maxRereadCount ?? 'unknown'}; missing ${missing.map(({ kind }) => kind).join(' ')}; awaited ${awaited.length}; handled on source ${upstream?.handledEnd}`;
 }
 
 /** How many more of each id the first has than the second, summed up. */

@@ -94,8 +94,13 @@ async function travel(
 
   const logs = await readLogs(kafka, TOPIC, { partitions, leg: 'home' });
   const { handled } = service;
-  const all = judge({ ...logs, handled, plans: [...away, ...home] });
-  const onTheWayOut = judge({ ...logs, handled: handled.slice(0, handledAway), plans: away });
+  const all = judge({ ...logs, handled, plans: [...away, ...home], interrupted: [] });
+  const onTheWayOut = judge({
+    ...logs,
+    handled: handled.slice(0, handledAway),
+    plans: away,
+    interrupted: [],
+  });
   return {
     lag,
     // What was skipped on the way out and comes again on the way home was skipped all the same.

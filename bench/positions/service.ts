@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   FailoverKafka,
   logLevel,
-  type Consumer,
+  type FailoverKafkaConsumer,
+  type FailoverEachBatchPayload,
   type IHeaders,
   type PartitionPlan,
 } from 'kafkajs-failover';
@@ -21,12 +22,14 @@ type Handling = Pick<Workload, 'handleMs' | 'handler' | 'partitionsAtOnce' | 'co
 /** A service that handles one topic in one group, and notes what its handler was given. @internal */
 export class GroupService {
   readonly #kafka: FailoverKafka;
-  readonly #consumer: Consumer;
+  readonly #consumer: FailoverKafkaConsumer;
   readonly #topic: string;
   readonly #handling: Handling;
   readonly #handled: string[] = [];
   readonly #known = new Set<string>();
   readonly #last = new Set<string>();
+  /** Logs, each after its cluster, whose handler has not ended, or has failed: kafkajs's heartbeat rejects where the cluster is gone. */
+  readonly #interrupted = new Set<string>();
   #handleMs: number;
 
   constructor({ clusters: { A, B } }: Pick<Stack, 'clusters'>, topic: string, handling: Handling) {
@@ -46,6 +49,13 @@ export class GroupService {
     return this.#handled;
   }
 
+  /** Logs of a cluster, by topic and partition, in which the last call of the handler did not end well. */
+  interruptedOn(cluster: 'A' | 'B'): readonly string[] {
+    return [...this.#interrupted].flatMap((log) =>
+      log.startsWith(`${cluster} `) ? [log.slice(2)] : [],
+    );
+  }
+
   async start(): Promise<void> {
     const { handler, partitionsAtOnce, commits } = this.#handling;
     await this.#consumer.connect();
@@ -58,13 +68,12 @@ export class GroupService {
         ? { eachMessage: ({ message }) => this.#handle(message.headers) }
         : {
             eachBatchAutoResolve: false,
-            eachBatch: async ({ batch, resolveOffset, heartbeat, isRunning, isStale }) => {
-              for (const message of batch.messages) {
-                if (!isRunning() || isStale()) return;
-                await this.#handle(message.headers);
-                resolveOffset(message.offset);
-                await heartbeat();
-              }
+            eachBatch: async (payload) => {
+              const { batch, physicalTopic, cluster } = payload;
+              const log = `${cluster} ${physicalTopic}-${batch.partition}`;
+              this.#interrupted.add(log);
+              await this.#handleBatch(payload);
+              this.#interrupted.delete(log);
             },
           }),
     });
@@ -119,6 +128,21 @@ export class GroupService {
 
   close(): Promise<void> {
     return this.#kafka.close();
+  }
+
+  async #handleBatch({
+    batch,
+    resolveOffset,
+    heartbeat,
+    isRunning,
+    isStale,
+  }: FailoverEachBatchPayload): Promise<void> {
+    for (const message of batch.messages) {
+      if (!isRunning() || isStale()) return;
+      await this.#handle(message.headers);
+      resolveOffset(message.offset);
+      await heartbeat();
+    }
   }
 
   async #handle(headers: IHeaders | undefined): Promise<void> {

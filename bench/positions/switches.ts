@@ -4,7 +4,7 @@ import { createRandom, type Random } from 'kafkajs-failover/testing';
 import { startStack, type Stack } from '../../stack/index.js';
 import { createTopics, untilTopicsExist } from '../topics.js';
 import { isCounted, type Loss, type SwitchedGroup } from './figures.js';
-import { judge, type Judgement } from './judge.js';
+import { isAsPredicted, judge, type Judgement } from './judge.js';
 import { plainKafka, readLogs, unlessInVain } from './logs.js';
 import { GroupService } from './service.js';
 import { drawWorkload, Messages, type Leg, type Workload } from './workload.js';
@@ -211,7 +211,8 @@ async function judgedAtEnd(
   }
   await unlessInVain(say, service.untilLast(leg, 2 * partitions));
   const logs = await readLogs(kafka, topic, { partitions, leg });
-  return judge({ ...logs, handled: service.handled, plans });
+  const interrupted = service.interruptedOn(leg === 'away' ? 'A' : 'B');
+  return judge({ ...logs, handled: service.handled, plans, interrupted });
 }
 
 function inWords({ workload, loss, home, ...away }: SwitchedGroup): string {
@@ -227,12 +228,20 @@ function inWords({ workload, loss, home, ...away }: SwitchedGroup): string {
 }
 
 function wordsOf(leg: Leg, judgement: Judgement): string {
-  const { records, skipped, twice, predicted, copiedTwice, methods, notes } = judgement;
+  const { records, skipped, twice, predicted, predictedAtLeast } = judgement;
+  const { copiedTwice, methods, notes } = judgement;
   const found = Object.entries(methods).map(([method, count]) => `${method} ${count}`);
   return (
-    `${leg}: ${records} records, skipped ${skipped}, twice ${twice}, predicted ${predicted ?? 'unknown'}; ` +
+    `${leg}: ${records} records, skipped ${skipped}, twice ${twice}, predicted ${rangeInWords(predictedAtLeast, predicted)}; ` +
     found.join(', ') +
     (copiedTwice > 0 ? `; MirrorMaker copied ${copiedTwice} twice` : '') +
-    notes.map((note) => `\n      ${note}`).join('')
+    [...notes, ...(isAsPredicted(judgement) ? [] : judgement.allowances)]
+      .map((words) => `\n      ${words}`)
+      .join('')
   );
+}
+
+function rangeInWords(low: number | undefined, high: number | undefined): string {
+  if (high === undefined) return 'unknown';
+  return low === undefined || low === high ? String(high) : `${low} to ${high}`;
 }

@@ -6,7 +6,12 @@ import {
   type OverheadFigures,
   type SwitchedGroup,
 } from '../../bench/positions/figures.js';
-import { judge, type Evidence, type Judgement } from '../../bench/positions/judge.js';
+import {
+  isAsPredicted,
+  judge,
+  type Evidence,
+  type Judgement,
+} from '../../bench/positions/judge.js';
 import {
   drawWorkload,
   isLast,
@@ -54,6 +59,7 @@ const evidence: Evidence = {
   copied: ['A-1', 'A-2', 'A-3'],
   handled: ['A-2', 'A-1', 'B-1', 'A-3'],
   plans: [plan('exact', 0n)],
+  interrupted: [],
 };
 
 describe('the judge of a switch', () => {
@@ -63,9 +69,11 @@ describe('the judge of a switch', () => {
       skipped: 0,
       twice: 0,
       predicted: 0,
+      predictedAtLeast: 0,
       copiedTwice: 0,
       methods: { exact: 1 },
       notes: [],
+      allowances: [],
     });
   });
 
@@ -118,6 +126,28 @@ describe('the judge of a switch', () => {
     });
     const unknown = [...plans, plan('fingerprint', undefined)];
     expect(judge({ ...evidence, plans: unknown }).predicted).toBeUndefined();
+  });
+
+  it('takes a limit for a prediction only of a log whose handler was interrupted', () => {
+    const limited: PartitionPlan = {
+      ...plan('exact', 5n),
+      upstream: {
+        topic: 'orders',
+        mirrored: { kind: 'known', end: 9n },
+        end: { kind: 'unknown' },
+        handledEnd: 4n,
+      },
+    };
+    const isRight = (twiceCount: number, interrupted: readonly string[]): boolean => {
+      const again = Array.from({ length: twiceCount }, () => 'A-1');
+      const handled = [...evidence.handled, ...again];
+      const plans = [limited, plan('earliest', 2n, ['no position'])];
+      return isAsPredicted(judge({ ...evidence, handled, plans, interrupted }));
+    };
+    const counts = [0, 1, 2, 5, 7, 8];
+    expect(counts.filter((count) => isRight(count, ['orders-0']))).toEqual([2, 5, 7]);
+    expect(counts.filter((count) => isRight(count, ['orders-1']))).toEqual([7]);
+    expect(counts.filter((count) => isRight(count, []))).toEqual([7]);
   });
 
   it('does not name how an empty log begins', () => {
@@ -205,9 +235,11 @@ describe('the figures', () => {
     skipped: 0,
     twice,
     predicted,
+    predictedAtLeast: predicted,
     copiedTwice: 0,
     methods: {},
     notes: [],
+    allowances: [],
   });
   const group = (
     twice: number,
