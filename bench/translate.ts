@@ -141,6 +141,7 @@ function planAll({ syncs, checkpoints }: Stores): ReturnType<typeof planGroup> {
           sourceCommit: 9_321n,
           processed: undefined,
           deliveredOnTarget: undefined,
+          hasAllSyncs: true,
         },
       });
       const range = { low: 0n, high: 10_000n, end: 10_000n };

@@ -75,6 +75,8 @@ export interface AssignerGuard {
    * the place where a consumer that was stopped while joining (kafkajs issue 1639) is kept from joining after all.
    */
   assertInUse(): void;
+  /** The partitions are dealt out to so many members that work. */
+  deals(memberCount: number): void;
   /** True while the member only waits on the standby. */
   isStandby(): boolean;
 }
@@ -104,6 +106,7 @@ export function siblingsTogether(
       },
       async assign({ members: all, topics }) {
         const { members, leftOut } = dealtMembers(all);
+        guard.deals(members.length);
         const chosen = chooseRepresentatives(topics, guard.topics(), partitionCount);
         const dealt = chosen.siblings.size === 0 ? topics : [...chosen.topics];
         const assigned = await inner.assign({ members: [...members], topics: dealt });

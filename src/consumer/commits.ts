@@ -58,10 +58,18 @@ export class Commits {
     await Promise.allSettled(this.#pending);
   }
 
-  /** The cluster has stored this one. */
-  confirm(offset: PhysicalOffset): void {
-    const name = nameOf(offset);
-    for (const unconfirmed of this.#unconfirmed) unconfirmed.delete(name);
+  /**
+   * The cluster has stored what a COMMIT_OFFSETS event tells of.
+   *
+   * @returns these commits, as far as they are offsets.
+   */
+  confirmed(payload: unknown): readonly (PhysicalOffset & { readonly offset: bigint })[] {
+    return readCommits(payload).flatMap((commit) => {
+      const name = nameOf(commit);
+      for (const unconfirmed of this.#unconfirmed) unconfirmed.delete(name);
+      const offset = readOffset(commit.offset);
+      return offset === undefined ? [] : [{ ...commit, offset }];
+    });
   }
 }
 
@@ -69,8 +77,8 @@ function nameOf({ topic, partition, offset }: PhysicalOffset): string {
   return `${topic}[${partition}]@${readOffset(offset)}`;
 }
 
-/** @internal Reads the `topics` of a COMMIT_OFFSETS event. For auto commits kafkajs gives partitions as strings. */
-export function readCommits(payload: unknown): readonly PhysicalOffset[] {
+/** Reads the `topics` of a COMMIT_OFFSETS event. For auto commits kafkajs gives partitions as strings. */
+function readCommits(payload: unknown): readonly PhysicalOffset[] {
   if (typeof payload !== 'object' || payload === null || !('topics' in payload)) return [];
   const { topics } = payload;
   if (!Array.isArray(topics)) return [];

@@ -15,6 +15,7 @@ import { noting } from './dedup-lane.js';
 import type { DedupWindow } from './dedup-window.js';
 import type { Gate } from './gate.js';
 import { Lane, withoutHandled, type CarriedLane } from './lane.js';
+import { Lanes } from './lanes.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
 import {
   placeHandedBack,
@@ -22,6 +23,7 @@ import {
   type LogFacts,
   type OlderDeliveries,
 } from './offsets.js';
+import { BatchWords } from './batch-words.js';
 import { batchPayload, type BatchContext } from './payload.js';
 import { standingOf, type Standing } from './standing.js';
 import type { TopicNames } from './subscription.js';
@@ -67,7 +69,7 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
 export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #batchContext: BatchContext;
-  readonly #lanes = new Map<string, Lane[]>();
+  readonly #lanes: Lanes = new Lanes((...log) => this.#makeLane(...log));
   /** Of the newest delivery; undefined after a join. */
   #last: Lane | undefined;
   #hasJoined = false;
@@ -138,23 +140,28 @@ export class Dispatcher {
 
   #eachBatch(handler: NonNullable<FailoverConsumerRunConfig['eachBatch']>): EachBatchHandler {
     const { gate, run, work } = this.#parts;
+    const isByHand = run.eachBatchAutoResolve === false;
     const call = async (lane: Lane, payload: EachBatchPayload): Promise<void> => {
       const { batch } = payload;
+      const { progress } = lane;
       const last = batch.lastOffset();
-      lane.progress.delivers(batch.firstOffset() ?? last, last);
+      progress.delivers(batch.firstOffset() ?? last, last);
       lane.recent.addBatch(batch.messages);
-      lane.progress.endCoversAll = run.eachBatchAutoResolve ?? true;
       const messages = withoutHandled(batch.messages, lane);
       if (messages.length === 0 && batch.messages.length > 0) {
-        lane.progress.outcome = undefined;
+        progress.outcome = undefined;
         payload.resolveOffset(last);
         return;
       }
+      progress.endCoversAll = !isByHand;
+      if (isByHand) progress.words ??= new BatchWords();
+      progress.words?.begins(messages.at(-1)?.offset ?? last, last);
       if (lane.reread !== undefined) messages.forEach((message) => lane.rereads(message));
       work.handles();
       const outcome = handler(batchPayload(lane, { ...payload, messages }, this.#batchContext));
-      lane.progress.outcome = outcome;
+      progress.outcome = outcome;
       await outcome;
+      progress.words?.settles();
       work.handles();
       // In a switch kafkajs must not resolve the whole batch: its handler may have left it early.
       if (!gate.passesResults) await gate.refuse();
@@ -168,22 +175,13 @@ export class Dispatcher {
     };
   }
 
-  async #inTurn(
+  #inTurn(
     lock: PartitionLock,
     { heartbeat }: Pick<EachMessagePayload, 'heartbeat'>,
     work: () => Promise<void>,
   ): Promise<void> {
-    const { gate, world, heartbeatIntervalMs } = this.#parts;
-    await lock.acquire({ world, paceMs: heartbeatIntervalMs, heartbeat, gate });
-    if (!gate.isOpen) {
-      lock.release();
-      return gate.refuse();
-    }
-    try {
-      await work();
-    } finally {
-      lock.release();
-    }
+    const { gate, world, heartbeatIntervalMs: paceMs } = this.#parts;
+    return lock.inTurn({ world, paceMs, heartbeat, gate }, work);
   }
 
   /** The lane of a delivery. A new runner of kafkajs, whose heartbeat the lane must have, begins with a join. */
@@ -197,7 +195,7 @@ export class Dispatcher {
   }
 
   laneOf(physicalTopic: string, partition: number): Lane {
-    return this.#lanes.get(physicalTopic)?.[partition] ?? this.#makeLane(physicalTopic, partition);
+    return this.#lanes.of(physicalTopic, partition);
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
@@ -206,7 +204,7 @@ export class Dispatcher {
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
     const source = { ...rest, topic, physicalTopic, partition };
-    const lane = new Lane({
+    return new Lane({
       ...source,
       dedup: dedup?.lane(source, run.autoCommit ?? true),
       awaited: awaited.of(rest.cluster, physicalTopic, partition),
@@ -214,20 +212,11 @@ export class Dispatcher {
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
       pause,
     });
-    const lanes = this.#lanes.get(physicalTopic) ?? [];
-    lanes[partition] = lane;
-    this.#lanes.set(physicalTopic, lanes);
-    return lane;
-  }
-
-  *#all(): Generator<Lane> {
-    // Lists are sparse: a member has some of the partitions.
-    for (const lanes of this.#lanes.values()) for (const lane of lanes) if (lane) yield lane;
   }
 
   /** Resolves when every handler that was called has ended. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#all()].map((lane) => lane.progress.ended()));
+    await Promise.all(this.#lanes.all().map((lane) => lane.progress.ended()));
   }
 
   /**
@@ -241,7 +230,14 @@ export class Dispatcher {
     this.#hasJoined = true;
     this.#last = undefined;
     this.#parts.dedup?.joined(assignment, isFirst ? 'first' : before, this.#parts);
-    for (const { physicalTopic, partition, progress, recent, awaited, reread } of this.#all()) {
+    for (const {
+      physicalTopic,
+      partition,
+      progress,
+      recent,
+      awaited,
+      reread,
+    } of this.#lanes.all()) {
       const isKept = isFirst || before !== undefined;
       if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
         progress.rejoined();
@@ -266,21 +262,21 @@ export class Dispatcher {
 
   /** Where user code moved positions to, and kafkajs did not go before another inner consumer took over. */
   pendingSeeks(): readonly (PhysicalOffset & { readonly offset: string })[] {
-    return [...this.#all()].flatMap(({ physicalTopic: topic, partition, progress }) => {
+    return this.#lanes.all().flatMap(({ physicalTopic: topic, partition, progress }) => {
       const offset = progress.pendingSeek();
       return offset === undefined ? [] : [{ topic, partition, offset }];
     });
   }
 
   /** Where this member stands in what it was assigned. */
-  standing(assignment: Assignment): Standing {
-    return standingOf([...this.#all()], assignment, this.#parts.run);
+  standing(member: Parameters<typeof standingOf>[1]): Standing {
+    return standingOf(this.#lanes.all(), member, this.#parts.run);
   }
 
   /** What was handled, or sought, and is not committed yet, where kafkajs commits by itself. */
   uncommitted(): readonly (PhysicalOffset & { readonly offset: string })[] {
     if (this.#parts.run.autoCommit === false) return [];
-    return [...this.#all()].flatMap(({ physicalTopic: topic, partition, progress }) => {
+    return this.#lanes.all().flatMap(({ physicalTopic: topic, partition, progress }) => {
       const offset = progress.uncommitted();
       return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }];
     });
@@ -288,7 +284,7 @@ export class Dispatcher {
 
   /** How far a partition of this member was handled; with `autoCommit: false`, from where on it was delivered. */
   reached(physicalTopic: string, partition: number): Reached {
-    const progress = this.#lanes.get(physicalTopic)?.[partition]?.progress;
+    const progress = this.#lanes.known(physicalTopic, partition)?.progress;
     const isAutoCommit = this.#parts.run.autoCommit ?? true;
     return {
       offset: isAutoCommit ? progress?.position() : progress?.delivered()?.first,
@@ -297,7 +293,7 @@ export class Dispatcher {
   }
 
   factsOf(physicalTopic: string, partition: number): LogFacts {
-    const progress = this.#lanes.get(physicalTopic)?.[partition]?.progress;
+    const progress = this.#lanes.known(physicalTopic, partition)?.progress;
     return {
       physicalTopic,
       delivered: progress?.delivered(),
@@ -325,13 +321,13 @@ export class Dispatcher {
   }
 
   carry(): readonly CarriedLane[] {
-    return [...this.#all()].map(({ progress, recent }) => ({ ...progress.carry(), recent }));
+    return this.#lanes.all().map(({ progress, recent }) => ({ ...progress.carry(), recent }));
   }
 
   /** Nothing more is delivered by it: keeps what was, for the epochs after this one. */
   handOver(): void {
     const { cluster, switchEpoch, older } = this.#parts;
-    for (const { topic, physicalTopic, partition, progress } of this.#all()) {
+    for (const { topic, physicalTopic, partition, progress } of this.#lanes.all()) {
       const delivered = progress.everDelivered();
       if (delivered === undefined) continue;
       older.add({ cluster, topic, physicalTopic, partition, switchEpoch }, delivered);
@@ -341,7 +337,7 @@ export class Dispatcher {
   /** The epoch is over: keeps the locks of handlers that still run. */
   leaveLocks(): void {
     const { locks } = this.#parts;
-    for (const { topic, partition, progress, lock } of this.#all()) {
+    for (const { topic, partition, progress, lock } of this.#lanes.all()) {
       if (!progress.mayRun) continue;
       const isHolder = lock !== undefined;
       locks.of(topic, partition).leftOver(progress.ended(), { isHolder });

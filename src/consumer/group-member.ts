@@ -1,5 +1,7 @@
 import type { ConsumerGroupJoinEvent } from 'kafkajs';
 import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterSession } from '../cluster/session.js';
+import { CommitsAtJoin, type Assignment } from './commits-at-join.js';
 import { readAssignment } from './consumer-events.js';
 
 /** @internal What a member leaves its group with. */
@@ -9,6 +11,9 @@ export interface GroupMemberParts {
   readonly access: () => ClusterAccess;
   /** Then it was opened for this alone. */
   readonly releaseUnused: () => void;
+  readonly session: ClusterSession;
+  /** See {@link CommitsAtJoin}. */
+  readonly isCommitted: (topic: string, partition: number) => boolean;
 }
 
 /**
@@ -21,18 +26,43 @@ export class GroupMember {
   id: string | undefined = undefined;
   /** True from the moment kafkajs begins to join until it has, or gives up. */
   isJoining = false;
-  /** By physical names. */
-  assignment: Readonly<Record<string, readonly number[]>> = {};
+  assignment: Assignment = {};
   readonly #parts: GroupMemberParts;
+  readonly #commits: CommitsAtJoin;
+  /** Members that this one has dealt the partitions out to, as the leader of a join. */
+  #dealtCount: number | undefined;
+  #isAlone = false;
 
   constructor(parts: GroupMemberParts) {
     this.#parts = parts;
+    this.#commits = new CommitsAtJoin(parts);
   }
 
-  joined({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+  /** As the leader of a join it deals the partitions out. */
+  deals(memberCount: number): void {
+    this.#dealtCount = memberCount;
+  }
+
+  joined({ memberId, memberAssignment, isLeader }: ConsumerGroupJoinEvent['payload']): void {
     this.id = memberId;
+    this.#isAlone = isLeader && this.#dealtCount === 1;
+    this.#dealtCount = undefined;
     this.isJoining = false;
     this.assignment = readAssignment(memberAssignment);
+  }
+
+  /**
+   * It begins to work with its assignment.
+   *
+   * @param before - that of the join before, where it has been in the group without a break since.
+   */
+  entered(before: Assignment | undefined): void {
+    this.#commits.joined(this.assignment, before, this.#isAlone);
+  }
+
+  /** What the group had committed when it got a partition, which it has had since; undefined where that is not known. */
+  committedAtJoin(topic: string, partition: number): ReturnType<CommitsAtJoin['of']> {
+    return this.#commits.of(topic, partition);
   }
 
   crashed(): void {

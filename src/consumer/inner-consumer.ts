@@ -1,9 +1,9 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent } from 'kafkajs';
 import { fencedError, type ClusterSession } from '../cluster/session.js';
-import { FailoverClosedError, StaleOffsetError } from '../errors.js';
+import { FailoverClosedError } from '../errors.js';
 import { untilAborted } from '../wait.js';
 import { beginningsOf, type LogEnds } from './beginnings.js';
-import { Commits, readCommits, type PhysicalOffset } from './commits.js';
+import { Commits, type PhysicalOffset } from './commits.js';
 import { CONSUMER_EVENTS, mergedAssignment } from './consumer-events.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Dispatcher } from './dispatcher.js';
@@ -12,7 +12,7 @@ import { GroupMember } from './group-member.js';
 import { drain } from './draining.js';
 import type { FetchHold } from './fetch-hold.js';
 import { dispatcherParts, innerConfig, type InnerConsumerParts } from './inner-config.js';
-import { readOffset, readPartition, type HandedBackOffset } from './offsets.js';
+import { overError, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
 import type { CarriedLane } from './lane.js';
@@ -58,6 +58,7 @@ export class InnerConsumer {
     const inUse = {
       topics: () => this.#subscription?.topics ?? [],
       isOpen: () => this.gate.isOpen,
+      deals: (memberCount: number) => this.#member.deals(memberCount),
       assertInUse: () => {
         if (this.#retired !== undefined) throw this.#retired;
       },
@@ -67,7 +68,12 @@ export class InnerConsumer {
     this.#anew = new ToldAnew(this.consumer, parts);
     const { groupId } = parts.config;
     const releaseUnused = (): void => parts.host.releaseUnused();
-    this.#member = new GroupMember({ groupId, access: parts.access, releaseUnused });
+    this.#member = new GroupMember({
+      ...parts,
+      ...{ groupId, releaseUnused },
+      isCommitted: (...log) =>
+        !this.#late.isOpen(...log) && this.#ends?.topics.has(log[0]) !== true,
+    });
     const { consumer, hold } = this;
     this.#late = new LatePositions({
       ...parts,
@@ -218,7 +224,7 @@ export class InnerConsumer {
 
   /** How far each partition of this member was handled, and in which nothing was yet; kept after the fence. */
   standing(): Standing {
-    return this.#dispatcher?.standing(this.#member.assignment) ?? NOWHERE;
+    return this.#dispatcher?.standing(this.#member) ?? NOWHERE;
   }
 
   carry(): readonly CarriedLane[] {
@@ -283,11 +289,7 @@ export class InnerConsumer {
 
   /** A newer inner consumer takes over in another epoch: what user code hands back to this one is refused from now on. */
   supersede(): void {
-    const { alias, switchEpoch } = this.session;
-    this.#refusal = new StaleOffsetError(
-      `The batch was delivered in epoch ${switchEpoch} on cluster ${alias}, which is over. Nothing was forwarded.`,
-      { cluster: alias, switchEpoch },
-    );
+    this.#refusal = overError(this.session);
     this.#dispatcher?.leaveLocks();
   }
 
@@ -306,6 +308,7 @@ export class InnerConsumer {
 
   #entered(before?: Readonly<Record<string, readonly number[]>>): void {
     const keepsSeek = this.#late.keepsSeekFor(this.#member.assignment);
+    this.#member.entered(before);
     if (this.#retired === undefined) this.#dispatcher?.assigned(this.#member.assignment, before);
     if (keepsSeek) this.#parts.host.onSeekKept(this);
     if (this.#retired !== undefined) {
@@ -339,11 +342,8 @@ export class InnerConsumer {
   }
 
   #onCommit(payload: unknown): void {
-    for (const commit of readCommits(payload)) {
-      this.#commits.confirm(commit);
-      const offset = readOffset(commit.offset);
-      if (offset === undefined) continue;
-      this.#dispatcher?.laneOf(commit.topic, commit.partition).confirms(offset);
+    for (const { topic, partition, offset } of this.#commits.confirmed(payload)) {
+      this.#dispatcher?.laneOf(topic, partition).confirms(offset);
     }
   }
 }

@@ -74,6 +74,10 @@ export class LatePositions {
     return this.#open;
   }
 
+  isOpen(topic: string, partition: number): boolean {
+    return this.#open.some((one) => one.topic === topic && one.partition === partition);
+  }
+
   /** User code moved this partition: that counts, and it is what kafkajs keeps now. */
   drop(topic: string, partition: number): void {
     const isOther = (one: PhysicalOffset): boolean =>

@@ -33,6 +33,21 @@ export class PartitionLock {
     return this.#olderCount > 0;
   }
 
+  /** Does something when it is its turn. Rejects as {@link acquire}, and where the gate has closed meanwhile. */
+  async inTurn(wait: WaitForTurn, work: () => Promise<void>): Promise<void> {
+    const { gate } = wait;
+    await this.acquire(wait);
+    if (!gate.isOpen) {
+      this.release();
+      return gate.refuse();
+    }
+    try {
+      await work();
+    } finally {
+      this.release();
+    }
+  }
+
   /** Resolves when it is the caller's turn. Rejects with what a heartbeat rejected with, or with the gate's error. */
   acquire({ world, paceMs, heartbeat, gate }: WaitForTurn): Promise<void> {
     if (!this.isBusy) {

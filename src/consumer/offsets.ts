@@ -1,3 +1,4 @@
+import type { ClusterSession } from '../cluster/session.js';
 import { AmbiguousOffsetError, StaleOffsetError } from '../errors.js';
 import type { EarlierDelivery } from '../position/plan.js';
 import { unreachable } from '../unreachable.js';
@@ -148,6 +149,17 @@ function staleError(entry: HandedBackOffset, view: OffsetView, because: string):
     `Offset ${String(entry.offset)} of ${entry.topic}[${entry.partition}] is not one of epoch ${view.switchEpoch} on ` +
       `cluster ${view.cluster}: ${because}. It was not forwarded; the group resumed at positions of its own.`,
     { cluster: view.cluster, switchEpoch: view.switchEpoch, topic, partition: entry.partition },
+  );
+}
+
+/** @internal What user code is told that hands something back to an epoch that is over. */
+export function overError({
+  alias,
+  switchEpoch,
+}: Pick<ClusterSession, 'alias' | 'switchEpoch'>): StaleOffsetError {
+  return new StaleOffsetError(
+    `The batch was delivered in epoch ${switchEpoch} on cluster ${alias}, which is over. Nothing was forwarded.`,
+    { cluster: alias, switchEpoch },
   );
 }
 

@@ -1,4 +1,7 @@
+import { highest } from '../position/highest.js';
+import type { BatchWords } from './batch-words.js';
 import { union, type Window } from './offsets.js';
+import { handledAt, soughtOf, soughtOffset, type Sought } from './sought.js';
 
 /** The handler has not been called, or threw before it returned a promise. */
 const NOT_ENDED: unique symbol = Symbol('not ended');
@@ -15,9 +18,6 @@ export interface CarriedProgress {
   readonly rewoundBelow: bigint | undefined;
   readonly isTakenOver: boolean;
 }
-
-/** @internal Where user code moved a position to: an offset, or an end of the log. */
-export type Sought = bigint | 'beginning' | 'end';
 
 /**
  * How far one physical partition was delivered, handled and committed, within one epoch. Written for every message, so
@@ -46,6 +46,8 @@ export class PartitionProgress {
   outcome: unknown = NOT_ENDED;
   /** False for a batch that its handler may have left early: then only what it resolved was handled. */
   endCoversAll = true;
+  /** Set where handlers say of each batch how far they came. */
+  words: BatchWords | undefined = undefined;
   /** Where user code moved the position, until the next delivery: kafkajs goes there in one of its next fetches. */
   sought: Sought | undefined = undefined;
   /** Called where the log has turned out to be another one, or the group was set back. */
@@ -177,7 +179,7 @@ export class PartitionProgress {
   #isWhole(): boolean {
     const endedWell =
       this.outcome !== NOT_ENDED && (!this.mayRun || this.#endedWell === this.outcome);
-    return endedWell && this.endCoversAll;
+    return endedWell && (this.endCoversAll || this.words?.areAll(this.resolved) === true);
   }
 
   /**
@@ -226,6 +228,13 @@ export class PartitionProgress {
     return delivered === undefined ? undefined : delivered.last + 1n;
   }
 
+  /** No handler can have handled a record at or above it in this epoch: {@link deliveredBelow}, or less where handlers say so. */
+  triedBelow(): bigint | undefined {
+    if (this.words === undefined) return this.deliveredBelow();
+    const before = [this.#folded, this.#deliveredBefore].map((one) => one && one.last + 1n);
+    return highest(this.handled(), this.words.triedBelow, ...before);
+  }
+
   /** What a planned switch has to commit before it leaves. */
   uncommitted(): bigint | undefined {
     // Of an end of the log nothing is committed: kafkajs itself finds out which offset that is.
@@ -261,7 +270,7 @@ export class PartitionProgress {
   pendingSeek(): string | undefined {
     const { sought } = this;
     if (sought === undefined || sought === this.#committed) return undefined;
-    return typeof sought === 'bigint' ? String(sought) : LOG_ENDS[sought];
+    return soughtOffset(sought);
   }
 
   /** User code moved the position. */
@@ -270,7 +279,7 @@ export class PartitionProgress {
     this.#rewoundBelow =
       highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed) ?? ANYWHERE;
     this.#fold();
-    this.sought = offset >= 0n ? offset : offset === -1n ? 'end' : 'beginning';
+    this.sought = soughtOf(offset);
     // What was committed before is not the group's position any more.
     this.#committed = undefined;
     this.#passed = undefined;
@@ -333,18 +342,3 @@ export class PartitionProgress {
 
 /** Beyond every offset. */
 const ANYWHERE = 2n ** 63n - 1n;
-/** kafkajs's numbers for the ends of a log. */
-const LOG_ENDS = { beginning: '-2', end: '-1' } as const;
-
-/** Below the beginning of a log there is nothing to handle; where its end was when kafkajs goes there nobody knows. */
-function handledAt(sought: Sought): bigint | undefined {
-  if (typeof sought === 'bigint') return sought;
-  return sought === 'beginning' ? 0n : undefined;
-}
-
-function highest(...offsets: readonly (bigint | undefined)[]): bigint | undefined {
-  let best: bigint | undefined;
-  for (const one of offsets)
-    if (one !== undefined && (best === undefined || one > best)) best = one;
-  return best;
-}

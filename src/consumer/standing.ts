@@ -1,6 +1,8 @@
-import type { GroupNeed, GroupPlan, SourcePosition } from '../position/plan.js';
+import type { GroupNeed, GroupPlan, SourcePosition, UntouchedPartition } from '../position/plan.js';
 import { PartitionMap } from '../replication/partition-map.js';
+import type { GroupMember } from './group-member.js';
 import type { Lane } from './lane.js';
+import type { PartitionProgress } from './progress.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
 /** @internal How far the partitions of a member were handled, and in which nothing was yet. */
@@ -12,22 +14,38 @@ export const NOWHERE: Standing = { processed: [], untouched: [] };
 /**
  * Where a member stands: next offset to handle of each partition that it has; with `autoCommit: false` what the user committed.
  *
- * @param assignment - partitions of the member, by physical topic.
+ * @param member - its partitions, and what the group had committed when it got them.
  * @internal
  */
 export function standingOf(
   lanes: readonly Lane[],
-  assignment: Readonly<Record<string, readonly number[]>>,
+  member: Pick<GroupMember, 'assignment' | 'committedAtJoin'>,
   { autoCommit = true }: Pick<FailoverConsumerRunConfig, 'autoCommit'>,
 ): Standing {
   const processed = lanes.flatMap((lane) => positionOf(lane, autoCommit) ?? []);
   const known = new Set(processed.map((one) => `${one.partition} ${one.physicalTopic}`));
-  const untouched = Object.entries(assignment).flatMap(([physicalTopic, partitions]) =>
-    partitions
-      .filter((partition) => !known.has(`${partition} ${physicalTopic}`))
-      .map((partition) => ({ physicalTopic, partition })),
+  const given = new Map(lanes.map((lane) => [`${lane.partition} ${lane.physicalTopic}`, lane]));
+  const untouched = Object.entries(member.assignment).flatMap(([physicalTopic, partitions]) =>
+    partitions.flatMap((partition) => {
+      const log = `${partition} ${physicalTopic}`;
+      if (known.has(log)) return [];
+      const before = member.committedAtJoin(physicalTopic, partition);
+      return [{ physicalTopic, partition, ...openPart(given.get(log)?.progress, before) }];
+    }),
   );
   return { processed, untouched };
+}
+
+/** Of a partition whose position is not known. */
+function openPart(
+  progress: PartitionProgress | undefined,
+  before: ReturnType<GroupMember['committedAtJoin']>,
+): Omit<UntouchedPartition, 'physicalTopic' | 'partition'> {
+  // Where it was sought, or others had it, nobody knows.
+  if (progress?.isTakenOver === true || progress?.sought !== undefined) return {};
+  const tried = progress?.triedBelow();
+  if (tried !== undefined) return { deliveredBelow: tried };
+  return before === undefined ? {} : { ...before, deliveredBelow: before.committed ?? 0n };
 }
 
 /** @internal Where a group began on a cluster, by this process's own plan. */
@@ -80,7 +98,7 @@ function positionOf(
 ): SourcePosition | undefined {
   const offset = autoCommit ? progress.position() : progress.committed;
   if (offset === undefined) return undefined;
-  const end = progress.deliveredBelow() ?? offset;
+  const end = progress.triedBelow() ?? offset;
   return {
     physicalTopic,
     partition,

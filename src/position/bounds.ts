@@ -1,11 +1,11 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
-import type { Translation } from '../replication/translate.js';
-import { unreachable } from '../unreachable.js';
 import type { FoundCopies } from './exact.js';
+import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
+import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
-import type { PartitionFacts, PositionMethod, SourcePosition } from './plan.js';
+import type { PartitionFacts, PositionMethod, SourcePosition, UntouchedPartition } from './plan.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
 export interface Bound {
@@ -43,6 +43,10 @@ export interface MirroredEvidence {
   /** How far this process itself came on the source. */
   readonly processed:
     Pick<SourcePosition, 'offset' | 'deliveredBelow' | 'rewoundBelow' | 'recent'> | undefined;
+  /** Where this process has the partition there, and nothing is known to be handled: what is known all the same. */
+  readonly untouched?: Pick<UntouchedPartition, 'deliveredBelow'> | undefined;
+  /** The offset syncs are known as they are now. Not so where they are kept on the source, and that is not asked. */
+  readonly hasAllSyncs: boolean;
   /**
    * No handler of this process was given a record of the *target's* log at or above it, in earlier epochs there; undefined
    * where none was given any.
@@ -81,10 +85,7 @@ export type Bounds = Omit<
  *
  * A bound is missing, never guessed, where there is nothing to take it from.
  *
- * `handledBelow` limits the re-read from above: where this process handled the partition last, and its handlers were given
- * nothing from V on (`deliveredBelow`), the group has handled nothing from f(V) on, and the syncs say where that is at
- * most; what it was given on the target itself in an earlier epoch counts as well. It is not known where the group's commit or checkpoint is ahead of V (another member went on from there), nor from
- * a commit alone (handling runs ahead of commits).
+ * `handledBelow` limits the re-read from above: {@link handledBelowOf}.
  *
  * @internal
  */
@@ -102,7 +103,8 @@ export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
   const { evidence, notes: rewindNotes } = withoutVoid(mirrored);
   const translated: Bound[] = [];
   const notes = [...rewindNotes, ...addCheckpoint(translated, evidence, missing)];
-  const handledBelow = addTranslation(translated, evidence, missing);
+  addTranslation(translated, evidence, missing);
+  const handledBelow = handledBelowOf(evidence);
   if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
     missing.push({ kind: 'no-origin' });
     return { ...found, handledBelow: undefined, notes };
@@ -124,15 +126,23 @@ export function withFoundCopies(
   const all = { ...known, awaited, notes: [...known.notes, ...notes] };
   if (bound === undefined) return all;
   const limited = withinCopies(bound, evidence);
-  const { processed, deliveredOnTarget } = evidence;
+  const { processed, hasAllSyncs } = evidence;
   const isUncut = limited.offset === bound.offset && bound.method === 'exact';
-  const isWhole = isUncut && !isCopiedAgain(evidence) && !isOvertaken(evidence);
+  const isWhole =
+    isUncut &&
+    !isCopiedAgain(evidence) &&
+    !isOvertaken(evidence) &&
+    !isHandledBeyond(evidence, bound.offset);
   // What handlers were given beyond the position is handled in part: the offset syncs say how far that may reach.
-  const isKnown = isWhole && processed?.deliveredBelow === processed?.offset;
+  const isKnown =
+    isWhole &&
+    hasAllSyncs &&
+    processed?.deliveredBelow === processed?.offset &&
+    !mayBeCopiedTwice(evidence, bound.offset);
   return {
     ...all,
     bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
-    handledBelow: isKnown ? highest(bound.offset, deliveredOnTarget) : known.handledBelow,
+    handledBelow: isKnown ? bound.offset : known.handledBelow,
   };
 }
 
@@ -141,6 +151,18 @@ function isCopiedAgain({ mirror, upstreamTopic, partition, processed }: Mirrored
   if (processed === undefined) return false;
   const around = mirror.syncsAround(upstreamTopic, partition, processed.offset);
   return around.kind === 'known' && around.replay !== undefined;
+}
+
+/** Up to the next copy that a sync names lie more records than there can be copies: of a batch that MirrorMaker had to send twice, perhaps. */
+function mayBeCopiedTwice(
+  { mirror, upstreamTopic, partition, processed }: MirroredEvidence,
+  position: bigint,
+): boolean {
+  if (processed === undefined) return false;
+  const around = mirror.syncsAround(upstreamTopic, partition, processed.offset);
+  if (around.kind !== 'known' || around.ceiling === undefined) return false;
+  const { upstreamOffset, downstreamOffset } = around.ceiling;
+  return downstreamOffset - position > upstreamOffset - processed.offset;
 }
 
 /** Another member has gone on from where this process was. */
@@ -250,12 +272,12 @@ function addTranslation(
   bounds: Bound[],
   evidence: MirroredEvidence,
   missing: MissingBound[],
-): bigint | undefined {
+): void {
   const { mirror, upstreamTopic, partition, sourceCommit, processed } = evidence;
-  const upstreamOffset = higher(processed?.offset, sourceCommit);
+  const upstreamOffset = highest(processed?.offset, sourceCommit);
   if (upstreamOffset === undefined) {
     missing.push({ kind: 'no-source-position', source: mirror.source });
-    return undefined;
+    return;
   }
   const translation = mirror.translate(upstreamTopic, partition, upstreamOffset);
   if (translation.kind === 'unavailable') {
@@ -264,46 +286,10 @@ function addTranslation(
       reason: translation.reason,
       source: mirror.source,
     });
-    return undefined;
+    return;
   }
   const isOwn = upstreamOffset === processed?.offset && !isOvertaken(evidence);
-  const isExact = translation.kind === 'exact' && isOwn;
+  const isNext = translation.kind === 'exact' || behindLastHandled(evidence) !== undefined;
+  const isExact = isNext && isOwn && !isHandledBeyond(evidence, translation.offset);
   bounds.push({ method: isExact ? 'exact' : 'offset-sync', offset: translation.offset });
-  return handledBelowOf(evidence);
-}
-
-function handledBelowOf(evidence: MirroredEvidence): bigint | undefined {
-  const { mirror, upstreamTopic, partition, sourceCommit, processed, checkpoint } = evidence;
-  if (processed === undefined) return undefined;
-  const { deliveredBelow } = processed;
-  if (deliveredBelow === undefined) return undefined;
-  const isAhead = (other: bigint | undefined): boolean =>
-    other !== undefined && other > deliveredBelow;
-  if (isAhead(sourceCommit) || isAhead(checkpoint?.upstreamOffset)) return undefined;
-  const translation = mirror.translate(upstreamTopic, partition, deliveredBelow);
-  const end = translation.kind === 'unavailable' ? undefined : upperEnd(translation);
-  const onTarget = evidence.deliveredOnTarget;
-  return end !== undefined && onTarget !== undefined && onTarget > end ? onTarget : end;
-}
-
-function highest(a: bigint, b: bigint | undefined): bigint {
-  return b !== undefined && b > a ? b : a;
-}
-
-function higher(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
-  if (a === undefined) return b;
-  return b === undefined || a >= b ? a : b;
-}
-
-function upperEnd(translation: Exclude<Translation, { kind: 'unavailable' }>): bigint | undefined {
-  switch (translation.kind) {
-    case 'exact':
-      return translation.offset;
-    case 'atOrBefore':
-      return translation.distance === undefined
-        ? undefined
-        : translation.offset + translation.distance;
-    default:
-      return unreachable(translation);
-  }
 }

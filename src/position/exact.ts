@@ -5,7 +5,7 @@ import type { World } from '../world.js';
 import type { Correspondence } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
-import { isWherePredicted, Search, syncAtOrAfter } from './search.js';
+import { isWhereEnclosed, isWherePredicted, Search, syncAtOrAfter } from './search.js';
 
 /** @internal What {@link findCopies} needs. */
 export interface FindCopiesParts {
@@ -131,12 +131,18 @@ function rulesOf(
 ): ConstructorParameters<typeof Search>[1] {
   const isPredicted = (record: HandledRecord, copyAt: bigint): boolean =>
     isWherePredicted(record, copyAt, correspondence.around(record.offset)?.floor);
+  const isBeforeNext = (record: HandledRecord, copyAt: bigint): boolean =>
+    syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling);
   return {
     isShared,
     isPredicted,
+    isCertain(record, copyAt, solidFrom) {
+      const around = isShared ? undefined : correspondence.around(record.offset);
+      return around !== undefined && isWhereEnclosed(record, { copyAt, solidFrom }, around);
+    },
+    isBeforeNext,
     isPossible: (record, copyAt) =>
-      syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling) &&
-      (!isCompacted || isPredicted(record, copyAt)),
+      isBeforeNext(record, copyAt) && (!isCompacted || isPredicted(record, copyAt)),
   };
 }
 

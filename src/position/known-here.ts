@@ -1,11 +1,13 @@
 import { PartitionMap } from '../replication/partition-map.js';
-import type { GroupNeed, SourcePosition } from './plan.js';
+import type { GroupNeed, SourcePosition, UntouchedPartition } from './plan.js';
 import type { Recorded, RecordedPosition } from './progress-record.js';
 import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 
 /** @internal What this process itself knows of a group. */
 export interface KnownHere {
   readonly processed: PartitionMap<KnownPosition>;
+  /** Logs of the source of which nothing is known to be handled. */
+  readonly untouched: PartitionMap<UntouchedPartition>;
   readonly deliveredOnTarget: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
   readonly earlier: PartitionMap<SourcePosition>;
@@ -27,9 +29,12 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
   for (const one of hasWorked ? [] : recorded.onSource) {
     recordedOnly.set(one.physicalTopic, one.partition, one);
   }
+  const untouched = new PartitionMap<UntouchedPartition>();
+  for (const one of need.untouched) untouched.set(one.physicalTopic, one.partition, one);
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
     processed: withRecorded(processedPositions(need.processed), recorded.onSource),
+    untouched,
     deliveredOnTarget,
     recordedOnly,
     earlier: earlierPositions([

@@ -2,6 +2,7 @@ import type { LogicalTopic, TopicSelector } from '../replication/topic-names.js'
 import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
 import type { HandledRecord } from './fingerprint.js';
+import { highest } from './highest.js';
 import type { CommittableRange } from './log-ranges.js';
 import { missingBoundInWords, type MissingBound } from './missing.js';
 import type { UpstreamLog } from './upstream.js';
@@ -50,7 +51,8 @@ export type PartitionPlan =
       readonly method: PositionMethod;
       /**
        * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
-       * already; undefined where it cannot be known. Counted in offsets of the target's log. Two kinds come on top, which
+       * already; undefined where it cannot be known. Never too low; and no more than what comes, as a rule, where this process
+       * had the partition last and its handlers have ended well. Counted in offsets of the target's log. Two kinds come on top, which
        * nobody can see from here: records that the group handled before they were mirrored, and that are mirrored later;
        * and records that a process handled and did not commit before it died, where the one that began in its place has not
        * come as far again.
@@ -108,8 +110,8 @@ export interface GroupNeed {
   readonly selectors: readonly TopicSelector[];
   /** Next offset to handle on the source, for each physical partition of the source that this process handled. */
   readonly processed: readonly SourcePosition[];
-  /** Partitions of the source that a member of this process has, and of which it has handled nothing yet. */
-  readonly untouched: readonly PhysicalPartition[];
+  /** Partitions of the source that a member of this process has, and of which it is not known to have handled anything. */
+  readonly untouched: readonly UntouchedPartition[];
   /** Where this process stood on the clusters that it has left, in its last epoch on each. */
   readonly earlier: readonly { readonly cluster: string; readonly position: SourcePosition }[];
   /** What handlers of this process were given in earlier epochs. */
@@ -128,6 +130,17 @@ export interface EarlierDelivery {
 export interface PhysicalPartition {
   readonly physicalTopic: string;
   readonly partition: number;
+}
+
+/** @internal A log of the source of which a member of this process is not known to have handled anything. */
+export interface UntouchedPartition extends PhysicalPartition {
+  /** What the group had committed when the member got it, and since; undefined where it has no commit, or that is not known. */
+  readonly committed?: bigint | undefined;
+  /**
+   * As in {@link SourcePosition}, of the whole group: 0 where nobody has handled anything of it. More than `committed` where records were
+   * given to handlers under `autoCommit: false`, without a commit. Undefined where it is not known.
+   */
+  readonly deliveredBelow?: bigint | undefined;
 }
 
 /** @internal How far this process handled one log of the source. */
@@ -235,7 +248,7 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
       notes.push(
         `${bound.method} ${offset} lies beyond the log's end ${end}: the topic was re-created or truncated, so it is not used`,
       );
-    } else if (best === undefined || bound.offset > best.offset) {
+    } else if (best === undefined || isBetter(bound, best)) {
       best = bound;
     }
   }
@@ -257,6 +270,12 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
     `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
   );
   return resumeAt(known, range.low, method, notes);
+}
+
+/** Of two that say the same, what says that it is the very next record; but a group's own commit is its own. */
+function isBetter(bound: Bound, best: Bound): boolean {
+  if (bound.offset !== best.offset) return bound.offset > best.offset;
+  return bound.method === 'exact' && best.method !== 'own-commit';
 }
 
 function resumeAt(
@@ -296,8 +315,16 @@ function planMissing(
   // An empty log has one position, and resuming there neither skips nor repeats anything that is in it.
   if (range.low >= range.high) return resumeAt(facts, range.low, 'earliest', notes);
   switch (onMissing) {
-    case 'earliest':
-      return resumeAt(facts, range.low, 'earliest', [...notes, `${because}; read from the start`]);
+    case 'earliest': {
+      // Nothing was handled that is in the log: no bound refutes that.
+      const { handledBelow } = facts;
+      const limit = handledBelow === undefined ? undefined : highest(handledBelow, range.low);
+      const limited = { ...facts, handledBelow: limit };
+      return resumeAt(limited, range.low, 'earliest', [
+        ...notes,
+        `${because}; read from the start`,
+      ]);
+    }
     case 'latest':
       return resumeAt(facts, range.high, 'latest', [
         ...notes,

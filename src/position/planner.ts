@@ -21,7 +21,7 @@ import { stillValid } from './recorded.js';
 import type { MissingBound } from './missing.js';
 import { withoutOverruled } from './overruled.js';
 import { upstreamOf } from './upstream.js';
-import { notKnown, refreshMirror } from './mirror-refresh.js';
+import { notKnown, refreshMirror, type Refreshed } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import {
   planGroup,
@@ -119,13 +119,14 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const { needs, target, onMissing } = parts;
   const existing = await target.topics();
   const groups = needs.map((need) => resolveGroup(need, existing, parts));
-  const [unread, findings] = await Promise.all([
-    refreshMirror(parts),
+  const sourceUntil = parts.source === undefined ? undefined : sourceUntilMs(parts);
+  const [{ unread, hasAllSyncs }, findings] = await Promise.all([
+    refreshMirror({ ...parts, sourceUntilMs: sourceUntil }),
     Promise.all(groups.map((group) => ask(group, parts))),
   ]);
   // The bounds are taken first and the ends asked afterwards: the mirror goes on meanwhile, and a bound that is newer
   // than the end would look like one of another log.
-  const bounds = findings.map((one) => boundsOf(one, parts, unread));
+  const bounds = findings.map((one) => boundsOf(one, parts, { unread, hasAllSyncs }));
   const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
   const ranges = await logRanges([...names], target, parts.world, (topic, partition) =>
     highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
@@ -218,7 +219,7 @@ async function commitsOn(
 function boundsOf(
   findings: Findings,
   parts: PlannerParts,
-  unread: readonly MissingBound[],
+  { unread, hasAllSyncs }: Refreshed,
 ): PartitionMap<Gathered> {
   const { group, ownCommits, recorded, unknown } = findings;
   const { mirror } = parts;
@@ -228,7 +229,7 @@ function boundsOf(
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
       const ownCommit = ownCommits.get(log.name, partition);
       const evidence = mirroredEvidence(log, partition, findings, known, mirror);
-      const mirrored = evidence && withoutOverruled(evidence, ownCommit, known);
+      const mirrored = evidence && withoutOverruled({ ...evidence, hasAllSyncs }, ownCommit, known);
       const bounds = gatherBounds({ ownCommit, mirrored });
       const missing =
         log.upstreamTopic === undefined
@@ -289,18 +290,20 @@ function mirroredEvidence(
   { name, upstreamTopic, origin }: Log,
   partition: number,
   { group, sourceCommits }: Findings,
-  { processed, deliveredOnTarget }: KnownHere,
+  { processed, untouched, deliveredOnTarget }: KnownHere,
   mirror: Mirror,
-): MirroredEvidence | undefined {
+): Omit<MirroredEvidence, 'hasAllSyncs'> | undefined {
   if (upstreamTopic === undefined) return undefined;
   const checkpoint = mirror.checkpoint(group.need.groupId, name, partition);
+  const open = untouched.get(upstreamTopic, partition);
   return {
     mirror,
     isShared: origin === undefined,
     upstreamTopic,
     partition,
     checkpoint,
-    sourceCommit: sourceCommits.get(upstreamTopic, partition),
+    sourceCommit: sourceCommits.get(upstreamTopic, partition) ?? open?.committed,
+    untouched: open,
     processed: stillValid(
       processed.get(upstreamTopic, partition),
       checkpoint,

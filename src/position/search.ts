@@ -1,4 +1,4 @@
-import type { Pair } from './correspondence.js';
+import type { Pair, PairsAround } from './correspondence.js';
 import { contentHash, type HandledRecord, type RecordContent } from './fingerprint.js';
 
 /** @internal A record of the target's log, as a scan meets it. */
@@ -55,35 +55,49 @@ export class Search {
   #newest = -1;
   #behindCopy: bigint | undefined;
   #metCount = 0;
+  readonly #isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
+  readonly #isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isShared: boolean;
   #hasMetStranger = false;
+  /** From here on a record was met at every offset. */
+  #solidFrom = 0n;
+  #nextOffset = -1n;
+  #isLastCertain = false;
   /** Records met since the copy of the last handled one. */
   #metBehind = 0;
   #hasTwinBehind = false;
 
   /**
    * @param handled - in the order of the source's log.
-   * @param options.isPossible - false where the offset syncs exclude that this is the copy.
+   * @param options.isBeforeNext - false at and beyond the copy of a later record, by the offset syncs.
+   * @param options.isPossible - false where the offset syncs, or compaction, exclude that this is the copy.
    * @param options.isPredicted - true where they say that it is at this very place.
+   * @param options.isCertain - true where they say so from both sides, with records at all offsets from `solidFrom` on.
    * @param options.isShared - whether the log also holds records that were born on the target.
    */
   constructor(
     handled: readonly HandledRecord[],
     {
+      isBeforeNext,
       isPossible,
       isPredicted,
+      isCertain,
       isShared,
     }: {
+      readonly isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
+      readonly isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isShared: boolean;
     },
   ) {
     this.#handled = handled;
+    this.#isBeforeNext = isBeforeNext;
     this.#isPossible = isPossible;
     this.#isPredicted = isPredicted;
+    this.#isCertain = isCertain;
     this.#isShared = isShared;
     for (const [index, { timestamp }] of handled.entries()) {
       const same = this.#byTimestamp.get(timestamp);
@@ -101,14 +115,15 @@ export class Search {
   look(record: ScannedRecord): void {
     const last = this.#handled.at(-1);
     if (last === undefined || this.isOver) return;
+    const copyAt = BigInt(record.offset);
+    if (copyAt !== this.#nextOffset) this.#solidFrom = copyAt;
+    this.#nextOffset = copyAt + 1n;
     if (this.#newest === this.#handled.length - 1) {
       this.#metBehind += 1;
-      if (record.timestamp === last.timestamp && contentHash(record) === last.hash) {
-        this.#hasTwinBehind = true;
-      }
+      const isTwin = record.timestamp === last.timestamp && contentHash(record) === last.hash;
+      if (isTwin && this.#isBeforeNext(last, copyAt)) this.#hasTwinBehind = true;
       return;
     }
-    const copyAt = BigInt(record.offset);
     const index = this.#nextLike(record);
     const found = index === undefined ? undefined : this.#handled[index];
     if (index === undefined || found === undefined || !this.#isPossible(found, copyAt)) {
@@ -118,6 +133,7 @@ export class Search {
     this.#newest = index;
     this.#metCount += 1;
     this.#behindCopy = copyAt + 1n;
+    this.#isLastCertain = found === last && this.#isCertain(found, copyAt, this.#solidFrom);
   }
 
   /** The first handled record, of those behind the newest that was met, that looks like this one. */
@@ -136,15 +152,19 @@ export class Search {
       awaited: this.#handled.slice(this.#newest + 1),
       isUnbroken,
       isCut: this.#hasMetStranger,
-      isExact: isLast && isUnbroken && !this.#hasTwinBehind && !this.#mayBeEarlierTwin(),
+      isExact: isLast && (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())),
     };
   }
 
-  /** A twin that was handled before the records that are known, and copied where the last one is not yet: it would have the same timestamp. */
-  #mayBeEarlierTwin(): boolean {
+  /**
+   * One behind it, or one that was handled before the records that are known, and copied where the last one is not yet: that would have the same
+   * timestamp, and a place in the source's log.
+   */
+  #mayBeTwin(): boolean {
+    if (this.#hasTwinBehind) return true;
     const [first] = this.#handled;
     const last = this.#handled.at(-1);
-    if (last === undefined || this.#behindCopy === undefined) return false;
+    if (last === undefined || this.#behindCopy === undefined || first?.offset === 0n) return false;
     return first?.timestamp === last.timestamp && !this.#isPredicted(last, this.#behindCopy - 1n);
   }
 }
@@ -161,6 +181,26 @@ export function syncAtOrAfter(
 ): boolean {
   if (ceiling === undefined) return true;
   return ceiling.handledAt === offset ? copyAt <= ceiling.soughtAt : copyAt < ceiling.soughtAt;
+}
+
+/**
+ * Is a copy between the two nearest pairs where it must be, if every record between them was copied, once? Then the pairs are as far apart in both
+ * logs. A hole in one log and something else in the other would have to make up for each other; a hole is seen in what was met up to the copy, and
+ * behind one on the source MirrorMaker writes a sync. Pure.
+ *
+ * @internal
+ */
+export function isWhereEnclosed(
+  { offset }: HandledRecord,
+  { copyAt, solidFrom }: { readonly copyAt: bigint; readonly solidFrom: bigint },
+  { floor, ceiling, firstUpTo }: PairsAround,
+): boolean {
+  if (floor === undefined || ceiling === undefined || firstUpTo !== undefined) return false;
+  return (
+    copyAt - floor.soughtAt === offset - floor.handledAt &&
+    ceiling.soughtAt - copyAt === ceiling.handledAt - offset &&
+    solidFrom <= floor.soughtAt + 1n
+  );
 }
 
 /**

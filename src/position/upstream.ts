@@ -2,6 +2,7 @@ import type { LogRange } from '../cluster/access.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { OffsetSync } from '../replication/records.js';
 import type { MirroredEvidence } from './bounds.js';
+import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
 import { missingBoundInWords, noTranslationInWords } from './missing.js';
 
@@ -134,11 +135,4 @@ function mirroredOf(
   const behind = high - downstreamOffset - 1n;
   const end = behind > 0n ? next + behind : next;
   return { kind: around.replay === undefined ? 'known' : 'atMost', end };
-}
-
-function highest(...offsets: readonly (bigint | undefined)[]): bigint | undefined {
-  let best: bigint | undefined;
-  for (const one of offsets)
-    if (one !== undefined && (best === undefined || one > best)) best = one;
-  return best;
 }

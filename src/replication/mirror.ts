@@ -61,6 +61,10 @@ export interface Mirror extends Flow {
   readonly policy: ReplicationPolicy;
   /** Resolves when everything on the target was read that is there at the time of the call. */
   refresh(options?: WaitOptions): Promise<void>;
+  /** True where the offset syncs are kept on the target: then {@link refresh} reads them, too. */
+  readonly syncsAreOnTarget: boolean;
+  /** Resolves when every offset sync was read that is there at the time of the call; where they are on the source, as long as it lives. */
+  refreshSyncs(options?: WaitOptions): Promise<void>;
   state(): MirrorState;
   /** The latest checkpoint of a group; undefined where there is none, or the topic is not read to its end yet. */
   checkpoint(group: string, remoteTopic: string, partition: number): Checkpoint | undefined;
@@ -120,6 +124,7 @@ class TailedMirror implements Mirror {
   readonly source: string;
   readonly target: string;
   readonly policy: ReplicationPolicy;
+  readonly syncsAreOnTarget: boolean;
   readonly #world: World;
   readonly #checkpoints: CheckpointStore;
   readonly #syncs = new OffsetSyncStore();
@@ -157,6 +162,7 @@ class TailedMirror implements Mirror {
     ];
     this.#onSource = location === 'target' ? [] : syncs;
     this.#canReadSyncs = syncs.length > 0;
+    this.syncsAreOnTarget = location === 'target';
   }
 
   refresh(options?: WaitOptions): Promise<void> {
@@ -171,6 +177,10 @@ class TailedMirror implements Mirror {
         });
     }
     return all(this.#onTarget, options);
+  }
+
+  refreshSyncs(options?: WaitOptions): Promise<void> {
+    return this.syncsAreOnTarget ? this.refresh(options) : all(this.#onSource, options);
   }
 
   state(): MirrorState {

@@ -28,6 +28,7 @@ async function assign(
 ) {
   const wrapped = siblingsTogether(assigner, {
     topics: () => topics,
+    deals: () => {},
     assertInUse: () => {},
     isStandby: () => false,
   });
@@ -69,6 +70,7 @@ describe('an assigner that keeps the logs of a logical partition together', () =
     const members = ['m0', 'm1'].map((memberId) => ({ memberId, memberMetadata: Buffer.alloc(0) }));
     const wrapped = siblingsTogether(roundRobin, {
       topics: () => [logical('orders'), logical('bills')],
+      deals: () => {},
       assertInUse: () => {},
       isStandby: () => false,
     })({ cluster: clusterWith(counts), groupId: 'g', logger: silentLogger() });
@@ -96,6 +98,7 @@ describe('an assigner that keeps the logs of a logical partition together', () =
     });
     const wrapped = siblingsTogether(custom, {
       topics: () => [logical('orders', 'A.orders')],
+      deals: () => {},
       assertInUse: () => {},
       isStandby: () => false,
     })({

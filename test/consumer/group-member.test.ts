@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterAccess } from '../../src/cluster/access.js';
+import type { ClusterSession } from '../../src/cluster/session.js';
 import { GroupMember } from '../../src/consumer/group-member.js';
 
 const JOINED = { memberId: 'member-1', memberAssignment: {} } as Parameters<
@@ -23,6 +24,8 @@ function memberOf({ answers }: { answers: boolean }) {
       } as Partial<ClusterAccess> as ClusterAccess;
     },
     releaseUnused: () => log.push('release'),
+    session: { signal: new AbortController().signal } as ClusterSession,
+    isCommitted: () => true,
   });
   return { member, log };
 }

@@ -42,11 +42,19 @@ function evidence(
     deliveredBelow?: bigint | undefined;
     rewoundBelow?: bigint;
     deliveredOnTarget?: bigint;
+    hasAllSyncs?: boolean;
+    /** The newest record that is remembered. */
+    lastHandled?: bigint;
+    untouched?: MirroredEvidence['untouched'];
     isShared?: boolean;
   },
 ): MirroredEvidence {
   const { checkpoint, sourceCommit, processed, isShared = false } = known;
   const deliveredBelow = 'deliveredBelow' in known ? known.deliveredBelow : processed;
+  const recent =
+    known.lastHandled === undefined
+      ? []
+      : [{ offset: known.lastHandled, timestamp: '1', hash: 'aa' }];
   return {
     mirror,
     isShared,
@@ -69,9 +77,11 @@ function evidence(
             offset: processed,
             deliveredBelow,
             rewoundBelow: known.rewoundBelow,
-            recent: { all: () => [], few: () => [] },
+            recent: { all: () => recent, few: () => recent },
           },
+    untouched: known.untouched,
     deliveredOnTarget: known.deliveredOnTarget,
+    hasAllSyncs: known.hasAllSyncs ?? true,
   };
 }
 
@@ -143,6 +153,22 @@ describe('the bounds of a log', () => {
       notes: [],
       missing: [],
     });
+  });
+
+  it('are exact behind the last handled record where a sync names it, unless handlers were given more there before', () => {
+    const boundOf = (known: Parameters<typeof evidence>[1]) =>
+      gatherBounds({
+        ownCommit: undefined,
+        mirrored: evidence(mirrorOf([100n, 200n], [150n, 260n]), known),
+      }).bounds;
+    const exact = { method: 'exact', offset: 201n };
+    const notExact = { method: 'offset-sync', offset: 201n };
+    expect(boundOf({ processed: 101n })).toEqual([exact]);
+    expect(boundOf({ processed: 105n, lastHandled: 100n })).toEqual([exact]);
+    expect(boundOf({ processed: 105n, lastHandled: 101n })).toEqual([notExact]);
+    expect(boundOf({ processed: 105n })).toEqual([notExact]);
+    expect(boundOf({ processed: 101n, deliveredOnTarget: 201n })).toEqual([exact]);
+    expect(boundOf({ processed: 101n, deliveredOnTarget: 202n })).toEqual([notExact]);
   });
 
   it('go by the further one of commit and own progress', () => {
@@ -251,7 +277,7 @@ describe('how much may be read again', () => {
   });
 
   it('reaches as far as records were delivered, however little of it is progress', () => {
-    expect(limit({ processed: 100n, deliveredBelow: 101n })).toBe(260n);
+    expect(limit({ processed: 100n, deliveredBelow: 102n })).toBe(260n);
     // A commit beyond the position, from before a seek back, is this process's own as long as it was delivered that far.
     expect(limit({ processed: 110n, sourceCommit: 120n, deliveredBelow: 120n })).toBe(260n);
   });
@@ -266,8 +292,36 @@ describe('how much may be read again', () => {
   });
 
   it('is not known behind the newest sync', () => {
-    expect(limit({ processed: 151n })).toBeUndefined();
-    expect(limit({ processed: 100n, deliveredBelow: 151n })).toBeUndefined();
+    expect(limit({ processed: 152n })).toBeUndefined();
+    expect(limit({ processed: 100n, deliveredBelow: 152n })).toBeUndefined();
+  });
+
+  it('ends behind the copy that a sync names, where that is the copy of the last record', () => {
+    expect(limit({ processed: 101n })).toBe(201n);
+    expect(limit({ processed: 151n })).toBe(261n);
+    expect(limit({ processed: 100n, deliveredBelow: 101n })).toBe(201n);
+    // 100 is handled, and 101 to 104 no handler was given: aborted records, the end of a transaction.
+    expect(limit({ processed: 105n, lastHandled: 100n })).toBe(201n);
+    expect(limit({ processed: 105n, lastHandled: 101n })).toBe(260n);
+    expect(limit({ processed: 105n, lastHandled: 100n, deliveredBelow: 110n })).toBe(260n);
+  });
+
+  it('is nothing where nothing was handled on the source, and is not known where that is not', () => {
+    expect(limit({ untouched: { deliveredBelow: 0n } })).toBe(0n);
+    expect(limit({ untouched: { deliveredBelow: 0n }, deliveredOnTarget: 230n })).toBe(230n);
+    expect(limit({ untouched: {} })).toBeUndefined();
+    // Another member went on from there.
+    expect(limit({ untouched: { deliveredBelow: 0n }, checkpoint: [130n, 201n] })).toBeUndefined();
+    // Under autoCommit: false nothing is committed, and something was given to handlers.
+    expect(limit({ untouched: { deliveredBelow: 101n } })).toBe(201n);
+  });
+
+  it('is not known where MirrorMaker may have copied again, and nobody has read it', () => {
+    const unread = { hasAllSyncs: false } as const;
+    expect(limit({ processed: 100n, ...unread })).toBeUndefined();
+    expect(limit({ processed: 101n, ...unread })).toBeUndefined();
+    // Second copies of what nobody handled are new.
+    expect(limit({ untouched: { deliveredBelow: 0n }, ...unread })).toBe(0n);
   });
 
   it('is not known where another member went on, or only commits are known', () => {

@@ -135,6 +135,31 @@ describe('the last handled records, looked for on the target', () => {
     expect(Number(found.bound?.offset)).toBeLessThanOrEqual(10);
   });
 
+  it('tell the position all the same where the twin lies beyond the copy of a later record, or where syncs on both sides say where the copy is', async () => {
+    const looks = { lookCount: 3, perMillisecond: 1_000 };
+    const sync = (at: number) => ({ upstreamOffset: BigInt(at), downstreamOffset: BigInt(at) });
+    const methodWith = async (...syncs: readonly number[]): Promise<string | undefined> => {
+      const flow = { ...plainFlow(20), syncs: syncs.map(sync) };
+      const { bound } = await findIn(flow, handledOf(flow, 10, 10, looks), looks);
+      expect(bound?.offset).toBe(10n);
+      return bound?.method;
+    };
+    // 9 is the last one that was handled, and 12 looks the same.
+    expect(await methodWith(0)).toBe('fingerprint');
+    expect(await methodWith(0, 11)).toBe('exact');
+    expect(await methodWith(0, 15)).toBe('exact');
+  });
+
+  it('tell the position where no sync is known yet, and all records of the log are remembered', async () => {
+    // One send: all have the same timestamp.
+    const looks = { lookCount: 1_000, perMillisecond: 1_000 };
+    const flow = { ...plainFlow(20), syncs: [] };
+    const whole = await findIn(flow, handledOf(flow, 10, 10, looks), looks);
+    expect(whole.bound).toEqual({ method: 'exact', offset: 10n });
+    const part = await findIn(flow, handledOf(flow, 10, 9, looks), looks);
+    expect(part.bound).toEqual({ method: 'fingerprint', offset: 10n });
+  });
+
   it('say so where their timestamps were changed on the way', async () => {
     const flow = plainFlow(30);
     const handled = handledOf(flow, 20, 5, MANY_LOOKS).map((one) => ({

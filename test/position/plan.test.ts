@@ -50,6 +50,14 @@ describe('a position', () => {
     expect(plan({ bounds })).toMatchObject({ method: 'own-commit' });
   });
 
+  it('is exact where one of equal bounds is, and none is an own commit', () => {
+    const exact = { method: 'exact', offset: 500n } as const;
+    const others = (method: 'own-commit' | 'checkpoint') =>
+      plan({ bounds: [{ method, offset: 500n }, exact] });
+    expect(others('checkpoint')).toMatchObject({ method: 'exact' });
+    expect(others('own-commit')).toMatchObject({ method: 'own-commit' });
+  });
+
   it('may be the end of the log', () => {
     expect(plan({ bounds: [{ method: 'checkpoint', offset: 1_000n }] })).toMatchObject({
       offset: 1_000n,
@@ -108,6 +116,16 @@ describe('the re-read', () => {
     expect(plan({ bounds, handledBelow: 510n })).toMatchObject({ maxRereadCount: 10n });
     expect(plan({ bounds, handledBelow: 500n })).toMatchObject({ maxRereadCount: 0n });
     expect(plan({ bounds, handledBelow: 5_000n })).toMatchObject({ maxRereadCount: 500n });
+  });
+
+  it('is nothing in a partition that is read from its start and that nobody has handled anything of', () => {
+    const range = { low: 10n, high: 1_000n, end: 1_000n };
+    expect(plan({ range, handledBelow: 0n })).toMatchObject({
+      method: 'earliest',
+      offset: 10n,
+      maxRereadCount: 0n,
+    });
+    expect(plan({ range, handledBelow: 30n })).toMatchObject({ maxRereadCount: 20n });
   });
 
   it('is not limited by what a bound refutes', () => {

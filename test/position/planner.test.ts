@@ -230,6 +230,61 @@ describe('a plan', () => {
     expect(partition).toHaveProperty('notes', [expect.stringContaining('no checkpoint')]);
   });
 
+  it('says that nothing is handled again of a partition that nobody has handled anything of', async () => {
+    const { target, parts } = rig();
+    const untouched = [{ physicalTopic: 'orders', partition: 0, deliveredBelow: 0n }];
+    const needs = [{ ...need(), untouched }];
+    const plan = await planOne({ ...parts, needs });
+    expect(at(plan, 'A.orders')).toMatchObject({ method: 'earliest', maxRereadCount: 0n });
+    expect(at(plan, 'A.orders', 1)).toMatchObject({ method: 'earliest', maxRereadCount: 1_000n });
+    // Handled up to its commit, which only the member knows.
+    writeSync(target, 'A', 'orders', 300n, 310n);
+    const committed = [{ ...untouched[0], committed: 300n, deliveredBelow: 300n }] as const;
+    const known = await planOne({
+      ...parts,
+      needs: [
+        { ...need(), untouched: [{ ...committed[0], physicalTopic: 'orders', partition: 0 }] },
+      ],
+    });
+    expect(at(known, 'A.orders')).toMatchObject({
+      method: 'offset-sync',
+      offset: 310n,
+      maxRereadCount: 0n,
+    });
+  });
+
+  it.each(['asked', 'not asked'] as const)(
+    'knows what MirrorMaker may have copied again only where the syncs can be read: on the source, %s',
+    async (asked) => {
+      const { source, target, world, parts } = rig();
+      source.create('mm2-offset-syncs.B.internal');
+      writeSync(source, 'B', 'orders', 300n, 310n);
+      const mirror = openMirror({
+        source: 'A',
+        target: 'B',
+        policy: parts.policy,
+        offsetSyncsLocation: 'source',
+        targetAccess: target,
+        sourceAccess: source,
+        world,
+        events: new EventLog(),
+      });
+      onTestFinished(() => mirror.close());
+      await mirror.refreshSyncs();
+      const plan = await planOne({
+        ...parts,
+        mirror,
+        source: asked === 'asked' ? source : undefined,
+        needs: [need([handledTo(300n)])],
+      });
+      expect(at(plan, 'A.orders')).toMatchObject({
+        method: 'exact',
+        offset: 310n,
+        maxRereadCount: asked === 'asked' ? 0n : 690n,
+      });
+    },
+  );
+
   it('follows the option where nothing is known', async () => {
     const { parts } = rig();
     const latest = await planOne({ ...parts, onMissing: 'latest' });

@@ -46,6 +46,7 @@ function planOf(
       recent,
     },
     deliveredOnTarget: undefined,
+    hasAllSyncs: true,
   };
   const gathered = gatherBounds({ ownCommit: undefined, mirrored: evidence });
   const copies = {
@@ -98,7 +99,13 @@ function handledAt(value: string, offset: number): HandledRecord {
 }
 
 describe('a search among records that look alike', () => {
-  const any = { isPossible: () => true, isPredicted: () => true, isShared: false };
+  const any = {
+    isBeforeNext: () => true,
+    isPossible: () => true,
+    isPredicted: () => true,
+    isCertain: () => false,
+    isShared: false,
+  };
 
   it('does not call exact what is an older twin of the last record', () => {
     // One send of 101 records, the first and the last alike. Known of it: the last eight (a progress record).

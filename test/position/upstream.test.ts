@@ -37,6 +37,7 @@ function evidence(
     sourceCommit: undefined,
     processed: undefined,
     deliveredOnTarget: undefined,
+    hasAllSyncs: true,
     ...more,
   };
 }

@@ -1,0 +1,35 @@
+import type { Lane } from './lane.js';
+
+/**
+ * The lanes of one inner consumer, each made when it is asked for first.
+ *
+ * @internal
+ */
+export class Lanes {
+  readonly #make: (physicalTopic: string, partition: number) => Lane;
+  readonly #lanes = new Map<string, Lane[]>();
+
+  constructor(make: (physicalTopic: string, partition: number) => Lane) {
+    this.#make = make;
+  }
+
+  of(physicalTopic: string, partition: number): Lane {
+    const known = this.known(physicalTopic, partition);
+    if (known !== undefined) return known;
+    const lane = this.#make(physicalTopic, partition);
+    const lanes = this.#lanes.get(physicalTopic) ?? [];
+    lanes[partition] = lane;
+    this.#lanes.set(physicalTopic, lanes);
+    return lane;
+  }
+
+  /** Undefined where nothing was asked of it yet. */
+  known(physicalTopic: string, partition: number): Lane | undefined {
+    return this.#lanes.get(physicalTopic)?.[partition];
+  }
+
+  all(): readonly Lane[] {
+    // Lists are sparse: a member has some of the partitions.
+    return [...this.#lanes.values()].flatMap((lanes) => lanes.flatMap((lane) => lane));
+  }
+}
