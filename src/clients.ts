@@ -2,6 +2,7 @@ import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } f
 import { ClusterAdmin } from './admin/cluster-admin.js';
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
 import { clusterConfig } from './cluster/kafka-session.js';
+import type { Standby } from './cluster/standby.js';
 import type { ClusterOperations } from './cluster-operations.js';
 import { createFailoverConsumer, type FailoverConsumer } from './consumer/failover-consumer.js';
 import { placeTransactionOffsets, type OffsetPlacer } from './consumer/transaction-offsets.js';
@@ -12,6 +13,7 @@ import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import type { FailoverAdminConfig } from './options-calls.js';
 import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
+import type { StandbyProducerPort } from './producer/standby-producer.js';
 import type { Coordinator } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
 
@@ -41,8 +43,9 @@ export class Clients {
   /** Never connects: it lends its logger. */
   readonly #offline: Kafka;
   readonly #home: string;
-  /** Undefined: nothing waits on the standby. */
+  /** Where consumers and producers wait on the standby; undefined: nowhere. */
   readonly #standby: StandbyPort | undefined;
+  readonly #producerStandby: StandbyProducerPort | undefined;
   #count = 0;
 
   constructor(parts: ClientsParts) {
@@ -51,7 +54,9 @@ export class Clients {
     this.#home = aliases[0];
     const config = clusterConfig(kafka, clusterNamed(parts.options, this.#home, 'clusters'));
     this.#offline = world.createKafka(config);
-    this.#standby = parts.options.hotStandby ? standbyPort(parts) : undefined;
+    const { hotStandby } = parts.options;
+    this.#standby = hotStandby.consumers ? standbyPort(parts) : undefined;
+    this.#producerStandby = hotStandby.producers ? producerStandbyPort(parts) : undefined;
   }
 
   logger(): Logger {
@@ -69,6 +74,7 @@ export class Clients {
       ...this.#common('producer'),
       config,
       limits: this.#parts.options.producer,
+      standby: this.#producerStandby,
       offsetsGate: (offsets, session) => placeTransactionOffsets(offsets, session, this.#placers()),
     });
     this.#made.set(client.participant, client);
@@ -144,15 +150,27 @@ export class Clients {
   }
 }
 
-function standbyPort({ options, operations }: ClientsParts): StandbyPort {
+function standbyOf({ options, operations }: ClientsParts): Standby {
   const [first, second] = options.aliases;
   return {
     beside: (active) => (active === first ? second : first),
     sessionOn: (alias) => operations.sessions.waitingOn(alias),
     identify: (alias) => operations.identities.identify(alias),
-    isFleet: options.agreement !== undefined,
-    members: new Set(),
   };
+}
+
+function standbyPort(parts: ClientsParts): StandbyPort {
+  const isFleet = parts.options.agreement !== undefined;
+  return { ...standbyOf(parts), isFleet, members: new Set() };
+}
+
+/** How old the list of topics may be that all producers of a process share, in milliseconds. */
+const SHARED_TOPICS_MS = 100;
+
+function producerStandbyPort(parts: ClientsParts): StandbyProducerPort {
+  const topicsOn: StandbyProducerPort['topicsOn'] = (alias) =>
+    parts.operations.access(alias).topics({ maxAgeMs: SHARED_TOPICS_MS });
+  return { ...standbyOf(parts), topicsOn };
 }
 
 /**

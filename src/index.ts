@@ -109,6 +109,7 @@ export type { HttpRequest, HttpResponse, HttpTls } from './http.js';
 export type { LogRange } from './cluster/access.js';
 export type { ConsumerStatus } from './consumer/failover-consumer.js';
 export type { ConsumerStandbyStatus } from './consumer/standby-member.js';
+export type { ProducerStandbyStatus } from './producer/standby-producer.js';
 export type { ProgressStatus } from './progress.js';
 export type { HandledRecord } from './position/fingerprint.js';
 export type { ProducerStatus } from './producer/failover-producer.js';

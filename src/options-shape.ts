@@ -103,6 +103,7 @@ const shape = z.strictObject({
       holdMaxWaitMs: timerFrom(0).default(30_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
       releaseJitterMs: timerFrom(0).default(0),
+      hotStandby: z.boolean().default(false),
     })
     .prefault({}),
   consumer: z
@@ -212,7 +213,7 @@ export interface CheckedGroups {
   readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
-  readonly hotStandby: boolean;
+  readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -230,8 +231,8 @@ export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
   const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
   const { health, failback } = checked;
-  const { onUnknownOutcome, ...hold } = producer;
-  const { progress, dedup, hotStandby, ...limits } = consumer;
+  const { onUnknownOutcome, hotStandby: producers, ...hold } = producer;
+  const { progress, dedup, hotStandby: consumers, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
       'producer.releaseJitterMs',
@@ -243,7 +244,7 @@ export function checkShape(config: unknown): CheckedGroups {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
-    hotStandby,
+    hotStandby: { consumers, producers },
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

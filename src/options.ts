@@ -84,6 +84,12 @@ export interface ProducerFailoverOptions {
    * which what waits goes on counting; the pause is part of the phase `open` (`switch.openMs`). Does not affect consumers.
    */
   readonly releaseJitterMs?: number;
+  /**
+   * While a producer is connected a second one waits on the standby, connected to the leaders of the topics that it writes to, and writes
+   * nothing. So the first send after a switch needs no connect and no metadata. It costs a connection to each of these brokers and a small
+   * request every half minute, per producer. Default false. Does not affect producers with a `transactionalId`: they connect at the switch.
+   */
+  readonly hotStandby?: boolean;
 }
 
 /**
@@ -205,7 +211,8 @@ export interface ResolvedOptions {
   readonly mirror: Required<MirrorOptions>;
   readonly producer: ProducerLimits;
   readonly consumer: ConsumerLimits;
-  readonly hotStandby: boolean;
+  /** Who waits on the standby. */
+  readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
   /** Undefined: progress is neither written nor read. */
   readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;

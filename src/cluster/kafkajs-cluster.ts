@@ -20,12 +20,20 @@ export interface KafkaJsCluster {
   findGroupCoordinator(group: { groupId: string }): Promise<KafkaJsBroker>;
   /** The broker that makes topics, by the metadata that was read last. */
   findControllerBroker(): Promise<KafkaJsBroker>;
+  /** What is asked for in each refresh. Not in kafkajs's types. */
+  readonly targetTopics?: ReadonlySet<string>;
+  /** Asks where the metadata is older than `metadataMaxAge`. */
+  refreshMetadataIfNecessary(): Promise<void>;
+  /** By the metadata that was read last; no partition where the topic is not in it. */
+  findTopicPartitionMetadata(topic: string): readonly { readonly leader: number }[];
   /** Not in kafkajs's types; see {@link adaptAnswers}. Absent in a client that is not kafkajs's own. */
   readonly brokerPool?: { connectionPoolBuilder: KafkaJsConnectionPoolBuilder };
 }
 
 /** @internal What the library asks one broker. */
 export interface KafkaJsBroker {
+  /** Asks nothing of the cluster, changes nothing, and needs no rights. Not in kafkajs's types. */
+  apiVersions(): Promise<unknown>;
   /** Its id in its cluster (`src/broker/index.js`). Not in kafkajs's types; undefined in a client that is not kafkajs's own. */
   readonly nodeId?: number | null | undefined;
   metadata(topics: readonly string[]): Promise<KafkaJsMetadata>;
@@ -173,8 +181,9 @@ export interface KafkaJsResponse {
 /** The throwaway consumer's group; it is never joined. */
 const GROUP_ID = '__kafkajs-failover';
 
-/** The description of the symbol under which a kafkajs `Kafka` keeps them (`src/index.js`). */
+/** Descriptions of the symbols under which a kafkajs `Kafka` keeps the offsets, and makes clusters (`src/index.js`). */
 const OFFSETS = 'private:Kafka:offsets';
+const CREATE_CLUSTER = 'private:Kafka:createCluster';
 
 /**
  * Makes two kafkajs clients one in what their producers and consumers tell each other: the offsets that a transaction has
@@ -184,8 +193,41 @@ const OFFSETS = 'private:Kafka:offsets';
  * @internal
  */
 export function shareSentOffsets(from: Kafka, to: Kafka): void {
-  const key = Object.getOwnPropertySymbols(from).find(({ description }) => description === OFFSETS);
+  const key = privateKey(from, OFFSETS);
   if (key !== undefined) Reflect.set(to, key, Reflect.get(from, key));
+}
+
+function privateKey(kafka: Kafka, name: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(kafka).find(({ description }) => description === name);
+}
+
+/**
+ * Makes a client, and obtains the `Cluster` that it works with: kafkajs hands out a consumer's, but not a producer's. Undefined where the
+ * client is not built like kafkajs's.
+ *
+ * @internal
+ */
+export function withItsCluster<T>(
+  kafka: Kafka,
+  make: () => T,
+): { readonly made: T; readonly cluster: KafkaJsCluster | undefined } {
+  const key = privateKey(kafka, CREATE_CLUSTER);
+  const create: unknown = key === undefined ? undefined : Reflect.get(kafka, key);
+  if (key === undefined || typeof create !== 'function')
+    return { made: make(), cluster: undefined };
+  let cluster: KafkaJsCluster | undefined;
+  Reflect.set(kafka, key, (...args: unknown[]): unknown => {
+    const made: unknown = Reflect.apply(create, kafka, args);
+    // kafkajs's types name a part of it; the list above is what is used.
+    cluster = made as KafkaJsCluster;
+    return made;
+  });
+  try {
+    const made = make();
+    return { made, cluster };
+  } finally {
+    Reflect.set(kafka, key, create);
+  }
 }
 
 /**

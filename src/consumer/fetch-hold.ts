@@ -1,9 +1,17 @@
 import type { Cluster, ConsumerGroupJoinEvent, PartitionAssigner } from 'kafkajs';
 import type { World } from '../world.js';
+import { untilDeadline } from '../wait.js';
 import { deferred, type Deferred } from './deferred.js';
+import { openFetchConnections } from './fetch-connections.js';
 
 /** @internal The payload of kafkajs's GROUP_JOIN. */
 export type GroupJoin = ConsumerGroupJoinEvent['payload'];
+
+/** How long the first fetch waits for a connection that is being opened for it, in milliseconds: kafkajs's own limit for one. */
+const WARM_MS = 1_000;
+
+/** How often, in milliseconds: brokers and what lies between close connections that nobody uses. */
+const WARM_EVERY_MS = 30_000;
 
 /**
  * Keeps a consumer between its join and its first fetch: a member of the group that heartbeats, and reads, commits and handles nothing.
@@ -24,6 +32,8 @@ export class FetchHold {
   #cluster: Cluster | undefined;
   #join: GroupJoin | undefined;
   #aliveAtMs = 0;
+  #warming: Promise<void> | undefined;
+  #warmedAtMs = 0;
 
   constructor(world: World, heartbeatIntervalMs: number) {
     this.#world = world;
@@ -73,10 +83,27 @@ export class FetchHold {
     const refresh = cluster.refreshMetadataIfNecessary.bind(cluster);
     cluster.refreshMetadataIfNecessary = async () => {
       if (this.#holds) await this.#rest();
+      // kafkajs would open the same connection a second time.
+      await this.#warming;
       await refresh();
       // kafkajs goes on after this one as if the fetch had brought nothing: with a heartbeat, and the next fetch.
       if (this.#holds) throw new NothingFetched();
     };
+  }
+
+  /** Opens the connections that it will fetch over, where they are not open, and keeps them from idling. No fetch begins meanwhile. */
+  #warm(): void {
+    const cluster = this.#cluster;
+    if (cluster === undefined || this.#join === undefined) return;
+    const world = this.#world;
+    this.#warmedAtMs = world.nowMs();
+    const opening = openFetchConnections(cluster, this.#join.memberAssignment);
+    const warming = untilDeadline(world, world.nowMs() + WARM_MS, opening);
+    // What goes wrong here goes wrong again in the fetch, which kafkajs recovers from.
+    this.#warming = warming.then(
+      () => {},
+      () => {},
+    );
   }
 
   get #holds(): boolean {
@@ -85,6 +112,8 @@ export class FetchHold {
 
   async #rest(): Promise<void> {
     if (this.#state === 'over') return;
+    if (this.#state === 'held' && this.#world.nowMs() - this.#warmedAtMs >= WARM_EVERY_MS)
+      this.#warm();
     const woken = this.#wake.promise;
     await new Promise<void>((resolve) => {
       const cancel = this.#world.after(this.#heartbeatIntervalMs, resolve);
@@ -101,6 +130,7 @@ export class FetchHold {
     this.#state = 'held';
     this.#join = join;
     this.alive();
+    this.#warm();
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { asError } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
+import type { Standby } from '../cluster/standby.js';
 import { FailoverClosedError } from '../errors.js';
 import { sleep, untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
@@ -24,13 +25,7 @@ export type ConsumerStandbyStatus =
   | { readonly kind: 'joined'; readonly cluster: string };
 
 /** @internal What the members of one process on the standby share. */
-export interface StandbyPort {
-  /** The other cluster. */
-  beside(active: string): string;
-  /** The session that the next switch to it will open. */
-  sessionOn(alias: string): ClusterSession;
-  /** @throws WrongClusterError, or kafkajs's errors where it does not answer. */
-  identify(alias: string): Promise<void>;
+export interface StandbyPort extends Standby {
   /** True where all processes of the group move together. */
   readonly isFleet: boolean;
   /** Those of this process, until they end. */

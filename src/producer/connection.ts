@@ -117,6 +117,7 @@ export class ProducerConnection {
     if (leaveCount !== this.#leaveCount || this.#closing) inner.retire();
     this.#assertWanted(leaveCount);
     core.connected = true;
+    core.standby?.keep(inner.session);
   }
 
   /** The first `connect()` failed: as if it had not been called. */
@@ -124,6 +125,7 @@ export class ProducerConnection {
     const { active, relay, sends } = this.#core.parts;
     active.unregister(this.#participant);
     relay.detach();
+    this.#core.standby?.leave();
     this.#core.state = { kind: 'idle' };
     this.#core.endJitter();
     // A CONNECT listener may have sent something before the connecting failed; nobody looks after it from here on.
@@ -156,6 +158,7 @@ export class ProducerConnection {
     const inner = core.inner();
     core.state = { kind: 'leaving' };
     core.connected = false;
+    core.standby?.leave();
     core.endJitter();
     core.waiters.rejectAll(closedError('The call'));
     sends.rejectHeld(disconnectedWhileHeld);

@@ -9,6 +9,7 @@ import type { World } from '../world.js';
 import { makeInnerProducer, type InnerProducer } from './inner-producer.js';
 import { OpenWaiters } from './open-waiters.js';
 import type { Sends } from './sends.js';
+import { StandbyProducer, type StandbyProducerPort } from './standby-producer.js';
 import type { FencibleTransaction } from './transaction.js';
 
 /** @internal What a producer is at this moment. */
@@ -47,6 +48,8 @@ export interface CoreParts {
   readonly disconnectMaxMs: number;
   readonly sends: Sends;
   readonly relay: InstrumentationRelay;
+  /** Where it waits for the next switch; undefined: nowhere. */
+  readonly standby?: StandbyProducerPort | undefined;
 }
 
 /**
@@ -65,10 +68,25 @@ export class ProducerCore {
   connected: boolean = false;
   /** Every transaction that has calls without an answer, or may still get some: the newest, and what came before it. */
   readonly transactions: Set<FencibleTransaction> = new Set();
+  /** Undefined where nothing waits on the standby. */
+  readonly standby: StandbyProducer | undefined;
 
   constructor(parts: CoreParts) {
     this.parts = parts;
     this.waiters = new OpenWaiters(parts.world);
+    this.standby = this.#standbyProducer();
+  }
+
+  /** With a transactional id kafkajs's `connect()` would fence whoever uses that id there, so nothing waits with one. */
+  #standbyProducer(): StandbyProducer | undefined {
+    const { config, standby, world } = this.parts;
+    if (standby === undefined || config?.transactionalId !== undefined) return undefined;
+    return new StandbyProducer({
+      world,
+      port: standby,
+      make: (session) => this.makeInner(session),
+      topics: () => this.inner()?.cluster?.targetTopics ?? [],
+    });
   }
 
   makeInner(session: ClusterSession): InnerProducer {

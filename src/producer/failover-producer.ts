@@ -16,6 +16,7 @@ import { PendingSend } from './in-flight.js';
 import type { Payload } from './payload.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
 import { Sends } from './sends.js';
+import type { ProducerStandbyStatus, StandbyProducerPort } from './standby-producer.js';
 import { ProducerSwitching } from './switching.js';
 import type { OffsetsGate } from './transaction.js';
 
@@ -39,6 +40,8 @@ export interface FailoverProducerParts {
    * Longest wait of `disconnect()`, in milliseconds; what has no answer then is rejected as unknown. Default 30000.
    */
   readonly disconnectMaxMs?: number;
+  /** Where it waits for the next switch. Default: nowhere. */
+  readonly standby?: StandbyProducerPort | undefined;
 }
 
 /** kafkajs's default `requestTimeout`, which is what bounds its own `disconnect()`. */
@@ -66,6 +69,8 @@ export interface ProducerStatus {
   readonly heldBytes: number;
   /** Sends refused because the hold buffer was full, since the producer was made. */
   readonly refusedCount: number;
+  /** How it stands on the standby, by `producer.hotStandby`. */
+  readonly standby: ProducerStandbyStatus;
 }
 
 /** @internal A producer, as the composition root has it. */
@@ -190,5 +195,6 @@ function statusOf(core: ProducerCore): ProducerStatus {
     heldCount: sends.held.count,
     heldBytes: sends.held.bytes,
     refusedCount: sends.refusedCount,
+    standby: core.standby?.status ?? { kind: 'none' },
   };
 }

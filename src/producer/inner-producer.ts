@@ -1,4 +1,5 @@
 import type { Producer, ProducerConfig } from 'kafkajs';
+import { withItsCluster, type KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
 import type { ClusterSession, CountedClient } from '../cluster/session.js';
 
 /**
@@ -11,6 +12,8 @@ export class InnerProducer {
   readonly session: ClusterSession;
   /** What this producer wrote, and no other. */
   readonly wire: CountedClient['wire'];
+  /** What it works with; undefined in a client that is not kafkajs's own. */
+  readonly cluster: KafkaJsCluster | undefined;
   /**
    * True from `hold` on: what it rejects with is no longer an answer for the caller, because the fence may be behind it.
    * The wire decides when the switch detaches.
@@ -21,10 +24,15 @@ export class InnerProducer {
   #pendingCount = 0;
   #retired = false;
 
-  constructor(producer: Producer, session: ClusterSession, wire: CountedClient['wire']) {
+  constructor(
+    producer: Producer,
+    session: ClusterSession,
+    { wire, cluster }: Pick<InnerProducer, 'wire' | 'cluster'>,
+  ) {
     this.producer = producer;
     this.session = session;
     this.wire = wire;
+    this.cluster = cluster;
   }
 
   /** True where an error of this producer says nothing about the user's records. */
@@ -74,5 +82,6 @@ export function makeInnerProducer(
   const own: ProducerConfig = { ...config };
   if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
   const { kafka, wire } = session.countedClient();
-  return new InnerProducer(kafka.producer(own), session, wire);
+  const { made, cluster } = withItsCluster(kafka, () => kafka.producer(own));
+  return new InnerProducer(made, session, { wire, cluster });
 }

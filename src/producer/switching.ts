@@ -4,6 +4,7 @@ import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
 import { haltedWhilePending } from './outcome.js';
+import type { StandbyProducer } from './standby-producer.js';
 
 /**
  * The coordinator's side of a producer.
@@ -43,8 +44,9 @@ export class ProducerSwitching implements Participant {
   }
 
   detach(turn: SwitchTurn): Promise<void> {
-    const { state, parts } = this.#core;
+    const { state, parts, standby } = this.#core;
     parts.sends.turn = turn;
+    standby?.check();
     if (state.kind === 'held') this.#detach(state.heldAtMs, overtakenBy(turn));
     return Promise.resolve();
   }
@@ -70,7 +72,9 @@ export class ProducerSwitching implements Participant {
     const heldAtMs = before.kind === 'held' ? before.heldAtMs : core.parts.world.nowMs();
     // Whoever joined in the middle of a switch may not have met its `detach`.
     this.#detach(heldAtMs, `cluster ${session.alias} took over`);
-    const inner = core.makeInner(session);
+    const hot = core.standby && (await this.#waiting(core.standby, session));
+    if (hot === 'overtaken') return;
+    const inner = hot ?? core.makeInner(session);
     const held: ProducerState = { kind: 'held', heldAtMs, inner };
     core.state = held;
     core.parts.relay.attach(inner.producer);
@@ -86,8 +90,24 @@ export class ProducerSwitching implements Participant {
     void core.parts.sends.release({
       cluster: session.alias,
       inner: () => core.innerOn(session),
-      onReleased: () => core.open(inner),
+      onReleased: () => {
+        core.open(inner);
+        core.standby?.keep(session);
+      },
     });
+  }
+
+  /** The inner producer that waited for this session; undefined where none did, or it is in doubt. */
+  async #waiting(
+    standby: StandbyProducer,
+    session: ClusterSession,
+  ): Promise<InnerProducer | 'overtaken' | undefined> {
+    const { state } = this.#core;
+    const inner = await standby.take(session);
+    if (this.#core.state === state) return inner;
+    // Disconnected, halted, or a newer switch has begun meanwhile.
+    inner?.retire();
+    return 'overtaken';
   }
 
   async #connectPatiently(inner: InnerProducer, isCurrent: () => boolean): Promise<void> {
@@ -128,6 +148,7 @@ export class ProducerSwitching implements Participant {
     const inner = core.inner();
     core.state = { kind: 'halted', error };
     core.endJitter();
+    core.standby?.leave();
     relay.detach();
     core.fenceTransactions(`the library halted: ${error.message}`);
     sends.rejectInFlight('the library halted before an answer came', () => error);
