@@ -9,6 +9,12 @@ export interface SwitchFigures {
   readonly firstRecordMs: { readonly p50: number; readonly p95: number };
 }
 
+/** @internal Writes records that are new in a switch. */
+export interface OtherWriter {
+  begin(to: string, run: number): { stop(): Promise<void> };
+  isOf(run: number, value: string): boolean;
+}
+
 /** Beyond all deadlines of a switch together. */
 const SWITCH_LIMIT_MS = 120_000;
 
@@ -27,6 +33,8 @@ export async function measurePlanned(
     runs,
     sendsPerSecond,
     untilReady = () => Promise.resolve(),
+    planned = true,
+    others,
   }: {
     topic: string;
     groupId: string;
@@ -34,6 +42,10 @@ export async function measurePlanned(
     sendsPerSecond: number;
     /** Waited for before each switch. */
     untilReady?: () => Promise<void>;
+    /** Default true. The source lives in any case. */
+    planned?: boolean;
+    /** Somebody else writes to the cluster that is switched to, from the decision on: the first of these records counts. Default: the probe does. */
+    others?: OtherWriter;
   },
 ): Promise<SwitchFigures> {
   const producer = kafka.producer();
@@ -49,6 +61,7 @@ export async function measurePlanned(
     },
   });
   // As in a service that has run for a while.
+  await producer.send({ topic, messages: [{ key: 'probe', value: 'first' }] });
   await untilMirrorsAreFollowed(kafka);
   const flow = steadyFlow(producer, topic, sendsPerSecond);
   const firstAckMs: number[] = [];
@@ -60,10 +73,12 @@ export async function measurePlanned(
     const decidedAtMs = performance.now();
     const handled = new Promise<number>((resolve) => {
       onHandled = (cluster, value) => {
-        if (cluster === to && value === probe) resolve(performance.now() - decidedAtMs);
+        const isNew = value === probe || others?.isOf(run, value) === true;
+        if (cluster === to && isNew) resolve(performance.now() - decidedAtMs);
       };
     });
-    const switched = kafka.switchTo(to, { planned: true, reason: 'bench' });
+    const writing = others?.begin(to, run);
+    const switched = kafka.switchTo(to, { planned, reason: 'bench' });
     // Whatever is sent now waits for the new cluster: the probe is part of it.
     const acknowledged = held(kafka).then(async () => {
       await producer.send({ topic, messages: [{ key: 'probe', value: probe }] });
@@ -73,7 +88,8 @@ export async function measurePlanned(
       within(SWITCH_LIMIT_MS, `${what} in switch ${run + 1} of ${runs}, to ${to}`, work);
     await bounded('the end of the switch', switched);
     firstAckMs.push(await bounded('the acknowledgement of the probe', acknowledged));
-    firstRecordMs.push(await bounded('the handling of the probe', handled));
+    firstRecordMs.push(await bounded('the handling of a new record', handled));
+    await writing?.stop();
   }
   await flow.stop();
   await consumer.disconnect();

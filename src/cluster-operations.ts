@@ -1,4 +1,3 @@
-import { messageOf } from './caught.js';
 import { clusterNamed } from './clients.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { openAccess } from './cluster/kafka-access.js';
@@ -10,13 +9,10 @@ import type { EventSink } from './events.js';
 import { Identities, isWrongCluster } from './identities.js';
 import type { ResolvedOptions } from './options.js';
 import { showsKnownGroup } from './position/known-group.js';
-import { copiedBothWays } from './both-directions.js';
 import { catchUpWith } from './catch-up-with.js';
-import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed, GroupPlan, MissingPosition } from './position/plan.js';
 import { planGroups } from './position/planner.js';
 import type { Progress } from './progress.js';
-import { copyReadiness, NOTHING_SEEN, mirrorReadiness, type Readiness } from './readiness.js';
 import type { Checkpoint } from './replication/checkpoint-store.js';
 import type { CatchUpOutcome } from './replication/catch-up.js';
 import {
@@ -29,7 +25,8 @@ import { unmirroredInWords } from './replication/mirrored.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
 import type { SwitchOperations } from './switch/operations.js';
 import type { SwitchTurn } from './switch/participant.js';
-import { untilAborted, untilDeadline } from './wait.js';
+import { lookAtTarget, type TargetReadiness } from './target-look.js';
+import { untilDeadline } from './wait.js';
 import type { Watching } from './watching.js';
 
 /** @internal What the operations are made of. */
@@ -170,49 +167,26 @@ export class ClusterOperations implements SwitchOperations {
     this.#parts.watch().start();
   }
 
-  async checkReadiness(
+  checkReadiness(
     turn: Pick<SwitchTurn, 'to' | 'planned'>,
     needs: readonly GroupNeed[],
     signal: AbortSignal,
-  ): Promise<Readiness & { readonly targetAnswers: boolean; readonly topicsSeen: boolean }> {
-    const target = turn.to;
-    const { world, deadlines } = this.#parts.options;
-    const deadlineAtMs = world.nowMs() + deadlines.prepareMs;
-    try {
-      await untilAborted(signal, this.#identities.identify(target));
-    } catch (error) {
-      signal.throwIfAborted();
-      const because = messageOf(error);
-      const obstacle = isWrongCluster(error)
-        ? because
-        : `cluster ${target} does not answer: ${because}`;
-      return { ...NOTHING_SEEN, obstacles: [obstacle], targetAnswers: false };
-    }
-    if (needs.length === 0) return NOTHING_SEEN;
-    const { planned } = turn;
-    const { aliases } = this.#parts.options;
-    const mirror = this.#mirror(target);
-    const selectors = needs.flatMap((need) => need.selectors);
-    const [{ obstacles, warnings, missing }, seen] = await Promise.all([
-      mirrorReadiness(mirror, { world, planned, deadlineAtMs, signal }),
-      planned
-        ? copyReadiness(mirror, {
-            clusters: [this.access(mirror.source), this.access(target)],
-            ...{ selectors, aliases, world, deadlineAtMs, signal },
-          })
-        : [],
-    ]);
-    const copied = seen ?? [];
-    const loops = copiedBothWays(mirror, this.#mirror(mirror.source), { selectors, aliases });
-    const loopsInWords = loops.map(missingPieceInWords);
-    return {
-      // The source is alive, and so is the loop: going over would only lose the way back.
-      obstacles: planned ? [...obstacles, ...loopsInWords] : obstacles,
-      warnings: [...warnings, ...copied.map(missingPieceInWords), ...(planned ? [] : loopsInWords)],
-      missing: [...missing, ...copied, ...loops],
-      targetAnswers: true,
-      topicsSeen: seen !== undefined,
-    };
+  ): Promise<TargetReadiness> {
+    const { to, planned } = turn;
+    const { world, aliases, deadlines } = this.#parts.options;
+    return lookAtTarget({
+      target: to,
+      planned,
+      needs,
+      aliases,
+      world,
+      identify: () => this.#identities.identify(to),
+      mirror: () => this.#mirror(to),
+      mirrorBack: () => this.#mirror(this.#mirror(to).source),
+      access: (alias) => this.access(alias),
+      deadlineAtMs: world.nowMs() + deadlines.prepareMs,
+      signal,
+    });
   }
 
   async catchUp(

@@ -61,13 +61,19 @@ export interface ClusterAccess {
   /**
    * First and next offset of each partition; undefined where the topic does not exist. By default `high` is the last stable
    * offset: what stands behind an open transaction is not in the log yet. With `read_uncommitted` it is.
+   *
+   * @param options.leadersMaxAgeMs - how old the knowledge of partitions and their leaders may be, in milliseconds; one that leads no more
+   *   refuses, and is looked for anew. Default 0: it is asked for now.
    */
   ranges(
     topic: string,
-    options?: { readonly isolation?: 'read_committed' | 'read_uncommitted' },
+    options?: {
+      readonly isolation?: 'read_committed' | 'read_uncommitted';
+      readonly leadersMaxAgeMs?: number;
+    },
   ): Promise<ReadonlyMap<number, LogRange> | undefined>;
-  /** The group's commits on these topics; partitions without one are absent. */
-  committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]>;
+  /** The group's commits, on these topics or on all; partitions without one are absent. */
+  committed(groupId: string, topics?: readonly string[]): Promise<readonly Commit[]>;
   /**
    * Commits for a group that has no members. Where a row names a partition that does not exist, the other rows are
    * stored all the same, and the call rejects.

@@ -84,30 +84,33 @@ class KafkaAccess implements ClusterAccess {
 
   ranges(
     topic: string,
-    { isolation = 'read_committed' }: { isolation?: 'read_committed' | 'read_uncommitted' } = {},
+    {
+      isolation = 'read_committed',
+      leadersMaxAgeMs = 0,
+    }: Parameters<ClusterAccess['ranges']>[1] = {},
   ): Promise<ReadonlyMap<number, LogRange> | undefined> {
     const level = isolation === 'read_committed' ? READ_COMMITTED : READ_UNCOMMITTED;
     return this.#ask(async (link) => {
+      const known = link.leadersSince(topic, leadersMaxAgeMs);
+      if (known !== undefined) {
+        try {
+          return await rangesFrom(link, topic, known, level);
+        } catch (error) {
+          if (!judge(error).answered) throw error;
+        }
+      }
       const leaders = await link.freshLeaders(topic);
-      if (leaders === undefined) return undefined;
-      const nodeIds = [...new Set(leaders.values())];
-      const perNode = await Promise.all(
-        nodeIds.map(async (nodeId) => {
-          const partitions = [...leaders.keys()].filter((each) => leaders.get(each) === nodeId);
-          return rangesOn(await link.broker(nodeId), topic, partitions, level);
-        }),
-      );
-      return new Map(perNode.flat().toSorted(([a], [b]) => a - b));
+      return leaders && rangesFrom(link, topic, leaders, level);
     });
   }
 
-  committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]> {
+  committed(groupId: string, topics?: readonly string[]): Promise<readonly Commit[]> {
     return this.#ask(async (link) => {
       const coordinator = await link.knownCoordinator(groupId);
       const { responses } = await coordinator.offsetFetch({ groupId, topics: [] });
-      const wanted = new Set(topics);
+      const wanted = topics && new Set(topics);
       return responses
-        .filter(({ topic }) => wanted.has(topic))
+        .filter(({ topic }) => wanted?.has(topic) ?? true)
         .flatMap(({ topic, partitions }) =>
           partitions.map(({ partition, offset, metadata }) => ({
             topic,
@@ -239,6 +242,22 @@ class KafkaAccess implements ClusterAccess {
       () => this.#held.ask(work),
     );
   }
+}
+
+async function rangesFrom(
+  link: KafkaLink,
+  topic: string,
+  leaders: ReadonlyMap<number, number>,
+  level: number,
+): Promise<ReadonlyMap<number, LogRange>> {
+  const nodeIds = [...new Set(leaders.values())];
+  const perNode = await Promise.all(
+    nodeIds.map(async (nodeId) => {
+      const partitions = [...leaders.keys()].filter((each) => leaders.get(each) === nodeId);
+      return rangesOn(await link.broker(nodeId), topic, partitions, level);
+    }),
+  );
+  return new Map(perNode.flat().toSorted(([a], [b]) => a - b));
 }
 
 /**

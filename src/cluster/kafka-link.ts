@@ -25,6 +25,9 @@ const NO_TOPIC = '__kafkajs-failover';
  */
 const COORDINATOR_KNOWN_MS = 5_000;
 
+/** Of so many topics the leaders are kept that a list of all topics has told. Of others they are asked for. */
+const LEADERS_KEPT = 2_000;
+
 /** How long a link's closing waits for answers before it resets its sockets, in milliseconds. */
 const CLOSE_MS = 500;
 
@@ -39,6 +42,12 @@ export interface LinkOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The node that leads each partition of a topic, and since when that is known. */
+interface Leaders {
+  readonly nodes: ReadonlyMap<number, number>;
+  readonly askedAtMs: number;
+}
+
 /**
  * One inner kafkajs client of a {@link KafkaAccess} and its connections. Thrown away whole after a failure: kafkajs reuses
  * a dead socket until the kernel gives it up, and finds a moved broker only in metadata that it does not renew on a time
@@ -50,7 +59,7 @@ export class KafkaLink {
   readonly #world: World;
   readonly #gate: SocketGate;
   readonly #cluster: KafkaJsCluster;
-  readonly #leaders = new Map<string, ReadonlyMap<number, number>>();
+  readonly #leaders = new Map<string, Leaders>();
   #topics: { readonly counts: ReadonlyMap<string, number>; readonly askedAtMs: number } | undefined;
   readonly #coordinators = new Map<string, { readonly nodeId: number; readonly untilMs: number }>();
   /** The broker that answered last: a dead one is not tried again and again. */
@@ -117,6 +126,13 @@ export class KafkaLink {
     const there = topicMetadata.filter(({ partitionMetadata }) => partitionMetadata.length > 0);
     const counts = new Map(there.map((entry) => [entry.topic, entry.partitionMetadata.length]));
     this.#topics = { counts, askedAtMs };
+    for (const { topic, topicErrorCode, partitionMetadata } of there.slice(0, LEADERS_KEPT)) {
+      const isWhole = partitionMetadata.every(
+        (one) => one.partitionErrorCode === 0 && one.leader >= 0,
+      );
+      if (topicErrorCode !== 0 || !isWhole) continue;
+      this.#leaders.set(topic, { nodes: nodesOf(partitionMetadata), askedAtMs });
+    }
     return counts;
   }
 
@@ -150,8 +166,16 @@ export class KafkaLink {
     return coordinator;
   }
 
+  /** The node that leads each partition, asked less than `maxAgeMs` ago; undefined where that is not known ({@link forget}). */
+  leadersSince(topic: string, maxAgeMs: number): ReadonlyMap<number, number> | undefined {
+    const known = this.#leaders.get(topic);
+    if (known === undefined || this.#world.nowMs() - known.askedAtMs >= maxAgeMs) return undefined;
+    return known.nodes;
+  }
+
   /** The node that leads each partition, asked now; undefined where the topic does not exist. */
   async freshLeaders(topic: string): Promise<ReadonlyMap<number, number> | undefined> {
+    const askedAtMs = this.#world.nowMs();
     const metadata = await this.metadata([topic]).catch((error: unknown) => {
       const failure = judge(error);
       if (failure.about === 'partition' && failure.kind === 'absent') return undefined;
@@ -160,9 +184,9 @@ export class KafkaLink {
     const entry = metadata?.topicMetadata.find((each) => each.topic === topic);
     if (entry === undefined || NO_SUCH_TOPIC_CODES.includes(entry.topicErrorCode)) return undefined;
     await metadata?.insist?.(topic);
-    const leaders = new Map(entry.partitionMetadata.map((each) => [each.partitionId, each.leader]));
-    this.#leaders.set(topic, leaders);
-    return leaders;
+    const nodes = nodesOf(entry.partitionMetadata);
+    this.#leaders.set(topic, { nodes, askedAtMs });
+    return nodes;
   }
 
   /**
@@ -170,7 +194,7 @@ export class KafkaLink {
    * @throws {KafkaJSNonRetriableError} with the type UNKNOWN_TOPIC_OR_PARTITION - where there is no such partition.
    */
   async leaderOf(topic: string, partition: number): Promise<KafkaJsBroker> {
-    const leaders = this.#leaders.get(topic) ?? (await this.freshLeaders(topic));
+    const leaders = this.#leaders.get(topic)?.nodes ?? (await this.freshLeaders(topic));
     const nodeId = leaders?.get(partition);
     if (nodeId !== undefined) return this.broker(nodeId);
     const error = new kafka.KafkaJSNonRetriableError(`There is no partition ${topic}-${partition}`);
@@ -231,6 +255,12 @@ export class KafkaLink {
     }
     throw lastError ?? noBrokerNamed();
   }
+}
+
+function nodesOf(
+  partitions: KafkaJsMetadata['topicMetadata'][number]['partitionMetadata'],
+): ReadonlyMap<number, number> {
+  return new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]));
 }
 
 /** Under kafkajs's name for it: the types of its own class allow no words. */

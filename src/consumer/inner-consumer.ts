@@ -78,6 +78,7 @@ export class InnerConsumer {
     this.#late = new LatePositions({
       ...parts,
       ...{ groupId, consumer, member: this },
+      isWaiting: () => hold?.isStandby === true,
       isBeforeFetch: () => hold?.isEntering === true,
       onSettled: () => hold?.open(),
     });

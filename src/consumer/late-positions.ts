@@ -17,6 +17,8 @@ export interface LatePositionsParts {
   readonly world: World;
   /** The user's own pauses, by original names. */
   readonly pauses: Pauses;
+  /** True where it is not the consumer in force yet. */
+  readonly isWaiting: () => boolean;
   /** True where kafkajs has joined and not looked for the group's commits yet. */
   readonly isBeforeFetch: () => boolean;
   /** After a join: no partition is held back (any more). */
@@ -50,6 +52,8 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
 export class LatePositions {
   readonly #parts: LatePositionsParts;
   #open: readonly ResumePosition[] = [];
+  /** The group's commits, where they were asked for before they were needed. */
+  #early: Promise<readonly Commit[] | undefined> | undefined;
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
@@ -64,9 +68,10 @@ export class LatePositions {
     this.#parts = parts;
   }
 
-  /** Before the first join. */
+  /** Before the first join; or, of a member that waits behind its join, before it goes on: the commits are read at once then. */
   set(positions: readonly ResumePosition[]): void {
     this.#open = positions;
+    this.#early = this.#parts.isWaiting() && positions.length > 0 ? this.#committed() : undefined;
   }
 
   /** What is not in the group's commits yet. It outlives the inner consumer: the next one of its epoch goes on with it. */
@@ -128,6 +133,8 @@ export class LatePositions {
   /** A rebalance began: what is held now stays so, and the next join decides. */
   interrupt(): void {
     this.#round += 1;
+    // Until now nobody else could commit for these partitions.
+    this.#early = undefined;
   }
 
   /** kafkajs restarts: with a group of its own making, which keeps no seek. */
@@ -155,7 +162,10 @@ export class LatePositions {
 
   async #settle(round: number): Promise<void> {
     const { member, world } = this.#parts;
-    const existing = await this.#committed();
+    const early = this.#early;
+    this.#early = undefined;
+    const existing = await (early?.then((known) => known ?? this.#committed()) ??
+      this.#committed());
     if (round !== this.#round || member.isRetired) return;
     // Where nobody knows what the group has, only what is no further than it may be sought.
     const open =
@@ -189,7 +199,7 @@ export class LatePositions {
     here: readonly ResumePosition[],
     member: Member,
   ): Promise<readonly ResumePosition[]> {
-    if (!this.#parts.isBeforeFetch()) return here;
+    if (here.length === 0 || !this.#parts.isBeforeFetch()) return here;
     await commitAsMember(this.#parts.world, member, here);
     return here.filter((one) => member.committed(one.topic, one.partition) !== one.offset);
   }

@@ -11,7 +11,6 @@ import type { InnerConsumer } from './inner-consumer.js';
 import {
   assertAvailable,
   commitPositions,
-  missingPositions,
   positionsOf,
   replanned,
   type ResumePosition,
@@ -73,7 +72,11 @@ export async function openOn(
   // Before the positions: where it must leave the group they can be committed for all.
   const waiting =
     opening.kind === 'attach'
-      ? await waitingFor(core, session, { maxAgeMs: PLANNED_TOPICS_MS, signal })
+      ? await waitingFor(core, session, {
+          wanted: wantedOf(opening),
+          maxAgeMs: PLANNED_TOPICS_MS,
+          signal,
+        })
       : undefined;
   try {
     return await openWith(core, session, opening, { waiting, policy });
@@ -101,7 +104,7 @@ async function openWith(
   const begin = async (): Promise<InnerConsumer> => {
     if (waiting?.inner.isRetired === false) {
       const onEntered = (): void => applySeeks(core, waiting.inner);
-      return enterWith(core, waiting, { unstored, onEntered, signal });
+      return enterWith(core, waiting, { onEntered, signal });
     }
     const resolved = await topics(core, session, opening, signal);
     await noteEnds(core, session, opening, { resolved, signal });
@@ -115,6 +118,10 @@ function shouldRetry(error: Error, opening: Opening): boolean {
   if (opening.kind !== 'run') return true;
   const { about } = judge(error);
   return about === 'cluster' || about === 'coordinator';
+}
+
+function wantedOf({ plan, own }: Extract<Opening, { kind: 'attach' }>): readonly ResumePosition[] {
+  return plan === undefined ? own : positionsOf(plan);
 }
 
 /**
@@ -141,15 +148,15 @@ async function positions(
       );
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
-      const { plan, own } = opening;
+      const { plan } = opening;
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
       if (plan === undefined) core.beginAnew(session.alias);
       else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
-      const wanted = plan === undefined ? own : positionsOf(plan);
-      // Nobody commits for a group with members but they.
+      const wanted = wantedOf(opening);
+      // Nobody commits for a group with members but they; and the one that waited reads itself what is missing.
       return waiting?.isRetired === false
-        ? missingPositions(access, core.groupId, wanted)
+        ? wanted
         : commitPositions(access, core.groupId, wanted, session);
     }
     case 'run':

@@ -60,8 +60,8 @@ export function aheadOf(
   });
 }
 
-/** @internal What is to be committed of these positions: see {@link aheadOf}. */
-export async function missingPositions(
+/** What is to be committed of these positions: see {@link aheadOf}. */
+async function missingPositions(
   access: ClusterAccess,
   groupId: string,
   wanted: readonly ResumePosition[],

@@ -21,18 +21,24 @@ const LEAVE_MS = 2_000;
 /**
  * The member that waited for this session on the standby, where it may go on as it is. Otherwise it has left: the consumer joins as ever.
  *
+ * @param wanted - its positions: what the group has of them is asked for meanwhile.
  * @param maxAgeMs - how old the list of topics may be.
  * @internal
  */
 export async function waitingFor(
   core: ConsumerCore,
   session: ClusterSession,
-  { maxAgeMs, signal }: { maxAgeMs: number; signal: AbortSignal },
+  {
+    wanted,
+    maxAgeMs,
+    signal,
+  }: { wanted: readonly ResumePosition[]; maxAgeMs: number; signal: AbortSignal },
 ): Promise<WaitingMember | undefined> {
   const { standby } = core;
   const waiting = standby?.take(session);
   if (standby === undefined || waiting === undefined) return undefined;
   const { inner } = waiting;
+  inner.resumeAt(wanted, core.ends);
   const mayEnter = async (): Promise<boolean> => {
     const [resolved, isWhole] = await Promise.all([
       core.resolve(session, { maxAgeMs }),
@@ -74,17 +80,12 @@ async function holdsItsShare(inner: InnerConsumer, port: StandbyPort): Promise<b
 export async function enterWith(
   core: ConsumerCore,
   { inner, join }: WaitingMember,
-  {
-    unstored,
-    onEntered,
-    signal,
-  }: { unstored: readonly ResumePosition[]; onEntered: () => void; signal: AbortSignal },
+  { onEntered, signal }: { onEntered: () => void; signal: AbortSignal },
 ): Promise<InnerConsumer> {
   const { world } = core.parts;
   try {
     signal.throwIfAborted();
     core.begin(inner, { isQuiet: true });
-    inner.resumeAt(unstored, core.ends);
     const flowing = untilAborted(signal, inner.enter());
     onEntered();
     const { kind } = await untilDeadline(world, world.nowMs() + ENTER_MS, flowing);

@@ -12,6 +12,9 @@ export interface CommittableRange extends LogRange {
   readonly end: bigint;
 }
 
+/** How old the knowledge of leaders may be, in milliseconds: whoever asks for ends has just asked for all topics. */
+const LEADERS_KNOWN_MS = 5_000;
+
 /** A new leader may not know for a moment how far its log is replicated: a commit beyond its end is looked at once more. */
 const SECOND_LOOK_MS = 500;
 
@@ -31,7 +34,7 @@ export async function logRanges(
   const ranges = new Map<string, ReadonlyMap<number, CommittableRange>>();
   await Promise.all(
     topics.map(async (topic) => {
-      const found = await target.ranges(topic);
+      const found = await target.ranges(topic, { leadersMaxAgeMs: LEADERS_KNOWN_MS });
       if (found === undefined) return;
       const known = new Map(
         [...found].map(([partition, range]) => [partition, { ...range, end: range.high }]),
@@ -67,7 +70,10 @@ export async function askEnds(
   const nothing = new PartitionMap<bigint>();
   if (source === undefined) return nothing;
   const asking = Promise.all(
-    topics.map(async (topic) => [topic, await source.ranges(topic)] as const),
+    topics.map(async (topic) => {
+      const ranges = await source.ranges(topic, { leadersMaxAgeMs: LEADERS_KNOWN_MS });
+      return [topic, ranges] as const;
+    }),
   );
   const answer = await untilDeadline(world, untilMs, asking).catch(() => undefined);
   if (answer?.kind !== 'settled') return nothing;

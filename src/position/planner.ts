@@ -61,10 +61,6 @@ export interface PlannerParts {
 /** Longest wait for the source's commits, in milliseconds, within the deadline. */
 const SOURCE_MAX_WAIT_MS = 500;
 
-function sourceUntilMs({ world, deadlineAtMs }: PlannerParts): number {
-  return Math.min(deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
-}
-
 /**
  * Finds where groups resume on the target: asks both clusters and the mirror, in parallel, and leaves the thinking to
  * `gatherBounds` and `planGroup`. Writes nothing.
@@ -109,33 +105,40 @@ interface Findings {
   readonly group: Group;
   readonly ownCommits: Offsets;
   readonly sourceCommits: Offsets;
-  /** Where the logs end on the source, as far as it answered. */
-  readonly sourceEnds: Offsets;
   readonly recorded: Recorded;
   readonly unknown: readonly MissingBound[];
 }
 
 async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
-  const { needs, target, onMissing } = parts;
-  const existing = await target.topics();
-  const groups = needs.map((need) => resolveGroup(need, existing, parts));
-  const sourceUntil = parts.source === undefined ? undefined : sourceUntilMs(parts);
-  const [{ unread, hasAllSyncs }, findings] = await Promise.all([
-    refreshMirror({ ...parts, sourceUntilMs: sourceUntil }),
-    Promise.all(groups.map((group) => ask(group, parts))),
+  const { needs, target, world, onMissing } = parts;
+  const untilMs = Math.min(parts.deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
+  const sourceUntilMs = parts.source === undefined ? undefined : untilMs;
+  const [existing, refreshed, answers] = await Promise.all([
+    target.topics(),
+    refreshMirror({ ...parts, sourceUntilMs }),
+    Promise.all(needs.map((need) => ask(need, parts, untilMs))),
   ]);
+  const findings = answers.map((answer) => ({
+    ...answer,
+    group: resolveGroup(answer.need, existing, parts),
+  }));
+  const groups = findings.map(({ group }) => group);
   // The bounds are taken first and the ends asked afterwards: the mirror goes on meanwhile, and a bound that is newer
   // than the end would look like one of another log.
-  const bounds = findings.map((one) => boundsOf(one, parts, { unread, hasAllSyncs }));
-  const names = new Set(groups.flatMap(({ logs }) => logs.map(({ name }) => name)));
-  const ranges = await logRanges([...names], target, parts.world, (topic, partition) =>
-    highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
-  );
+  const bounds = findings.map((one) => boundsOf(one, parts, refreshed));
+  const logs = groups.flatMap((group) => group.logs);
+  const names = new Set(logs.map(({ name }) => name));
+  const upstreamTopics = new Set(logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []));
+  const [ranges, ends] = await Promise.all([
+    logRanges([...names], target, world, (topic, partition) =>
+      highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
+    ),
+    askEnds([...upstreamTopics], parts.source, { world, untilMs }),
+  ]);
   const completed = await Promise.all(bounds.map((found) => recognise(found, ranges, parts)));
   return groups.map((group, index) => {
     const found = completed[index];
-    const ends = findings[index]?.sourceEnds ?? new PartitionMap();
-    const facts = found === undefined ? [] : factsOf(group, found, ranges, { ends, unread });
+    const facts = found === undefined ? [] : factsOf(group, found, ranges, { ends, unread: refreshed.unread });
     const { groupId } = group.need;
     return planGroup({ groupId, cluster: target.alias, topics: group.topics }, facts, {
       onMissing,
@@ -162,38 +165,31 @@ function resolveGroup(
   return { need, topics, logs };
 }
 
-async function ask(group: Group, parts: PlannerParts): Promise<Findings> {
-  const names = group.logs.map(({ name }) => name);
-  const { groupId } = group.need;
-  const [ownCommits, fromSource, sourceEnds, recorded] = await Promise.all([
-    commitsOn(parts.target, groupId, names),
-    askSource(group, parts),
-    askEnds(
-      group.logs.flatMap((log) => log.upstreamTopic ?? []),
-      parts.source,
-      {
-        world: parts.world,
-        untilMs: sourceUntilMs(parts),
-      },
-    ),
+async function ask(
+  need: GroupNeed,
+  parts: PlannerParts,
+  untilMs: number,
+): Promise<Omit<Findings, 'group'> & { readonly need: GroupNeed }> {
+  const { groupId } = need;
+  const [ownCommits, fromSource, recorded] = await Promise.all([
+    commitsOn(parts.target, groupId),
+    askSource(groupId, parts, untilMs),
     parts.recorded(groupId),
   ]);
-  return { group, ownCommits, recorded, sourceEnds, ...fromSource };
+  return { need, ownCommits, recorded, ...fromSource };
 }
 
 /** The group's commits on the source. A source that does not answer costs these bounds, and no more time than allowed. */
 async function askSource(
-  { need, logs }: Group,
-  parts: PlannerParts,
+  groupId: string,
+  { source, world }: PlannerParts,
+  untilMs: number,
 ): Promise<Pick<Findings, 'sourceCommits' | 'unknown'>> {
-  const { source, world } = parts;
   const nothing = new PartitionMap<bigint>();
-  const topics = logs.map((log) => log.upstreamTopic ?? copiesTopic(log, parts));
-  if (source === undefined || topics.length === 0) return { sourceCommits: nothing, unknown: [] };
-  const untilMs = sourceUntilMs(parts);
+  if (source === undefined) return { sourceCommits: nothing, unknown: [] };
   const unknown = `the group's commits on ${source.alias} are not known`;
   try {
-    const commits = commitsOn(source, need.groupId, topics);
+    const commits = commitsOn(source, groupId);
     const answer = await untilDeadline(world, untilMs, commits);
     if (answer.kind === 'settled') return { sourceCommits: answer.value, unknown: [] };
     return { sourceCommits: nothing, unknown: notKnown(`${unknown}: it did not answer in time`) };
@@ -202,14 +198,9 @@ async function askSource(
   }
 }
 
-async function commitsOn(
-  access: ClusterAccess,
-  groupId: string,
-  topics: readonly string[],
-): Promise<Offsets> {
+async function commitsOn(access: ClusterAccess, groupId: string): Promise<Offsets> {
   const offsets = new PartitionMap<bigint>();
-  if (topics.length === 0) return offsets;
-  for (const { topic, partition, offset } of await access.committed(groupId, topics)) {
+  for (const { topic, partition, offset } of await access.committed(groupId)) {
     offsets.set(topic, partition, offset);
   }
   return offsets;

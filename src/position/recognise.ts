@@ -50,6 +50,7 @@ export async function recognise(
       open.push({ log, physicalTopic, partition });
     }
   }
+  const returning = onTheWayBack(all, parts);
   const found = await findCopies(
     open.map(({ log }) => log),
     parts,
@@ -60,29 +61,42 @@ export async function recognise(
     if (copies === undefined || one === undefined) continue;
     known.set(physicalTopic, partition, { ...one, bounds: withFound(one, copies) });
   }
-  await withRetraced(known, ranges, parts);
+  await withRetraced(known, ranges, parts, await returning);
   return known;
 }
 
-/** On the way home: what was handled as copies. Begins where the logs were left, so the others come first. */
-async function withRetraced(
+/**
+ * What has to be known before copies are gone through; undefined where nothing was handled as a copy, or it cannot be known. What
+ * MirrorMaker has copied again of late, or second copies would count. Both clusters are alive.
+ */
+async function onTheWayBack(
   all: PartitionMap<Gathered>,
-  ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
   { source, mirrorBack, ...parts }: RecogniseParts,
-): Promise<void> {
-  const handled = [...all.values()].filter(({ copies }) => copies !== undefined);
-  if (source === undefined || handled.length === 0) return;
-  // What MirrorMaker has copied again of late has to be known, or second copies would count. Both clusters are alive.
+): Promise<RetraceParts['source'] | undefined> {
+  const topics = [...all.values()].flatMap(({ copies }) => copies?.physicalTopic ?? []);
+  if (source === undefined || topics.length === 0) return undefined;
   const { world, deadlineAtMs } = parts;
+  const copiesAt = askedOnce(source);
+  for (const topic of topics) copiesAt.ranges(topic).catch(() => {});
   const refreshed = await withinDeadline(
     world,
     deadlineAtMs,
     (signal) => mirrorBack.refresh({ signal }),
     parts,
   ).catch((error: unknown) => asError(error));
+  return refreshed instanceof Error || refreshed.kind === 'overrun' ? undefined : copiesAt;
+}
+
+/** On the way home: what was handled as copies. Begins where the logs were left, so the others come first. */
+async function withRetraced(
+  all: PartitionMap<Gathered>,
+  ranges: ReadonlyMap<string, ReadonlyMap<number, LogRange>>,
+  parts: RecogniseParts,
+  copiesAt: RetraceParts['source'] | undefined,
+): Promise<void> {
   parts.signal?.throwIfAborted();
-  if (refreshed instanceof Error || refreshed.kind === 'overrun') return;
-  const copiesAt = askedOnce(source);
+  if (copiesAt === undefined) return;
+  const handled = [...all.values()].filter(({ copies }) => copies !== undefined);
   await inParallel(PARALLEL_SCANS, handled, async (one) => {
     const { physicalTopic, partition, copies, bounds } = one;
     const range = ranges.get(physicalTopic)?.get(partition);
@@ -93,6 +107,9 @@ async function withRetraced(
   });
 }
 
+/** The planner has asked for all topics a moment ago. */
+const KNOWN_LEADERS = { leadersMaxAgeMs: 5_000 };
+
 /** The ends of a topic are asked for once, not for each of its partitions. */
 function askedOnce(source: RetraceParts['source']): RetraceParts['source'] {
   const asked = new Map<string, ReturnType<RetraceParts['source']['ranges']>>();
@@ -100,7 +117,7 @@ function askedOnce(source: RetraceParts['source']): RetraceParts['source'] {
     alias: source.alias,
     fetch: (...args) => source.fetch(...args),
     ranges(topic) {
-      const ranges = asked.get(topic) ?? source.ranges(topic);
+      const ranges = asked.get(topic) ?? source.ranges(topic, KNOWN_LEADERS);
       asked.set(topic, ranges);
       return ranges;
     },

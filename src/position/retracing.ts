@@ -109,9 +109,6 @@ async function goThrough(
     return `${copiesTopic}-${partition} ends at ${copied.high}, before ${below}`;
   const from = atLeast(leftAt - BigInt(ANCHORS), range.low);
   const originals = new Reading(target, { physicalTopic, partition, from, end: range.high }, limit);
-  const anchors = await originals.take(ANCHORS, leftAt);
-  const retrace = new Retrace(anchors, { leftAt, ...rulesOf(correspondence) });
-  found.retrace = retrace;
   const copies = new Reading(
     source,
     {
@@ -122,6 +119,13 @@ async function goThrough(
     },
     limit,
   );
+  // The first copies are read meanwhile. What is wrong with them is heard below.
+  const reading = copies.peek();
+  reading.catch(() => {});
+  const anchors = await originals.take(ANCHORS, leftAt);
+  const retrace = new Retrace(anchors, { leftAt, ...rulesOf(correspondence) });
+  found.retrace = retrace;
+  if (!retrace.isOver) await reading;
   for (let count = 0; count < MAX_COPIES; count += 1) {
     const copy = retrace.isOver ? undefined : await copies.peek();
     if (copy === undefined) {

@@ -48,6 +48,9 @@ interface Pending {
   recordsAfterSync: bigint | undefined;
 }
 
+/** Whoever waits for the mirror has asked for all topics a moment ago. */
+const KNOWN_LEADERS = { leadersMaxAgeMs: 5_000 };
+
 /** Enough to see whether the few offsets after the newest sync are records at all. */
 const PROBE_BYTES = 65_536;
 
@@ -61,6 +64,9 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
   const { topics, world, signal, pollMs = 50 } = parts;
   const unknown = new Set(topics);
   const pending: Pending[] = [];
+  // Asked for at the same time: it is wanted before the target's ends, and waits for nothing.
+  const news = parts.mirror.refresh({ signal });
+  news.catch(() => {});
   const learning = Promise.all(
     topics.map(async (topic) => {
       pending.push(...(await sourceEnds(topic, parts)));
@@ -69,8 +75,8 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
   );
   try {
     await learning;
-    for (;;) {
-      await look(pending, parts);
+    for (let isFirst = true; ; isFirst = false) {
+      await look(pending, parts, isFirst ? news : undefined);
       if (pending.every(({ recordCount }) => recordCount === 0n)) break;
       await sleep(world, pollMs, { signal });
     }
@@ -88,7 +94,7 @@ export async function catchUp(parts: CatchUpParts): Promise<CatchUpOutcome> {
 function sourceEnds(topic: string, parts: CatchUpParts): Promise<readonly Pending[]> {
   const { source, world, signal } = parts;
   return retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
-    const ranges = await untilAborted(signal, source.ranges(topic));
+    const ranges = await untilAborted(signal, source.ranges(topic, KNOWN_LEADERS));
     return [...(ranges ?? [])].map(([partition, range]) => ({
       topic,
       partition,
@@ -100,20 +106,29 @@ function sourceEnds(topic: string, parts: CatchUpParts): Promise<readonly Pendin
   });
 }
 
-/** Brings what is pending up to date. */
-async function look(pending: readonly Pending[], parts: CatchUpParts): Promise<void> {
+/** Brings what is pending up to date. @param news - what the mirror was asked already. */
+async function look(
+  pending: readonly Pending[],
+  parts: CatchUpParts,
+  news?: Promise<void>,
+): Promise<void> {
   const { mirror, target, world, signal } = parts;
   const open = pending.filter(({ recordCount }) => recordCount > 0n);
   if (open.length === 0) return;
+  let asked = news;
   await retry(world, { ...ENDLESS_QUICK_RETRIES, signal }, async () => {
     // First the syncs, then the ends: a sync never names a record that the end does not count.
-    await mirror.refresh({ signal });
+    await (asked ?? mirror.refresh({ signal }));
+    asked = undefined;
     const names = [...new Set(open.map(({ topic }) => topic))];
     const ranges = new Map(
       await Promise.all(
         names.map(async (topic) => {
           const remoteTopic = mirror.policy.formatRemoteTopic(mirror.source, topic);
-          return [topic, await untilAborted(signal, target.ranges(remoteTopic))] as const;
+          return [
+            topic,
+            await untilAborted(signal, target.ranges(remoteTopic, KNOWN_LEADERS)),
+          ] as const;
         }),
       ),
     );

@@ -301,7 +301,7 @@ export class FakeCluster {
     committed: async (_groupId, topics) =>
       [...this.committed].flatMap(([key, offset]) => {
         const [topic = '', partition] = key.split('/');
-        return topics.includes(topic)
+        return topics?.includes(topic) !== false
           ? [{ topic, partition: Number(partition), offset, metadata: '' }]
           : [];
       }),

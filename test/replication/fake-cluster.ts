@@ -110,9 +110,11 @@ export class FakeCluster implements ClusterAccess {
     return ranges;
   }
 
-  async committed(groupId: string, topics: readonly string[]): Promise<readonly Commit[]> {
+  async committed(groupId: string, topics?: readonly string[]): Promise<readonly Commit[]> {
     await this.#ask(`committed ${groupId}`);
-    return (this.#commits.get(groupId) ?? []).filter(({ topic }) => topics.includes(topic));
+    return (this.#commits.get(groupId) ?? []).filter(
+      ({ topic }) => topics?.includes(topic) ?? true,
+    );
   }
 
   commitIdle(): Promise<'stored' | 'refused'> {
