@@ -1,11 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import {
-  FailoverKafka,
-  Kafka,
-  logLevel,
-  type FailoverKafkaConfig,
-  type Producer,
-} from 'kafkajs-failover';
+import { FailoverKafka, Kafka, logLevel, type Producer } from 'kafkajs-failover';
 import { startStack, type Stack } from '../../stack/index.js';
 import { measurePlanned, type OtherWriter, type SwitchFigures } from '../planned.js';
 import { createTopics, untilTopicsExist } from '../topics.js';

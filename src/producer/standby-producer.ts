@@ -97,19 +97,21 @@ export class StandbyProducer {
     if (keeping === undefined) return;
     const { inner } = keeping;
     if (inner === undefined || this.#status.kind !== 'connected') return;
-    keeping.verdict ??= this.#answers(inner);
+    keeping.verdict = this.#answers(inner);
   }
 
   /**
    * A switch has opened this session: the producer that waited in it, where all its brokers answer. Otherwise it is let go.
    */
   async take(session: ClusterSession): Promise<InnerProducer | undefined> {
-    this.check();
+    if (this.#keeping?.verdict === undefined) this.check();
     const keeping = this.#keeping;
-    const inner = keeping?.inner;
-    const isAlive = (await keeping?.verdict) === true;
-    const isMine = inner?.session === session && !session.signal.aborted;
-    if (keeping === undefined || this.#keeping !== keeping || !isAlive || !isMine) {
+    if (keeping === undefined) return undefined;
+    const isAlive = (await keeping.verdict) === true;
+    if (this.#keeping !== keeping) return undefined;
+    // Asked now: it may have been given up, or be another one, since.
+    const { inner } = keeping;
+    if (!isAlive || inner?.session !== session || session.signal.aborted) {
       this.leave();
       return undefined;
     }
@@ -155,6 +157,7 @@ export class StandbyProducer {
         for (;;) {
           await this.#look(inner, gone);
           this.#status = { kind: 'connected', cluster: alias };
+          keeping.verdict = undefined;
           delayMs = FIRST_DELAY_MS;
           await sleep(world, LOOK_EVERY_MS, { signal: gone });
         }
@@ -164,6 +167,7 @@ export class StandbyProducer {
         this.#status = { kind: 'connecting', cluster: alias, because };
         keeping.inner?.retire();
         keeping.inner = undefined;
+        keeping.verdict = undefined;
       }
       await sleep(world, delayMs, { signal }).catch(() => {});
       delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
