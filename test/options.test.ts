@@ -27,7 +27,7 @@ describe('options', () => {
       releaseJitterMs: 0,
     });
     expect(resolved.consumer).toEqual({ onMissingPosition: 'earliest', topicRefreshMs: 30_000 });
-    expect(resolved.hotStandby).toBe(false);
+    expect(resolved.hotStandby).toEqual({ consumers: false, producers: false });
     expect(resolved.mirror).toEqual({
       policy: 'default',
       separator: '.',

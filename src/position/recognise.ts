@@ -7,7 +7,7 @@ import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import type { SourcePosition } from './plan.js';
-import { withinDeadline } from '../wait.js';
+import { untilAborted, withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
 import { soughtOnReturn, withFoundEarlier } from './returned.js';
 
@@ -50,18 +50,29 @@ export async function recognise(
       open.push({ log, physicalTopic, partition });
     }
   }
-  const returning = onTheWayBack(all, parts);
-  const found = await findCopies(
-    open.map(({ log }) => log),
-    parts,
-  );
+  // One of its own: as many searches as run side by side listen to `parts.signal` already.
+  const over = new AbortController();
+  const returning = onTheWayBack(all, parts, over.signal);
+  let found: readonly FoundCopies[];
+  let copiesAt: RetraceParts['source'] | undefined;
+  try {
+    found = await findCopies(
+      open.map(({ log }) => log),
+      parts,
+    );
+    copiesAt = await (parts.signal === undefined
+      ? returning
+      : untilAborted(parts.signal, returning));
+  } finally {
+    over.abort(new Error('nothing is looked for any more'));
+  }
   for (const [index, { physicalTopic, partition }] of open.entries()) {
     const copies = found[index];
     const one = known.get(physicalTopic, partition);
     if (copies === undefined || one === undefined) continue;
     known.set(physicalTopic, partition, { ...one, bounds: withFound(one, copies) });
   }
-  await withRetraced(known, ranges, parts, await returning);
+  await withRetraced(known, ranges, parts, copiesAt);
   return known;
 }
 
@@ -71,18 +82,18 @@ export async function recognise(
  */
 async function onTheWayBack(
   all: PartitionMap<Gathered>,
-  { source, mirrorBack, ...parts }: RecogniseParts,
+  { source, mirrorBack, world, deadlineAtMs }: RecogniseParts,
+  signal: AbortSignal,
 ): Promise<RetraceParts['source'] | undefined> {
   const topics = [...all.values()].flatMap(({ copies }) => copies?.physicalTopic ?? []);
   if (source === undefined || topics.length === 0) return undefined;
-  const { world, deadlineAtMs } = parts;
   const copiesAt = askedOnce(source);
   for (const topic of topics) copiesAt.ranges(topic).catch(() => {});
   const refreshed = await withinDeadline(
     world,
     deadlineAtMs,
-    (signal) => mirrorBack.refresh({ signal }),
-    parts,
+    (limit) => mirrorBack.refresh({ signal: limit }),
+    { signal },
   ).catch((error: unknown) => asError(error));
   return refreshed instanceof Error || refreshed.kind === 'overrun' ? undefined : copiesAt;
 }
@@ -94,7 +105,6 @@ async function withRetraced(
   parts: RecogniseParts,
   copiesAt: RetraceParts['source'] | undefined,
 ): Promise<void> {
-  parts.signal?.throwIfAborted();
   if (copiesAt === undefined) return;
   const handled = [...all.values()].filter(({ copies }) => copies !== undefined);
   await inParallel(PARALLEL_SCANS, handled, async (one) => {
