@@ -138,7 +138,8 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const completed = await Promise.all(bounds.map((found) => recognise(found, ranges, parts)));
   return groups.map((group, index) => {
     const found = completed[index];
-    const facts = found === undefined ? [] : factsOf(group, found, ranges, { ends, unread: refreshed.unread });
+    const facts =
+      found === undefined ? [] : factsOf(group, found, ranges, { ends, unread: refreshed.unread });
     const { groupId } = group.need;
     return planGroup({ groupId, cluster: target.alias, topics: group.topics }, facts, {
       onMissing,
