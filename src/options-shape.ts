@@ -110,6 +110,7 @@ const shape = z.strictObject({
     .strictObject({
       onMissingPosition: z.enum(['earliest', 'latest', 'fail']).default('earliest'),
       topicRefreshMs: timerFrom(100).default(30_000),
+      commitMetadata: z.boolean().default(true),
       hotStandby: z.boolean().default(false),
       progress: z
         .union([

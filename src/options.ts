@@ -117,6 +117,13 @@ export interface ConsumerFailoverOptions {
    */
   readonly progress?: false | Partial<ProgressOptions>;
   /**
+   * Whether commits that have no metadata get some: which records were handled last, some 300 characters. MirrorMaker brings it to the standby in its
+   * checkpoints, and a group whose process died with the active cluster goes on behind these records, not at the offset sync before. Metadata
+   * that the service commits itself is never replaced. Default true; `false` for a service that reads the metadata of its commits, and takes all
+   * of it for its own. Does not affect what is read of checkpoints, nor the offsets of transactions, which get none.
+   */
+  readonly commitMetadata?: boolean;
+  /**
    * A second line against handling a record twice: a window of what the handlers of this process have handled well, out of which a record that
    * comes again after a switch, a rebalance or a restart of MirrorMaker is left out. `{}` goes by the place of a record in its log, and by a
    * message id where one is named. Default: there is none. Does not affect what somebody asks for: after a `seek`, a reset of the group, or a
@@ -195,6 +202,7 @@ export interface ProducerLimits {
 export interface ConsumerLimits {
   readonly onMissingPosition: MissingPosition;
   readonly topicRefreshMs: number;
+  readonly commitMetadata: boolean;
   /** Undefined: there is no window. */
   readonly dedup?: DedupLimits | undefined;
 }

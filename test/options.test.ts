@@ -26,7 +26,11 @@ describe('options', () => {
       onUnknownOutcome: undefined,
       releaseJitterMs: 0,
     });
-    expect(resolved.consumer).toEqual({ onMissingPosition: 'earliest', topicRefreshMs: 30_000 });
+    expect(resolved.consumer).toEqual({
+      onMissingPosition: 'earliest',
+      topicRefreshMs: 30_000,
+      commitMetadata: true,
+    });
     expect(resolved.hotStandby).toEqual({ consumers: false, producers: false });
     expect(resolved.mirror).toEqual({
       policy: 'default',
@@ -110,6 +114,7 @@ describe('options', () => {
     [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, consumer: { hotStandby: 'yes' } }, 'consumer.hotStandby'],
+    [{ clusters, consumer: { commitMetadata: 'none' } }, 'consumer.commitMetadata'],
     [{ clusters, consumer: { hotstandby: true } }, 'consumer.hotstandby'],
     [{ clusters, consumer: { dedup: true } }, 'consumer.dedup'],
     [{ clusters, consumer: { dedup: { messageId: 5 } } }, 'consumer.dedup.messageId'],

@@ -59,17 +59,20 @@ export class Commits {
   }
 
   /**
-   * The cluster has stored what a COMMIT_OFFSETS event tells of.
+   * The cluster has stored what the payload of a COMMIT_OFFSETS event names.
    *
-   * @returns these commits, as far as they are offsets.
+   * @param confirmed - told of each.
    */
-  confirmed(payload: unknown): readonly (PhysicalOffset & { readonly offset: bigint })[] {
-    return readCommits(payload).flatMap((commit) => {
+  confirm(
+    payload: unknown,
+    confirmed: (topic: string, partition: number, offset: bigint) => void,
+  ): void {
+    for (const commit of readCommits(payload)) {
       const name = nameOf(commit);
       for (const unconfirmed of this.#unconfirmed) unconfirmed.delete(name);
       const offset = readOffset(commit.offset);
-      return offset === undefined ? [] : [{ ...commit, offset }];
-    });
+      if (offset !== undefined) confirmed(commit.topic, commit.partition, offset);
+    }
   }
 }
 

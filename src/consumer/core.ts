@@ -196,7 +196,7 @@ export class ConsumerCore {
     hold?: FetchHold,
   ): InnerConsumer {
     const { parts, pauses, older, awaited, dedup } = this;
-    const { config, world, kafkaRetry, homeCluster } = parts;
+    const { config, world, kafkaRetry, homeCluster, limits } = parts;
     const host: InnerConsumerHost = {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
@@ -212,6 +212,7 @@ export class ConsumerCore {
       config,
       mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
       restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,
+      commitMetadata: limits.commitMetadata,
       world,
       locks: this.#locks,
       older,

@@ -10,6 +10,7 @@ import type { DispatcherParts } from './dispatcher.js';
 import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
+import { carryingMetadata, type MetadataParts } from './metadata-carrier.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
 import type { CarriedLane } from './lane.js';
@@ -25,6 +26,8 @@ export interface InnerConsumerParts {
   readonly mayCreateTopics: boolean;
   /** The user's own `restartOnFailure`, of the consumer or of the whole client. */
   readonly restartOnFailure: ((error: Error) => Promise<boolean>) | undefined;
+  /** Whether commits say which records were handled last. */
+  readonly commitMetadata: boolean;
   readonly world: World;
   readonly locks: PartitionLocks;
   readonly older: OlderDeliveries;
@@ -91,17 +94,25 @@ const DEFAULT_RETRY = { retries: 5 };
  * @internal
  */
 export function innerConfig(
-  { config, mayCreateTopics, restartOnFailure, hold }: InnerConsumerParts,
-  inUse: Omit<AssignerGuard, 'isStandby'> & { isOpen(): boolean },
+  { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
+  inUse: Omit<AssignerGuard, 'isStandby'> &
+    Pick<MetadataParts, 'recentBelow'> & { isOpen(): boolean },
 ): ConsumerConfig {
   const guard = { ...inUse, isStandby: () => hold?.isStandby === true };
   const assigners = (config.partitionAssigners ?? [kafka.PartitionAssigners.roundRobin]).map(
     (assigner) => siblingsTogether(assigner, guard),
   );
+  const { session, world, commitMetadata } = parts;
+  const carrier = {
+    cluster: session.alias,
+    wallMs: () => world.wallMs(),
+    recentBelow: inUse.recentBelow,
+  };
+  const carrying = commitMetadata ? carryingMetadata(assigners, carrier) : assigners;
   return {
     ...config,
     ...(mayCreateTopics ? {} : { allowAutoTopicCreation: false }),
-    partitionAssigners: hold === undefined ? assigners : hold.over(assigners),
+    partitionAssigners: hold === undefined ? carrying : hold.over(carrying),
     retry: {
       ...(config.retry ?? DEFAULT_RETRY),
       // A restart is ours to decide: never of what a switch or a stop has ended, else as the user says.

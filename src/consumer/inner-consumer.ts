@@ -62,6 +62,8 @@ export class InnerConsumer {
       assertInUse: () => {
         if (this.#retired !== undefined) throw this.#retired;
       },
+      recentBelow: (topic: string, partition: number, position: bigint) =>
+        this.#dispatcher?.laneOf(topic, partition).recent.forCommit(position) ?? [],
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
@@ -89,7 +91,11 @@ export class InnerConsumer {
     this.consumer.on(CONSUMER_EVENTS.GROUP_JOIN, ({ payload }) => this.#onGroupJoin(payload));
     this.consumer.on(CONSUMER_EVENTS.REBALANCING, () => this.#late.interrupt());
     this.consumer.on(CONSUMER_EVENTS.CRASH, ({ payload }) => this.#onCrash(payload));
-    this.consumer.on(CONSUMER_EVENTS.COMMIT_OFFSETS, ({ payload }) => this.#onCommit(payload));
+    this.consumer.on(CONSUMER_EVENTS.COMMIT_OFFSETS, ({ payload }) =>
+      this.#commits.confirm(payload, (topic, partition, offset) =>
+        this.#dispatcher?.laneOf(topic, partition).confirms(offset),
+      ),
+    );
     this.consumer.on(CONSUMER_EVENTS.RECEIVED_UNSUBSCRIBED_TOPICS, () => {
       if (this.#retired === undefined) parts.host.onUnknownTopics(this);
     });
@@ -340,11 +346,5 @@ export class InnerConsumer {
     this.#joined.reject(error);
     this.hold?.end(error);
     this.#parts.host.onDied(this, error);
-  }
-
-  #onCommit(payload: unknown): void {
-    for (const { topic, partition, offset } of this.#commits.confirmed(payload)) {
-      this.#dispatcher?.laneOf(topic, partition).confirms(offset);
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { KafkaMessage } from 'kafkajs';
+import { NAMED_RECORDS } from '../position/commit-metadata.js';
 import { LazyFingerprint, type HandledRecord } from '../position/fingerprint.js';
 import type { RecentlyHandled } from '../position/plan.js';
 
@@ -27,6 +28,8 @@ export class RecentRecords {
   #batch: readonly KafkaMessage[] = [];
   /** Hashed, in their order; older than all of these. */
   #hashed: readonly HandledRecord[] = [];
+  /** Those that somebody has asked for, as long as they are kept. */
+  readonly #fingerprints = new WeakMap<KafkaMessage, LazyFingerprint>();
 
   add(message: KafkaMessage): void {
     this.#newer[this.#newerCount] = message;
@@ -49,6 +52,22 @@ export class RecentRecords {
     return { all: () => this.#below(position, CAPACITY), few: () => this.#few(position) };
   }
 
+  /**
+   * The newest ones below a position, hashed, as many as one commit names: each is hashed once, however often it is committed. What is
+   * kept stays as it is.
+   */
+  forCommit(position: bigint): readonly HandledRecord[] {
+    const named: HandledRecord[] = [];
+    let bytes = 0;
+    for (const one of this.#below(position, NAMED_RECORDS).toReversed()) {
+      const more = one instanceof LazyFingerprint ? one.bytes : 0;
+      if (bytes + more > HASHED_BYTES) continue;
+      bytes += more;
+      named.push(one);
+    }
+    return named.toReversed();
+  }
+
   /** Nothing that was handled here says where the group is now. */
   clear(): void {
     this.#hashed = [];
@@ -66,7 +85,7 @@ export class RecentRecords {
         const message = list[at];
         const offset = message === undefined ? position : BigInt(message.offset);
         if (message !== undefined && offset < position && !records.has(offset)) {
-          records.set(offset, new LazyFingerprint(offset, message));
+          records.set(offset, this.#fingerprintOf(offset, message));
         }
       }
     }
@@ -74,6 +93,14 @@ export class RecentRecords {
       if (one.offset < position && !records.has(one.offset)) records.set(one.offset, one);
     }
     return [...records.values()].toSorted((a, b) => (a.offset < b.offset ? -1 : 1)).slice(-count);
+  }
+
+  #fingerprintOf(offset: bigint, message: KafkaMessage): LazyFingerprint {
+    const known = this.#fingerprints.get(message);
+    if (known !== undefined) return known;
+    const fresh = new LazyFingerprint(offset, message);
+    this.#fingerprints.set(message, fresh);
+    return fresh;
   }
 
   #few(position: bigint): readonly HandledRecord[] {

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { FoundCopies } from './exact.js';
+import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
 import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
@@ -52,6 +53,8 @@ export interface MirroredEvidence {
    * where none was given any.
    */
   readonly deliveredOnTarget: bigint | undefined;
+  /** As {@link carriedRecords}: what the checkpoint brings along. Empty, or left out: nothing that counts. */
+  readonly carried?: readonly HandledRecord[] | undefined;
 }
 
 /** @internal What {@link gatherBounds} finds. */
@@ -126,10 +129,13 @@ export function withFoundCopies(
   const all = { ...known, awaited, notes: [...known.notes, ...notes] };
   if (bound === undefined) return all;
   const limited = withinCopies(bound, evidence);
-  const { processed, hasAllSyncs } = evidence;
+  const { processed, hasAllSyncs, carried = [] } = evidence;
   const isUncut = limited.offset === bound.offset && bound.method === 'exact';
+  // Behind a commit the group may have handled more.
+  const isOwn = carried.length === 0;
   const isWhole =
     isUncut &&
+    isOwn &&
     !isCopiedAgain(evidence) &&
     !isOvertaken(evidence) &&
     !isHandledBeyond(evidence, bound.offset);
@@ -249,7 +255,8 @@ function confirmedEnd({ downstreamOffset }: Checkpoint, around: SyncsAround): bi
   return downstreamOffset > end ? end : downstreamOffset;
 }
 
-function doubtOf(
+/** @internal What speaks against a checkpoint, in words; undefined where nothing does. */
+export function doubtOf(
   { upstreamOffset, downstreamOffset }: Checkpoint,
   around: SyncsAround,
 ): string | undefined {

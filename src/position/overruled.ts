@@ -17,5 +17,6 @@ export function withoutOverruled(
   const checkpointed = checkpoint?.downstreamOffset;
   const recorded = recordedOnly.get(upstreamTopic, partition);
   if (!isSetSince({ ownCommit, checkpointed, recorded })) return evidence;
-  return { ...evidence, checkpoint: undefined, sourceCommit: undefined, processed: undefined };
+  const none = { checkpoint: undefined, sourceCommit: undefined, processed: undefined };
+  return { ...evidence, ...none, carried: [] };
 }

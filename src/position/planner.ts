@@ -11,15 +11,14 @@ import {
 import { untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { askEnds, logRanges, type CommittableRange } from './log-ranges.js';
-import { gatherBounds, type Bounds, type MirroredEvidence } from './bounds.js';
+import { gatherBounds, type Bounds } from './bounds.js';
+import { evidenceOf } from './evidence.js';
 import { toCopies } from './correspondence.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
 import type { HandledCopies } from './retracing.js';
 import { asLeft } from './returned.js';
-import { stillValid } from './recorded.js';
 import type { MissingBound } from './missing.js';
-import { withoutOverruled } from './overruled.js';
 import { upstreamOf } from './upstream.js';
 import { notKnown, refreshMirror, type Refreshed } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
@@ -213,15 +212,16 @@ function boundsOf(
   parts: PlannerParts,
   { unread, hasAllSyncs }: Refreshed,
 ): PartitionMap<Gathered> {
-  const { group, ownCommits, recorded, unknown } = findings;
+  const { group, ownCommits, sourceCommits, recorded, unknown } = findings;
+  const { groupId } = group.need;
   const { mirror } = parts;
   const known = knownHere(group.need, recorded, mirror.target);
   const all = new PartitionMap<Gathered>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
       const ownCommit = ownCommits.get(log.name, partition);
-      const evidence = mirroredEvidence(log, partition, findings, known, mirror);
-      const mirrored = evidence && withoutOverruled({ ...evidence, hasAllSyncs }, ownCommit, known);
+      const asked = { log, partition, groupId, sourceCommits, ownCommit, known };
+      const mirrored = evidenceOf({ ...asked, mirror, hasAllSyncs });
       const bounds = gatherBounds({ ownCommit, mirrored });
       const missing =
         log.upstreamTopic === undefined
@@ -276,33 +276,6 @@ function onTheWayHome(
     correspondence: toCopies(parts.mirrorBack, name, partition),
   };
   return { returned, copies };
-}
-
-function mirroredEvidence(
-  { name, upstreamTopic, origin }: Log,
-  partition: number,
-  { group, sourceCommits }: Findings,
-  { processed, untouched, deliveredOnTarget }: KnownHere,
-  mirror: Mirror,
-): Omit<MirroredEvidence, 'hasAllSyncs'> | undefined {
-  if (upstreamTopic === undefined) return undefined;
-  const checkpoint = mirror.checkpoint(group.need.groupId, name, partition);
-  const open = untouched.get(upstreamTopic, partition);
-  return {
-    mirror,
-    isShared: origin === undefined,
-    upstreamTopic,
-    partition,
-    checkpoint,
-    sourceCommit: sourceCommits.get(upstreamTopic, partition) ?? open?.committed,
-    untouched: open,
-    processed: stillValid(
-      processed.get(upstreamTopic, partition),
-      checkpoint,
-      mirror.restartedAtWallMs(upstreamTopic, partition),
-    ),
-    deliveredOnTarget: deliveredOnTarget.get(name, partition),
-  };
 }
 
 function highestOf(offsets: readonly (bigint | undefined)[]): bigint | undefined {

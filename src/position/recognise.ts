@@ -3,6 +3,7 @@ import type { LogRange } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { withFoundCopies, type Bounds, type MirroredEvidence } from './bounds.js';
+import { soughtRecords } from './carried-records.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
@@ -146,11 +147,25 @@ function soughtIn(
   if (range === undefined) return [];
   const log = { physicalTopic, partition, range };
   if (returned !== undefined) return soughtOnReturn(returned, log);
-  const handled = mirrored?.processed?.recent.all() ?? [];
+  const handled = mirrored === undefined ? [] : soughtRecords(mirrored);
   // A sync names the record that is to be handled next, so all before it are there.
   const isExact = bounds.bounds.some(({ method }) => method === 'exact');
   if (mirrored === undefined || handled.length === 0 || isExact) return [];
   const { mirror, upstreamTopic, isShared } = mirrored;
   const correspondence = toCopies(mirror, upstreamTopic, partition);
-  return [{ ...log, isShared, handled, correspondence }];
+  const sought = { ...log, isShared, handled, correspondence };
+  return isPassed(mirrored, sought, bounds) ? [] : [sought];
+}
+
+/** The group has been beyond what a checkpoint brings along, as is known without a look at the log: an old one, of before the last switch. */
+function isPassed(
+  { carried = [] }: MirroredEvidence,
+  { handled, correspondence, range }: SoughtLog,
+  { bounds }: Bounds,
+): boolean {
+  const last = handled.at(-1);
+  const pair = last && correspondence.around(last.offset)?.ceiling;
+  if (carried.length === 0 || last === undefined || pair === undefined) return false;
+  const behindCopy = pair.handledAt === last.offset ? pair.soughtAt + 1n : pair.soughtAt;
+  return bounds.some(({ offset, named = offset }) => offset >= behindCopy && named <= range.high);
 }

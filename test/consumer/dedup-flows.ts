@@ -156,7 +156,14 @@ class FlowWorld {
     this.#style = style;
     this.#h = harness(
       {},
-      { limits: { onMissingPosition: 'earliest', topicRefreshMs: 30_000, dedup: style.dedup } },
+      {
+        limits: {
+          onMissingPosition: 'earliest',
+          topicRefreshMs: 30_000,
+          commitMetadata: true,
+          dedup: style.dedup,
+        },
+      },
     );
     for (const [cluster, remote] of [
       [this.#h.a, 'B.orders'],

@@ -117,6 +117,7 @@ async function byOffset() {
   const limits = {
     onMissingPosition: 'earliest',
     topicRefreshMs: 30_000,
+    commitMetadata: true,
     dedup: { messageId: ({ offset }: { offset: string }) => offset, maxEntries: 10 },
   } as const;
   const h = harness({}, { limits });

@@ -46,6 +46,36 @@ function laneWith(awaited: AwaitedRecords | undefined): Lane {
   });
 }
 
+describe('the records that a commit names', () => {
+  it('are the newest ones below its offset, of a batch in the middle as well', () => {
+    const recent = new RecentRecords();
+    for (const one of messages(0, 10)) recent.add(one);
+    recent.addBatch(messages(10, 300));
+    const named = (position: bigint) =>
+      recent.forCommit(position).map(({ offset }) => Number(offset));
+    expect(named(150n)).toEqual([146, 147, 148, 149]);
+    expect(named(12n)).toEqual([8, 9, 10, 11]);
+    expect(named(2n)).toEqual([0, 1]);
+    expect(named(0n)).toEqual([]);
+  });
+
+  it('are hashed once, however often they are committed, and none that would take long', () => {
+    const recent = new RecentRecords();
+    const large = { ...message(2), value: Buffer.alloc(70_000) };
+    for (const one of [message(0), message(1), large]) recent.add(one);
+    const [first] = recent.forCommit(3n);
+    expect(recent.forCommit(3n).map(({ offset }) => offset)).toEqual([0n, 1n]);
+    expect(recent.forCommit(3n)[0]).toBe(first);
+  });
+
+  it('are none where another member has had the partition', () => {
+    const recent = new RecentRecords();
+    recent.add(message(0));
+    recent.clear();
+    expect(recent.forCommit(1n)).toEqual([]);
+  });
+});
+
 describe('the records that handlers were given last', () => {
   it('are those below the position, in their order', () => {
     const recent = new RecentRecords();

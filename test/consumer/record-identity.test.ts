@@ -89,6 +89,7 @@ describe('a function that cannot tell the id', () => {
       const limits = {
         onMissingPosition: 'earliest',
         topicRefreshMs: 30_000,
+        commitMetadata: true,
         dedup: { messageId, maxEntries: 10 },
       } as const;
       const h = harness({}, { limits });

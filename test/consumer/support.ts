@@ -365,7 +365,7 @@ export function harness(
   const client = createFailoverConsumer({
     id: 'consumer-1',
     config: { groupId: 'billing', ...config },
-    limits: { onMissingPosition: 'earliest', topicRefreshMs: 30_000 },
+    limits: { onMissingPosition: 'earliest', topicRefreshMs: 30_000, commitMetadata: true },
     world,
     events,
     active,

@@ -149,7 +149,7 @@ function newConsumer(board: Switchboard, config: ConsumerConfig): FailoverConsum
     id: 'consumer-1',
     // An idle kafkajs consumer stops only when its fetch comes back.
     config: { maxWaitTimeInMs: 100, ...config },
-    limits: { onMissingPosition: 'earliest', topicRefreshMs: 500 },
+    limits: { onMissingPosition: 'earliest', topicRefreshMs: 500, commitMetadata: true },
     world: realWorld(),
     events: new FailoverEmitter(() => ({ atMs: 0, switchEpoch: 0 })),
     active: board,

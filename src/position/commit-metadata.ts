@@ -1,0 +1,116 @@
+import type { HandledRecord } from './fingerprint.js';
+
+/** @internal Which log a commit is about. */
+export interface CommittedLog {
+  /** Alias of the cluster that it was made on. */
+  readonly cluster: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+}
+
+/** @internal What a commit carries beside its offset: in which log it was made, when, and which records were handled last. */
+export interface CommitMetadata extends CommittedLog {
+  /** The commit's own: the next record to handle. */
+  readonly offset: bigint;
+  /** Wall-clock milliseconds since 1970 of the member. */
+  readonly atWallMs: number;
+  /** The last few handled records below `offset`, in their order; at least one. */
+  readonly recent: readonly HandledRecord[];
+}
+
+/** So many records are named, at most: one tells the place, the others where it is not mirrored yet. */
+export const NAMED_RECORDS = 4;
+
+/**
+ * Characters, at most; an eighth of what brokers take by default (`offset.metadata.max.bytes` 4096, which counts characters). Long names cost
+ * named records.
+ */
+const MAX_LENGTH = 512;
+
+/** The only version that exists. What a newer one says is not guessed. */
+const VERSION = 1;
+
+/** What is no metadata of the library is not looked at any further. */
+const BEGINNING = '{"failover":';
+
+/**
+ * Metadata for a commit, as text: JSON, for people who look at it. Offsets are texts, because JSON's numbers end at 2^53. Undefined where there is
+ * nothing to say, or no room for it. Pure.
+ *
+ * @internal
+ */
+export function commitMetadata({
+  cluster,
+  physicalTopic,
+  partition,
+  offset,
+  atWallMs,
+  recent,
+}: CommitMetadata): string | undefined {
+  for (let count = Math.min(recent.length, NAMED_RECORDS); count > 0; count -= 1) {
+    const text = JSON.stringify({
+      failover: VERSION,
+      log: [cluster, physicalTopic, partition],
+      offset: String(offset),
+      at: atWallMs,
+      recent: recent.slice(-count).map((one) => [String(one.offset), one.timestamp, one.hash]),
+    });
+    if (text.length <= MAX_LENGTH) return text;
+  }
+  return undefined;
+}
+
+/**
+ * Reads what {@link commitMetadata} has written; undefined for anything else: a service's own metadata, another tool's, junk, and what
+ * contradicts itself. Never throws, and looks at no more than such a text may have. Pure.
+ *
+ * @internal
+ */
+export function readCommitMetadata(text: string): CommitMetadata | undefined {
+  if (text.length > MAX_LENGTH || !text.startsWith(BEGINNING)) return undefined;
+  const value = parsed(text);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const get = (name: string): unknown => Reflect.get(value, name);
+  const log = readLog(get('log'));
+  const offset = readOffset(get('offset'));
+  const atWallMs = get('at');
+  if (get('failover') !== VERSION || log === undefined || offset === undefined) return undefined;
+  if (typeof atWallMs !== 'number') return undefined;
+  const recent = readRecent(get('recent'), offset);
+  return recent && { ...log, offset, atWallMs, recent };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readLog(log: unknown): CommittedLog | undefined {
+  if (!Array.isArray(log)) return undefined;
+  const [cluster, physicalTopic, partition]: readonly unknown[] = log;
+  if (typeof cluster !== 'string' || typeof physicalTopic !== 'string') return undefined;
+  return typeof partition === 'number' ? { cluster, physicalTopic, partition } : undefined;
+}
+
+function readOffset(text: unknown): bigint | undefined {
+  return typeof text === 'string' && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+}
+
+/** Records in their order, and below the position: what says otherwise says nothing. */
+function readRecent(list: unknown, position: bigint): readonly HandledRecord[] | undefined {
+  if (!Array.isArray(list) || list.length === 0 || list.length > NAMED_RECORDS) return undefined;
+  const recent: HandledRecord[] = [];
+  for (const one of list) {
+    const [offsetText, timestamp, hash]: readonly unknown[] = Array.isArray(one) ? one : [];
+    const offset = readOffset(offsetText);
+    const before = recent.at(-1)?.offset ?? -1n;
+    if (offset === undefined || offset <= before || offset >= position) return undefined;
+    if (typeof timestamp !== 'string' || !/^-?\d{1,19}$/.test(timestamp)) return undefined;
+    if (typeof hash !== 'string' || !/^[0-9a-f]{16}$/.test(hash)) return undefined;
+    recent.push({ offset, timestamp, hash });
+  }
+  return recent;
+}

@@ -1,0 +1,58 @@
+import type { Mirror } from '../replication/mirror.js';
+import type { PartitionMap } from '../replication/partition-map.js';
+import type { MirroredEvidence } from './bounds.js';
+import { carriedRecords } from './carried-records.js';
+import type { KnownHere } from './known-here.js';
+import { withoutOverruled } from './overruled.js';
+import { stillValid } from './recorded.js';
+
+/** @internal What {@link evidenceOf} is put together from. */
+export interface EvidenceParts {
+  /** The log's name on the target, the topic that it is copied from, and the cluster that its name tells. */
+  readonly log: {
+    readonly name: string;
+    readonly upstreamTopic: string | undefined;
+    readonly origin: string | undefined;
+  };
+  readonly partition: number;
+  readonly groupId: string;
+  /** The group's commits on the source. */
+  readonly sourceCommits: PartitionMap<bigint>;
+  /** The group's commit on the target. */
+  readonly ownCommit: bigint | undefined;
+  readonly known: KnownHere;
+  readonly mirror: Mirror;
+  readonly hasAllSyncs: boolean;
+}
+
+/** @internal All that is known of a group in a mirrored log, and that nothing overrules; undefined for a log that was born on the target. Pure. */
+export function evidenceOf({
+  log: { name, upstreamTopic, origin },
+  partition,
+  groupId,
+  sourceCommits,
+  ownCommit,
+  known,
+  mirror,
+  hasAllSyncs,
+}: EvidenceParts): MirroredEvidence | undefined {
+  if (upstreamTopic === undefined) return undefined;
+  const checkpoint = mirror.checkpoint(groupId, name, partition);
+  const untouched = known.untouched.get(upstreamTopic, partition);
+  const restartedAtWallMs = mirror.restartedAtWallMs(upstreamTopic, partition);
+  const position = known.processed.get(upstreamTopic, partition);
+  const evidence = {
+    mirror,
+    isShared: origin === undefined,
+    upstreamTopic,
+    partition,
+    checkpoint,
+    sourceCommit: sourceCommits.get(upstreamTopic, partition) ?? untouched?.committed,
+    untouched,
+    processed: stillValid(position, checkpoint, restartedAtWallMs),
+    deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
+    hasAllSyncs,
+  };
+  const carried = carriedRecords(evidence, restartedAtWallMs);
+  return withoutOverruled({ ...evidence, carried }, ownCommit, known);
+}
