@@ -13,7 +13,8 @@ import type { UpstreamLog } from './upstream.js';
  *
  * - `exact`: the first record that the group has not handled: the last handled one was recognised on the target, or the offset
  *   syncs name the place.
- * - `fingerprint`: behind a record that was handled and recognised on the target; later ones were handled as well, and not found.
+ * - `fingerprint`: behind a record that was handled and recognised on the target; later ones were handled as well and not found, or may have
+ *   been: what a checkpoint's commit names is as old as that commit.
  * - `own-commit`: the group's own commit on the target.
  * - `checkpoint`: MirrorMaker's checkpoint for the group.
  * - `offset-sync`: the group's position on the source, translated through MirrorMaker's offset syncs.

@@ -1,6 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decodeCheckpoint, encodeCheckpoint } from '../../src/replication/records.js';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { FailoverKafka } from '../../src/failover-kafka.js';
+import { kafka } from '../../src/kafkajs.js';
+import { readCommitMetadata } from '../../src/position/commit-metadata.js';
+import {
+  decodeCheckpoint,
+  decodeOffsetSync,
+  encodeCheckpoint,
+} from '../../src/replication/records.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
 import type { SwitchPlan } from '../../src/switch/report.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
@@ -30,6 +37,8 @@ const TOPICS = [
   'synced',
   'lagging',
   'setback',
+
+  'carried',
 ];
 
 /** MirrorMaker's settings, read at each of its starts. */
@@ -128,7 +137,8 @@ it('obeys no checkpoint that is junk, that lies, or that leads out of the log', 
       const group = await startGroup(stack, 'junk', {
         groupId,
         handleMs: 2,
-        consumer: { progress: false },
+        // Checkpoints alone say where it was.
+        consumer: { progress: false, commitMetadata: false },
       });
       await group.untilHandled(100);
       await group.kafka.close();
@@ -460,3 +470,58 @@ it('is set back by MirrorMaker (KAFKA-19794): what lies between is handled again
   const before = [...first.handled, ...second.handled.slice(0, handledAway)];
   expect(twice(all).length - twice(before).length).toBeLessThanOrEqual(predictedCount(resumed));
 });
+
+/** The offset of a topic's only partition that is furthest from every offset sync before and behind it. */
+async function middleOfWidestGap(topic: string): Promise<bigint> {
+  const offsets: bigint[] = [];
+  for (const { key, value } of await logs.records('B', 'mm2-offset-syncs.A.internal')) {
+    const decoded = decodeOffsetSync({ key, value });
+    if (decoded.kind !== 'offset-sync' || decoded.key.topic !== topic) continue;
+    offsets.push(decoded.value.upstreamOffset);
+  }
+  const gaps = offsets.slice(1).map((end, index) => ({ end, from: offsets[index] ?? end }));
+  const [widest] = gaps.toSorted((a, b) => Number(b.end - b.from - (a.end - a.from)));
+  if (widest === undefined) throw new Error('there are no offset syncs');
+  return (widest.from + widest.end) / 2n;
+}
+
+it('goes on behind the records that the last commit names, where the process died with A and wrote nothing down', async () => {
+  const ids = numbered('c', 20_000);
+  await logs.send('A', 'carried', ids, { atOnce: 5_000 });
+  await logs.untilHeld('B', 'A.carried', ids.length);
+  const stopAt = await middleOfWidestGap('carried');
+  const { A, B } = stack.clusters;
+  const first = new FailoverKafka({
+    clientId: 'service',
+    logLevel: kafka.logLevel.NOTHING,
+    clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
+    consumer: { progress: false },
+  });
+  onTestFinished(() => first.close());
+  const handled: string[] = [];
+  const consumer = first.consumer({ groupId: 'carried', maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['carried'], fromBeginning: true });
+  await consumer.run({
+    // kafkajs commits where a handler fails.
+    autoCommitInterval: 600_000,
+    eachMessage: async ({ message }) => {
+      if (BigInt(message.offset) >= stopAt) throw new Error('not now');
+      handled.push(String(message.value));
+    },
+  });
+  const checkpoint = await waitFor(
+    'the commit has its checkpoint',
+    async () => (await checkpointsOf('carried', 'A.carried')).at(-1),
+    { until: (newest) => newest?.upstreamOffset === stopAt, timeoutMs: 60_000 },
+  );
+  await A.kill();
+  await first.close();
+  const second = await startGroup(stack, 'carried', { only: 'B', consumer: { progress: false } });
+  await second.untilKnown(missingOf(ids, handled));
+  expect(twice([...handled, ...second.handled])).toEqual([]);
+  expect(second.handled).toEqual(ids.slice(Number(stopAt)));
+  // What MirrorMaker itself would have had it handle again.
+  expect(checkpoint?.downstreamOffset).toBeLessThan(stopAt);
+  expect(readCommitMetadata(checkpoint?.metadata ?? '')?.offset).toBe(stopAt);
+}, 180_000);
