@@ -5,6 +5,7 @@ import { carriedRecords, soughtRecords } from '../../src/position/carried-record
 import { commitMetadata, readCommitMetadata } from '../../src/position/commit-metadata.js';
 import type { HandledRecord } from '../../src/position/fingerprint.js';
 import type { Checkpoint } from '../../src/replication/checkpoint-store.js';
+import { unreachable } from '../../src/unreachable.js';
 import { OffsetSyncStore } from '../../src/replication/offset-sync-store.js';
 import { translateAsMirrorMaker } from '../../src/replication/translate.js';
 import {
@@ -168,6 +169,8 @@ function textBeside(
       return text({ recent: further });
     case 'junk':
       return 'event-3';
+    default:
+      return unreachable(beside);
   }
 }
 

@@ -94,20 +94,33 @@ describe('the metadata of a commit', () => {
 
   it('is never more than it says, and reading never throws, whatever was done to it', () => {
     let readCount = 0;
-    const cut = fc.tuple(fc.nat(), fc.nat(10), fc.string({ maxLength: 10, unit: 'binary' }));
-    const damaged = fc.tuple(anyMetadata, fc.array(cut, { maxLength: 3 })).map(([one, cuts]) =>
-      cuts.reduce(
-        (text, [at, length, other]) => {
-          const from = at % (text.length + 1);
-          return text.slice(0, from) + other + text.slice(from + length);
-        },
-        commitMetadata(one) ?? '',
-      ),
-    );
+    const cut = fc.record({
+      at: fc.nat(600),
+      length: fc.nat(10),
+      other: fc.string({ maxLength: 5 }),
+    });
+    const damaged = fc
+      .tuple(anyMetadata, fc.array(cut, { maxLength: 3 }))
+      .map(([one, cuts]) =>
+        cuts.reduce(
+          (text, { at, length, other }) => text.slice(0, at) + other + text.slice(at + length),
+          commitMetadata(one) ?? '',
+        ),
+      );
+    const parts = ['{"failover":1', '"log":["A","orders",0]', '"offset":"5"', '"at":1', '}', ','];
+    const values = [
+      '"recent":[["4","1","0123456789abcdef"]]',
+      '"recent":[[]]',
+      '[',
+      ']',
+      'null',
+      '"',
+    ];
+    const pieced = fc.array(fc.constantFrom(...parts, ...values), { maxLength: 12 });
     const junk = fc.oneof(
       damaged,
-      fc.json().map((json) => `{"failover":1,"recent":${json}}`),
-      fc.string({ unit: 'binary' }),
+      pieced.map((pieces) => pieces.join('')),
+      fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
     );
     fc.assert(
       fc.property(junk, (text) => {
@@ -120,8 +133,8 @@ describe('the metadata of a commit', () => {
           expect(hash).toMatch(/^[0-9a-f]{16}$/);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
-    expect(readCount).toBeGreaterThan(50);
+    expect(readCount).toBeGreaterThan(25);
   });
 });
