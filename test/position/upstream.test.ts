@@ -186,6 +186,13 @@ describe('copies that are gone', () => {
     ['the log begins at its beginning', every(300), 34, 0],
     ['retention was not quicker than the group', every(300), 200, 150],
     ['MirrorMaker copies them again', [...every(300), [0, 300], [1, 301]] as const, 34, 200],
+    // 20 records, and then those from 15 on twice more: the newest copies of 15 to 17 are there.
+    [
+      'MirrorMaker crashes again, and copies the same ones',
+      [...every(20), [15, 20], [15, 25]] as const,
+      4,
+      23,
+    ],
     ['no sync is known', [], 34, 200],
   ])('are none where %s', (_what, syncs, handledEnd, low) => {
     expect(goneIn(syncs, handledEnd, low)).toBeUndefined();
