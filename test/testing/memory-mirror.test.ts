@@ -311,6 +311,21 @@ describe('a simulated MirrorMaker', () => {
     });
   });
 
+  it('makes copies anew that somebody has deleted, and loses nothing meanwhile', async () => {
+    const memory = mirrored();
+    await memory.run(async () => {
+      memory.cluster('A').append('orders', 0, numbered(0, 3));
+      await memory.clock.sleep(1_500);
+      memory.cluster('B').deleteTopic('A.orders');
+      memory.cluster('A').append('orders', 0, numbered(3, 2));
+      await memory.clock.sleep(1_500);
+      expect(copies(memory)).toEqual(['v3', 'v4']);
+      expect(syncs(memory).at(-1)).toEqual({ upstreamOffset: 4n, downstreamOffset: 1n });
+      expect(memory.mirror('A->B').pendingCount()).toBe(0);
+    });
+    memory.close();
+  });
+
   it("writes translated offsets into the target's idle groups, where it is told to", async () => {
     const memory = mirrored({ syncGroupOffsets: true });
     await memory.run(async () => {

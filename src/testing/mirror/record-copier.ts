@@ -1,5 +1,5 @@
 import type { CancelTimer } from '../../world.js';
-import type { Partition } from '../broker/topic-store.js';
+import type { Partition, Topic } from '../broker/topic-store.js';
 import type { MemoryLog, StoredRecord } from '../broker/memory-log.js';
 import { type FlowContext, isReachable, isReplicated } from './flow-context.js';
 import type { SyncWriter } from './sync-writer.js';
@@ -135,6 +135,8 @@ export class RecordCopier {
 
   #copy(task: Task): void {
     const { log, growth } = task;
+    // Somebody has deleted the copies: Connect's producers try for ever, until the topic is there again.
+    if (this.#copiesOf(task) === undefined) return;
     const nowMs = this.#context.clock.nowMs();
     let end = task.position;
     // The very sum that the timer was set for: (22.8 + 10) - 10 is less than 22.8, and the timer would never have come.
@@ -162,13 +164,22 @@ export class RecordCopier {
     return this.#context.settings.isolationLevel === 'read_uncommitted' || !log.isAborted(record);
   }
 
-  #write({ topic, partition }: Task, records: readonly StoredRecord[]): void {
-    if (records.length === 0) return;
-    const { policy, flow, target, clock } = this.#context;
-    const remote = target.topics.get(policy.formatRemoteTopic(flow.source, topic));
-    const log = remote?.partitions[partition]?.log;
-    if (log === undefined) return;
-    const isServerTime = remote?.config.get('message.timestamp.type') === 'LogAppendTime';
+  #remoteOf({ topic }: Task): Topic | undefined {
+    const { policy, flow, target } = this.#context;
+    return target.topics.get(policy.formatRemoteTopic(flow.source, topic));
+  }
+
+  #copiesOf(task: Task): MemoryLog | undefined {
+    return this.#remoteOf(task)?.partitions[task.partition]?.log;
+  }
+
+  #write(task: Task, records: readonly StoredRecord[]): void {
+    const log = this.#copiesOf(task);
+    if (records.length === 0 || log === undefined) return;
+    const { topic, partition } = task;
+    const { clock } = this.#context;
+    const isServerTime =
+      this.#remoteOf(task)?.config.get('message.timestamp.type') === 'LogAppendTime';
     const copies = records.map(({ key, value, headers, timestampMs }) => ({
       key,
       value,
@@ -185,7 +196,10 @@ export class RecordCopier {
 
   #wakeForNext(): void {
     let nextAtMs = Infinity;
-    for (const { growth } of this.#tasks.values()) {
+    for (const task of this.#tasks.values()) {
+      const { growth } = task;
+      // The next look for topics makes its copies anew, and comes here again.
+      if (this.#copiesOf(task) === undefined) continue;
       nextAtMs = Math.min(nextAtMs, (growth[0]?.atMs ?? Infinity) + this.copyLagMs);
     }
     if (nextAtMs < Infinity) this.#wakeAt(nextAtMs);
