@@ -32,6 +32,7 @@ import {
   notSentIsNowhere,
   plansSkipNothing,
 } from './record-checkers.js';
+import { removedIsNamed } from './removal-checkers.js';
 
 /** The invariants that are checked so far, by their numbers in the reliability notes. */
 export type Invariant =
@@ -75,7 +76,7 @@ export const CHECKERS: Readonly<Record<Invariant, readonly Checker[]>> = {
   I9: [oneDecisionForAnEpoch, noMemberMovesAlone],
   I10: [ignoranceNeverSwitches, healthNeedsAQuorum],
   I11: [automaticSwitchesAreRare],
-  I14: [noSilentReset],
+  I14: [noSilentReset, removedIsNamed],
   I16: [commitsNeverRunAhead],
   I17: [promisesSettle, oneHandlerAtATime, nobodyHandlesOnBothClusters],
   I18: [positionsBeforeHandling],

@@ -2,8 +2,9 @@ import type { MemoryWorld } from '../../src/testing/index.js';
 import type { ControlPlane } from './control-plane.js';
 import type { HistoryEvent } from './history.js';
 import { type Host, Hosts } from './hosts.js';
+import { partitionsOf } from './kept-logs.js';
 import type { Scenario, Step } from './scenario.js';
-import { type Fact, type Service, startService } from './service.js';
+import { GROUP, type Fact, type Service, startService } from './service.js';
 import type { Source } from './source.js';
 
 type Order = Extract<Step, { kind: 'order' }>;
@@ -20,6 +21,10 @@ const RESTART_MS = 1_000;
 /** How often, and how many times, an operator looks whether everybody has arrived. */
 const RECOVERY_MS = 3_000;
 const RECOVERY_ATTEMPTS = 10;
+
+/** How often, and how many times, an operator tries to set a group back that has members yet. */
+const RESET_PAUSE_MS = 100;
+const RESET_ATTEMPTS = 5;
 
 /** What the processes of a fleet share. */
 interface FleetParts {
@@ -41,6 +46,7 @@ export class Fleet {
   readonly #hosts = new Hosts();
   #members: Member[] = [];
   #startedCount = 0;
+  #startingCount = 0;
   #orderCount = 0;
   #sentCount = 0;
   /** Where the whole fleet was sent last: the flag that a starting process reads. */
@@ -71,6 +77,12 @@ export class Fleet {
 
   /** One process more: started again until it stays, as an orchestrator does. */
   async join(): Promise<void> {
+    this.#startingCount += 1;
+    await this.#startUntilItStays();
+    this.#startingCount -= 1;
+  }
+
+  async #startUntilItStays(): Promise<void> {
     while (!this.#isOver) {
       try {
         await this.#start();
@@ -161,6 +173,43 @@ export class Fleet {
     return this.#members[0]?.service;
   }
 
+  /** The clusters on which somebody consumes. */
+  get clusters(): readonly string[] {
+    const consuming = this.#members.filter(({ isConsuming }) => isConsuming);
+    return [...new Set(consuming.flatMap(({ service }) => service.kafka.status().active ?? []))];
+  }
+
+  /** Does everybody work with this cluster, and nobody start or switch? */
+  isSettledOn(cluster: string): boolean {
+    return (
+      this.#startingCount === 0 &&
+      this.#members.length > 0 &&
+      this.#members.every(({ service }) => isSteadyOn(service, cluster))
+    );
+  }
+
+  /**
+   * An operator wants the newest records once more: stops all processes, sets the group back by so many records in each log of the cluster that
+   * they were on, and starts them again. It takes a moment until a process that has started is known to go on from there.
+   */
+  async setBack(byCount: number): Promise<void> {
+    const cluster = this.#flag;
+    const members = this.#members;
+    if (!this.isSettledOn(cluster)) return;
+    this.#members = [];
+    await Promise.all(members.map(({ service }) => service.stopConsumer()));
+    await Promise.all(members.map(({ service }) => service.close()));
+    for (const { host } of members) if (host !== undefined) host.isFree = true;
+    const hasMembers = (): boolean =>
+      (this.#memory.cluster(cluster).group(GROUP)?.members.length ?? 0) > 0;
+    for (let attempts = 0; attempts < RESET_ATTEMPTS && hasMembers(); attempts += 1) {
+      await this.#memory.clock.sleep(RESET_PAUSE_MS);
+    }
+    const isRefused = hasMembers() || this.#flag !== cluster;
+    if (!isRefused) setCommitsBack(this.#memory, cluster, { byCount, events: this.#events });
+    for (let count = 0; count < members.length; count += 1) await this.join();
+  }
+
   stall(forMs: number): void {
     for (const { service } of this.#members) service.stall(forMs);
   }
@@ -217,6 +266,25 @@ export class Fleet {
 
   #note(fact: Fact): void {
     this.#events.push({ ...fact, atMs: this.#memory.clock.nowMs() });
+  }
+}
+
+/** With the tool that comes with Kafka, which does so only where the group has no members. */
+function setCommitsBack(
+  memory: MemoryWorld,
+  alias: string,
+  { byCount, events }: { byCount: number; events: HistoryEvent[] },
+): void {
+  const cluster = memory.cluster(alias);
+  for (const { topic, partition } of partitionsOf(cluster)) {
+    const commit = cluster.commit(GROUP, topic, partition);
+    const { low } = cluster.range(topic, partition);
+    if (commit === undefined || commit.offset <= low) continue;
+    const earlier = commit.offset - BigInt(byCount);
+    const offset = earlier < low ? low : earlier;
+    cluster.setCommit(GROUP, topic, partition, { offset, metadata: '' });
+    const place = { cluster: alias, topic, partition, offset };
+    events.push({ atMs: memory.clock.nowMs(), kind: 'set-back', place });
   }
 }
 

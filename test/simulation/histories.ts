@@ -129,6 +129,8 @@ export function runOf(
     onMissingPosition: 'earliest',
     automation: undefined,
     agreement: undefined,
+    isShared: false,
+    finalClusters: ['A', 'B'],
     ...rest,
     events,
   };

@@ -128,19 +128,30 @@ export type HistoryEvent = { readonly atMs: number } & (
       readonly wish: Wish | undefined;
     })
   | { readonly kind: 'fault'; readonly what: string }
+  /** Retention has removed what lies below the place. */
+  | { readonly kind: 'removed'; readonly place: Place }
+  /** The topic was deleted: what follows under this name is another log. */
+  | { readonly kind: 'remade'; readonly place: Place }
+  /** An operator has set the group back to the place: what lies there and beyond is to be handled once more. */
+  | { readonly kind: 'set-back'; readonly place: Place }
   | (ByProcess & { readonly kind: 'fact'; readonly what: string })
 );
 
 /** One kind of event. */
 export type EventOf<Kind extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: Kind }>;
 
-/** A log as it was at the end: the ids of its records, by offset, in order. Markers and aborted records have none. */
+/**
+ * A log as it was at the end: the ids of its records, by offset, in order, those among them that retention has removed (below `low`).
+ * Markers and aborted records have none.
+ */
 export interface FinalLog {
   readonly cluster: string;
   readonly topic: string;
   readonly partition: number;
   readonly low: bigint;
   readonly ids: ReadonlyMap<bigint, string>;
+  /** Its topic was deleted: the next one of that name in the list is the log that took its place. */
+  readonly isEnded?: boolean;
 }
 
 /** Everything the checkers look at. */
@@ -160,6 +171,10 @@ export interface Run {
   readonly automation: Automation | undefined;
   /** How the processes decide together; undefined: each for itself. */
   readonly agreement: FleetAgreement | undefined;
+  /** Copies share the logs of the records that are born on the target. */
+  readonly isShared: boolean;
+  /** Where somebody was consuming at the end. */
+  readonly finalClusters: readonly string[];
 }
 
 /** `cluster/topic-partition`, the name of a physical log. */

@@ -3,6 +3,7 @@ import {
   type FinalLog,
   type HistoryEvent,
   logName,
+  type Place,
   positionsOf,
   type Run,
 } from './history.js';
@@ -13,22 +14,50 @@ import {
  *
  * A record counts as handled wherever a copy of it was. And a log may hold it more than once (a mirror that was killed
  * copies again, a send is repeated): it is missed below an offset only where its last copy lies there. Otherwise it is
- * still to come.
+ * still to come. What retention has removed is missed by nobody from then on; before, it was. Where an operator has set the group back,
+ * what lies there is to be handled once more.
  */
 export class Ledger {
-  readonly #logs: ReadonlyMap<string, Log>;
+  readonly #logs: Map<string, Log>;
+  /** Logs that take the place of others under the same name. */
+  readonly #next = new Map<string, Log[]>();
   readonly #handled = new Set<string>();
   readonly #isLatestChosen: boolean;
 
   constructor({ logs, onMissingPosition }: Pick<Run, 'logs' | 'onMissingPosition'>) {
-    this.#logs = new Map(logs.map((log) => [logName(log), new Log(log)]));
+    this.#logs = new Map();
+    for (const log of logs) {
+      const name = logName(log);
+      if (!this.#logs.has(name)) this.#logs.set(name, new Log(log));
+      else this.#next.set(name, [...(this.#next.get(name) ?? []), new Log(log)]);
+    }
     this.#isLatestChosen = onMissingPosition === 'latest';
   }
 
   /** Takes the next event of the history. */
   take(event: HistoryEvent): void {
-    if (event.kind === 'handled') this.#handled.add(event.id);
-    if (event.kind === 'planned' && this.#isLatestChosen) this.#skipByChoice(event);
+    switch (event.kind) {
+      case 'handled':
+        this.#handled.add(event.id);
+        break;
+      case 'planned':
+        if (this.#isLatestChosen) this.#skipByChoice(event);
+        break;
+      case 'removed':
+        this.#logs.get(logName(event.place))?.remove(event.place.offset);
+        break;
+      case 'remade': {
+        const name = logName(event.place);
+        const next = this.#next.get(name)?.shift();
+        if (next === undefined) this.#logs.delete(name);
+        else this.#logs.set(name, next);
+        break;
+      }
+      case 'set-back':
+        this.#setBack(event.place);
+        break;
+      default:
+    }
   }
 
   /** True where the record was handled, or the service chose to skip it. */
@@ -44,6 +73,12 @@ export class Ledger {
   /** The same, where only copies below `end` may be counted on: later ones were not there yet. */
   firstMissingAt(log: string, offset: bigint, end: bigint): string | undefined {
     return this.#logs.get(log)?.firstMissingAt(offset, end, this.#handled);
+  }
+
+  #setBack(place: Place): void {
+    const again = this.#logs.get(logName(place))?.from(place.offset) ?? [];
+    for (const id of again) this.#handled.delete(id);
+    for (const log of this.#logs.values()) log.beginAnew();
   }
 
   /**
@@ -64,8 +99,9 @@ class Log {
   readonly #entries: readonly Entry[];
   /** Each record once, at its last place. */
   readonly #last: readonly Entry[];
-  /** Up to here everything is handled. That only ever grows, so each record is looked at once. */
+  /** Up to here everything is handled, or removed. That only ever grows, so each record is looked at once; unless the group is set back. */
   #index = 0;
+  #low = 0n;
 
   constructor({ ids }: FinalLog) {
     this.#entries = [...ids];
@@ -73,11 +109,20 @@ class Log {
     this.#last = this.#entries.filter(([offset, id]) => places.get(id) === offset);
   }
 
+  /** What lies below is there no more. */
+  remove(low: bigint): void {
+    this.#low = low;
+  }
+
+  beginAnew(): void {
+    this.#index = 0;
+  }
+
   firstMissing(offset: bigint, handled: ReadonlySet<string>): string | undefined {
     for (; this.#index < this.#last.length; this.#index += 1) {
       const entry = this.#last[this.#index];
       if (entry === undefined || entry[0] >= offset) return undefined;
-      if (!handled.has(entry[1])) return entry[1];
+      if (entry[0] >= this.#low && !handled.has(entry[1])) return entry[1];
     }
     return undefined;
   }
@@ -90,6 +135,10 @@ class Log {
   }
 
   below(offset: bigint): readonly string[] {
-    return this.#entries.flatMap(([at, id]) => (at < offset ? [id] : []));
+    return this.#entries.flatMap(([at, id]) => (at >= this.#low && at < offset ? [id] : []));
+  }
+
+  from(offset: bigint): readonly string[] {
+    return this.#entries.flatMap(([at, id]) => (at >= offset ? [id] : []));
   }
 }

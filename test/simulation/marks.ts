@@ -1,6 +1,7 @@
 import { AGREEMENT_MARKS } from './agreement-marks.js';
 import { DECISION_MARKS } from './decision-marks.js';
 import { logName, type Run } from './history.js';
+import { LOG_MARKS } from './log-marks.js';
 
 /**
  * Things that must happen in some run, or the simulation never gets to the hard cases. Each mark tells whether a run
@@ -115,6 +116,7 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     ),
   ...DECISION_MARKS,
   ...AGREEMENT_MARKS,
+  ...LOG_MARKS,
 };
 
 function hasFact({ events }: Run, what: string): boolean {

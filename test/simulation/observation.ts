@@ -1,19 +1,7 @@
 import type { MemoryCluster, MemoryWorld } from '../../src/testing/index.js';
-import type { FinalLog, HistoryEvent } from './history.js';
+import type { HistoryEvent } from './history.js';
+import { partitionsOf } from './kept-logs.js';
 import { GROUP, TOPIC } from './service.js';
-
-/** The service's partitions on a cluster, under their physical names. */
-function partitionsOf(cluster: MemoryCluster): readonly { topic: string; partition: number }[] {
-  return cluster
-    .topicNames()
-    .filter((name) => name.endsWith(TOPIC))
-    .flatMap((topic) =>
-      Array.from({ length: cluster.partitionCount(topic) }, (_, partition) => ({
-        topic,
-        partition,
-      })),
-    );
-}
 
 /** Notes what the group's commits are after each commit request. */
 export function watchCommits(memory: MemoryWorld, events: HistoryEvent[]): void {
@@ -42,24 +30,6 @@ function noteCommits(
   }
 }
 
-/** Every log of the service, as it is now. */
-export function finalLogs(memory: MemoryWorld): readonly FinalLog[] {
-  return memory.clusters.flatMap((cluster) =>
-    partitionsOf(cluster).map(({ topic, partition }) => ({
-      cluster: cluster.alias,
-      topic,
-      partition,
-      low: cluster.range(topic, partition).low,
-      ids: new Map(
-        cluster
-          .records(topic, partition)
-          .filter(({ marker, isAborted }) => marker === undefined && !isAborted)
-          .map(({ offset, value }) => [offset, value?.toString() ?? ''] as const),
-      ),
-    })),
-  );
-}
-
 /** True where every mirror has copied the service's records; heartbeats are on their way at any time. */
 export function isMirrored(memory: MemoryWorld): boolean {
   return memory.mirrors.every((mirror) => {
@@ -68,12 +38,24 @@ export function isMirrored(memory: MemoryWorld): boolean {
     const remote = mirror.remoteTopic(TOPIC);
     return partitionsOf(from)
       .filter(({ topic }) => topic === TOPIC)
-      .every(
-        ({ partition }) => lengthOf(from, TOPIC, partition) <= lengthOf(to, remote, partition),
-      );
+      .every(({ partition }) => isCopied(from, to, remote, partition));
   });
 }
 
-function lengthOf(cluster: MemoryCluster, topic: string, partition: number): bigint {
-  return partition < cluster.partitionCount(topic) ? cluster.range(topic, partition).high : 0n;
+/** It copies in order, so where the newest record has a copy all have one; unless retention has removed all of them. */
+function isCopied(
+  from: MemoryCluster,
+  to: MemoryCluster,
+  remote: string,
+  partition: number,
+): boolean {
+  const newest = from
+    .records(TOPIC, partition)
+    .findLast(({ marker, isAborted }) => marker === undefined && !isAborted);
+  if (newest === undefined || newest.value === null) return true;
+  if (partition >= to.partitionCount(remote)) return false;
+  const { low, high } = to.range(remote, partition);
+  if (low > 0n && low === high) return true;
+  const { value } = newest;
+  return to.records(remote, partition).some((copy) => copy.value?.equals(value) === true);
 }

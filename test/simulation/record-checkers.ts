@@ -1,21 +1,37 @@
-import { logName, positionsOf, type Run } from './history.js';
+import { type HistoryEvent, logName, positionsOf, type Run } from './history.js';
 import { Ledger } from './ledger.js';
 
 /**
  * I1. Everything is healed and drained at the end, so an acknowledged record that no handler finished is lost.
  *
- * Allowed: the records of a group that does not start because the service chose `onMissingPosition: 'fail'` and a position
+ * Allowed: what retention has removed, or went with its topic, before it was handled, where no log of a cluster that the group is on at
+ * the end holds it. And the records of a group that does not start because the service chose `onMissingPosition: 'fail'` and a position
  * is unavailable. What is not handled then waits for a person; that nothing is handled all the same is checked by I14.
  */
 export function acknowledgedIsHandled(run: Run): readonly string[] {
   if (run.onMissingPosition === 'fail' && run.events.some(hasUnavailable)) return [];
   const ledger = new Ledger(run);
   for (const event of run.events) ledger.take(event);
+  const { removed, within } = remains(run);
+  const isLost = (id: string): boolean => removed.has(id) && !within.has(id);
   return run.events.flatMap((event) =>
-    event.kind === 'acknowledged' && !ledger.has(event.id)
+    event.kind === 'acknowledged' && !ledger.has(event.id) && !isLost(event.id)
       ? [`${event.id} was acknowledged at ${event.atMs} and never handled`]
       : [],
   );
+}
+
+/** Records that are not in every log any more that had them; and those within the group's reach at the end. */
+function remains({ logs, finalClusters }: Run): Record<'removed' | 'within', ReadonlySet<string>> {
+  const removed = new Set<string>();
+  const within = new Set<string>();
+  for (const { cluster, low, ids, isEnded = false } of logs) {
+    for (const [offset, id] of ids) {
+      if (isEnded || offset < low) removed.add(id);
+      else if (finalClusters.includes(cluster)) within.add(id);
+    }
+  }
+  return { removed, within };
 }
 
 function hasUnavailable(event: Run['events'][number]): boolean {
@@ -79,10 +95,11 @@ export function handlingLeavesNoGap(run: Run): readonly string[] {
  * I14. A partition without a bound starts as the service chose, and no other does: at its beginning, at its end, or not at
  * all. And a group that does not start handles nothing.
  */
-export function noSilentReset({ events, logs, onMissingPosition }: Run): readonly string[] {
-  const lows = new Map(logs.map((log) => [logName(log), log.low]));
+export function noSilentReset({ events, onMissingPosition }: Run): readonly string[] {
+  const beginnings = new Beginnings();
   const unstarted = new Set<string>();
   return events.flatMap((event) => {
+    beginnings.take(event);
     if (event.kind === 'handling') {
       return unstarted.has(`${event.process} ${event.switchEpoch}`)
         ? [`${event.consumer} handles ${event.id}, although a position was unavailable`]
@@ -94,16 +111,31 @@ export function noSilentReset({ events, logs, onMissingPosition }: Run): readonl
         unstarted.add(`${event.process} ${event.switchEpoch}`);
         return onMissingPosition === 'fail' ? [] : [`${log} was not planned: ${one.because}`];
       }
-      const low = lows.get(log) ?? 0n;
       if (one.method === 'latest' && onMissingPosition !== 'latest') {
         return [`${log} was reset to its end`];
       }
       // An empty log has one position, and it is called its beginning.
-      return one.method === 'earliest' && one.offset !== low
+      return one.method === 'earliest' && !beginnings.has(log, one.offset)
         ? [`${log} has no bound and starts at ${one.offset}, not at its beginning`]
         : [];
     });
   });
+}
+
+/** Where logs begin, while a history is read: and where they began before, for a plan may be a little older. */
+class Beginnings {
+  readonly #lows = new Map<string, readonly [now: bigint, before: bigint]>();
+
+  take(event: HistoryEvent): void {
+    if (event.kind !== 'removed' && event.kind !== 'remade') return;
+    const log = logName(event.place);
+    const [before = 0n] = this.#lows.get(log) ?? [];
+    this.#lows.set(log, [event.place.offset, before]);
+  }
+
+  has(log: string, offset: bigint): boolean {
+    return (this.#lows.get(log) ?? [0n]).includes(offset);
+  }
 }
 
 /** I16. Whenever a commit is seen, everything below it has been handled. */

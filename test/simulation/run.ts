@@ -8,8 +8,10 @@ import { absentMsOf } from './agreeing.js';
 import { Conditions } from './conditions.js';
 import { ControlPlane } from './control-plane.js';
 import { Fleet } from './fleet.js';
+import { Foreigners } from './foreigners.js';
 import type { HistoryEvent, Run } from './history.js';
-import { finalLogs, watchCommits } from './observation.js';
+import { KeptLogs } from './kept-logs.js';
+import { watchCommits } from './observation.js';
 import { comeToRest, settle } from './rest.js';
 import { drawScenario, type Scenario } from './scenario.js';
 import { DEADLINES, HOLD_MAX_WAIT_MS, RECEIPTS, TOPIC } from './service.js';
@@ -47,8 +49,13 @@ export async function runSeed(seed: string): Promise<SeedResult> {
   const memory = makeWorld(scenario);
   const events: HistoryEvent[] = [];
   const pending = new Set<string>();
+  const logs = new KeptLogs(memory, events);
+  let finalClusters: readonly string[] = [];
+  const life = async (): Promise<void> => {
+    finalClusters = await live(scenario, memory, { events, pending, logs });
+  };
   try {
-    await memory.run(() => live(scenario, memory, { events, pending }), { limitMs: RUN_LIMIT_MS });
+    await memory.run(life, { limitMs: RUN_LIMIT_MS });
   } finally {
     memory.close();
     // Promises that are left settle in the world that they belong to.
@@ -58,13 +65,15 @@ export async function runSeed(seed: string): Promise<SeedResult> {
   const run: Run = {
     seed,
     events,
-    logs: finalLogs(memory),
+    logs: logs.all(),
     unsettledSends: [...pending],
     sendLimitMs: HOLD_MAX_WAIT_MS + RETRIES_MS,
     orderLimitMs: (switchMs + barrierMsOf(scenario)) * SWITCHES_PER_ORDER,
     onMissingPosition: scenario.onMissingPosition,
     automation: scenario.automation,
     agreement: scenario.agreement,
+    isShared: scenario.policy === 'identity',
+    finalClusters,
   };
   return { seed, scenario, run, violations: check(run), trace: traceOf(events) };
 }
@@ -93,12 +102,16 @@ function makeWorld(scenario: Scenario): MemoryWorld {
   });
 }
 
-/** The life of a fleet: it works, is disturbed and sent about; then everything is healed, and it has to come to rest. */
+/**
+ * The life of a fleet: it works, is disturbed and sent about; then everything is healed, and it has to come to rest.
+ *
+ * @returns where it ends.
+ */
 async function live(
   scenario: Scenario,
   memory: MemoryWorld,
-  { events, pending }: { events: HistoryEvent[]; pending: Set<string> },
-): Promise<void> {
+  { events, pending, logs }: { events: HistoryEvent[]; pending: Set<string>; logs: KeptLogs },
+): Promise<readonly string[]> {
   const { clock, random } = memory;
   const { automation, agreement } = scenario;
   const { hearsWithinMs = 0, hasEpochs = false } = automation ?? {};
@@ -111,6 +124,8 @@ async function live(
     source,
     plane,
     conditions: new Conditions(memory, events),
+    logs,
+    foreigners: new Foreigners(memory, scenario, events),
     events,
   };
   watchCommits(memory, events);
@@ -127,10 +142,13 @@ async function live(
     await settle(stage);
   }
   heal(stage);
+  await stage.foreigners.leave();
   await fleet.recover();
   await comeToRest(memory, events, { pending, isLong: scenario.isRestLong });
   if (automation !== undefined) await settle(stage);
+  const finalClusters = fleet.clusters;
   await fleet.stop();
+  return finalClusters;
 }
 
 function traceOf(events: readonly HistoryEvent[]): string {

@@ -7,6 +7,7 @@ import { drawAutomaticStory } from './automatic-stories.js';
 import type { HalfDead } from './conditions.js';
 import type { Who } from './control-plane.js';
 import type { Wish } from './source.js';
+import { drawLogFaults } from './log-faults.js';
 import { drawCheckpointFaults, drawNoise, drawStory } from './stories.js';
 
 /** How a service handles records. */
@@ -55,6 +56,19 @@ export type Step = { readonly atMs: number } & (
       readonly flow: FlowName;
       readonly what: 'junk' | 'delete';
     }
+  /** Retention takes this share of the logs that hold what was born on the cluster, or its copies of what was born on the other one. */
+  | {
+      readonly kind: 'retention';
+      readonly cluster: string;
+      readonly what: 'born' | 'copies';
+      readonly share: number;
+    }
+  /** The flow's remote topic is deleted, while nobody reads it; MirrorMaker makes it anew. */
+  | { readonly kind: 'remake'; readonly flow: FlowName }
+  /** An operator stops the service, sets its group back by so many records where it was working, and starts it again. */
+  | { readonly kind: 'set-back'; readonly byCount: number }
+  /** A member of the group with plain kafkajs, for so long. */
+  | { readonly kind: 'foreigner'; readonly cluster: string; readonly forMs: number }
   /** The next handler call of each process takes this long. */
   | { readonly kind: 'stall'; readonly forMs: number }
   /** A process more; or, of the newest process: its consumer leaves, it ends in order, it is killed. */
@@ -154,6 +168,11 @@ export function drawScenario(seed: string): Scenario {
       ...drawNoise(random, policy).filter(isFair),
       // Drawn apart, so that it leaves the other seeds as they are.
       ...drawCheckpointFaults(createRandom(seed).fork('checkpoints'), policy),
+      ...drawLogFaults(createRandom(seed).fork('logs'), {
+        story,
+        isShared: policy === 'identity',
+        isAutomatic: automation !== undefined,
+      }),
     ].sort((a, b) => a.atMs - b.atMs),
   };
 }

@@ -5,7 +5,9 @@ import { unreachable } from '../../src/unreachable.js';
 import type { Conditions } from './conditions.js';
 import type { ControlPlane } from './control-plane.js';
 import type { Fleet } from './fleet.js';
+import type { Foreigners } from './foreigners.js';
 import type { HistoryEvent } from './history.js';
+import type { KeptLogs } from './kept-logs.js';
 import type { Step } from './scenario.js';
 import { GROUP, TOPIC } from './service.js';
 import type { Source } from './source.js';
@@ -17,6 +19,8 @@ export interface Stage {
   readonly conditions: Conditions;
   readonly source: Source;
   readonly plane: ControlPlane | undefined;
+  readonly logs: KeptLogs;
+  readonly foreigners: Foreigners;
   readonly events: HistoryEvent[];
 }
 
@@ -35,7 +39,7 @@ export async function performSteps(steps: readonly Step[], stage: Stage): Promis
 }
 
 function perform(step: Step, stage: Stage): void {
-  const { memory, fleet, conditions, source, plane } = stage;
+  const { memory, fleet, foreigners, conditions, source, plane } = stage;
   switch (step.kind) {
     case 'order':
       fleet.order(step);
@@ -64,6 +68,18 @@ function perform(step: Step, stage: Stage): void {
       return;
     case 'checkpoints':
       spoilCheckpoints(memory, step);
+      return;
+    case 'retention':
+      removeByAge(step, stage);
+      return;
+    case 'remake':
+      deleteCopies(step, stage);
+      return;
+    case 'set-back':
+      void fleet.setBack(step.byCount);
+      return;
+    case 'foreigner':
+      void foreigners.visit(step.cluster, step.forMs);
       return;
     case 'down':
     case 'up':
@@ -141,6 +157,26 @@ function steerMirror(memory: MemoryWorld, step: Extract<Step, { kind: 'mirror' }
   if (step.what === 'start' && mirror.state !== 'stopped') return;
   if (step.what === 'resume' && mirror.state !== 'paused') return;
   mirror[step.what]();
+}
+
+/** Retention asks nobody whether it was read. */
+function removeByAge(
+  { cluster, what, share }: Extract<Step, { kind: 'retention' }>,
+  { memory, logs }: Stage,
+): void {
+  const mirror = memory.mirrors.find(({ target }) => target === cluster);
+  const topic = what === 'born' ? TOPIC : mirror?.remoteTopic(TOPIC);
+  if (topic !== undefined) logs.trim(memory.cluster(cluster), topic, share);
+}
+
+/** Where somebody reads it, kafkajs itself would commit places of the old log in the new one. */
+function deleteCopies(
+  { flow }: Extract<Step, { kind: 'remake' }>,
+  { memory, fleet, logs, foreigners }: Stage,
+): void {
+  const mirror = memory.mirrors.find(({ source, target }) => `${source}->${target}` === flow);
+  if (mirror === undefined || !fleet.isSettledOn(mirror.source) || foreigners.areThere) return;
+  logs.delete(memory.cluster(mirror.target), mirror.remoteTopic(TOPIC));
 }
 
 const NOBODY = 'another-group';

@@ -1,0 +1,128 @@
+import type { Random } from '../../src/testing/index.js';
+import type { FlowName, Step } from './scenario.js';
+
+/** What happens to the logs and the group of a run, beside its story. */
+interface LogFault {
+  readonly random: Random;
+  /** When a switch, or what causes one, comes; from where to where it leads most probably. */
+  readonly atMs: number;
+  readonly from: string;
+  readonly to: string;
+  /** When the first switch of the run comes. */
+  readonly firstAtMs: number;
+}
+
+type Way = (fault: LogFault) => readonly Step[];
+
+/** Share of the seeds with such a fault. */
+const SHARE = 0.45;
+
+/** How long after its restart a group that was set back may be moved: until then the reset is not known elsewhere. */
+const RESET_KNOWN_MS = 2_500;
+
+/** Its group has joined and committed something by then. */
+const FIRST_RESET_MS = 1_000;
+
+/** Retention is quicker than somebody. */
+const RETENTION: readonly Way[] = [
+  // Than the group that will come to the copies, while it handles nothing.
+  ({ random, atMs, to }) => [
+    { kind: 'stall', atMs: atMs - 1_200, forMs: 1_000 + random.below(3_000) },
+    {
+      kind: 'retention',
+      atMs: atMs - 50 - random.below(400),
+      cluster: to,
+      what: 'copies',
+      share: random.pick([0.5, 0.9, 1]),
+    },
+  ],
+  // Than the group that is reading the copies.
+  ({ random, atMs, to }) => [
+    {
+      kind: 'retention',
+      atMs: atMs + random.below(3_000),
+      cluster: to,
+      what: 'copies',
+      share: random.pick([0.8, 1]),
+    },
+  ],
+  // Than the group, and perhaps than MirrorMaker as well, on the cluster where the records are born.
+  ({ random, atMs, from, to }) => [
+    { kind: 'stall', atMs: atMs - 1_800, forMs: 1_000 + random.below(3_000) },
+    ...(random.chance(0.6) ? pausedMirror(from, to, atMs - 1_700) : []),
+    {
+      kind: 'retention',
+      atMs: atMs - 200 - random.below(900),
+      cluster: from,
+      what: 'born',
+      share: random.pick([0.5, 0.9, 1]),
+    },
+  ],
+];
+
+function pausedMirror(from: string, to: string, atMs: number): readonly Step[] {
+  const flow: FlowName = `${from}->${to}`;
+  return [
+    { kind: 'mirror', atMs, flow, what: 'pause' },
+    { kind: 'mirror', atMs: atMs + 1_600, flow, what: 'resume' },
+  ];
+}
+
+const REMADE: Way = ({ random, atMs, from, to }) => [
+  { kind: 'stall', atMs: atMs - 1_800, forMs: 1_000 + random.below(3_000) },
+  { kind: 'remake', atMs: atMs - 100 - random.below(1_800), flow: `${from}->${to}` },
+];
+
+/** On the cluster where the group has always been: only there a reset says something that commits elsewhere do not contradict. */
+const SET_BACK: Way = ({ random, firstAtMs }) => {
+  const atMs = firstAtMs - RESET_KNOWN_MS - random.below(600);
+  return atMs < FIRST_RESET_MS ? [] : [{ kind: 'set-back', atMs, byCount: 5 + random.below(60) }];
+};
+
+const FOREIGNER: Way = ({ random, atMs, from, to }) => [
+  {
+    kind: 'foreigner',
+    atMs: atMs - 1_500 + random.below(2_500),
+    cluster: random.pick([from, to]),
+    forMs: 1_500 + random.below(5_000),
+  },
+];
+
+/** Draws what happens to the logs and the group, about when the fleet is sent elsewhere. Pure. */
+export function drawLogFaults(
+  random: Random,
+  {
+    story,
+    isShared,
+    isAutomatic,
+  }: {
+    readonly story: readonly Step[];
+    /** Under the Identity policy nobody goes home. */
+    readonly isShared: boolean;
+    /** An operator who stops all of a fleet that decides for itself would have to know where it is. */
+    readonly isAutomatic: boolean;
+  },
+): readonly Step[] {
+  if (!random.chance(SHARE)) return [];
+  const ways = [
+    ...RETENTION,
+    REMADE,
+    REMADE,
+    ...(isAutomatic ? [] : [SET_BACK, SET_BACK]),
+    FOREIGNER,
+  ];
+  const way = random.pick(ways);
+  const moves = story.filter((step) => step.kind === 'order' || step.kind === 'down');
+  const move = moves.length > 0 ? random.pick(moves) : story[0];
+  if (move === undefined) return [];
+  const to = isShared ? 'B' : targetOf(move);
+  const from = to === 'A' ? 'B' : 'A';
+  const firstAtMs = Math.min(...moves.map(({ atMs }) => atMs));
+  return way({ random, atMs: move.atMs, from, to, firstAtMs }).filter(({ atMs }) => atMs > 0);
+}
+
+/** Where it leads to. */
+function targetOf(step: Step): string {
+  if (step.kind === 'order') return step.to;
+  return step.kind === 'down' && step.cluster === 'B' ? 'A' : 'B';
+}
