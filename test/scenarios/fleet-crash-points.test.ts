@@ -36,6 +36,12 @@ interface Kept {
 
 const PARTITIONS = 3;
 
+/** So slow that something is left to be handled when the group leaves. */
+const HANDLER_MS = 20;
+
+/** Time in which the mirror copies. */
+const MIRRORED_MS = 50;
+
 /** A life that ends, as with kill -9, as soon as this is in its state file. */
 async function live(
   { memory, agreement, handled }: Stage,
@@ -58,7 +64,10 @@ async function live(
     failback: { dwellMs: 0, everyMs: 1_000, lagMs: 2_000 },
   });
   try {
-    await consume(kafka, async ({ message }) => void handled.add(String(message.value)));
+    await consume(kafka, async ({ message }) => {
+      await memory.clock.sleep(HANDLER_MS);
+      handled.add(String(message.value));
+    });
   } catch (error) {
     await kafka.close();
     throw error;
@@ -199,8 +208,9 @@ describe('a member of a fleet that dies in the middle', () => {
         );
 
         isArmed = true;
+        write(stage, from, 'late');
+        await memory.clock.sleep(MIRRORED_MS);
         if (way === UNPLANNED) memory.cluster('A').down();
-        else write(stage, from, 'late');
         const under = way.order(ordered.life.kafka).catch(() => {});
         await until(memory, 'it is dead', () => isDead, 60_000);
         const dead = victim.life;
