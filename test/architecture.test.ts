@@ -169,7 +169,8 @@ const rules: readonly Rule[] = [
   },
   {
     name: 'what comes from outside is validated at its door',
-    files: /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/(member|fleet-part)$|state-file$)/,
+    files:
+      /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/(member|fleet-part)$|state-file$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!events$)/, never: /^npm:eventemitter3$/ },
