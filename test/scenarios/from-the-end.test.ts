@@ -96,7 +96,7 @@ describe('a new group that reads from the end, and has no commit yet', () => {
       await consume(failover, handler, FROM_END);
       await memory.clock.sleep(2_000);
       const outcome = await failover.switchTo('B');
-      expect(planOf(outcome, 'A.orders')).toMatchObject({ offset: 10n, method: 'offset-sync' });
+      expect(planOf(outcome, 'A.orders')).toMatchObject({ offset: 10n, method: 'exact' });
       fill(memory, { from: 10, count: 2 });
       await until(memory, 'the new ones are handled', () => handled.length >= 2);
       await failover.close();
