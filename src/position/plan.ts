@@ -253,10 +253,11 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
       best = bound;
     }
   }
-  // A sound position in the log says that everything below was handled.
   const isInLog = best !== undefined && best.offset >= range.low;
+  // A sound position in the log says that everything below was handled; one at its start may be where a member was moved up to.
+  const isBehindStart = best !== undefined && best.offset > range.low;
   const upstream =
-    isInLog && facts.upstream ? { ...facts.upstream, gone: undefined } : facts.upstream;
+    isBehindStart && facts.upstream ? { ...facts.upstream, gone: undefined } : facts.upstream;
   const known = { ...facts, voidCommit, upstream };
   if (upstream?.gone !== undefined) {
     const { topic, gone } = upstream;
