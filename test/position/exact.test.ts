@@ -71,6 +71,26 @@ describe('the last handled records, looked for on the target', () => {
     expect(await methodWith(0, 15)).toBe('exact');
   });
 
+  it('tell the position where the twin lies beyond the copy of a later record, also behind a hole in the source', async () => {
+    // 5 is the end of a transaction, 9 is the last one that was handled, and 12 looks the same.
+    const source = Array.from({ length: 16 }, (_, offset) => offset !== 5);
+    const flow: SimulatedFlow = {
+      source,
+      target: [...source.keys()].filter((offset) => source[offset]),
+      syncs: [
+        { upstreamOffset: 0n, downstreamOffset: 0n },
+        { upstreamOffset: 11n, downstreamOffset: 10n },
+      ],
+      next: 16,
+    };
+    const looks = { lookCount: 3, perMillisecond: 1_000 };
+    const sought = (known: SimulatedFlow) => findIn(known, handledOf(known, 10, 10, looks), looks);
+    expect((await sought(flow)).bound).toEqual({ method: 'exact', offset: 9n });
+    const [first] = flow.syncs;
+    const unsynced = { ...flow, syncs: first === undefined ? [] : [first] };
+    expect((await sought(unsynced)).bound).toEqual({ method: 'fingerprint', offset: 9n });
+  });
+
   it('tell the position where no sync is known yet, and all records of the log are remembered', async () => {
     // One send: all have the same timestamp.
     const looks = { lookCount: 1_000, perMillisecond: 1_000 };
