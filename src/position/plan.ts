@@ -254,10 +254,12 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
     }
   }
   const isInLog = best !== undefined && best.offset >= range.low;
-  // A sound position in the log says that everything below was handled; one at its start may be where a member was moved up to.
-  const isBehindStart = best !== undefined && best.offset > range.low;
+  // A sound position in the log says that everything below was handled. A commit at its very start may be where a member was moved up to.
+  const isMovedUp = best?.method === 'own-commit' && best.offset === range.low;
   const upstream =
-    isBehindStart && facts.upstream ? { ...facts.upstream, gone: undefined } : facts.upstream;
+    isInLog && !isMovedUp && facts.upstream
+      ? { ...facts.upstream, gone: undefined }
+      : facts.upstream;
   const known = { ...facts, voidCommit, upstream };
   if (upstream?.gone !== undefined) {
     const { topic, gone } = upstream;
