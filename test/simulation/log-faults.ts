@@ -89,8 +89,8 @@ export function drawLogFaults(
   if (!random.chance(SHARE)) return [];
   const ways = [
     ...RETENTION,
-    REMADE,
-    REMADE,
+    // Under the Identity policy the records that were born there would go with it, and an old checkpoint may name a place in the new log.
+    ...(isShared ? [] : [REMADE, REMADE]),
     ...(isAutomatic ? [] : [SET_BACK, SET_BACK]),
     FOREIGNER,
   ];
