@@ -82,16 +82,17 @@ export function drawLogFaults(
     readonly story: readonly Step[];
     /** Under the Identity policy nobody goes home. */
     readonly isShared: boolean;
-    /** An operator who stops all of a fleet that decides for itself would have to know where it is. */
+    /** Fleets that decide for themselves have faults of their own, and stories that these would end. */
     readonly isAutomatic: boolean;
   },
 ): readonly Step[] {
-  if (!random.chance(SHARE)) return [];
+  if (isAutomatic || !random.chance(SHARE)) return [];
   const ways = [
     ...RETENTION,
     // Under the Identity policy the records that were born there would go with it, and an old checkpoint may name a place in the new log.
     ...(isShared ? [] : [REMADE, REMADE]),
-    ...(isAutomatic ? [] : [SET_BACK, SET_BACK]),
+    SET_BACK,
+    SET_BACK,
     FOREIGNER,
   ];
   const way = random.pick(ways);
