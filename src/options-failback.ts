@@ -82,7 +82,7 @@ export interface GradualFailbackOptions {
   readonly steps?: readonly number[];
   /** How long each step is watched before the next one, in milliseconds. Default 60000. */
   readonly pauseMs?: number;
-  /** How long the members that move may take to arrive, in milliseconds, before it stops. Default 120000. */
+  /** How long the members that move may take to leave for home, in milliseconds, before it stops. Default 120000. */
   readonly arriveMs?: number;
 }
 

@@ -14,7 +14,7 @@ export interface FailbackStep {
   readonly part: FleetPart;
   /** The processes that are meant by it, by `instance`. */
   readonly members: readonly string[];
-  /** How long they took to arrive, in milliseconds. */
+  /** How long it took until each of them had left the other cluster for home, in milliseconds; it works there a moment later. */
   readonly tookMs: number;
 }
 

@@ -8,7 +8,6 @@ import {
   decodeOffsetSync,
   encodeCheckpoint,
 } from '../../src/replication/records.js';
-import { manualStrategy } from '../../src/strategy/manual.js';
 import type { SwitchPlan } from '../../src/switch/report.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import {
@@ -36,7 +35,6 @@ const TOPICS = [
   'settling',
   'synced',
   'lagging',
-  'setback',
 
   'carried',
 ];
@@ -422,53 +420,6 @@ it('skips nothing where MirrorMaker writes the commits of groups on B, members c
   await last.untilKnown(missingOf(ids, handled));
   handled.push(...last.handled);
   expect(missingOf(ids, handled)).toEqual([]);
-});
-
-it('is set back by MirrorMaker (KAFKA-19794): what lies between is handled again, nothing is skipped, and the way home is not fooled', async () => {
-  const { proxy } = stack.clusters.B;
-  const committed = () => logs.committed('B', 'setback', 'A.setback');
-  const ids = numbered('w', 400);
-  await logs.send('A', 'setback', ids);
-  await logs.untilHeld('B', 'A.setback', ids.length);
-  const first = await startGroup(stack, 'setback', { handleMs: 5 });
-  await first.untilHandled(100);
-  await first.switchTo('B', { planned: true });
-  await first.untilHandled(250);
-  await waitFor('a commit on B', committed, { until: (offset = 0) => offset >= 200 });
-  // MirrorMaker asks, hears of a member, and the group is empty when it writes.
-  const answer = proxy.stall({ apiKeys: ['DescribeGroups'], direction: 'response' });
-  await waitFor(
-    'an answer that is on its way',
-    () => proxy.log.events({ by: answer.name, fate: 'held' }).length > 0,
-  );
-  await first.kafka.close();
-  const stood = (await committed()) ?? 0;
-  expect(stood).toBeGreaterThanOrEqual(200);
-  answer.clear();
-  const setBackTo = await waitFor('MirrorMaker to have written', committed, {
-    until: (offset) => offset !== stood,
-  });
-  const newest = (await checkpointsOf('setback', 'A.setback')).at(-1);
-  expect(setBackTo).toBe(Number(newest?.downstreamOffset));
-  expect(setBackTo).toBeLessThan(stood);
-  const second = await startGroup(stack, 'setback', {
-    handleMs: 5,
-    strategy: manualStrategy({ initial: 'B' }),
-  });
-  await second.untilKnown(ids.slice(stood, stood + 50));
-  const began = ids.indexOf(second.handled[0] ?? '');
-  // It knows more of the group than MirrorMaker, and never too much.
-  expect(began).toBeGreaterThanOrEqual(Number(setBackTo));
-  expect(began).toBeLessThanOrEqual(stood);
-  const { resumed } = await second.switchTo('A', { planned: true });
-  const handledAway = second.handled.length;
-  const last = numbered('x', 20);
-  await logs.send('A', 'setback', last);
-  await second.untilKnown(last);
-  const all = [...first.handled, ...second.handled];
-  expect(missingOf([...ids, ...last], all)).toEqual([]);
-  const before = [...first.handled, ...second.handled.slice(0, handledAway)];
-  expect(twice(all).length - twice(before).length).toBeLessThanOrEqual(predictedCount(resumed));
 });
 
 /** The offset of a topic's only partition that is furthest from every offset sync before and behind it. */
