@@ -112,6 +112,12 @@ async function main(): Promise<void> {
   if (values.json === true) console.log(jsonLine(result));
 }
 
+function collector(): () => void {
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error('memory is not known without --expose-gc');
+  return () => gc();
+}
+
 async function measure(name: PartName): Promise<Result> {
   switch (name) {
     case 'switches': {
@@ -121,16 +127,13 @@ async function measure(name: PartName): Promise<Result> {
     case 'roundTrip':
       return { roundTrip: await measureRoundTrip({ lag: size.lag, seed, say }) };
     case 'translate':
-      return { translate: await measureTranslation(say) };
+      return { translate: await measureTranslation(say, collector()) };
     case 'overhead':
       return { overhead: await measureProgressOverhead({ ...size, pairs, say }) };
     case 'standby':
       return { standby: await measureStandby({ runs: size.standbyRuns, say }) };
-    case 'ledger': {
-      const { gc } = globalThis;
-      if (gc === undefined) throw new Error('memory is not known without --expose-gc');
-      return { ledger: await measureLedger(() => gc()) };
-    }
+    case 'ledger':
+      return { ledger: await measureLedger(collector()) };
     default:
       return unreachable(name);
   }

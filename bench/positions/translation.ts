@@ -34,10 +34,12 @@ type Records = readonly { key: Buffer; value: Buffer }[];
  * Translates one group with 10,000 partitions by what lies in one and the same checkpoints topic of a real broker: with this library, which
  * follows the topic, and with MirrorMaker's own RemoteClusterUtils, which reads it in each call.
  *
+ * @param collectGarbage - `global.gc`: what the reading has left behind is not collected while translations are measured.
  * @internal
  */
 export async function measureTranslation(
   say: (words: string) => void,
+  collectGarbage: () => void,
 ): Promise<TranslationFigures> {
   const stack = await startStack({
     name: 'bench-positions',
@@ -54,7 +56,7 @@ export async function measureTranslation(
       groupId: GROUP,
       calls: CALLS,
     });
-    const library = await measureLibrary(brokers);
+    const library = await measureLibrary(brokers, collectGarbage);
     for (const { partitions, sum } of calls) {
       if (partitions === ALL && sum === library.checkpointSum) continue;
       throw new Error(
@@ -121,6 +123,7 @@ function allPartitions(): readonly { topic: string; partition: number }[] {
 
 async function measureLibrary(
   brokers: string[],
+  collectGarbage: () => void,
 ): Promise<{ ms: number; readMs: number; checkpointSum: number }> {
   const world = realWorld();
   const kafkaConfig = { clientId: 'bench', logLevel: logLevel.NOTHING };
@@ -136,6 +139,7 @@ async function measureLibrary(
   try {
     await mirror.refresh();
     const readMs = performance.now() - startedAtMs;
+    collectGarbage();
     const times: number[] = [];
     for (let run = 0; run < WARM_UP_RUNS + RUNS; run += 1) {
       const startedAtMs = performance.now();

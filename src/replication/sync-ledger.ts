@@ -85,10 +85,8 @@ export class SyncLedger {
     const block = this.#block(index);
     const run = lastRunAt(block, this.#runsIn(index), upstreamOffset);
     if (run < 0) return { floor: undefined, ceiling: syncAt(block, 0) };
-    const step = upstreamOffset - at(block, run, 0);
-    const last = at(block, run, 2) - 1n;
-    const floor = syncAt(block, run, step < last ? step : last);
-    if (step <= last) return { floor, ceiling: floor };
+    const floor = floorIn(block, run, upstreamOffset);
+    if (floor.upstreamOffset === upstreamOffset) return { floor, ceiling: floor };
     if (run + 1 < this.#runsIn(index)) return { floor, ceiling: syncAt(block, run + 1) };
     // The newest sync is above, and it is in some block.
     return { floor, ceiling: syncAt(this.#block(index + 1), 0) };
@@ -174,11 +172,21 @@ export class SyncLedger {
   }
 }
 
-/** The sync that is so many steps behind the first one of a run. */
-function syncAt(block: BigInt64Array, run: number, step = 0n): OffsetSync {
+/** The first sync of a run. */
+function syncAt(block: BigInt64Array, run: number): OffsetSync {
+  return { upstreamOffset: at(block, run, 0), downstreamOffset: at(block, run, 1) };
+}
+
+/** The newest sync of a run at or below an upstream offset. Most runs are one sync, and cost no arithmetic. */
+function floorIn(block: BigInt64Array, run: number, upstreamOffset: bigint): OffsetSync {
+  const first = syncAt(block, run);
+  const count = at(block, run, 2);
+  if (count === 1n) return first;
+  const step = upstreamOffset - first.upstreamOffset;
+  const taken = step < count ? step : count - 1n;
   return {
-    upstreamOffset: at(block, run, 0) + step,
-    downstreamOffset: at(block, run, 1) + step,
+    upstreamOffset: first.upstreamOffset + taken,
+    downstreamOffset: first.downstreamOffset + taken,
   };
 }
 
