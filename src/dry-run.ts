@@ -1,6 +1,6 @@
 import { messageOf } from './caught.js';
 import type { ClusterOperations } from './cluster-operations.js';
-import type { GroupNeed } from './position/plan.js';
+import type { GroupNeed } from './position/need.js';
 import { planWarnings } from './position/plan-warnings.js';
 import type { Readiness } from './readiness.js';
 import type { AcknowledgedEnd } from './session-work.js';

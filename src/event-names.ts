@@ -38,6 +38,7 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'consumer.standby-lost': true,
   'consumer.resubscribed': true,
   'consumer.offset-refused': true,
+  'consumer.overtaken': true,
   'consumer.dedup-failed': true,
   'mirror.record-skipped': true,
   'mirror.read-failed': true,

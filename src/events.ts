@@ -212,6 +212,21 @@ export interface FailoverEvents {
     readonly consumer: string;
     readonly error: Error;
   };
+  /**
+   * Retention was quicker than the consumer: records `first` to `last` of a log (bigint, offsets of `cluster`) were removed before they were handled, and kafkajs has gone on behind them. They
+   * are handled after a switch, where their copies are still on the other cluster and this member has the partition until then.
+   */
+  'consumer.overtaken': FailoverEventBase & {
+    readonly consumer: string;
+    readonly groupId: string;
+    readonly cluster: string;
+    readonly topic: string;
+    /** The topic on `cluster`. */
+    readonly physicalTopic: string;
+    readonly partition: number;
+    readonly first: bigint;
+    readonly last: bigint;
+  };
   /** `consumer.dedup.messageId` threw, or answered what is no id; the record was handled as ever. Told once for each beginning. */
   'consumer.dedup-failed': FailoverEventBase & {
     readonly consumer: string;

@@ -18,8 +18,7 @@ import {
 import type { FailbackCallOptions } from './options-failback.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { closedError, haltedError, supersededError } from './switch/answers.js';
-import type { SwitchOutcome } from './switch/coordinator.js';
-import type { SwitchPlan } from './switch/report.js';
+import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
 import { sleep, untilAborted } from './wait.js';
 
 /** Pause between two looks whether a switch is over, in milliseconds. */

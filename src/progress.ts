@@ -2,7 +2,7 @@ import type { AgreementContext } from './agreement/agreement.js';
 import { asError } from './caught.js';
 import type { EventSink } from './events.js';
 import type { ProgressOptions } from './options-progress.js';
-import type { GroupNeed } from './position/plan.js';
+import type { GroupNeed } from './position/need.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressNews, type Speech, type Written } from './position/progress-news.js';
 import { progressKey, progressValue, type Recorded } from './position/progress-record.js';

@@ -3,7 +3,7 @@ import { messageOf } from './caught.js';
 import type { ClusterAccess } from './cluster/access.js';
 import { isWrongCluster } from './identities.js';
 import { missingPieceInWords } from './missing-pieces.js';
-import type { GroupNeed } from './position/plan.js';
+import type { GroupNeed } from './position/need.js';
 import { copyReadiness, mirrorReadiness, NOTHING_SEEN, type Readiness } from './readiness.js';
 import type { Mirror } from './replication/mirror.js';
 import { untilAborted } from './wait.js';

@@ -21,8 +21,7 @@ import { openMembership, owedOf, restOf, type Membership } from './membership.js
 import { StateFile, type AppliedState } from './state-file.js';
 import type { ResolvedOptions } from './options.js';
 import type { OperatorOrder, View } from './strategy/strategy.js';
-import type { DecidedBy } from './switch/report.js';
-import type { SwitchOutcome } from './switch/coordinator.js';
+import type { DecidedBy, SwitchOutcome } from './switch/report.js';
 import {
   activeOf,
   epochOf,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ControlLog } from '../src/agreement/agreement.js';
-import type { GroupNeed } from '../src/position/plan.js';
+import type { GroupNeed } from '../src/position/need.js';
 import { progressKey, progressValue } from '../src/position/progress-record.js';
 import { StandbyCommits } from '../src/position/standby-commits.js';
 import { Progress } from '../src/progress.js';

@@ -4,7 +4,8 @@ import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import type { ConsumerLimits } from '../options.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
@@ -204,6 +205,10 @@ export class ConsumerCore {
       onSeekKept: (inner) => this.#listener.onSeekKept(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) => this.reportRefused(error),
+      onUnhandled: (records) => {
+        const where = { consumer: parts.id, groupId: this.groupId, cluster: session.alias };
+        parts.events.emit('consumer.overtaken', { ...where, ...records });
+      },
       releaseUnused: () => parts.active.releaseUnused(),
     };
     return new InnerConsumer({
@@ -213,15 +218,8 @@ export class ConsumerCore {
       mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
       restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,
       commitMetadata: limits.commitMetadata,
-      world,
       locks: this.#locks,
-      older,
-      awaited,
-      dedup,
-      pauses,
-      host,
-      carried,
-      hold,
+      ...{ world, older, awaited, dedup, pauses, host, carried, hold },
     });
   }
 

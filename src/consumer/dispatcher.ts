@@ -28,6 +28,7 @@ import { batchPayload, type BatchContext } from './payload.js';
 import { standingOf, type Standing } from './standing.js';
 import type { TopicNames } from './subscription.js';
 import type { FailoverConsumerRunConfig, FailoverEachMessagePayload } from './types.js';
+import type { UnhandledRecords } from './unhandled-range.js';
 
 /** @internal What a dispatcher is made of. */
 export interface DispatcherParts {
@@ -50,6 +51,7 @@ export interface DispatcherParts {
   /** An offset of an older epoch was refused. */
   onRefused(error: Error): void;
   pause(topic: string, partition: number): () => void;
+  onUnhandled(records: UnhandledRecords): void;
 }
 
 const WENT_ELSEWHERE = 'another member of the group has had the partition';
@@ -199,7 +201,7 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, awaited, groupId, dedup, ...rest } = this.#parts;
+    const { names, locks, run, pause, onUnhandled, awaited, groupId, dedup, ...rest } = this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
@@ -211,6 +213,7 @@ export class Dispatcher {
       reread: rest.work.counterOf(groupId, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
       pause,
+      onUnhandled,
     });
   }
 

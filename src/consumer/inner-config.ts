@@ -10,10 +10,14 @@ import type { DispatcherParts } from './dispatcher.js';
 import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
-import { carryingMetadata, type MetadataParts } from './metadata-carrier.js';
+import { aroundCoordinator } from './coordinator-calls.js';
+import { MetadataCarrier } from './metadata-carrier.js';
+import { OutOfRange } from './out-of-range.js';
+import type { PartitionProgress } from './progress.js';
+import type { UnhandledRecords } from './unhandled-range.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
-import type { CarriedLane } from './lane.js';
+import type { CarriedLane, Lane } from './lane.js';
 
 /** @internal What an inner consumer is made of. */
 export interface InnerConsumerParts {
@@ -53,6 +57,8 @@ export interface InnerConsumerHost {
   /** kafkajs keeps a seek that must not be carried out any more. Ends this one where another can begin. */
   onSeekKept(inner: InnerConsumer): void;
   onOffsetRefused(error: Error): void;
+  /** Records were removed before they were delivered. */
+  onUnhandled(records: UnhandledRecords): void;
   /** A question to the cluster has ended, for which a connection may have been opened. */
   releaseUnused(): void;
 }
@@ -82,6 +88,7 @@ export function dispatcherParts(
     heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     onRefused: (error) => host.onOffsetRefused(error),
     pause: (topic, partition) => host.pause(topic, partition),
+    onUnhandled: (records) => host.onUnhandled(records),
   };
 }
 
@@ -95,24 +102,49 @@ const DEFAULT_RETRY = { retries: 5 };
  */
 export function innerConfig(
   { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
-  inUse: Omit<AssignerGuard, 'isStandby'> &
-    Pick<MetadataParts, 'recentBelow'> & { isOpen(): boolean },
+  inUse: Omit<AssignerGuard, 'isStandby'> & {
+    isOpen(): boolean;
+    laneOf(topic: string, partition: number): Pick<Lane, 'recent' | 'progress'> | undefined;
+  },
 ): ConsumerConfig {
   const guard = { ...inUse, isStandby: () => hold?.isStandby === true };
   const assigners = (config.partitionAssigners ?? [kafka.PartitionAssigners.roundRobin]).map(
     (assigner) => siblingsTogether(assigner, guard),
   );
   const { session, world, commitMetadata } = parts;
-  const carrier = {
+  const progressOf = (topic: string, partition: number): PartitionProgress | undefined =>
+    inUse.laneOf(topic, partition)?.progress;
+  const metadata = new MetadataCarrier({
     cluster: session.alias,
     wallMs: () => world.wallMs(),
-    recentBelow: inUse.recentBelow,
-  };
-  const carrying = commitMetadata ? carryingMetadata(assigners, carrier) : assigners;
+    recentBelow: (topic, partition, position) =>
+      inUse.laneOf(topic, partition)?.recent.forCommit(position) ?? [],
+    unhandled: (...log) => progressOf(...log)?.unhandled.range,
+    leaves: (...log) => {
+      const progress = progressOf(...log);
+      return progress?.unhandled.leaves(progress.position());
+    },
+  });
+  const outOfRange = new OutOfRange({
+    cluster: session.alias,
+    onLeaving: (topic, partition, begun) => progressOf(topic, partition)?.outOfRange(begun),
+    onUnhandled: (topic, partition, range) => {
+      const progress = progressOf(topic, partition);
+      // The commit is older than a seek.
+      if (progress?.sought === undefined) progress?.unhandled.continues(range);
+    },
+  });
+  const watched = aroundCoordinator(assigners, {
+    commits: (request, send) =>
+      outOfRange.commits(request, (one) =>
+        commitMetadata ? metadata.commits(one, send) : send(one),
+      ),
+    begins: (...told) => outOfRange.begins(...told),
+  });
   return {
     ...config,
     ...(mayCreateTopics ? {} : { allowAutoTopicCreation: false }),
-    partitionAssigners: hold === undefined ? carrying : hold.over(carrying),
+    partitionAssigners: hold === undefined ? watched : hold.over(watched),
     retry: {
       ...(config.retry ?? DEFAULT_RETRY),
       // A restart is ours to decide: never of what a switch or a stop has ended, else as the user says.

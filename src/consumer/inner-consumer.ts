@@ -62,8 +62,7 @@ export class InnerConsumer {
       assertInUse: () => {
         if (this.#retired !== undefined) throw this.#retired;
       },
-      recentBelow: (topic: string, partition: number, position: bigint) =>
-        this.#dispatcher?.laneOf(topic, partition).recent.forCommit(position) ?? [],
+      laneOf: (...log: [string, number]) => this.#dispatcher?.laneOf(...log),
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);

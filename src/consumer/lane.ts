@@ -5,7 +5,9 @@ import type { AwaitedRecords } from './awaited-records.js';
 import type { DedupLane } from './dedup-lane.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
-import { PartitionProgress, type CarriedProgress } from './progress.js';
+import type { UnhandledRecords } from './unhandled-range.js';
+import type { CarriedProgress } from './carried-progress.js';
+import { PartitionProgress } from './progress.js';
 import { RecentRecords } from './recent-records.js';
 
 /** @internal What a lane is made of. */
@@ -26,6 +28,8 @@ export interface LaneParts {
   /** Undefined: there is no window of handled records. */
   readonly dedup: DedupLane | undefined;
   pause(topic: string, partition: number): () => void;
+  /** Records were removed before they were delivered. */
+  onUnhandled(records: UnhandledRecords): void;
 }
 
 /** @internal What is carried from one inner consumer to the next of the same epoch. */
@@ -74,6 +78,8 @@ export class Lane implements PhysicalSource {
     this.dedup = parts.dedup;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.progress.onMovedBack = () => this.recent.clear();
+    this.progress.unhandled.onFound = (range) =>
+      parts.onUnhandled({ topic, physicalTopic, partition, ...range });
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
   }

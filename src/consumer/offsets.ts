@@ -1,6 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { AmbiguousOffsetError, StaleOffsetError } from '../errors.js';
-import type { EarlierDelivery } from '../position/plan.js';
+import type { EarlierDelivery } from '../position/need.js';
 import { unreachable } from '../unreachable.js';
 import type { OffsetOrigin } from './types.js';
 

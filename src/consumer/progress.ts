@@ -1,23 +1,12 @@
 import { highest } from '../position/highest.js';
 import type { BatchWords } from './batch-words.js';
+import type { CarriedProgress } from './carried-progress.js';
 import { union, type Window } from './offsets.js';
 import { handledAt, soughtOf, soughtOffset, type Sought } from './sought.js';
+import { UnhandledRange } from './unhandled-range.js';
 
 /** The handler has not been called, or threw before it returned a promise. */
 const NOT_ENDED: unique symbol = Symbol('not ended');
-
-/** @internal What is carried from one inner consumer to the next of the same epoch. */
-export interface CarriedProgress {
-  readonly physicalTopic: string;
-  readonly partition: number;
-  readonly handled: bigint | undefined;
-  readonly delivered: Window | undefined;
-  readonly everDelivered: Window | undefined;
-  readonly committed: bigint | undefined;
-  readonly sought: Sought | undefined;
-  readonly rewoundBelow: bigint | undefined;
-  readonly isTakenOver: boolean;
-}
 
 /**
  * How far one physical partition was delivered, handled and committed, within one epoch. Written for every message, so
@@ -52,6 +41,8 @@ export class PartitionProgress {
   sought: Sought | undefined = undefined;
   /** Called where the log has turned out to be another one, or the group was set back. */
   onMovedBack: () => void = () => {};
+  /** Below the position, and not handled. */
+  readonly unhandled: UnhandledRange = new UnhandledRange();
   /** First offset delivered since the partition was assigned, or the position was moved. */
   first: string | undefined = undefined;
   #committed: bigint | undefined = undefined;
@@ -96,20 +87,20 @@ export class PartitionProgress {
 
   /** The handler is about to be called with the offsets from `first` to `last`. */
   delivers(first: string, last: string): void {
+    if (this.first === undefined) this.#begins(first);
     this.floor = first;
     this.#ceiling = last;
     this.resolved = undefined;
     this.endCoversAll = true;
     this.outcome = NOT_ENDED;
-    if (this.first === undefined) this.#begins(first);
     this.sought = undefined;
   }
 
   /** As {@link delivers}, for one record of `eachMessage`: the hot path, so it writes only what it has to. */
   deliversOne(offset: string): void {
+    if (this.first === undefined) this.#begins(offset);
     this.floor = offset;
     this.outcome = NOT_ENDED;
-    if (this.first === undefined) this.#begins(offset);
     this.sought = undefined;
   }
 
@@ -120,10 +111,12 @@ export class PartitionProgress {
   #begins(first: string): void {
     const isBehind = this.#committed !== undefined && BigInt(first) < this.#committed;
     if (isBehind) this.#goesBack();
+    this.unhandled.delivers(BigInt(first), this.position());
     this.first = first;
   }
 
   #goesBack(): void {
+    this.unhandled.clear();
     this.#committed = undefined;
     // User code moved it back: what was given to handlers before is of the same log.
     if (this.sought !== undefined) return;
@@ -273,8 +266,18 @@ export class PartitionProgress {
     return soughtOffset(sought);
   }
 
+  /** kafkajs goes on at the beginning of what is left of the log. `begun`: the group's commit when the member got it. */
+  outOfRange(begun: bigint | undefined): void {
+    // A seek to the beginning looks the same.
+    if (this.sought === 'beginning') return;
+    this.unhandled.outOfRange(begun);
+    void this.ended();
+    this.#fold();
+  }
+
   /** User code moved the position. */
   seek(offset: bigint): void {
+    this.unhandled.clear();
     // Where nothing is known yet, any commit may be older than this.
     this.#rewoundBelow =
       highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed) ?? ANYWHERE;
@@ -294,6 +297,7 @@ export class PartitionProgress {
 
   /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
+    this.unhandled.clear();
     this.#deliveredBefore = this.everDelivered();
     this.floor = undefined;
     this.resolved = undefined;
@@ -318,6 +322,7 @@ export class PartitionProgress {
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
       isTakenOver: this.#isTakenOver,
+      unhandled: this.unhandled.range,
     };
   }
 
@@ -331,6 +336,7 @@ export class PartitionProgress {
     this.#isTakenOver = carried.isTakenOver;
     this.#committed = committed;
     this.#folded = delivered;
+    this.unhandled.continues(carried.unhandled);
   }
 
   /** What follows may begin anywhere: it opens a window of its own, and the union of both counts. */

@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { NAMED_RECORDS } from '../position/commit-metadata.js';
 import { LazyFingerprint, type HandledRecord } from '../position/fingerprint.js';
-import type { RecentlyHandled } from '../position/plan.js';
+import type { RecentlyHandled } from '../position/need.js';
 
 /** Records that are remembered of a partition. More than MirrorMaker is behind, as a rule. */
 const CAPACITY = 128;

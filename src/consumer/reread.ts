@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { contentHash, type HandledRecord } from '../position/fingerprint.js';
-import type { GroupPlan, PartitionPlan, SourcePosition } from '../position/plan.js';
+import type { GroupPlan, PartitionPlan } from '../position/plan.js';
+import type { SourcePosition } from '../position/need.js';
 import { sumOf, type RecordCount } from '../record-count.js';
 import type { RereadCounter } from '../session-work.js';
 

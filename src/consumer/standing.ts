@@ -1,4 +1,5 @@
-import type { GroupNeed, GroupPlan, SourcePosition, UntouchedPartition } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed, SourcePosition, UntouchedPartition } from '../position/need.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupMember } from './group-member.js';
 import type { Lane } from './lane.js';
@@ -108,6 +109,7 @@ function positionOf(
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
     handledFrom: progress.delivered()?.first,
     committed: progress.committed,
+    unhandled: progress.unhandled.range,
     recent: recent.below(offset),
   };
 }

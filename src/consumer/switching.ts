@@ -1,6 +1,7 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { FencedError } from '../errors.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
 import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';

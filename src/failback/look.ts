@@ -1,7 +1,7 @@
 import type { ClusterOperations } from '../cluster-operations.js';
 import { messageOf } from '../caught.js';
 import { isWrongCluster } from '../identities.js';
-import type { GroupNeed } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { CatchUpOutcome } from '../replication/catch-up.js';
 import { untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';

@@ -3,7 +3,7 @@ import { messageOf } from '../caught.js';
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import type { ClusterOperations } from '../cluster-operations.js';
 import type { FailbackLimits } from '../options-failback.js';
-import type { GroupNeed } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import { unmirroredInWords } from '../replication/mirrored.js';
 import { resolveTopics } from '../replication/topic-names.js';
 import { sleep, untilAborted, withinDeadline } from '../wait.js';

@@ -6,7 +6,9 @@ import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
 import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
-import type { PartitionFacts, PositionMethod, SourcePosition, UntouchedPartition } from './plan.js';
+import type { OffsetRange } from './need.js';
+import type { PartitionFacts, PositionMethod } from './plan.js';
+import type { SourcePosition, UntouchedPartition } from './need.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
 export interface Bound {
@@ -53,6 +55,8 @@ export interface MirroredEvidence {
    * where none was given any.
    */
   readonly deliveredOnTarget: bigint | undefined;
+  /** As {@link unhandledOf}. */
+  readonly unhandled?: OffsetRange | undefined;
   /** As {@link carriedRecords}: what the checkpoint brings along. Empty, or left out: nothing that counts. */
   readonly carried?: readonly HandledRecord[] | undefined;
 }
@@ -67,6 +71,8 @@ export type Bounds = Omit<
  * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
  *
  * - **own commit**: the group committed it in this very log, so everything below it was handled, whenever that was.
+ *   Not so where it is the very place of a checkpoint that does not count: MirrorMaker has set it (`sync.group.offsets.enabled`), and goes on doing so
+ *   after the topic was made anew (KAFKA-19107).
  * - **checkpoint (U, D)**: the group had committed U on the source, so every record before U was handled. MirrorMaker
  *   chose D so that only copies of records before U lie below D (D <= f(U)). U itself is a position of the *source*, never
  *   used as one of the target. It is dropped where an offset sync (u2, d2) with u2 >= U has d2 < D: then the first record
@@ -92,14 +98,21 @@ export type Bounds = Omit<
  *
  * @internal
  */
-export function gatherBounds({ ownCommit, mirrored }: Evidence): Bounds {
+export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Bounds {
   const bounds: Bound[] = [];
+  const isMadeAnew = mirrored !== undefined && isOfDoubtedCheckpoint(committed, mirrored);
+  const ownCommit = isMadeAnew ? undefined : committed;
   const missing: MissingBound[] = ownCommit === undefined ? [{ kind: 'no-own-commit' }] : [];
   const isRewound = mirrored?.processed?.rewoundBelow !== undefined;
   if (ownCommit !== undefined && !isRewound) {
     bounds.push({ method: 'own-commit', offset: ownCommit });
   }
-  const found = { bounds, missing, voidCommit: isRewound ? ownCommit : undefined, awaited: [] };
+  const found = {
+    bounds,
+    missing,
+    voidCommit: isRewound || isMadeAnew ? committed : undefined,
+    awaited: [],
+  };
   if (mirrored === undefined) {
     return { ...found, handledBelow: undefined, notes: [] };
   }
@@ -150,6 +163,15 @@ export function withFoundCopies(
     bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
     handledBelow: isKnown ? bound.offset : known.handledBelow,
   };
+}
+
+function isOfDoubtedCheckpoint(
+  ownCommit: bigint | undefined,
+  { mirror, upstreamTopic, partition, checkpoint }: MirroredEvidence,
+): boolean {
+  if (checkpoint === undefined || ownCommit !== checkpoint.downstreamOffset) return false;
+  const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
+  return doubtOf(checkpoint, around) !== undefined;
 }
 
 /** Second copies of handled records lie behind the first ones. */

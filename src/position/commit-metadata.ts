@@ -1,4 +1,5 @@
 import type { HandledRecord } from './fingerprint.js';
+import type { OffsetRange } from './need.js';
 
 /** @internal Which log a commit is about. */
 export interface CommittedLog {
@@ -14,8 +15,16 @@ export interface CommitMetadata extends CommittedLog {
   readonly offset: bigint;
   /** Wall-clock milliseconds since 1970 of the member. */
   readonly atWallMs: number;
-  /** The last few handled records below `offset`, in their order; at least one. */
+  /** The last few handled records below `offset`, in their order. */
   readonly recent: readonly HandledRecord[];
+  /** As in `SourcePosition`: below `offset`, and not handled. */
+  readonly unhandled?: OffsetRange | undefined;
+}
+
+/** @internal What is carried by the commit with which kafkajs leaves a place that is out of range, for the beginning of the log. */
+export interface LeavingMetadata extends CommittedLog {
+  /** The place that it leaves. */
+  readonly leaves: bigint;
 }
 
 /** So many records are named, at most: one tells the place, the others where it is not mirrored yet. */
@@ -46,18 +55,42 @@ export function commitMetadata({
   offset,
   atWallMs,
   recent,
+  unhandled,
 }: CommitMetadata): string | undefined {
-  for (let count = Math.min(recent.length, NAMED_RECORDS); count > 0; count -= 1) {
+  const least = unhandled === undefined ? 1 : 0;
+  for (let count = Math.min(recent.length, NAMED_RECORDS); count >= least; count -= 1) {
     const text = JSON.stringify({
       failover: VERSION,
       log: [cluster, physicalTopic, partition],
       offset: String(offset),
       at: atWallMs,
-      recent: recent.slice(-count).map((one) => [String(one.offset), one.timestamp, one.hash]),
+      recent: recent
+        .slice(recent.length - count)
+        .map((one) => [String(one.offset), one.timestamp, one.hash]),
+      ...(unhandled && { unhandled: [unhandled.first, unhandled.last].map(String) }),
     });
     if (text.length <= MAX_LENGTH) return text;
   }
   return undefined;
+}
+
+/** @internal As {@link commitMetadata}, of a commit that has no offset. */
+export function leavingMetadata({
+  cluster,
+  physicalTopic,
+  partition,
+  leaves,
+}: LeavingMetadata): string {
+  const log = [cluster, physicalTopic, partition];
+  return JSON.stringify({ failover: VERSION, log, leaves: String(leaves) });
+}
+
+/** @internal Reads what {@link leavingMetadata} has written; undefined for anything else. */
+export function readLeavingMetadata(text: string): LeavingMetadata | undefined {
+  const get = fieldsOf(text);
+  const log = readLog(get?.('log'));
+  const leaves = readOffset(get?.('leaves'));
+  return log === undefined || leaves === undefined ? undefined : { ...log, leaves };
 }
 
 /**
@@ -67,17 +100,27 @@ export function commitMetadata({
  * @internal
  */
 export function readCommitMetadata(text: string): CommitMetadata | undefined {
+  const get = fieldsOf(text);
+  if (get === undefined) return undefined;
+  const log = readLog(get('log'));
+  const offset = readOffset(get('offset'));
+  const atWallMs = get('at');
+  if (log === undefined || offset === undefined || typeof atWallMs !== 'number') return undefined;
+  const hasRange = get('unhandled') !== undefined;
+  const unhandled = readRange(get('unhandled'));
+  if (hasRange && (unhandled === undefined || unhandled.last >= offset)) return undefined;
+  const recent = readRecent(get('recent'), offset);
+  if (recent === undefined || (recent.length === 0 && !hasRange)) return undefined;
+  return { ...log, offset, atWallMs, recent, ...(unhandled && { unhandled }) };
+}
+
+/** The fields of a text of this version. */
+function fieldsOf(text: string): ((name: string) => unknown) | undefined {
   if (text.length > MAX_LENGTH || !text.startsWith(BEGINNING)) return undefined;
   const value = parsed(text);
   if (typeof value !== 'object' || value === null) return undefined;
   const get = (name: string): unknown => Reflect.get(value, name);
-  const log = readLog(get('log'));
-  const offset = readOffset(get('offset'));
-  const atWallMs = get('at');
-  if (get('failover') !== VERSION || log === undefined || offset === undefined) return undefined;
-  if (typeof atWallMs !== 'number') return undefined;
-  const recent = readRecent(get('recent'), offset);
-  return recent && { ...log, offset, atWallMs, recent };
+  return get('failover') === VERSION ? get : undefined;
 }
 
 function parsed(text: string): unknown {
@@ -99,9 +142,16 @@ function readOffset(text: unknown): bigint | undefined {
   return typeof text === 'string' && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
 }
 
+/** @internal A range of offsets, as two texts. Undefined for anything else. */
+export function readRange(range: unknown): OffsetRange | undefined {
+  if (!Array.isArray(range) || range.length !== 2) return undefined;
+  const [first, last] = range.map(readOffset);
+  return first === undefined || last === undefined || last < first ? undefined : { first, last };
+}
+
 /** Records in their order, and below the position: what says otherwise says nothing. */
 function readRecent(list: unknown, position: bigint): readonly HandledRecord[] | undefined {
-  if (!Array.isArray(list) || list.length === 0 || list.length > NAMED_RECORDS) return undefined;
+  if (!Array.isArray(list) || list.length > NAMED_RECORDS) return undefined;
   const recent: HandledRecord[] = [];
   for (const one of list) {
     const [offsetText, timestamp, hash]: readonly unknown[] = Array.isArray(one) ? one : [];

@@ -1,3 +1,4 @@
+import type { Commit } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { PartitionMap } from '../replication/partition-map.js';
 import type { MirroredEvidence } from './bounds.js';
@@ -5,6 +6,7 @@ import { carriedRecords } from './carried-records.js';
 import type { KnownHere } from './known-here.js';
 import { withoutOverruled } from './overruled.js';
 import { stillValid } from './recorded.js';
+import { unhandledOf } from './unhandled.js';
 
 /** @internal What {@link evidenceOf} is put together from. */
 export interface EvidenceParts {
@@ -17,7 +19,7 @@ export interface EvidenceParts {
   readonly partition: number;
   readonly groupId: string;
   /** The group's commits on the source. */
-  readonly sourceCommits: PartitionMap<bigint>;
+  readonly sourceCommits: PartitionMap<Commit>;
   /** The group's commit on the target. */
   readonly ownCommit: bigint | undefined;
   readonly known: KnownHere;
@@ -40,6 +42,7 @@ export function evidenceOf({
   const checkpoint = mirror.checkpoint(groupId, name, partition);
   const untouched = known.untouched.get(upstreamTopic, partition);
   const restartedAtWallMs = mirror.restartedAtWallMs(upstreamTopic, partition);
+  const sourceCommit = sourceCommits.get(upstreamTopic, partition);
   const position = known.processed.get(upstreamTopic, partition);
   const evidence = {
     mirror,
@@ -47,12 +50,13 @@ export function evidenceOf({
     upstreamTopic,
     partition,
     checkpoint,
-    sourceCommit: sourceCommits.get(upstreamTopic, partition) ?? untouched?.committed,
+    sourceCommit: sourceCommit?.offset ?? untouched?.committed,
     untouched,
     processed: stillValid(position, checkpoint, restartedAtWallMs),
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
     hasAllSyncs,
   };
   const carried = carriedRecords(evidence, restartedAtWallMs);
-  return withoutOverruled({ ...evidence, carried }, ownCommit, known);
+  const unhandled = unhandledOf(evidence, sourceCommit);
+  return withoutOverruled({ ...evidence, carried, unhandled }, ownCommit, known);
 }

@@ -1,5 +1,5 @@
 import { PartitionMap } from '../replication/partition-map.js';
-import type { GroupNeed, SourcePosition, UntouchedPartition } from './plan.js';
+import type { GroupNeed, SourcePosition, UntouchedPartition } from './need.js';
 import type { Recorded, RecordedPosition } from './progress-record.js';
 import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 

@@ -1,5 +1,5 @@
 import { messageOf } from '../caught.js';
-import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterAccess, Commit } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
@@ -19,16 +19,12 @@ import type { Recorded } from './progress-record.js';
 import type { HandledCopies } from './retracing.js';
 import { asLeft } from './returned.js';
 import type { MissingBound } from './missing.js';
+import { goingBack } from './unhandled.js';
 import { upstreamOf } from './upstream.js';
 import { notKnown, refreshMirror, type Refreshed } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
-import {
-  planGroup,
-  type GroupNeed,
-  type GroupPlan,
-  type MissingPosition,
-  type PartitionFacts,
-} from './plan.js';
+import { planGroup, type GroupPlan, type MissingPosition, type PartitionFacts } from './plan.js';
+import type { GroupNeed } from './need.js';
 
 /** @internal What {@link planGroups} needs. */
 export interface PlannerParts {
@@ -96,14 +92,14 @@ interface Log extends PhysicalTopic {
   readonly partitionCount: number;
 }
 
-/** Offsets by topic and partition. */
-type Offsets = PartitionMap<bigint>;
+/** By topic and partition. */
+type Commits = PartitionMap<Commit>;
 
 /** What was found out about one group, before its bounds are taken. */
 interface Findings {
   readonly group: Group;
-  readonly ownCommits: Offsets;
-  readonly sourceCommits: Offsets;
+  readonly ownCommits: Commits;
+  readonly sourceCommits: Commits;
   readonly recorded: Recorded;
   readonly unknown: readonly MissingBound[];
 }
@@ -130,11 +126,13 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const upstreamTopics = new Set(logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []));
   const [ranges, ends] = await Promise.all([
     logRanges([...names], target, world, (topic, partition) =>
-      highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition))),
+      highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition)?.offset)),
     ),
     askEnds([...upstreamTopics], parts.source, { world, untilMs }),
   ]);
-  const completed = await Promise.all(bounds.map((found) => recognise(found, ranges, parts)));
+  const completed = await Promise.all(
+    bounds.map((found) => recognise(goingBackIn(found, ranges), ranges, parts)),
+  );
   return groups.map((group, index) => {
     const found = completed[index];
     const facts =
@@ -144,6 +142,18 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
       onMissing,
     });
   });
+}
+
+function goingBackIn(
+  found: PartitionMap<Gathered>,
+  ranges: ReadonlyMap<string, ReadonlyMap<number, CommittableRange>>,
+): PartitionMap<Gathered> {
+  const all = new PartitionMap<Gathered>();
+  for (const one of found.values()) {
+    const { physicalTopic, partition } = one;
+    all.set(physicalTopic, partition, goingBack(one, ranges.get(physicalTopic)?.get(partition)));
+  }
+  return all;
 }
 
 function resolveGroup(
@@ -185,7 +195,7 @@ async function askSource(
   { source, world }: PlannerParts,
   untilMs: number,
 ): Promise<Pick<Findings, 'sourceCommits' | 'unknown'>> {
-  const nothing = new PartitionMap<bigint>();
+  const nothing: Commits = new PartitionMap();
   if (source === undefined) return { sourceCommits: nothing, unknown: [] };
   const unknown = `the group's commits on ${source.alias} are not known`;
   try {
@@ -198,12 +208,10 @@ async function askSource(
   }
 }
 
-async function commitsOn(access: ClusterAccess, groupId: string): Promise<Offsets> {
-  const offsets = new PartitionMap<bigint>();
-  for (const { topic, partition, offset } of await access.committed(groupId)) {
-    offsets.set(topic, partition, offset);
-  }
-  return offsets;
+async function commitsOn(access: ClusterAccess, groupId: string): Promise<Commits> {
+  const commits: Commits = new PartitionMap();
+  for (const one of await access.committed(groupId)) commits.set(one.topic, one.partition, one);
+  return commits;
 }
 
 /** The bounds of each partition, as the mirror stands now. Synchronous: one consistent moment. */
@@ -219,7 +227,7 @@ function boundsOf(
   const all = new PartitionMap<Gathered>();
   for (const log of group.logs) {
     for (let partition = 0; partition < log.partitionCount; partition += 1) {
-      const ownCommit = ownCommits.get(log.name, partition);
+      const ownCommit = ownCommits.get(log.name, partition)?.offset;
       const asked = { log, partition, groupId, sourceCommits, ownCommit, known };
       const mirrored = evidenceOf({ ...asked, mirror, hasAllSyncs });
       const bounds = gatherBounds({ ownCommit, mirrored });
@@ -258,9 +266,9 @@ function onTheWayHome(
   if (upstreamTopic !== undefined) return nothing;
   const physicalTopic = copiesTopic(log, parts);
   const ofCopy = processed.get(physicalTopic, partition);
-  const ownCommit = ownCommits.get(name, partition);
+  const ownCommit = ownCommits.get(name, partition)?.offset;
   const returned = asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
-  const commit = sourceCommits.get(physicalTopic, partition);
+  const commit = sourceCommits.get(physicalTopic, partition)?.offset;
   if (returned === undefined || ofCopy?.handledFrom === undefined || commit === undefined) {
     return { ...nothing, returned };
   }
@@ -295,7 +303,7 @@ function factsOf(
   { logs }: Group,
   all: PartitionMap<Gathered>,
   ranges: ReadonlyMap<string, ReadonlyMap<number, CommittableRange>>,
-  { ends, unread }: { ends: Offsets; unread: readonly MissingBound[] },
+  { ends, unread }: { ends: PartitionMap<bigint>; unread: readonly MissingBound[] },
 ): readonly PartitionFacts[] {
   return logs.flatMap(({ topic, name, partitionCount }) => {
     const known = ranges.get(name);

@@ -1,4 +1,4 @@
-import type { GroupNeed } from './plan.js';
+import type { GroupNeed } from './need.js';
 import {
   progressKey,
   progressValue,

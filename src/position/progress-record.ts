@@ -1,5 +1,6 @@
+import { readRange } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
-import type { SourcePosition } from './plan.js';
+import type { SourcePosition } from './need.js';
 
 /** @internal Whose progress it is, and in which log. */
 export interface ProgressKey {
@@ -33,6 +34,8 @@ export interface RecordedPosition {
   readonly committed: bigint | undefined;
   /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
   readonly rewoundBelow: SourcePosition['rewoundBelow'];
+  /** As in {@link SourcePosition}. */
+  readonly unhandled?: SourcePosition['unhandled'];
   /** Where the group stood on the cluster that this is written on, by its own commit in the copy of the log there: see {@link StandbyCommit}. */
   readonly onStandby: StandbyCommit;
   /** The last few handled records below `offset`. */
@@ -74,6 +77,7 @@ export function progressValue({
   isPast,
   committed,
   rewoundBelow,
+  unhandled,
   onStandby,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
@@ -87,6 +91,9 @@ export function progressValue({
     ...(isPast ? { past: true } : {}),
     ...(committed === undefined ? {} : { committed: String(committed) }),
     ...(rewoundBelow === undefined ? {} : { rewound: String(rewoundBelow) }),
+    ...(unhandled === undefined
+      ? {}
+      : { unhandled: [unhandled.first, unhandled.last].map(String) }),
     ...(onStandby === undefined ? {} : { standby: String(onStandby) }),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
@@ -110,6 +117,8 @@ export function readProgress(
   const isLast = get('last') === true;
   const rewoundBelow = readOffset(get('rewound'));
   const recent = readRecent(get('recent'));
+  const unhandled = readRange(get('unhandled'));
+  if (get('unhandled') !== undefined && unhandled === undefined) return { kind: 'unreadable' };
   if (get('v') !== VERSION || offset === undefined || recent === undefined) {
     return { kind: 'unreadable' };
   }
@@ -132,6 +141,7 @@ export function readProgress(
       isPast: get('past') === true,
       committed: readOffset(get('committed')),
       rewoundBelow,
+      unhandled,
       onStandby: get('standby') === 'none' ? 'none' : readOffset(get('standby')),
       recent,
     },

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import { PartitionMap } from '../replication/partition-map.js';
-import type { SourcePosition } from './plan.js';
+import type { SourcePosition } from './need.js';
 import type { RecordedPosition } from './progress-record.js';
 
 /** @internal Where a group is on the source, from the memory of this process or from what a member has written down. */
@@ -39,6 +39,7 @@ export function positionOf({
   atWallMs,
   rewoundBelow,
   committed,
+  unhandled,
   recent,
 }: RecordedPosition): KnownPosition {
   return {
@@ -51,6 +52,7 @@ export function positionOf({
     rewoundBelow,
     handledFrom: undefined,
     committed,
+    unhandled,
     recent: { all: () => recent, few: () => recent },
   };
 }

@@ -1,7 +1,7 @@
 import type { Bounds } from './bounds.js';
 import { UNMOVED } from './correspondence.js';
 import type { FoundCopies, SoughtLog } from './exact.js';
-import type { SourcePosition } from './plan.js';
+import type { SourcePosition } from './need.js';
 
 /**
  * How far the group had handled a log that was born on the target, before the switch away: on the way home.

@@ -1,7 +1,7 @@
 import type { ClusterAccess } from '../cluster/access.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
-import type { GroupNeed } from './plan.js';
+import type { GroupNeed } from './need.js';
 import type { StandbyCommit } from './progress-record.js';
 
 /** @internal What {@link StandbyCommits} needs. */

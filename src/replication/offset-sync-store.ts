@@ -247,7 +247,10 @@ export class OffsetSyncStore {
     { upstreamOffset, downstreamOffset }: OffsetSync,
   ): void {
     if (previous !== undefined && downstreamOffset < previous.downstreamOffset) {
+      // Another log: what lies below its first copy was written by others, as far as is known.
       this.#foreignFrom.delete(topic, partition);
+      if (downstreamOffset > 0n) this.#foreignFrom.set(topic, partition, 0n);
+      return;
     }
     if (this.#foreignFrom.get(topic, partition) !== undefined) return;
     const copiedCount = upstreamOffset - (previous?.upstreamOffset ?? 0n);

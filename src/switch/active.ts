@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { Participant } from './participant.js';
 
 /**

@@ -1,7 +1,8 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, FencedError } from '../errors.js';
 import type { EventSink } from '../events.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import { unreachable } from '../unreachable.js';
 import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
@@ -37,8 +38,6 @@ import {
   type SwitchState,
 } from './state.js';
 import { transition } from './transition.js';
-
-export type { SwitchOutcome } from './report.js';
 
 /** @internal What the coordinator is made of. */
 export interface CoordinatorParts {

@@ -1,7 +1,8 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { SwitchPhase } from '../events.js';
 import type { MissingPiece } from '../missing-pieces.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { HeartbeatState } from '../replication/mirror.js';
 import { unreachable } from '../unreachable.js';
 import type { SwitchTurn } from './participant.js';

@@ -1,4 +1,4 @@
-import type { SwitchOutcome } from './coordinator.js';
+import type { SwitchOutcome } from './report.js';
 
 interface Caller {
   resolve(outcome: SwitchOutcome): void;

@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
-import type { GroupNeed, GroupPlan } from '../position/plan.js';
+import type { GroupPlan } from '../position/plan.js';
+import type { GroupNeed } from '../position/need.js';
 import type { DecidedBy } from './report.js';
 
 /** @internal One switch, as its participants see it. */

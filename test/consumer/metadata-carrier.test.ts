@@ -1,7 +1,8 @@
 import type { Broker, Cluster } from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
-import { carryingMetadata } from '../../src/consumer/metadata-carrier.js';
-import { readCommitMetadata } from '../../src/position/commit-metadata.js';
+import { aroundCoordinator, type CoordinatorCalls } from '../../src/consumer/coordinator-calls.js';
+import { MetadataCarrier } from '../../src/consumer/metadata-carrier.js';
+import { readCommitMetadata, readLeavingMetadata } from '../../src/position/commit-metadata.js';
 
 type Commit = Parameters<Broker['offsetCommit']>[0];
 
@@ -17,8 +18,14 @@ function refusal(type: string): Error {
   return Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable: false });
 }
 
+const none: CoordinatorCalls = { commits: (request, send) => send(request), begins: () => {} };
+
 /** A cluster of one broker, as kafkajs hands it to assigners, and what that broker was asked to store. */
-function rig({ maxLength = 4_096 } = {}) {
+function rig({
+  maxLength = 4_096,
+  unhandled,
+  leaves,
+}: { maxLength?: number; unhandled?: { first: bigint; last: bigint }; leaves?: bigint } = {}) {
   const stored: Row[][] = [];
   const asked: string[] = [];
   const offsetCommit = vi.fn(async ({ topics }: Commit) => {
@@ -28,7 +35,7 @@ function rig({ maxLength = 4_096 } = {}) {
       throw refusal('OFFSET_METADATA_TOO_LARGE');
     }
   });
-  const broker = { offsetCommit } as unknown as Broker;
+  const broker = { offsetCommit, offsetFetch: vi.fn() } as unknown as Broker;
   const cluster = { findBroker: async () => broker } as unknown as Cluster;
   const made = vi.fn(() => ({ name: 'any' }) as never);
   const parts = {
@@ -38,9 +45,13 @@ function rig({ maxLength = 4_096 } = {}) {
       asked.push(`${topic}-${partition} ${position}`);
       return partition === 9 ? [] : recent;
     },
+    unhandled: () => unhandled,
+    leaves: () => leaves,
   };
   const config = { cluster, groupId: 'billing', logger: {} } as never;
-  for (const assigner of carryingMetadata([made, made], parts)) assigner(config);
+  const carrier = new MetadataCarrier(parts);
+  const calls = { ...none, commits: carrier.commits.bind(carrier) };
+  for (const assigner of aroundCoordinator([made, made], calls)) assigner(config);
   const commit = async (...rows: readonly Row[]): Promise<void> => {
     const found = await cluster.findBroker({ nodeId: '0' });
     const request = { groupId: 'billing', groupGenerationId: 1, memberId: 'm' };
@@ -70,6 +81,25 @@ describe('what a consumer commits', () => {
     }
     expect(stored).toHaveLength(2);
     expect(offsetCommit).toHaveBeenCalledTimes(2);
+  });
+
+  it('names what was removed before it was handled, below the commit, also where no record is named', async () => {
+    const unhandled = { first: 20n, last: 29n };
+    const { stored, commit } = rig({ unhandled });
+    await commit({ partition: 0, offset: '42' });
+    await commit({ partition: 9, offset: '42' });
+    await commit({ partition: 0, offset: '25' });
+    const read = stored.map(([row]) => readCommitMetadata(row?.metadata ?? ''));
+    expect(read[0]).toMatchObject({ recent, unhandled });
+    expect(read[1]).toMatchObject({ recent: [], unhandled });
+    expect(read[2]).toBeUndefined();
+  });
+
+  it('names the place that kafkajs leaves because it is out of range', async () => {
+    const { stored, commit } = rig({ leaves: 17n });
+    await commit({ partition: 0, offset: -2 });
+    const log = { cluster: 'A', physicalTopic: 'orders', partition: 0 };
+    expect(readLeavingMetadata(stored[0]?.[0]?.metadata ?? '')).toEqual({ ...log, leaves: 17n });
   });
 
   it('is what kafkajs says, in all else', async () => {
@@ -127,8 +157,7 @@ describe('what a consumer commits', () => {
 
   it('is left alone in a client that is not built like kafkajs', () => {
     const assigner = vi.fn(() => ({ name: 'any' }) as never);
-    const parts = { cluster: 'A', wallMs: () => 0, recentBelow: () => [] };
-    const [carrying] = carryingMetadata([assigner], parts);
-    expect(carrying?.({ cluster: {}, groupId: 'g', logger: {} } as never)).toEqual({ name: 'any' });
+    const [watched] = aroundCoordinator([assigner], none);
+    expect(watched?.({ cluster: {}, groupId: 'g', logger: {} } as never)).toEqual({ name: 'any' });
   });
 });

@@ -4,7 +4,7 @@ import type { KafkaMessage } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { RecentRecords } from '../../src/consumer/recent-records.js';
 import { Reread } from '../../src/consumer/reread.js';
-import type { SourcePosition } from '../../src/position/plan.js';
+import type { SourcePosition } from '../../src/position/need.js';
 
 function record(id: number, offset: bigint): KafkaMessage {
   return {

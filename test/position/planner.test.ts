@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { GroupNeed, GroupPlan, PartitionPlan } from '../../src/position/plan.js';
+import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
+import type { GroupNeed } from '../../src/position/need.js';
 import { planGroups, type PlannerParts } from '../../src/position/planner.js';
 import { openMirror, type Mirror } from '../../src/replication/mirror.js';
 import { defaultPolicy, identityPolicy } from '../../src/replication/policy.js';

@@ -12,6 +12,7 @@ const position = {
   isPast: true,
   committed: 76n,
   rewoundBelow: 77n,
+  unhandled: { first: 60n, last: 69n },
   onStandby: 78n,
   recent: [
     { offset: 9_007_199_254_740_992n, timestamp: '1789999999999', hash: '0123456789abcdef' },
@@ -53,6 +54,11 @@ describe('a progress record', () => {
       'records that are none',
       progressKey(key),
       '{"v":1,"offset":"5","epoch":1,"at":1,"by":"a","recent":[5]}',
+    ],
+    [
+      'a range that is none',
+      progressKey(key),
+      '{"v":1,"offset":"5","epoch":1,"at":1,"by":"a","unhandled":["4","3"],"recent":[]}',
     ],
     ['null', progressKey(key), 'null'],
   ])('is not guessed where it holds %s', (_, keyText, valueText) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SourcePosition } from '../../src/position/plan.js';
+import type { SourcePosition } from '../../src/position/need.js';
 import { stillValid, withRecorded, type KnownPosition } from '../../src/position/recorded.js';
 import { PartitionMap } from '../../src/replication/partition-map.js';
 

@@ -1,6 +1,6 @@
 import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
-import type { SwitchOutcome } from '../../src/switch/coordinator.js';
+import type { SwitchOutcome } from '../../src/switch/report.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 
 /** Appends records `r<from>`, `r<from + 1>`, ... */

@@ -323,6 +323,34 @@ describe('a topic that is made anew while the group reads it', () => {
   });
 });
 
+describe('a topic of copies that is made anew before anybody comes to it', () => {
+  it("is handled to its end, although MirrorMaker sets the group to its old checkpoint's place (KAFKA-19107)", async () => {
+    const memory = ordersWorld({ mirror: { syncGroupOffsets: true } });
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 100);
+      const failover = kafkaIn(memory);
+      const { handled, pace } = await consumeAtPace(memory, failover, 1_000);
+      await until(memory, 'all is handled on A', () => handled.length === 100);
+      const commitOnB = (): bigint | undefined =>
+        memory.cluster('B').commit('billing', 'A.orders', 0)?.offset;
+      await until(memory, 'MirrorMaker has set the group on B', () => commitOnB() === 100n, 60_000);
+      pace.perRecordMs = 100;
+      memory.cluster('B').deleteTopic('A.orders');
+      memory.cluster('B').createTopic('A.orders', 1);
+      await fillSlowly(memory, 100, 160);
+      memory.cluster('B').setCommit('billing', 'A.orders', 0, { offset: 100n, metadata: '' });
+      expect(missingOf(handled, 100, 200).length).toBeGreaterThan(0);
+      memory.cluster('A').down();
+      const outcome = await failover.switchTo('B', { planned: false });
+      const plan = planOf(outcome, 'A.orders');
+      expect(plan).toMatchObject({ voidCommit: 100n });
+      pace.perRecordMs = 1;
+      await until(memory, 'all is handled', () => missingOf(handled, 0, 260).length === 0);
+      await failover.close();
+    });
+  });
+});
+
 describe('a group that was put among second copies on B', () => {
   it('handles on A what it has not handled there: first copies below its place were never handled', async () => {
     // MirrorMaker writes the group's commits on B itself, also those that point among second copies.

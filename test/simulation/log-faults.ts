@@ -23,10 +23,7 @@ const RESET_KNOWN_MS = 2_500;
 /** Its group has joined and committed something by then. */
 const FIRST_RESET_MS = 1_000;
 
-/**
- * Retention is quicker than the group, on the cluster that it comes to. Where it overtakes the group on the source, kafkajs goes on behind what was
- * removed, and the group counts as having handled it: copies on the target are skipped then (docs/positions.md), so that is not drawn.
- */
+/** Retention is quicker than the group. */
 const RETENTION: readonly Way[] = [
   // Than the group that will come to the copies, while it handles nothing.
   ({ random, atMs, to }) => [
@@ -49,6 +46,15 @@ const RETENTION: readonly Way[] = [
       share: random.pick([0.8, 1]),
     },
   ],
+  // Than the group where it is at work: kafkajs goes on behind what was removed, and the copies are on the target still, as a rule.
+  ({ random, atMs, from }) => {
+    const longMs = 800 + random.below(2_000);
+    const share = random.pick([0.3, 0.6, 0.9]);
+    return [
+      { kind: 'stall', atMs: atMs - 1_000 - longMs, forMs: longMs },
+      { kind: 'retention', atMs: atMs - 1_100, cluster: from, what: 'born', share },
+    ];
+  },
 ];
 
 const REMADE: Way = ({ random, atMs, from, to }) => [

@@ -1,0 +1,16 @@
+import type { Window } from './offsets.js';
+import type { Sought } from './sought.js';
+
+/** @internal What is carried from one inner consumer to the next of the same epoch. */
+export interface CarriedProgress {
+  readonly physicalTopic: string;
+  readonly partition: number;
+  readonly handled: bigint | undefined;
+  readonly delivered: Window | undefined;
+  readonly everDelivered: Window | undefined;
+  readonly committed: bigint | undefined;
+  readonly sought: Sought | undefined;
+  readonly rewoundBelow: bigint | undefined;
+  readonly isTakenOver: boolean;
+  readonly unhandled: Window | undefined;
+}

@@ -1,0 +1,71 @@
+import { union, type Window } from './offsets.js';
+
+/** @internal Records of a partition that were removed before the member came to them. */
+export interface UnhandledRecords extends Window {
+  readonly topic: string;
+  readonly physicalTopic: string;
+  readonly partition: number;
+}
+
+/**
+ * What retention removed from a partition before the member came to it. kafkajs's place is out of range then, and it goes on at the beginning of what is
+ * left (`auto.offset.reset`): its commits say from there on that all below was handled, and these records were not.
+ *
+ * ```
+ *   handled            removed            handled
+ *   ──────────┤├─────────────────────┤├────────────►
+ *             at                     the first record that is delivered then
+ * ```
+ *
+ * Several such ranges count as one.
+ *
+ * @internal
+ */
+export class UnhandledRange {
+  /** Set from where kafkajs leaves its place until the next record is delivered. */
+  #isOpen = false;
+  /** The group's commit when the member got the partition. */
+  #begun: bigint | undefined;
+  #range: Window | undefined;
+  onFound: (range: Window) => void = () => {};
+
+  /** Undefined where there is none. */
+  get range(): Window | undefined {
+    return this.#range;
+  }
+
+  /** kafkajs leaves the place where it was for the beginning of the log. */
+  outOfRange(begun: bigint | undefined): void {
+    this.#isOpen = true;
+    this.#begun = begun;
+  }
+
+  /** The place that kafkajs leaves, as it is known now; undefined where it leaves none. */
+  leaves(place: bigint | undefined): bigint | undefined {
+    return this.#isOpen ? (place ?? this.#begun) : undefined;
+  }
+
+  /** The first record is delivered behind a place, which is undefined where nothing was delivered before. */
+  delivers(first: bigint, place: bigint | undefined): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const at = place ?? this.#begun;
+    // Where the log had lost its end, or is another one, it has gone back.
+    if (at === undefined || first <= at) return;
+    const found = { first: at, last: first - 1n };
+    this.continues(found);
+    this.onFound(found);
+  }
+
+  /** The position is another one now: somebody has moved it, or other members have the partition. */
+  clear(): void {
+    this.#isOpen = false;
+    this.#range = undefined;
+  }
+
+  /** Somebody has told of it: an inner consumer before this one, or the group's commit. */
+  continues(range: Window | undefined): void {
+    const before = this.#range;
+    if (range !== undefined) this.#range = before === undefined ? range : union(before, range);
+  }
+}

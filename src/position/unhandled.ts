@@ -1,0 +1,112 @@
+import type { Commit, LogRange } from '../cluster/access.js';
+import { gatherBounds, type MirroredEvidence } from './bounds.js';
+import { readCommitMetadata } from './commit-metadata.js';
+import type { OffsetRange, SourcePosition } from './need.js';
+import type { Gathered } from './recognise.js';
+
+/**
+ * Goes back for what retention had removed on the source before the group came to it ({@link SourcePosition.unhandled}), where the target may still have the
+ * copies. Pure.
+ *
+ * The group's position there, and whatever was committed since, say that all below was handled; these records were not. So nothing counts that lies
+ * behind the first of them, neither on the source nor in checkpoints, and no commit on the target, which MirrorMaker may have made of such a checkpoint
+ * (`sync.group.offsets.enabled`). What was handled since is handled again.
+ *
+ * Not where the copies are gone as well: there is nothing to go back for.
+ *
+ * @internal
+ */
+export function goingBack(gathered: Gathered, range: LogRange | undefined): Gathered {
+  const { mirrored, bounds } = gathered;
+  if (mirrored?.unhandled === undefined) return gathered;
+  const { first, last } = mirrored.unhandled;
+  const { mirror, upstreamTopic } = mirrored;
+  const removed = `${upstreamTopic} ${first} to ${last} were removed on ${mirror.source} before the group had handled them`;
+  if (range !== undefined && isBelow(mirrored, last, range)) {
+    const note = `${removed}, and they are not in this log any more`;
+    return { ...gathered, bounds: { ...bounds, notes: [...bounds.notes, note] } };
+  }
+  const evidence = asOf(mirrored, first);
+  const own = bounds.bounds.find(({ method }) => method === 'own-commit');
+  const found = gatherBounds({ ownCommit: undefined, mirrored: evidence });
+  return {
+    ...gathered,
+    mirrored: evidence,
+    bounds: {
+      ...found,
+      voidCommit: own?.offset ?? bounds.voidCommit,
+      missing: bounds.missing,
+      notes: [...found.notes, `${removed}: it goes back to their copies`],
+    },
+  };
+}
+
+/**
+ * What was not handled below the group's position, by whoever knows the position: the process or a progress record, or else the newest commit, on the source or in a
+ * checkpoint, by its metadata. Pure.
+ *
+ * @param commit - the group's commit on the source.
+ * @internal
+ */
+export function unhandledOf(
+  { processed, checkpoint, mirror, upstreamTopic, partition }: Told,
+  commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
+): OffsetRange | undefined {
+  const isCommitNewer =
+    commit !== undefined && !(checkpoint && checkpoint.upstreamOffset > commit.offset);
+  const newest = isCommitNewer
+    ? commit
+    : checkpoint && { offset: checkpoint.upstreamOffset, metadata: checkpoint.metadata };
+  const isOwn =
+    processed !== undefined &&
+    (newest === undefined ||
+      processed.rewoundBelow !== undefined ||
+      processed.offset >= newest.offset);
+  if (isOwn) return isBehind(processed.offset, processed.unhandled);
+  const said = newest && readCommitMetadata(newest.metadata);
+  if (said === undefined || said.offset !== newest?.offset) return undefined;
+  const isOfThisLog =
+    said.cluster === mirror.source &&
+    said.physicalTopic === upstreamTopic &&
+    said.partition === partition;
+  return isOfThisLog ? said.unhandled : undefined;
+}
+
+/** Of a position that lies before it nothing has to be brought back. */
+function isBehind(position: bigint, range: OffsetRange | undefined): OffsetRange | undefined {
+  return range !== undefined && range.first < position ? range : undefined;
+}
+
+type Told = Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'> & {
+  readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'unhandled'> | undefined;
+};
+
+/** What is known of the group, without all that lies behind a record. */
+function asOf(evidence: MirroredEvidence, first: bigint): MirroredEvidence {
+  const { sourceCommit, checkpoint, processed } = evidence;
+  const recent = processed?.recent.all().filter(({ offset }) => offset < first) ?? [];
+  return {
+    ...evidence,
+    sourceCommit: sourceCommit !== undefined && sourceCommit > first ? undefined : sourceCommit,
+    checkpoint:
+      checkpoint !== undefined && checkpoint.upstreamOffset > first ? undefined : checkpoint,
+    carried: [],
+    processed: {
+      deliveredBelow: processed?.deliveredBelow,
+      rewoundBelow: processed?.rewoundBelow,
+      offset: first,
+      recent: { all: () => recent, few: () => recent },
+    },
+  };
+}
+
+/** True where the copies of all records up to one lie before the log's start. */
+function isBelow(
+  { mirror, upstreamTopic, partition }: MirroredEvidence,
+  last: bigint,
+  { low }: LogRange,
+): boolean {
+  const around = mirror.syncsAround(upstreamTopic, partition, last + 1n);
+  if (around.kind !== 'known' || around.replay !== undefined) return false;
+  return around.ceiling !== undefined && around.ceiling.downstreamOffset <= low;
+}

@@ -1,0 +1,193 @@
+import type { Broker, Cluster } from 'kafkajs';
+import { describe, expect, it, vi } from 'vitest';
+import { aroundCoordinator } from '../../src/consumer/coordinator-calls.js';
+import { OutOfRange } from '../../src/consumer/out-of-range.js';
+import { PartitionProgress } from '../../src/consumer/progress.js';
+import { UnhandledRange } from '../../src/consumer/unhandled-range.js';
+import { commitMetadata, leavingMetadata } from '../../src/position/commit-metadata.js';
+
+/** kafkajs's cluster, whose coordinator answers that the group is at 7 in partition 0 and nowhere in partition 1. */
+function rig(
+  partitions: readonly { partition: number; offset: string; metadata?: string }[] = [
+    { partition: 0, offset: '7' },
+    { partition: 1, offset: '-1' },
+  ],
+) {
+  const told: unknown[][] = [];
+  const learnt: unknown[][] = [];
+  const offsetCommit = vi.fn(async () => {});
+  const offsetFetch = vi.fn(async () => ({ responses: [{ topic: 'orders', partitions }] }));
+  const broker = { offsetCommit, offsetFetch } as unknown as Broker;
+  const cluster = { findBroker: async () => broker } as unknown as Cluster;
+  const [assigner] = aroundCoordinator(
+    [() => ({}) as never],
+    new OutOfRange({
+      cluster: 'A',
+      onLeaving: (...facts) => told.push(facts),
+      onUnhandled: (...facts) => learnt.push(facts),
+    }),
+  );
+  assigner?.({ cluster, groupId: 'billing', logger: {} } as never);
+  const commit = async (partition: number, offset: string): Promise<void> => {
+    const found = await cluster.findBroker({ nodeId: '0' });
+    await found.offsetCommit({
+      groupId: 'billing',
+      groupGenerationId: 1,
+      memberId: 'm',
+      topics: [{ topic: 'orders', partitions: [{ partition, offset }] }],
+    });
+  };
+  const begin = async (): Promise<unknown> =>
+    (await cluster.findBroker({ nodeId: '0' })).offsetFetch({ groupId: 'billing', topics: [] });
+  return { told, learnt, commit, begin, offsetCommit };
+}
+
+describe('a place that is out of range', () => {
+  it('is noticed by what kafkajs commits then, with where the group had begun', async () => {
+    const { told, commit, begin } = rig();
+    await begin();
+    await commit(0, '12');
+    await commit(0, '-2');
+    await commit(1, '-2');
+    expect(told).toEqual([
+      ['orders', 0, 7n],
+      ['orders', 1, undefined],
+    ]);
+  });
+
+  it('is noticed also where the commit fails: the broker may have stored it', async () => {
+    const { told, commit, offsetCommit } = rig();
+    offsetCommit.mockRejectedValueOnce(new Error('gone'));
+    await expect(commit(0, '-2')).rejects.toThrow('gone');
+    expect(told).toHaveLength(1);
+  });
+
+  it('is none where the group reads from the end', async () => {
+    const { told, commit } = rig();
+    await commit(0, '-1');
+    expect(told).toEqual([]);
+  });
+});
+
+describe('what a member before had lost', () => {
+  const log = { cluster: 'A', physicalTopic: 'orders', partition: 0 };
+  const unhandled = { first: 5n, last: 9n };
+  const said = { ...log, offset: 42n, atWallMs: 1, recent: [], unhandled };
+
+  it('is known by the commit at which a member begins', async () => {
+    const { learnt, begin } = rig([
+      { partition: 0, offset: '42', metadata: commitMetadata(said) ?? '' },
+    ]);
+    await begin();
+    expect(learnt).toEqual([['orders', 0, unhandled]]);
+  });
+
+  it('is known where that one had left its place, and committed nothing since', async () => {
+    const { told, begin } = rig([
+      { partition: 0, offset: '-2', metadata: leavingMetadata({ ...log, leaves: 5n }) },
+    ]);
+    await begin();
+    expect(told).toEqual([['orders', 0, 5n]]);
+  });
+
+  it.each([
+    ['another offset', { partition: 0, offset: '41', metadata: commitMetadata(said) ?? '' }],
+    ['another partition', { partition: 1, offset: '42', metadata: commitMetadata(said) ?? '' }],
+    [
+      'another cluster',
+      { partition: 0, offset: '42', metadata: commitMetadata({ ...said, cluster: 'B' }) ?? '' },
+    ],
+    ['metadata of the service', { partition: 0, offset: '42', metadata: 'event-3' }],
+    ['an end of the log, and no word', { partition: 0, offset: '-2', metadata: '' }],
+  ])('is not where the commit has %s', async (_what, row) => {
+    const { told, learnt, begin } = rig([row]);
+    await begin();
+    expect([...told, ...learnt]).toEqual([]);
+  });
+});
+
+describe('what was removed before it was handled', () => {
+  it('lies between the place and the next record that is delivered; several count as one', () => {
+    const range = new UnhandledRange();
+    const found: unknown[] = [];
+    range.onFound = (one) => found.push(one);
+    range.delivers(3n, 3n);
+    range.outOfRange(undefined);
+    range.delivers(10n, 5n);
+    range.delivers(11n, 11n);
+    range.outOfRange(undefined);
+    range.delivers(30n, 20n);
+    expect(found).toEqual([
+      { first: 5n, last: 9n },
+      { first: 20n, last: 29n },
+    ]);
+    expect(range.range).toEqual({ first: 5n, last: 29n });
+  });
+
+  it('begins at the commit where nothing was delivered before, and is not known without one', () => {
+    const range = new UnhandledRange();
+    range.outOfRange(7n);
+    range.delivers(10n, undefined);
+    expect(range.range).toEqual({ first: 7n, last: 9n });
+    range.clear();
+    range.outOfRange(undefined);
+    range.delivers(10n, undefined);
+    expect(range.range).toBeUndefined();
+  });
+
+  it('is nothing where the log had lost its end', () => {
+    const range = new UnhandledRange();
+    range.outOfRange(7n);
+    range.delivers(3n, 20n);
+    expect(range.range).toBeUndefined();
+  });
+
+  it('begins behind what was handled, also where the last handler call returned a promise', async () => {
+    const progress = new PartitionProgress('orders', 'orders', 0);
+    progress.delivers('5', '8');
+    progress.outcome = Promise.resolve();
+    progress.outOfRange(undefined);
+    await progress.ended();
+    progress.delivers('20', '20');
+    expect(progress.unhandled.range).toEqual({ first: 9n, last: 19n });
+  });
+
+  it.each([
+    ['user code moves', (progress: PartitionProgress) => progress.seek(25n)],
+    ['others get the partition', (progress: PartitionProgress) => progress.revoked()],
+    [
+      'the group is set back',
+      (progress: PartitionProgress) => {
+        progress.rejoined();
+        progress.confirms(21n);
+        progress.delivers('2', '2');
+      },
+    ],
+  ])('is forgotten where %s', (_what, move) => {
+    const progress = new PartitionProgress('orders', 'orders', 0);
+    progress.outOfRange(7n);
+    progress.delivers('20', '20');
+    progress.outcome = undefined;
+    expect(progress.unhandled.range).toEqual({ first: 7n, last: 19n });
+    move(progress);
+    expect(progress.unhandled.range).toBeUndefined();
+  });
+
+  it('is carried to the next inner consumer of the epoch', () => {
+    const progress = new PartitionProgress('orders', 'orders', 0);
+    progress.outOfRange(7n);
+    progress.delivers('20', '20');
+    const next = new PartitionProgress('orders', 'orders', 0);
+    next.continues(progress.carry());
+    expect(next.unhandled.range).toEqual({ first: 7n, last: 19n });
+  });
+
+  it('is none where user code has gone to the beginning', () => {
+    const progress = new PartitionProgress('orders', 'orders', 0);
+    progress.delivers('5', '5');
+    progress.seek(-2n);
+    progress.outOfRange(undefined);
+    progress.delivers('20', '20');
+    expect(progress.unhandled.range).toBeUndefined();
+  });
+});
