@@ -243,6 +243,28 @@ describe('I19, everybody arrives', () => {
     expect(broken(automaticRun([...before, lost, ...after], once))).toEqual(['I19']);
   });
 
+  it('counts a switch that had opened its target when the process died, and no other', () => {
+    const once = { limits: { maxSwitchesPerHour: 1 } };
+    const [begins] = switched('B', 'health');
+    const died = (...before: readonly Fact[]): Run =>
+      automaticRun(
+        [
+          started(1),
+          condition('A', 'down'),
+          ...(begins === undefined ? [] : [begins]),
+          ...before,
+          { kind: 'crashed', process: 1 },
+          started(2),
+          condition('A'),
+          condition('B', 'down'),
+          resting('B', { process: 2 }),
+        ],
+        once,
+      );
+    expect(check(died(opened('B', { epoch: 2 })))).toEqual([]);
+    expect(broken(died())).toEqual(['I19']);
+  });
+
   it('sees a process that has not followed news', () => {
     const run = automaticRun([told('B', 1), 10_000, resting('A', { wish })]);
     expect(broken(run)).toEqual(['I19']);

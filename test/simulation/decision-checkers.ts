@@ -220,7 +220,7 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
  * health; and on the one that the source names, where that is news to it.
  *
  * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent, also by
- * the process that was there before and has left its state file.
+ * the process that was there before and has left its state file. A switch that had opened its target when the process died counts among them.
  */
 export function everybodyArrives({ events, automation, agreement }: Run): readonly string[] {
   // Where a fleet with an agreement has to be says its newest decision.
@@ -231,6 +231,12 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
   const done = new Map<number, EventOf<'switching'>[]>();
   const hosts = new Map<number, number>();
   const automaticOn = new Map<number | undefined, number>();
+  const count = (process: number): void => {
+    const host = hosts.get(process);
+    automaticOn.set(host, (automaticOn.get(host) ?? 0) + 1);
+  };
+  /** Automatic switches that have opened their target and have not ended. */
+  const openedBy = new Set<number>();
   return events.flatMap((event) => {
     truth.take(event);
     heard.take(event);
@@ -242,9 +248,15 @@ export function everybodyArrives({ events, automation, agreement }: Run): readon
         .get(event.process)
         ?.findLast((each) => each.switchEpoch === event.switchEpoch);
       if (one !== undefined) done.set(event.process, [...(done.get(event.process) ?? []), one]);
-      const host = hosts.get(event.process);
-      if (one?.by === 'health') automaticOn.set(host, (automaticOn.get(host) ?? 0) + 1);
+      openedBy.delete(event.process);
+      if (one?.by === 'health') count(event.process);
     }
+    if (event.kind === 'opened') {
+      const run = begun.get(event.process)?.at(-1);
+      const isAutomatic = run?.by === 'health' && run.switchEpoch === event.switchEpoch;
+      if (isAutomatic) openedBy.add(event.process);
+    }
+    if (event.kind === 'crashed' && openedBy.delete(event.process)) count(event.process);
     if (event.kind === 'started') {
       hosts.set(event.process, event.host);
       if (!event.isIntact) automaticOn.delete(event.host);
