@@ -16,6 +16,7 @@ import { createFailoverProducer, type FailoverProducer } from './producer/failov
 import type { StandbyProducerPort } from './producer/standby-producer.js';
 import type { Coordinator } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
+import { abortable } from './wait.js';
 
 /** @internal What the clients are made of. */
 export interface ClientsParts {
@@ -98,7 +99,7 @@ export class Clients {
           switchEpoch: switchEpoch + 1,
         };
         // Also where the session is fenced meanwhile.
-        return operations.lastWords(next, [need], new AbortController().signal);
+        return operations.lastWords(next, [need], abortable().signal);
       },
       standby: this.#standby,
       kafkaRetry: options.kafka.retry,

@@ -19,7 +19,7 @@ import type { FailbackCallOptions } from './options-failback.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
-import { sleep, untilAborted } from './wait.js';
+import { abortable, sleep, untilAborted } from './wait.js';
 
 /** Pause between two looks whether a switch is over, in milliseconds. */
 const STEADY_POLL_MS = 100;
@@ -46,7 +46,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
   readonly #options: ResolvedOptions;
   readonly #parts: FailoverParts;
   /** Aborted by `close()`. */
-  readonly #end = new AbortController();
+  readonly #end = abortable();
   #closed: Promise<void> | undefined;
 
   /**

@@ -7,7 +7,7 @@ import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressNews, type Speech, type Written } from './position/progress-news.js';
 import { progressKey, progressValue, type Recorded } from './position/progress-record.js';
 import type { StandbyCommits, StandbySide } from './position/standby-commits.js';
-import { sleep, withinDeadline } from './wait.js';
+import { abortable, sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
 
 /** @internal What {@link Progress} is made of. */
@@ -90,7 +90,7 @@ export class Progress {
   /** What had been read of each group when its plan was made. */
   readonly #plannedAt = new Map<string, number>();
   readonly #writer: string;
-  #run = new AbortController();
+  #run = abortable();
   #cancel: (() => void) | undefined;
 
   constructor(parts: ProgressParts) {
@@ -101,7 +101,7 @@ export class Progress {
   /** Begins to write, once a consumer exists. Idempotent. */
   start(): void {
     if (this.#cancel !== undefined) return;
-    this.#run = new AbortController();
+    this.#run = abortable();
     this.#schedule();
   }
 

@@ -6,7 +6,7 @@ import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed } from './position/need.js';
 import { copyReadiness, mirrorReadiness, NOTHING_SEEN, type Readiness } from './readiness.js';
 import type { Mirror } from './replication/mirror.js';
-import { untilAborted } from './wait.js';
+import { abortable, untilAborted } from './wait.js';
 import type { World } from './world.js';
 
 /** @internal What is known of a cluster before a switch to it. */
@@ -41,7 +41,7 @@ export interface TargetLookParts {
  */
 export async function lookAtTarget(parts: TargetLookParts): Promise<TargetReadiness> {
   const { target, needs, signal } = parts;
-  const done = new AbortController();
+  const done = abortable();
   const looking =
     needs.length === 0
       ? Promise.resolve(NOTHING_SEEN)

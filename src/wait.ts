@@ -1,6 +1,20 @@
+// oxlint-disable-next-line no-restricted-imports -- no I/O: how many may listen to a signal
+import { setMaxListeners } from 'node:events';
 import { asError } from './caught.js';
 import { pRetry } from './vendor/p-retry.js';
 import type { World } from './world.js';
+
+/**
+ * An `AbortController` for as many listeners as there are: consumers, groups and partitions of one process wait for the same end. Node takes more than ten for a
+ * leak, and says so on the service's standard error.
+ *
+ * @internal
+ */
+export function abortable(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
 
 /**
  * Waits `delayMs` on the world's clock. Rejects with the signal's reason, at once, when `signal` is aborted; the timer
@@ -98,7 +112,7 @@ export async function withinDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<Bounded<T>> {
-  const limit = new AbortController();
+  const limit = abortable();
   // By hand: each `AbortSignal.any` leaves a trace on its sources, and `signal` may live as long as the process.
   const onAbort = (): void => limit.abort(signal?.reason);
   if (signal?.aborted === true) onAbort();

@@ -1,6 +1,6 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, getMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { retry, sleep, untilAborted, untilDeadline } from '../src/wait.js';
+import { abortable, retry, sleep, untilAborted, untilDeadline } from '../src/wait.js';
 import { manualWorld, settle } from './support/manual-world.js';
 
 const noListeners = (signal: AbortSignal): boolean =>
@@ -49,6 +49,12 @@ describe('a sleep', () => {
     const sleeping = sleep(world, 100, { signal: AbortSignal.abort(reason) });
     expect(await stateOf(sleeping)).toEqual({ error: reason });
     expect(world.timerCount).toBe(0);
+  });
+});
+
+describe('an end that many wait for', () => {
+  it('has room for them: Node takes more than ten for a leak', () => {
+    expect(getMaxListeners(abortable().signal)).toBe(0);
   });
 });
 

@@ -4,7 +4,7 @@ import { logCreatorFor } from '../cluster/log-creator.js';
 import { SocketGate } from '../cluster/socket-gate.js';
 import { FailoverClosedError, FencedError } from '../errors.js';
 import type { ClusterOptions } from '../options.js';
-import { untilAborted, untilDeadline } from '../wait.js';
+import { abortable, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { adminOf, callOn, overtaken, type AdminCall } from './admin-calls.js';
 import { CLOSE_MAX_MS } from './failover-admin.js';
@@ -33,7 +33,7 @@ export class ClusterAdmin {
   readonly admin: Admin;
   readonly #parts: ClusterAdminParts;
   readonly #gate: SocketGate;
-  readonly #fenced = new AbortController();
+  readonly #fenced = abortable();
   readonly #inner: Admin;
 
   constructor(parts: ClusterAdminParts) {

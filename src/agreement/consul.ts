@@ -10,7 +10,7 @@ import { CONSUL_BACKOFF } from '../signals/consul-waits.js';
 import { consulSignal } from '../signals/consul.js';
 import { Pace } from '../signals/pace.js';
 import type { Signal, SignalWatch } from '../signals/signal.js';
-import { retry, untilAborted, withinDeadline } from '../wait.js';
+import { abortable, retry, untilAborted, withinDeadline } from '../wait.js';
 import type {
   AgreedDecision,
   Agreement,
@@ -97,7 +97,7 @@ class ConsulStore implements AgreementStore {
   readonly #keys: ConsulKeys;
   readonly #pace: Pace;
   readonly #watch: SignalWatch;
-  readonly #end = new AbortController();
+  readonly #end = abortable();
   /** Settles when all looks that were asked for so far have ended. */
   #looked: Promise<unknown> = Promise.resolve();
   #seen: SeenMembers = new Map();
@@ -304,8 +304,8 @@ class ConsulStore implements AgreementStore {
     signal: AbortSignal,
     work: (cut: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const cut = new AbortController();
-    const done = new AbortController();
+    const cut = abortable();
+    const done = abortable();
     try {
       for (const source of [signal, this.#end.signal]) {
         source.throwIfAborted();

@@ -37,6 +37,7 @@ import { Statements } from './statements.js';
 import { describeFleet, type AgreementStatus } from './status.js';
 import { Waiters } from './waiters.js';
 import { Wish } from './wish.js';
+import { abortable } from '../wait.js';
 
 /** @internal What a fleet is made of. */
 export interface FleetParts {
@@ -144,7 +145,7 @@ export class Fleet implements SwitchFleet {
   start(): void {
     if (this.#run !== undefined) return;
     const { world, aliases, agreement } = this.#parts;
-    const end = new AbortController();
+    const end = abortable();
     const store = agreement.open({
       world,
       aliases,

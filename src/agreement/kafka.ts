@@ -1,7 +1,7 @@
 import { messageOf } from '../caught.js';
 import { FailoverClosedError } from '../errors.js';
 import { checkKafkaAgreement, type KafkaAgreementOptions } from '../options-agreement.js';
-import { sleep, untilDeadline, withinDeadline } from '../wait.js';
+import { abortable, sleep, untilDeadline, withinDeadline } from '../wait.js';
 import type {
   AgreedDecision,
   Agreement,
@@ -65,7 +65,7 @@ export function kafkaAgreement(options: KafkaAgreementOptions = {}): Agreement {
 class KafkaStore implements AgreementStore {
   readonly #context: AgreementContext;
   readonly #sides: readonly KafkaSide[];
-  readonly #closed = new AbortController();
+  readonly #closed = abortable();
   /** Exchanges with the active cluster that nobody waits for any more, by alias. */
   readonly #late = new Set<string>();
   #isFollowing = false;

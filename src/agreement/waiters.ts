@@ -1,4 +1,4 @@
-import { untilDeadline } from '../wait.js';
+import { abortable, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 
 /**
@@ -33,7 +33,7 @@ export class Waiters {
 
   /** Resolves when `isSo`, or after `maxWaitMs`. Never rejects. */
   async within(world: World, maxWaitMs: number, isSo: () => boolean): Promise<void> {
-    const end = new AbortController();
+    const end = abortable();
     const waited = this.until(isSo, end.signal);
     await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
     end.abort();

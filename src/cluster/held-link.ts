@@ -2,6 +2,7 @@ import type { KafkaConfig } from 'kafkajs';
 import { judge } from '../health/failure.js';
 import type { World } from '../world.js';
 import { KafkaLink } from './kafka-link.js';
+import { abortable } from '../wait.js';
 
 /**
  * At most one {@link KafkaLink} at a time: opened by the first question, and thrown away whole by a failure without an answer,
@@ -12,7 +13,7 @@ import { KafkaLink } from './kafka-link.js';
 export class HeldLink {
   readonly #world: World;
   readonly #config: KafkaConfig;
-  readonly #closed = new AbortController();
+  readonly #closed = abortable();
   /** Links that were dropped, and are not closed yet. */
   readonly #closing = new Set<Promise<void>>();
   #link: Promise<KafkaLink> | undefined;

@@ -10,6 +10,7 @@ import { logCreatorFor, oneForEachLevel } from './log-creator.js';
 import type { ClusterSession } from './session.js';
 import { SocketGate, type SocketGateOptions } from './socket-gate.js';
 import { Watchdog } from './watchdog.js';
+import { abortable } from '../wait.js';
 
 /** @internal What {@link openSession} needs. */
 export interface SessionOptions {
@@ -40,7 +41,7 @@ export interface SessionOptions {
  */
 export function openSession(options: SessionOptions): ClusterSession {
   const { alias, clusterOptions, kafkaConfig, world, events } = options;
-  const controller = new AbortController();
+  const controller = abortable();
   const gate: SocketGate = new SocketGate({
     world,
     open: clusterOptions.socketFactory ?? kafkaConfig.socketFactory ?? world.openSocket,

@@ -1,6 +1,6 @@
 import type { KafkaConfig } from 'kafkajs';
 import { judge, type Failure } from '../health/failure.js';
-import { untilAborted, untilDeadline } from '../wait.js';
+import { abortable, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { accessConfig } from './access-requests.js';
 import type { AccessOptions } from './kafka-access.js';
@@ -67,7 +67,7 @@ class KafkaProbe implements ClusterProbe {
   readonly #learned = new Set<string>();
   #link: KafkaLink | undefined;
   /** The openings of the round under way. Called off when it ends: whoever has not answered by then is not waited for. */
-  #opening = new AbortController();
+  #opening = abortable();
   /** A group could not be asked over this link: the next round makes another one. */
   #isDoubtful = false;
 
@@ -85,7 +85,7 @@ class KafkaProbe implements ClusterProbe {
   }
 
   async reach(): Promise<ProbeOutcome> {
-    const opening = new AbortController();
+    const opening = abortable();
     this.#opening = opening;
     const outcome = await this.#bounded(this.#reach(opening.signal));
     opening.abort();

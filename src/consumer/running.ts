@@ -1,7 +1,7 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError } from '../errors.js';
 import { judge } from '../health/failure.js';
-import { sleep } from '../wait.js';
+import { abortable, sleep } from '../wait.js';
 import type { CancelTimer } from '../world.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore, CoreListener } from './core.js';
@@ -90,7 +90,7 @@ export class ConsumerRunning implements CoreListener {
     if (core.inner?.session === session && core.inner.hasStarted && !core.inner.isRetired) {
       return Promise.resolve();
     }
-    const controller = new AbortController();
+    const controller = abortable();
     return this.#track(session, opening.kind, controller, (signal) =>
       this.#open(session, opening, signal),
     );
@@ -216,7 +216,7 @@ export class ConsumerRunning implements CoreListener {
     const { session } = inner;
     inner.retire(error);
     if (!isClusters || core.intent === undefined || core.state.kind !== 'open') return;
-    await this.#again(inner, new AbortController(), async (signal) => {
+    await this.#again(inner, abortable(), async (signal) => {
       await sleep(core.parts.world, REOPEN_DELAY_MS, { signal });
       await this.#open(session, { kind: 'again', before: inner }, signal);
     });
@@ -232,7 +232,7 @@ export class ConsumerRunning implements CoreListener {
     if (!this.#isInForce(inner)) return;
     this.#cancelRefresh();
     inner.retire(new FailoverClosedError('The consumer joins anew'));
-    void this.#again(inner, new AbortController(), async (signal) => {
+    void this.#again(inner, abortable(), async (signal) => {
       await inner.idle();
       await inner.leave();
       await this.#open(inner.session, { kind: 'again', before: inner }, signal);
@@ -268,7 +268,7 @@ export class ConsumerRunning implements CoreListener {
     const { subscription } = inner;
     if (next === undefined || subscription === undefined) return this.#scheduleRefresh(inner);
     if (newTopics(subscription, next).length === 0) return this.#scheduleRefresh(inner);
-    await this.#again(inner, new AbortController(), async (signal) => {
+    await this.#again(inner, abortable(), async (signal) => {
       inner.gate.hold();
       core.emit(CONSUMER_EVENTS.REBALANCING, { groupId: core.groupId, memberId: inner.memberId });
       // What could not be committed is handled again: the progress it is about is not lost, only doubled.

@@ -2,7 +2,7 @@ import { asError } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import type { Standby } from '../cluster/standby.js';
 import { FailoverClosedError } from '../errors.js';
-import { sleep, untilAborted, untilDeadline } from '../wait.js';
+import { abortable, sleep, untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore } from './core.js';
 import { FetchHold, type GroupJoin } from './fetch-hold.js';
@@ -86,7 +86,7 @@ export class StandbyMember {
     const alias = this.#port.beside(active);
     if (this.#keeping?.alias === alias) return;
     void this.leave();
-    const keeping = { alias, controller: new AbortController(), inner: undefined, hold: undefined };
+    const keeping = { alias, controller: abortable(), inner: undefined, hold: undefined };
     this.#keeping = keeping;
     this.#status = { kind: 'joining', cluster: alias, because: undefined };
     void this.#keep(keeping);

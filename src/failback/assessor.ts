@@ -11,6 +11,7 @@ import {
   type FailbackLook,
 } from './gates.js';
 import type { SeenGates } from './look.js';
+import { abortable } from '../wait.js';
 
 /** @internal What an assessor is made of. */
 export interface AssessorParts {
@@ -44,7 +45,7 @@ const TICK_MS = 1_000;
 export class FailbackAssessor {
   readonly #parts: AssessorParts;
   #cancelTick: CancelTimer | undefined;
-  #end = new AbortController();
+  #end = abortable();
   #look: FailbackLook | undefined;
   #isLooking = false;
   /** Since when this process is where it is, as far as it has seen. */
@@ -59,7 +60,7 @@ export class FailbackAssessor {
   /** Begins to look. Idempotent. */
   start(): void {
     if (this.#cancelTick !== undefined) return;
-    this.#end = new AbortController();
+    this.#end = abortable();
     this.#tickLater();
   }
 

@@ -3,7 +3,7 @@ import { messageOf } from '../caught.js';
 import { isWrongCluster } from '../identities.js';
 import type { GroupNeed } from '../position/need.js';
 import type { CatchUpOutcome } from '../replication/catch-up.js';
-import { untilAborted, withinDeadline } from '../wait.js';
+import { abortable, untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import {
   gate,
@@ -131,7 +131,7 @@ export async function lagOf(
   { needs, operations, world, limits, signal }: LagParts,
   flow: { from: string; to: string },
 ): Promise<CatchUpOutcome> {
-  const limit = new AbortController();
+  const limit = abortable();
   const end = (): void => limit.abort(signal.reason);
   const cancel = world.after(limits.lagMs, end);
   if (signal.aborted) end();

@@ -8,7 +8,7 @@ import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import type { SourcePosition } from './need.js';
-import { untilAborted, withinDeadline } from '../wait.js';
+import { abortable, untilAborted, withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
 import { soughtOnReturn, withFoundEarlier } from './returned.js';
 
@@ -52,7 +52,7 @@ export async function recognise(
     }
   }
   // One of its own: as many searches as run side by side listen to `parts.signal` already.
-  const over = new AbortController();
+  const over = abortable();
   const returning = onTheWayBack(all, parts, over.signal);
   let found: readonly FoundCopies[];
   let copiesAt: RetraceParts['source'] | undefined;

@@ -2,7 +2,7 @@ import { asError } from '../caught.js';
 import type { KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
 import type { ClusterSession } from '../cluster/session.js';
 import type { Standby } from '../cluster/standby.js';
-import { sleep, untilAborted, untilDeadline } from '../wait.js';
+import { abortable, sleep, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { InnerProducer } from './inner-producer.js';
 
@@ -84,7 +84,7 @@ export class StandbyProducer {
     const alias = this.#parts.port.beside(active);
     if (this.#keeping?.alias === alias) return;
     this.leave();
-    const controller = new AbortController();
+    const controller = abortable();
     const keeping = { alias, controller, inner: undefined, verdict: undefined };
     this.#keeping = keeping;
     this.#status = { kind: 'connecting', cluster: alias, because: undefined };

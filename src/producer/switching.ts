@@ -1,6 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
+import { abortable, ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
 import { haltedWhilePending } from './outcome.js';
@@ -132,7 +132,7 @@ export class ProducerSwitching implements Participant {
   /** As long as the producer is there: nothing may keep the process from ending after its `disconnect()`. */
   async #pause(pauseMs: number, fenced: AbortSignal): Promise<void> {
     const core = this.#core;
-    const end = new AbortController();
+    const end = abortable();
     core.endJitter = () => end.abort();
     try {
       await sleep(core.parts.world, pauseMs, { signal: AbortSignal.any([fenced, end.signal]) });

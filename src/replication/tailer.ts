@@ -2,7 +2,7 @@ import { asError } from '../caught.js';
 import type { FetchedRecord, LogRange } from '../cluster/access.js';
 import { FailoverClosedError } from '../errors.js';
 import { unreachable } from '../unreachable.js';
-import { ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
+import { abortable, ENDLESS_RETRIES, retry, untilAborted } from '../wait.js';
 import type { SkipReason } from './records.js';
 import type { TailedTopic, TailerOptions, TailState, WaitOptions } from './tail-state.js';
 
@@ -56,7 +56,7 @@ const REPORTED_PER_REASON = 10;
 export class TopicTailer {
   readonly #tailed: TailedTopic;
   readonly #options: TailerOptions;
-  readonly #end = new AbortController();
+  readonly #end = abortable();
   readonly #waiters = new Set<Waiter>();
   #phase: Phase = { kind: 'starting' };
   /** True after a failure: the topic may be gone, or be another one. */

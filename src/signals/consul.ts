@@ -1,5 +1,5 @@
 import { checkConsulSignal, type ConsulSignalOptions } from '../options-consul.js';
-import { retry, type RetryPolicy } from '../wait.js';
+import { abortable, retry, type RetryPolicy } from '../wait.js';
 import type { World } from '../world.js';
 import { ConsulClient } from './consul-client.js';
 import {
@@ -84,7 +84,7 @@ class ConsulWatch implements SignalWatch {
   readonly #client: ConsulClient;
   readonly #waitMs: number;
   readonly #pace: Pace;
-  readonly #end = new AbortController();
+  readonly #end = abortable();
   /** What was told last. Undefined: nothing yet, or a failure. */
   #told: ConsulContent | undefined;
   /** Undefined: nothing is known that could be waited for. */

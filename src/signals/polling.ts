@@ -1,5 +1,5 @@
 import { messageOf } from '../caught.js';
-import { sleep, spread } from '../wait.js';
+import { abortable, sleep, spread } from '../wait.js';
 import type { World } from '../world.js';
 import { failed, isSame } from './reading.js';
 import type { Reading, SignalWatch } from './signal.js';
@@ -31,7 +31,7 @@ export function watchByPolling(
   polling: Polling,
   tell: (reading: Reading) => void,
 ): SignalWatch {
-  const end = new AbortController();
+  const end = abortable();
   void poll(world, polling, tell, end.signal);
   return { close: () => end.abort(new Error('the watch was closed')) };
 }

@@ -1,5 +1,6 @@
 import { FailoverClosedError } from '../errors.js';
 import type { SwitchRun, SwitchState } from './state.js';
+import { abortable } from '../wait.js';
 
 /**
  * The question to the fleet that is open, if there is one. A proposal that nobody waits for must not be decided later, on top of what
@@ -13,7 +14,7 @@ export class Asking {
   /** The signal of a phase: that of `agree` is aborted when the switch has gone on without the answer. */
   signalFor({ phase, turn }: SwitchRun, end: AbortSignal): AbortSignal {
     if (phase !== 'agree') return end;
-    this.#open = { switchEpoch: turn.switchEpoch, end: new AbortController() };
+    this.#open = { switchEpoch: turn.switchEpoch, end: abortable() };
     return this.#open.end.signal;
   }
 

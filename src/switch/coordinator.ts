@@ -38,6 +38,7 @@ import {
   type SwitchState,
 } from './state.js';
 import { transition } from './transition.js';
+import { abortable } from '../wait.js';
 
 /** @internal What the coordinator is made of. */
 export interface CoordinatorParts {
@@ -62,7 +63,7 @@ export class Coordinator implements ActiveCluster {
   readonly #operations: SwitchOperations;
   readonly #participants = new Participants();
   readonly #callers = new OrderCallers();
-  readonly #end = new AbortController();
+  readonly #end = abortable();
   readonly #asking = new Asking();
   readonly measuring: Measuring;
   #state: SwitchState = { kind: 'starting' };

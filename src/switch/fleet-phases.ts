@@ -4,6 +4,7 @@ import type { World } from '../world.js';
 import type { SwitchFleet } from './fleet.js';
 import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
+import { abortable } from '../wait.js';
 
 /** The way out for a person, where the agreement is dead. */
 const WITHOUT_IT = 'Without it a process is moved by switchTo() with alone: true';
@@ -74,7 +75,7 @@ async function limited<T>(
   signal: AbortSignal,
   work: (until: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = new AbortController();
+  const limit = abortable();
   const end = (): void => limit.abort();
   const cancel = world.after(limitMs, end);
   if (signal.aborted) end();

@@ -5,7 +5,7 @@ import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
+import { abortable, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { agree, barrier, othersLeft } from './fleet-phases.js';
 import type { Participant } from './participant.js';
@@ -181,7 +181,7 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
 }
 
 async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
-  const limit = new AbortController();
+  const limit = abortable();
   const cancel = context.world.after(context.deadlines.catchUpMs, () => limit.abort());
   try {
     const { unmirrored } = await context.operations.catchUp(

@@ -35,7 +35,7 @@ const TOPICS = [
   'settling',
   'synced',
   'lagging',
-
+  'late',
   'carried',
 ];
 
@@ -274,6 +274,33 @@ it('says what retention has removed on B before the group had handled it', async
   const { resumed: home } = await group.switchTo('A', { planned: true });
   await group.untilKnown(ids);
   expect(twice(group.handled).length).toBeLessThanOrEqual(predictedCount(home));
+});
+
+it('goes back to the copies of what retention has removed on A before the group came to it', async () => {
+  const ids = numbered('late', 300);
+  await logs.send('A', 'late', ids);
+  await logs.untilHeld('B', 'A.late', ids.length);
+  const first = await startGroup(stack, 'late', { handleMs: 20 });
+  await first.untilHandled(30);
+  await first.kafka.close();
+  await trim('A', 'late', 200);
+  // kafkajs goes on behind what was removed, and commits that.
+  const second = await startGroup(stack, 'late');
+  await second.untilKnown(ids.slice(200));
+  const firstLost = first.handled.length;
+  expect(second.handled[0]).toBe(ids[200]);
+  await second.kafka.close();
+  const third = await startGroup(stack, 'late');
+  await logs.send('A', 'late', ['new']);
+  await third.untilKnown(['new']);
+  const { resumed } = await third.switchTo('B', { planned: false });
+  const plan = copyPlan(resumed, 'A.late');
+  expect(plan.offset).toBeLessThanOrEqual(BigInt(firstLost));
+  expect(plan.notes.join()).toContain(`late ${firstLost} to 199 were removed on A`);
+  await third.untilKnown(ids.slice(firstLost));
+  const handled = [...first.handled, ...second.handled, ...third.handled];
+  expect(missingOf(ids, handled)).toEqual([]);
+  expect(twice(handled).length).toBeLessThanOrEqual(predictedCount(resumed));
 });
 
 it('names a mirror that copies aborted records, in the plan', async () => {
