@@ -191,8 +191,9 @@ export class FailbackRefusedError extends FailoverError {
 }
 
 /**
- * @public A gradual failback has stopped by itself: a step was not completed, or something went wrong after it. The fleet stays where that step
- * has left it, on both clusters: `failback` goes on from there, and `switchTo` brings everybody to one cluster. `cluster` is the preferred one.
+ * @public A gradual failback has stopped by itself: a step was not completed, something went wrong after it, or the last switch was refused; or
+ * `failback` was called in a process that a step has taken home. The fleet stays as it is, on both clusters where a step was taken: `failback` in a
+ * process that is away goes on from there, and `switchTo` brings everybody to one cluster. `cluster` is the preferred one.
  */
 export class FailbackStoppedError extends FailoverError {
   /** The steps that were taken, the last one among them. */
@@ -205,7 +206,7 @@ export class FailbackStoppedError extends FailoverError {
 }
 
 /**
- * @public A consumer was started whose group is read on the other cluster, while a fleet goes home gradually: two members of one group on
+ * @public A consumer was started, or would go on after a switch (then it is in its CRASH event), whose group is read on the other cluster, while a fleet goes home gradually: two members of one group on
  * both clusters would handle each record twice. Where the process has no other groups it follows the group by itself instead.
  */
 export class GroupElsewhereError extends FailoverError {

@@ -225,8 +225,8 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    *
    * @returns what was found and done. A check that has failed afterwards undoes nothing: see `validation`.
    * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, and was not accepted; nothing was touched.
-   * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - with `gradually`: something went wrong between two steps. The fleet stays
-   *   where the last one has left it.
+   * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - with `gradually`: something went wrong between two steps, or the last switch
+   *   was refused. The fleet stays where it is. Also where a step has taken this process home, and others are still away.
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - an option is unknown or of another type, or `gradually` is given without an
    *   `agreement`, or under the Identity policy; also where the start flag, which is read first, names no cluster.
    * @throws what {@link FailoverKafka.switchTo} throws.

@@ -2,7 +2,7 @@ import { messageOf } from '../caught.js';
 import type { AgreeOutcome } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import type { AgreedDecision, Proposal } from './agreement.js';
-import { newestMember, type FleetState } from './fleet-state.js';
+import { unheardEpoch, type FleetState } from './fleet-state.js';
 
 /** @internal What {@link decideTogether} looks at, and whom it asks. */
 export interface Deciding {
@@ -54,7 +54,8 @@ async function decideTogether(
 ): Promise<AgreeOutcome> {
   const { placeIn, state, propose } = deciding;
   const obeyedEpoch = deciding.obeyedEpoch();
-  const unheard = unheardEpoch(state(), obeyedEpoch);
+  const stated = unheardEpoch(state());
+  const unheard = stated !== undefined && stated > obeyedEpoch ? stated : undefined;
   if (unheard !== undefined && by !== 'operator') {
     // The store was set back, or is about to tell it.
     const because = `members have obeyed decision ${unheard}, which was not heard here`;
@@ -82,10 +83,4 @@ async function decideTogether(
     }
     after = epoch;
   }
-}
-
-/** A decision that others have obeyed, and that this process has not heard of. */
-function unheardEpoch(state: FleetState, obeyedEpoch: number): number | undefined {
-  const stated = newestMember(state)?.obeyedEpoch ?? 0;
-  return stated > Math.max(state.decision?.epoch ?? 0, obeyedEpoch) ? stated : undefined;
 }

@@ -18,7 +18,7 @@ export async function firstDecision(
   fleet: Fleet,
   last: AppliedState | undefined,
 ): Promise<{ readonly cluster: string; readonly epoch: number } | undefined> {
-  fleet.remember(last?.agreedEpoch ?? 0);
+  fleet.obedience.remember(last?.agreedEpoch ?? 0);
   fleet.start();
   const isHeard = await fleet.firstWord(FIRST_WORD_MS);
   // Also where a decision was heard: nobody has heard this process, so nobody would wait for it.

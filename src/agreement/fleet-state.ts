@@ -110,6 +110,12 @@ export function newestMember({ members }: FleetState): MemberState | undefined {
     );
 }
 
+/** @internal A decision that members have obeyed, and that is not heard here; undefined: there is none. */
+export function unheardEpoch(state: FleetState): number | undefined {
+  const stated = newestMember(state)?.obeyedEpoch ?? 0;
+  return stated > (state.decision?.epoch ?? 0) ? stated : undefined;
+}
+
 /** @internal How a vote stands. */
 export interface Tally {
   /** Members that want it. */

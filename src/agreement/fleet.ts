@@ -72,7 +72,8 @@ export class Fleet implements SwitchFleet {
   /** How long it may go on without being heard. */
   readonly lease: Lease;
   #state: FleetState = UNKNOWN_FLEET;
-  readonly #obedience: Obedience;
+  /** Where its decisions want this process. */
+  readonly obedience: Obedience;
   readonly #wish: Wish;
   readonly #contact: Contact;
   readonly #complaints: Complaints;
@@ -90,10 +91,11 @@ export class Fleet implements SwitchFleet {
     this.#contact = new Contact(this.limits.silentMs);
     this.#wish = new Wish(world, this.limits.silentMs);
     this.#rhythm = new Rhythm(world, this.limits.heartbeatMs);
-    this.#obedience = new Obedience({
+    this.obedience = new Obedience({
       aliases: parts.aliases,
       self: () => ({ instance: this.#statements.instance, ...parts.self() }),
-      decision: () => this.#state.decision,
+      state: () => this.#state,
+      hearing: () => this.#hearing(),
       onObeyed: () => {
         this.#wish.set(undefined);
         this.#say();
@@ -116,7 +118,7 @@ export class Fleet implements SwitchFleet {
 
   /** The same, with the cluster that it wants this process to work with. */
   get own(): AgreedDecision | undefined {
-    return this.#obedience.own;
+    return this.obedience.own;
   }
 
   /**
@@ -138,7 +140,7 @@ export class Fleet implements SwitchFleet {
   }
 
   get obeyedEpoch(): number {
-    return this.#obedience.epoch;
+    return this.obedience.epoch;
   }
 
   /** Begins to speak and to listen. Idempotent. */
@@ -177,11 +179,6 @@ export class Fleet implements SwitchFleet {
     return this.#farewell;
   }
 
-  /** What was obeyed in an earlier life of the process. */
-  remember(epoch: number): void {
-    this.#obedience.remember(epoch);
-  }
-
   get isRunning(): boolean {
     return this.#run !== undefined;
   }
@@ -210,7 +207,7 @@ export class Fleet implements SwitchFleet {
    * wants it where it is is obeyed by staying. Its `cluster` is the one that it wants this process to work with.
    */
   standing(active: string): AgreedDecision | undefined {
-    return this.#obedience.standing(active);
+    return this.obedience.standing(active);
   }
 
   /** As {@link isTogetherOn}. */
@@ -241,7 +238,7 @@ export class Fleet implements SwitchFleet {
       agreement: this.name,
       leased: (until) => this.#waiters.until(() => !this.lease.isOver, until),
       obeyedEpoch: () => this.obeyedEpoch,
-      placeIn: (decision) => this.#obedience.placeIn(decision),
+      placeIn: (decision) => this.obedience.placeIn(decision),
       state: () => this.#state,
       propose: (proposal, after) => this.propose(proposal, after, signal),
     };
@@ -258,7 +255,11 @@ export class Fleet implements SwitchFleet {
   }
 
   obeyed(epoch: number): void {
-    this.#obedience.obeyed(epoch);
+    this.obedience.obeyed(epoch);
+  }
+
+  isElsewhere(groupId: string, cluster: string): boolean {
+    return this.obedience.isElsewhere(groupId, cluster);
   }
 
   entering(
@@ -272,7 +273,7 @@ export class Fleet implements SwitchFleet {
       waiters: this.#waiters,
       // Where nobody can be told, nobody is waited for.
       isSaid: () => this.#contact.reachedSince(sinceMs) || this.#contact.isLost,
-      placeOfGroup: (group) => this.#obedience.placeOfGroup(group),
+      placeOfGroup: (group) => this.obedience.placeOfGroup(group),
       othersLeft: (them) => this.othersLeft(this.obeyedEpoch, them, signal),
     });
   }

@@ -1,12 +1,14 @@
 import type { AgreedDecision } from './agreement.js';
-import { groupPlace, placeAnew, placeOf, type Placed } from './place.js';
+import { unheardEpoch, type FleetState, type Hearing } from './fleet-state.js';
+import { knownGroupPlace, placeAnew, placeOf, type Placed } from './place.js';
 
 /** @internal What {@link Obedience} looks at, and whom it tells. */
 export interface ObedienceParts {
   readonly aliases: readonly string[];
   self(): Placed;
-  /** The decision in force, as far as it is known. */
-  decision(): AgreedDecision | undefined;
+  /** What is known of the fleet. */
+  state(): FleetState;
+  hearing(): Hearing;
   onObeyed(): void;
 }
 
@@ -18,6 +20,8 @@ export interface ObedienceParts {
 export class Obedience {
   readonly #parts: ObedienceParts;
   #epoch = 0;
+  /** Groups that were read where the decision wants them: a person may have moved the process since, alone. */
+  readonly #settled = new Set<string>();
 
   constructor(parts: ObedienceParts) {
     this.#parts = parts;
@@ -36,6 +40,7 @@ export class Obedience {
   obeyed(epoch: number): void {
     if (epoch <= this.#epoch) return;
     this.#epoch = epoch;
+    this.#settled.clear();
     this.#parts.onObeyed();
   }
 
@@ -43,32 +48,54 @@ export class Obedience {
     return placeOf(decision, this.#parts.self(), this.#parts.aliases);
   }
 
-  /** Where a group is to be read by the decision in force; undefined where it says nothing of groups. */
+  /** Where a group is to be read that begins; undefined: wherever this process is. */
   placeOfGroup(group: string): string | undefined {
-    const decision = this.#parts.decision();
-    return decision?.only === undefined
-      ? undefined
-      : groupPlace(decision, group, this.#parts.aliases);
+    return this.#settled.has(group) ? undefined : this.#placeOf(group);
+  }
+
+  /** By the decision that it has obeyed a group is to be read elsewhere. */
+  isElsewhere(group: string, cluster: string): boolean {
+    const isObeyed = this.#parts.state().decision?.epoch === this.#epoch;
+    return isObeyed && (this.#placeOf(group) ?? cluster) !== cluster;
   }
 
   /** The decision in force, with the cluster that it wants this process to work with. */
   get own(): AgreedDecision | undefined {
-    const decision = this.#parts.decision();
+    const { decision } = this.#parts.state();
     return decision === undefined ? undefined : { ...decision, cluster: this.placeIn(decision) };
   }
 
   /** As {@link Fleet.standing}. */
   standing(active: string): AgreedDecision | undefined {
     const { own } = this;
-    if (own === undefined) return undefined;
-    if (own.epoch <= this.#epoch) {
-      const { aliases, self } = this.#parts;
-      const decision = this.#parts.decision();
-      const cluster = decision && placeAnew(decision, self(), active, aliases);
-      return cluster === undefined ? undefined : { ...own, cluster };
+    if (own !== undefined && own.epoch > this.#epoch) {
+      if (own.cluster !== active) return own;
+      this.obeyed(own.epoch);
     }
-    if (own.cluster !== active) return own;
-    this.obeyed(own.epoch);
-    return undefined;
+    const cluster = this.#placeAnew(active);
+    return cluster === undefined
+      ? undefined
+      : { ...(own ?? UNHEARD), epoch: unheardEpoch(this.#parts.state()) ?? this.#epoch, cluster };
+  }
+
+  /** Where it goes for groups that it has had only since it obeyed; undefined: it stays. */
+  #placeAnew(active: string): string | undefined {
+    const self = this.#parts.self();
+    for (const group of self.groups) if (this.#placeOf(group) === active) this.#settled.add(group);
+    const hasNew = self.groups.some((group) => !this.#settled.has(group));
+    return hasNew ? placeAnew(self, active, (group) => this.#placeOf(group)) : undefined;
+  }
+
+  #placeOf(group: string): string | undefined {
+    const { aliases, self, state, hearing } = this.#parts;
+    const { instance } = self();
+    return knownGroupPlace(state(), group, { aliases, instance, hearing: hearing() });
   }
 }
+
+/** Why a process goes where others are, by a decision that only they have heard. */
+const UNHEARD = {
+  mode: 'planned',
+  reason: 'members of its groups are there',
+  by: 'agreement',
+} as const;

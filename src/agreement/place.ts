@@ -1,4 +1,5 @@
 import type { AgreedDecision, FleetPart, MemberState } from './agreement.js';
+import { unheardEpoch, type FleetState, type Hearing } from './fleet-state.js';
 
 /** @internal Of a process: what its place depends on. */
 export type Placed = Pick<MemberState, 'instance' | 'groups'>;
@@ -33,21 +34,51 @@ export function placeOf(
  * Where a process has to go that has obeyed a decision already and has new consumers since; undefined: it stays. It goes where all of its
  * groups work, and stays where they work on both sides: the one that is elsewhere is not begun then. Without a consumer it stays, too.
  *
+ * @param placeOfGroup - where a group is to be read; undefined: wherever its process is.
  * @internal
  */
 export function placeAnew(
-  decision: Pick<AgreedDecision, 'cluster' | 'only'>,
-  { groups }: Placed,
+  { groups }: Pick<Placed, 'groups'>,
   active: string,
-  aliases: readonly string[],
+  placeOfGroup: (group: string) => string | undefined,
 ): string | undefined {
-  if (decision.only === undefined || groups.length === 0) return undefined;
-  const isElsewhere = groups.every((group) => groupPlace(decision, group, aliases) !== active);
-  return isElsewhere ? otherThan(active, aliases) : undefined;
+  const [first] = groups;
+  const isElsewhere = groups.every((group) => (placeOfGroup(group) ?? active) !== active);
+  return first !== undefined && isElsewhere ? placeOfGroup(first) : undefined;
 }
 
-/** @internal Where a decision wants a group to be read. */
-export function groupPlace(
+/**
+ * Where a group is to be read, by all that is known; undefined: wherever its process is. Where members have obeyed a decision that is not heard here
+ * (the store has lost it, or is late) it is where they read it.
+ *
+ * @internal
+ */
+export function knownGroupPlace(
+  state: FleetState,
+  group: string,
+  { aliases, instance, hearing }: Seeing,
+): string | undefined {
+  const { decision } = state;
+  const unheard = unheardEpoch(state);
+  if (unheard === undefined)
+    return decision?.only === undefined ? undefined : groupPlace(decision, group, aliases);
+  const clusters = [...state.members.values()]
+    .filter(({ heardAtMs }) => hearing.nowMs - heardAtMs <= hearing.silentMs)
+    .filter(({ member }) => member.instance !== instance && member.groups.includes(group))
+    .filter(({ member }) => member.obeyedEpoch === unheard && member.cluster !== '')
+    .map(({ member }) => member.cluster);
+  return new Set(clusters).size === 1 ? clusters[0] : undefined;
+}
+
+/** @internal Who looks, and when. */
+export interface Seeing {
+  readonly aliases: readonly string[];
+  readonly instance: string;
+  readonly hearing: Hearing;
+}
+
+/** Where a decision wants a group to be read. */
+function groupPlace(
   { cluster, only }: Pick<AgreedDecision, 'cluster' | 'only'>,
   group: string,
   aliases: readonly string[],

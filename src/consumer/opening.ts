@@ -165,18 +165,17 @@ async function positions(
       return unreachable(opening);
   }
   core.beginAnew(session.alias);
-  // It has run here before: its own commits are here, but for what it could not commit until it was stopped.
-  if (core.firstEpoch === session.switchEpoch) {
-    return commitPositions(access, core.groupId, late, session);
-  }
-  const plan = await core.parts.active.planAtStart({
+  const need = {
     groupId: core.groupId,
     selectors: core.setup.selectors,
     processed: [],
     untouched: [],
     earlier: core.earlier.list(),
     deliveredBefore: [],
-  });
+  };
+  // Where it has run before its own commits are there, but for what it could not commit until it was stopped.
+  const hasRun = core.firstEpoch === session.switchEpoch;
+  const plan = await core.parts.active.planAtStart(need, hasRun);
   if (plan === undefined) return commitPositions(access, core.groupId, late, session);
   assertAvailable(plan, session.switchEpoch);
   core.follow(plan, session);

@@ -1,5 +1,5 @@
 import type { ClusterSession } from '../cluster/session.js';
-import { FencedError } from '../errors.js';
+import { FencedError, GroupElsewhereError } from '../errors.js';
 import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
@@ -91,14 +91,14 @@ export class ConsumerSwitching implements Participant {
     return inner?.session.alias === source ? inner : undefined;
   }
 
-  async attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void> {
+  async attach(
+    session: ClusterSession,
+    plan: GroupPlan | GroupElsewhereError | undefined,
+  ): Promise<void> {
     const core = this.#core;
-    const { inner: before, intent } = core;
+    const { intent } = core;
     core.state = { kind: 'open' };
-    const opening =
-      intent === undefined
-        ? undefined
-        : this.#running.open(session, { kind: 'attach', plan, own: ownCommits(before, session) });
+    const opening = intent === undefined ? undefined : this.#open(session, plan);
     core.wakeUp();
     if (opening === undefined) {
       await this.#reconnect(session);
@@ -123,6 +123,12 @@ export class ConsumerSwitching implements Participant {
       groupId: core.groupId,
       wasHot: core.inner?.hold !== undefined,
     });
+  }
+
+  #open(session: ClusterSession, plan: GroupPlan | GroupElsewhereError | undefined): Promise<void> {
+    if (plan instanceof GroupElsewhereError) return Promise.reject(plan);
+    const own = ownCommits(this.#core.inner, session);
+    return this.#running.open(session, { kind: 'attach', plan, own });
   }
 
   halt(error: Error): void {

@@ -2,7 +2,7 @@ import type { AgreedDecision, FleetPart, Proposal } from '../agreement/agreement
 import { isMoved } from '../agreement/place.js';
 import type { AgreementStatus } from '../agreement/status.js';
 import { messageOf } from '../caught.js';
-import { FailbackStoppedError } from '../errors.js';
+import { FailbackStoppedError, type FailoverErrorDetails } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { GradualFailbackOptions } from '../options-failback.js';
 import { sleep } from '../wait.js';
@@ -35,6 +35,8 @@ export interface GradualParts {
   shutGate(assessment: FailbackAssessment): string | undefined;
 }
 
+type StoppedParts = Pick<GradualParts, 'events' | 'fleet' | 'home' | 'switchEpoch'>;
+
 const DEFAULTS = { steps: [10, 50], pauseMs: 60_000, arriveMs: 120_000 } as const;
 
 /** Pause between two looks at the members, in milliseconds. */
@@ -57,7 +59,10 @@ export async function goGradually(
 ): Promise<readonly FailbackStep[]> {
   const { events, fleet, home, options } = parts;
   const taken: FailbackStep[] = [];
-  let part = homeAlready(fleet.status().decision, home);
+  const { decision } = fleet.status();
+  // The others are home: only this process is away, and a step would take them back.
+  if (decision?.cluster === home && decision.only === undefined) return taken;
+  let part = decision?.cluster === home ? (decision.only ?? NOBODY) : NOBODY;
   for (const percent of options.steps ?? DEFAULTS.steps) {
     const { members, instance } = fleet.status();
     const alive = members.filter((member) => isHeard(member, fleet));
@@ -70,10 +75,6 @@ export async function goGradually(
     await watch(parts, step, taken, signal);
   }
   return taken;
-}
-
-function homeAlready(decision: AgreedDecision | undefined, home: string): FleetPart {
-  return decision?.cluster === home ? (decision.only ?? NOBODY) : NOBODY;
 }
 
 /** Has the fleet decide it, and waits until everybody whom it means has come home. */
@@ -130,7 +131,8 @@ async function decide(
     decision = await fleet.propose(proposal, known?.epoch ?? 0, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw stopped(parts, taken, `the fleet could not decide: ${messageOf(error)}`);
+    const because = `whether the fleet has decided is not known: ${messageOf(error)}`;
+    throw stopped(parts, taken, because, { cause: error });
   }
   const isOurs =
     decision.reason === reason && JSON.stringify(decision.only) === JSON.stringify(part);
@@ -193,23 +195,25 @@ function otherInWords({ cluster, epoch, reason }: AgreedDecision): string {
   return `the fleet has decided for ${cluster} meanwhile (epoch ${epoch}): ${reason}`;
 }
 
-function stopped(
-  { events, fleet, home, switchEpoch }: GradualParts,
+/** @internal Tells that it goes no further, and where the fleet is. */
+export function stopped(
+  { events, fleet, home, switchEpoch }: StoppedParts,
   steps: readonly FailbackStep[],
   because: string,
+  details: Pick<FailoverErrorDetails, 'cause'> = {},
 ): FailbackStoppedError {
   events.emit('failback.stopped', { because, steps });
   const { decision } = fleet.status();
   const state =
-    decision?.only === undefined
-      ? 'The fleet works with one cluster'
-      : `The fleet works with both clusters by decision ${decision.epoch}: failback() goes on from there, switchTo() brings everybody to one cluster`;
+    decision === undefined
+      ? 'No decision of the fleet is known here'
+      : `By decision ${decision.epoch}, the newest that is known here, the fleet works with ` +
+        (decision.only === undefined
+          ? `${decision.cluster} alone`
+          : 'both clusters: failback() goes on from there, switchTo() brings everybody to one cluster');
   return new FailbackStoppedError(
     `The gradual way home has stopped: ${because}. ${state}.`,
     steps,
-    {
-      cluster: home,
-      switchEpoch: switchEpoch(),
-    },
+    { ...details, cluster: home, switchEpoch: switchEpoch() },
   );
 }

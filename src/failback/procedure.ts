@@ -1,3 +1,4 @@
+import { messageOf } from '../caught.js';
 import { FailbackRefusedError, FailoverOptionsError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { FailbackCallOptions, GradualFailbackOptions } from '../options-failback.js';
@@ -5,7 +6,7 @@ import type { SwitchOutcome, SwitchReport } from '../switch/report.js';
 import { sleep } from '../wait.js';
 import type { World } from '../world.js';
 import type { FailbackAssessment, FailbackGate, FailbackGateName } from './gates.js';
-import { goGradually, type GradualFleet } from './gradual.js';
+import { goGradually, stopped, type GradualFleet } from './gradual.js';
 import type { FailbackStep } from './steps.js';
 import type { FailbackValidation } from './validate.js';
 
@@ -69,7 +70,7 @@ const POLL_MS = 1_000;
  * The way home as a procedure: look whether it is open, go, look whether all is well.
  *
  * @throws {@link FailbackRefusedError} ERR_FAILOVER_FAILBACK_REFUSED - a gate is closed, nothing was touched.
- * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - as {@link goGradually}.
+ * @throws {@link FailbackStoppedError} ERR_FAILOVER_FAILBACK_STOPPED - as {@link goGradually}; the last switch was refused; or this process is home before others.
  * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `gradually` without a fleet, or under the Identity policy.
  * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED - the library has stopped itself: `switchTo` leads out of that.
  * @throws what `switchHome` rejects with, and the reason of `signal`.
@@ -97,7 +98,10 @@ export async function failBack(
     await parts.steady(signal);
     assessment = await parts.assessNow(accept, signal);
   }
-  if (assessment === undefined) return alreadyHome();
+  if (assessment === undefined) {
+    if (isInParts(parts)) throw stopped(parts, [], HOME_BEFORE_OTHERS);
+    return alreadyHome();
+  }
   const accepted = assessment.gates.filter(({ state }) => state !== 'open').map(({ name }) => name);
   const steps =
     gradually === undefined || parts.fleet === undefined
@@ -111,12 +115,26 @@ export async function failBack(
           },
           signal,
         );
-  const outcome = await parts.switchHome(reason);
+  const outcome = await parts.switchHome(reason).catch((error: unknown) => {
+    signal.throwIfAborted();
+    // What was taken home is home: that the last switch was refused, and has touched nothing, is not all.
+    if (!isInParts(parts)) throw error;
+    throw stopped(parts, steps, `the last part: ${messageOf(error)}`, { cause: error });
+  });
   if (outcome.kind !== 'switched') return alreadyHome();
   const validation = await parts.validate(assessment.from, signal);
   const done = { assessment, accepted, steps, report: outcome.report, validation };
   events.emit('failback.completed', done);
   return { kind: 'done', ...done };
+}
+
+/** Why a process that an earlier step has taken home does not lead the way. */
+const HOME_BEFORE_OTHERS =
+  'this process is home, and the gates are looked at from where the others are. Call it in a process that is not home yet';
+
+/** True where a part of the fleet is home, and the others are not. */
+function isInParts(parts: FailBackParts): parts is FailBackParts & { fleet: GradualFleet } {
+  return parts.fleet?.status().decision?.only !== undefined;
 }
 
 /** The first gate that stands in the way. */

@@ -33,7 +33,10 @@ export interface ActiveCluster {
    * the group has no commit on the active cluster yet, but MirrorMaker's records know one: the group ran on the other
    * cluster before this process was started. Undefined where the group has commits of its own, or is new everywhere:
    * then the user's `fromBeginning` decides, as with kafkajs. Where it is defined, commit it (as in `attach`) and force
-   * `fromBeginning` for the rest: the group is a failed-over one, and must not skip.
+   * `fromBeginning` for the rest: the group is a failed-over one, and must not skip. Waits until no other process may read the group elsewhere.
+   *
+   * @param hasRun - it has run in this epoch before, so its own commits are there, and no plan is made. Default: false.
+   * @throws GroupElsewhereError ERR_FAILOVER_GROUP_ELSEWHERE - (rejects) the group is read on the other cluster.
    */
-  planAtStart(need: GroupNeed): Promise<GroupPlan | undefined>;
+  planAtStart(need: GroupNeed, hasRun?: boolean): Promise<GroupPlan | undefined>;
 }

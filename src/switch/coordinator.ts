@@ -158,12 +158,12 @@ export class Coordinator implements ActiveCluster {
     return needsOf(this.participants());
   }
 
-  async planAtStart(need: GroupNeed): Promise<GroupPlan | undefined> {
+  async planAtStart(need: GroupNeed, hasRun = false): Promise<GroupPlan | undefined> {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    const fleet = this.#parts.fleet?.();
-    if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session);
+    await entering(need.groupId, this.#parts, session);
+    if (hasRun) return undefined;
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     const isNews = plan !== undefined && !session.signal.aborted;
     if (isNews) this.#parts.events.emit('positions.planned', { plan });

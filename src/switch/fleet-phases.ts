@@ -53,15 +53,31 @@ export async function othersLeft(
  */
 export async function entering(
   groupId: string,
-  fleet: SwitchFleet,
-  { world, deadlines }: Pick<PhaseContext, 'world' | 'deadlines'>,
-  { alias, switchEpoch, signal }: Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>,
+  { world, deadlines, fleet: fleetOf }: EnteringContext,
+  session: EnteredSession,
 ): Promise<void> {
+  const { alias, signal } = session;
+  const fleet = fleetOf?.();
+  if (fleet === undefined) return;
   const elsewhere = await limited(world, deadlines.barrierMs, signal, (until) =>
     fleet.entering([groupId], alias, until),
   );
-  if (elsewhere.length === 0 || signal.aborted) return;
-  throw new GroupElsewhereError(
+  if (elsewhere.length > 0 && !signal.aborted) throw groupElsewhere(groupId, session);
+}
+
+type EnteredSession = Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>;
+
+/** What {@link entering} needs. */
+interface EnteringContext extends Pick<PhaseContext, 'world' | 'deadlines'> {
+  readonly fleet?: () => SwitchFleet | undefined;
+}
+
+/** @internal Of a group that is not begun here. */
+export function groupElsewhere(
+  groupId: string,
+  { alias, switchEpoch }: Pick<ClusterSession, 'alias' | 'switchEpoch'>,
+): GroupElsewhereError {
+  return new GroupElsewhereError(
     `The group ${groupId} is read on the other cluster as long as the fleet goes home gradually, and this process works with ${alias}. ` +
       'Start the consumer when failback() is over, or in a process without other groups.',
     { cluster: alias, switchEpoch },

@@ -18,6 +18,8 @@ export interface SwitchFleet {
   agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome>;
   /** This process has left every cluster that an older decision named: nothing of it is sent or handled there any more. */
   obeyed(epoch: number): void;
+  /** By the decision that this process has obeyed the group is to be read on the other cluster than this one. */
+  isElsewhere(groupId: string, cluster: string): boolean;
   /**
    * Before a consumer starts on a cluster: says that this process takes part in these groups, so that others wait for it, and waits until
    * nobody may still handle their records elsewhere, and the fleet's decision wants them there. Never rejects; ends when `signal` is aborted.

@@ -1,4 +1,5 @@
 import type { ClusterSession } from '../cluster/session.js';
+import type { GroupElsewhereError } from '../errors.js';
 import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import type { DecidedBy } from './report.js';
@@ -49,8 +50,10 @@ export interface Participant {
   /**
    * Goes on with the new session. Resolves when work flows again; keeps trying where the cluster does not answer, until
    * the session's signal is aborted. `plan` has been committed on the target before.
+   *
+   * @param plan - or why it must not consume there: its group is read on the other cluster.
    */
-  attach(session: ClusterSession, plan: GroupPlan | undefined): Promise<void>;
+  attach(session: ClusterSession, plan: GroupPlan | GroupElsewhereError | undefined): Promise<void>;
   /** Nothing is sent or handled until further notice: what waits is rejected with this error. */
   halt(error: Error): void;
 }

@@ -7,7 +7,7 @@ import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
 import { abortable, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import { agree, barrier, othersLeft } from './fleet-phases.js';
+import { agree, barrier, groupElsewhere, othersLeft } from './fleet-phases.js';
 import type { Participant } from './participant.js';
 import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
@@ -255,6 +255,11 @@ async function attach(
     return;
   }
   const { groupId } = need;
+  // Alone a process is moved by a person, wherever its groups are.
+  if (run.turn.agreedEpoch !== undefined && context.fleet?.isElsewhere(groupId, session.alias)) {
+    await participant.attach(session, groupElsewhere(groupId, session));
+    return;
+  }
   const isStale = !run.turn.planned && (await othersAreDone(groupId, session, run, context));
   const known = isStale ? undefined : run.plans.find((one) => one.groupId === groupId);
   const plan = known ?? (await planLate(participant, need, session, run, context));
