@@ -27,6 +27,8 @@ export class GroupMember {
   /** True from the moment kafkajs begins to join until it has, or gives up. */
   isJoining = false;
   assignment: Assignment = {};
+  /** When it had joined the last time, in wall-clock milliseconds since 1970. */
+  joinedAtWallMs: number | undefined = undefined;
   readonly #parts: GroupMemberParts;
   readonly #commits: CommitsAtJoin;
   /** Members that this one has dealt the partitions out to, as the leader of a join. */
@@ -43,8 +45,12 @@ export class GroupMember {
     this.#dealtCount = memberCount;
   }
 
-  joined({ memberId, memberAssignment, isLeader }: ConsumerGroupJoinEvent['payload']): void {
+  joined(
+    { memberId, memberAssignment, isLeader }: ConsumerGroupJoinEvent['payload'],
+    atWallMs: number,
+  ): void {
     this.id = memberId;
+    this.joinedAtWallMs = atWallMs;
     this.#isAlone = isLeader && this.#dealtCount === 1;
     this.#dealtCount = undefined;
     this.isJoining = false;

@@ -306,7 +306,7 @@ export class InnerConsumer {
 
   #onGroupJoin(payload: ConsumerGroupJoinEvent['payload']): void {
     const before = this.#member.id === payload.memberId ? this.#member.assignment : undefined;
-    this.#member.joined(payload);
+    this.#member.joined(payload, this.#parts.world.wallMs());
     const isWaiting = this.#retired === undefined && this.hold?.joined(payload) === true;
     if (isWaiting) this.#joined.resolve();
     else this.#entered(before);

@@ -20,10 +20,14 @@ export const NOWHERE: Standing = { processed: [], untouched: [] };
  */
 export function standingOf(
   lanes: readonly Lane[],
-  member: Pick<GroupMember, 'assignment' | 'committedAtJoin'>,
+  member: Pick<GroupMember, 'assignment' | 'committedAtJoin' | 'joinedAtWallMs'>,
   { autoCommit = true }: Pick<FailoverConsumerRunConfig, 'autoCommit'>,
 ): Standing {
-  const processed = lanes.flatMap((lane) => positionOf(lane, autoCommit) ?? []);
+  const { joinedAtWallMs } = member;
+  const processed = lanes.flatMap((lane) => {
+    const position = positionOf(lane, autoCommit);
+    return position === undefined ? [] : { ...position, joinedAtWallMs };
+  });
   const known = new Set(processed.map((one) => `${one.partition} ${one.physicalTopic}`));
   const given = new Map(lanes.map((lane) => [`${lane.partition} ${lane.physicalTopic}`, lane]));
   const untouched = Object.entries(member.assignment).flatMap(([physicalTopic, partitions]) =>

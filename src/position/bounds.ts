@@ -41,6 +41,8 @@ export interface MirroredEvidence {
   readonly upstreamTopic: string;
   readonly partition: number;
   readonly checkpoint: Checkpoint | undefined;
+  /** One that does not count: the group was set back since. */
+  readonly outdated?: Checkpoint | undefined;
   /** The group's commit on the source; undefined where there is none, or the source did not answer. */
   readonly sourceCommit: bigint | undefined;
   /** How far this process itself came on the source. */
@@ -236,9 +238,16 @@ function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
 
 function addCheckpoint(
   bounds: Bound[],
-  { mirror, isShared, upstreamTopic, partition, checkpoint }: MirroredEvidence,
+  { mirror, isShared, upstreamTopic, partition, checkpoint, outdated }: MirroredEvidence,
   missing: MissingBound[],
 ): readonly string[] {
+  if (outdated !== undefined) {
+    const { upstreamOffset, downstreamOffset } = outdated;
+    const name = `checkpoint ${upstreamOffset} -> ${downstreamOffset}`;
+    return [
+      `${name} does not count: the group was set back on ${mirror.source} since, and MirrorMaker has not seen it yet`,
+    ];
+  }
   if (checkpoint === undefined) {
     missing.push({ kind: 'no-checkpoint' });
     return [];

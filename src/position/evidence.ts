@@ -5,7 +5,8 @@ import type { MirroredEvidence } from './bounds.js';
 import { carriedRecords } from './carried-records.js';
 import type { KnownHere } from './known-here.js';
 import { withoutOverruled } from './overruled.js';
-import { stillValid } from './recorded.js';
+import { stillValid, type KnownPosition } from './recorded.js';
+import { isBeforeSetBack } from './set-back.js';
 import { unhandledOf } from './unhandled.js';
 
 /** @internal What {@link evidenceOf} is put together from. */
@@ -39,24 +40,32 @@ export function evidenceOf({
   hasAllSyncs,
 }: EvidenceParts): MirroredEvidence | undefined {
   if (upstreamTopic === undefined) return undefined;
-  const checkpoint = mirror.checkpoint(groupId, name, partition);
+  const latest = mirror.checkpoint(groupId, name, partition);
   const untouched = known.untouched.get(upstreamTopic, partition);
   const restartedAtWallMs = mirror.restartedAtWallMs(upstreamTopic, partition);
-  const sourceCommit = sourceCommits.get(upstreamTopic, partition);
+  const asked = sourceCommits.get(upstreamTopic, partition);
+  const sourceCommit = asked?.offset ?? untouched?.committed;
   const position = known.processed.get(upstreamTopic, partition);
+  const processed = stillValid(position, latest, restartedAtWallMs);
+  const isOutdated = latest !== undefined && isBeforeSetBack(latest, { sourceCommit, processed });
   const evidence = {
     mirror,
     isShared: origin === undefined,
     upstreamTopic,
     partition,
-    checkpoint,
-    sourceCommit: sourceCommit?.offset ?? untouched?.committed,
-    untouched,
-    processed: stillValid(position, checkpoint, restartedAtWallMs),
+    sourceCommit,
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
     hasAllSyncs,
+    ...(isOutdated
+      ? { checkpoint: undefined, outdated: latest, ...withoutLimit(processed) }
+      : { checkpoint: latest, processed, untouched }),
   };
   const carried = carriedRecords(evidence, restartedAtWallMs);
-  const unhandled = unhandledOf(evidence, sourceCommit);
+  const unhandled = unhandledOf(evidence, asked);
   return withoutOverruled({ ...evidence, carried, unhandled }, ownCommit, known);
+}
+
+/** Before the group was set back it had handled more: what comes again is not limited by where it stands now. */
+function withoutLimit(processed: KnownPosition | undefined): Pick<MirroredEvidence, 'processed'> {
+  return { processed: processed && { ...processed, deliveredBelow: undefined } };
 }

@@ -70,6 +70,8 @@ export interface SourcePosition extends PhysicalPartition {
   readonly groupFrom?: bigint | undefined;
   /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
   readonly committed: bigint | undefined;
+  /** When the member of this process had joined its group the last time, in wall-clock milliseconds since 1970; undefined where others have told of it. */
+  readonly joinedAtWallMs?: number | undefined;
   /**
    * Records below `offset` that were *not* handled, all the same: retention had removed them on the source before the group came to them. The last is
    * the newest one of them; what lies between may be handled. Undefined where there are none.

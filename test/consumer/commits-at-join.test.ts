@@ -75,6 +75,7 @@ describe('what the group had committed when a member joined', () => {
     const { commits, answers } = memberOf();
     const member = {
       assignment: TWO,
+      joinedAtWallMs: undefined,
       committedAtJoin: (...log: readonly [string, number]) => commits.of(...log),
     };
     const untouched = () => standingOf([], member, {}).untouched;

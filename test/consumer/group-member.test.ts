@@ -33,10 +33,10 @@ function memberOf({ answers }: { answers: boolean }) {
 describe('a member that leaves', () => {
   it('uses the access that is open then, and keeps none open for itself', async () => {
     const { member, log } = memberOf({ answers: true });
-    member.joined(JOINED);
+    member.joined(JOINED, 0);
     await member.leave();
     expect(member.id).toBeUndefined();
-    member.joined(JOINED);
+    member.joined(JOINED, 0);
     await member.leave();
     expect(log).toEqual([
       'access 1: member-1 leaves billing',
@@ -48,7 +48,7 @@ describe('a member that leaves', () => {
 
   it('stays known, and keeps no access open, where its cluster does not answer', async () => {
     const { member, log } = memberOf({ answers: false });
-    member.joined(JOINED);
+    member.joined(JOINED, 0);
     await member.leave();
     expect(member.id).toBe('member-1');
     expect(log.at(-1)).toBe('release');

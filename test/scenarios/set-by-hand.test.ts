@@ -3,7 +3,7 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { consume, consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
-import { fillSlowly, missingOf, planOf, twice } from './support.js';
+import { fill, fillSlowly, missingOf, planOf, twice } from './support.js';
 
 function setOnB(memory: MemoryWorld, offset: bigint): void {
   memory.cluster('B').setCommit('billing', 'A.orders', 0, { offset, metadata: '' });
@@ -89,6 +89,84 @@ describe('a group that an operator sets back on the standby, with its service st
       memory.cluster('B').append('A.orders', 0, [{ value: 'new' }]);
       await until(memory, 'the new one is handled', () => again.includes('new'));
       expect(again).toEqual(['new']);
+      await second.close();
+    });
+  });
+});
+
+/** Until then MirrorMaker's checkpoint is the one from before the group was set back, as with its default of a minute. */
+const NEXT_CHECKPOINT_MS = 60_000;
+
+describe('a group that an operator sets back on the active cluster, and that MirrorMaker has not looked at since', () => {
+  /** The service has handled r0 to r59 on A, is stopped, is set back to r20, starts again, and handles a few. */
+  async function setBackOnA(memory: MemoryWorld, consumer = {}) {
+    fill(memory, { count: 60 });
+    const first = kafkaIn(memory, { consumer });
+    const before = await consumeOrders(first);
+    await until(memory, 'all are handled', () => before.length === 60);
+    const isSeen = (): boolean => memory.cluster('B').range('A.checkpoints.internal', 0).high > 0n;
+    await until(memory, 'MirrorMaker has seen it', isSeen, 3 * NEXT_CHECKPOINT_MS);
+    await first.close();
+    memory.cluster('A').setCommit('billing', 'orders', 0, { offset: 20n, metadata: '' });
+    const second = kafkaIn(memory, { consumer });
+    const handled: string[] = [];
+    await consume(second, async ({ message }) => {
+      await memory.clock.sleep(300);
+      handled.push(String(message.value));
+    });
+    await until(memory, 'some are handled again', () => handled.length === 10);
+    return { second, handled };
+  }
+  const worldOf = (): MemoryWorld =>
+    ordersWorld({ mirror: { emitCheckpointsIntervalMs: NEXT_CHECKPOINT_MS } });
+
+  it.each([true, false])('goes on from there in a switch that is planned: %s', async (planned) => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      // Nothing but its own memory, and A where that answers, tells.
+      const { second, handled } = await setBackOnA(memory, { progress: false });
+      if (!planned) memory.cluster('A').down();
+      const outcome = await second.switchTo('B', { planned });
+      const plan = planOf(outcome, 'A.orders');
+      if (plan?.kind !== 'resume') throw new Error('there is no place');
+      expect(plan.notes.join()).toMatch(
+        /checkpoint 60 -> \d+ does not count: the group was set back/,
+      );
+      expect(plan.offset).toBeLessThan(40n);
+      await until(memory, 'all are handled again', () => handled.at(-1) === 'r59', 60_000);
+      expect(missingOf(handled, 20, 60)).toEqual([]);
+      // All of them had been handled before somebody wanted them again.
+      expect(plan.maxRereadCount).toBe(60n - plan.offset);
+      await second.close();
+    });
+  });
+
+  it('goes on from there where its process dies with A', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const { second, handled } = await setBackOnA(memory);
+      memory.cluster('A').down();
+      await second.close();
+      const third = startedOnB(memory);
+      const after = await consumeOrders(third);
+      await until(memory, 'all are handled again', () => after.at(-1) === 'r59', 60_000);
+      expect(missingOf([...handled, ...after], 20, 60)).toEqual([]);
+      await third.close();
+    });
+  });
+
+  it('is where it was before as soon as it has come as far again', async () => {
+    const memory = worldOf();
+    await memory.run(async () => {
+      const { second } = await setBackOnA(memory, { progress: false });
+      const isSeen = (): boolean =>
+        memory.cluster('A').commit('billing', 'orders', 0)?.offset === 60n;
+      await until(memory, 'it has come as far again', isSeen);
+      const plan = await second.plan({ to: 'B' });
+      const copies = plan.groups
+        .flatMap(({ partitions }) => partitions)
+        .find(({ physicalTopic }) => physicalTopic === 'A.orders');
+      expect(copies).toMatchObject({ offset: 60n });
       await second.close();
     });
   });
