@@ -40,6 +40,11 @@ export class InnerProducer {
     return this.sealed || this.session.signal.aborted;
   }
 
+  /** See {@link retire}. */
+  get isRetired(): boolean {
+    return this.#retired;
+  }
+
   sendStarted(): void {
     this.#pendingCount += 1;
   }

@@ -40,7 +40,12 @@ interface Keeping {
   readonly controller: AbortController;
   inner: InnerProducer | undefined;
   /** Whether all its brokers answer, asked when the switch began. */
-  verdict: Promise<boolean> | undefined;
+  verdict: Verdict | undefined;
+}
+
+interface Verdict {
+  readonly askedAtMs: number;
+  readonly isAlive: Promise<boolean>;
 }
 
 /** How soon a producer that was lost connects again, in milliseconds; it doubles. */
@@ -58,6 +63,9 @@ const LOOK_MS = 5_000;
 
 /** How long the brokers' answers are waited for when a switch begins, in milliseconds. */
 const CHECK_MS = 500;
+
+/** How long such an answer counts, in milliseconds: a planned switch may wait for long, and a socket die meanwhile. */
+const CHECK_VALID_MS = 1_000;
 
 /**
  * Keeps a second inner producer connected to the standby, so that the first send after a switch needs no connect and no metadata. Nothing is
@@ -97,17 +105,21 @@ export class StandbyProducer {
     if (keeping === undefined) return;
     const { inner } = keeping;
     if (inner === undefined || this.#status.kind !== 'connected') return;
-    keeping.verdict = this.#answers(inner);
+    keeping.verdict = { askedAtMs: this.#parts.world.nowMs(), isAlive: this.#answers(inner) };
   }
 
   /**
    * A switch has opened this session: the producer that waited in it, where all its brokers answer. Otherwise it is let go.
    */
   async take(session: ClusterSession): Promise<InnerProducer | undefined> {
-    if (this.#keeping?.verdict === undefined) this.check();
     const keeping = this.#keeping;
     if (keeping === undefined) return undefined;
-    const isAlive = (await keeping.verdict) === true;
+    const askedAtMs = keeping.verdict?.askedAtMs ?? Number.NEGATIVE_INFINITY;
+    if (this.#parts.world.nowMs() - askedAtMs > CHECK_VALID_MS) {
+      keeping.verdict = undefined;
+      this.check();
+    }
+    const isAlive = (await keeping.verdict?.isAlive) === true;
     if (this.#keeping !== keeping) return undefined;
     // Asked now: it may have been given up, or be another one, since.
     const { inner } = keeping;
@@ -133,10 +145,12 @@ export class StandbyProducer {
     this.#status = { kind: 'none' };
   }
 
-  async #answers({ cluster }: InnerProducer): Promise<boolean> {
+  async #answers(inner: InnerProducer): Promise<boolean> {
+    const { cluster } = inner;
     if (cluster === undefined) return true;
     const { world } = this.#parts;
-    const asked = untilDeadline(world, world.nowMs() + CHECK_MS, visitLeaders(cluster));
+    const visiting = closedBehind(inner, visitLeaders(cluster));
+    const asked = untilDeadline(world, world.nowMs() + CHECK_MS, visiting);
     const answer = await asked.catch(() => undefined);
     return answer?.kind === 'settled';
   }
@@ -183,17 +197,18 @@ export class StandbyProducer {
     const inner = make(session);
     keeping.inner = inner;
     try {
-      await untilAborted(AbortSignal.any([signal, session.signal]), inner.producer.connect());
+      const connecting = closedBehind(inner, inner.producer.connect());
+      await untilAborted(AbortSignal.any([signal, session.signal]), connecting);
       return inner;
     } catch (error) {
-      // It may have connected after all.
       inner.retire();
       throw error;
     }
   }
 
   /** Learns of the topics that are written to, and where they are led. */
-  async #look({ session, cluster }: InnerProducer, signal: AbortSignal): Promise<void> {
+  async #look(inner: InnerProducer, signal: AbortSignal): Promise<void> {
+    const { session, cluster } = inner;
     if (cluster === undefined) return;
     const { world, port } = this.#parts;
     const look = async (): Promise<void> => {
@@ -210,8 +225,18 @@ export class StandbyProducer {
       await visitLeaders(cluster);
     };
     const deadlineAtMs = world.nowMs() + LOOK_MS;
-    const { kind } = await untilDeadline(world, deadlineAtMs, untilAborted(signal, look()));
+    const looking = untilAborted(signal, closedBehind(inner, look()));
+    const { kind } = await untilDeadline(world, deadlineAtMs, looking);
     if (kind === 'overrun') throw new Error(`its brokers did not answer within ${LOOK_MS} ms`);
+  }
+}
+
+/** kafkajs may connect after its `disconnect()`: what had begun before goes on, and nobody would close that. */
+async function closedBehind(inner: InnerProducer, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } finally {
+    if (inner.isRetired) inner.retire();
   }
 }
 

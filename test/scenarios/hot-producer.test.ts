@@ -4,7 +4,7 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
 import type { ProducerStandbyStatus } from '../../src/producer/standby-producer.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { clustersOf, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { clustersOf, consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 const LATENCY_MS = 50;
 const ROUND_TRIP_MS = 2 * LATENCY_MS;
@@ -78,6 +78,28 @@ async function heldFor(memory: MemoryWorld, service: Service, to: string): Promi
   });
   await service.kafka.switchTo(to, { planned: false });
   return ((await acknowledged) ?? Number.NaN) - openedAtMs;
+}
+
+/** B behind a firewall that may forget its connections: what exists then is dead for good, new ones work. */
+function behindFirewall(memory: MemoryWorld) {
+  const existing: { isDead: boolean }[] = [];
+  const clusters = clustersOf(memory, {
+    B: {
+      socketFactory: (args) => {
+        const socket = memory.world.openSocket(args);
+        const write = socket.write.bind(socket) as (...rest: unknown[]) => boolean;
+        const one = { isDead: false };
+        existing.push(one);
+        return Object.assign(socket, {
+          write: (...rest: unknown[]) => one.isDead || write(...rest),
+        });
+      },
+    },
+  });
+  const forget = (): void => {
+    for (const one of existing) one.isDead = true;
+  };
+  return { clusters, forget };
 }
 
 describe('a producer that waits on the standby', () => {
@@ -168,27 +190,56 @@ describe('a producer that waits on the standby', () => {
   it('does not wait with sockets that have died without a word', async () => {
     const memory = farWorld();
     await memory.run(async () => {
-      // A firewall that has forgotten its connections: what exists is dead for good, new ones work.
-      const existing: { isDead: boolean }[] = [];
-      const clusters = clustersOf(memory, {
-        B: {
-          socketFactory: (args) => {
-            const socket = memory.world.openSocket(args);
-            const write = socket.write.bind(socket) as (...rest: unknown[]) => boolean;
-            const one = { isDead: false };
-            existing.push(one);
-            return Object.assign(socket, {
-              write: (...rest: unknown[]) => one.isDead || write(...rest),
-            });
-          },
-        },
-      });
+      const { clusters, forget } = behindFirewall(memory);
       const service = await produce(memory, { ...HOT, clusters });
       await send(service, 'first');
       await untilHot(memory, service);
-      for (const one of existing) one.isDead = true;
+      forget();
       expect(await heldFor(memory, service, 'B')).toBeLessThan(2_000);
       expect(valuesOn(memory, 'B')).toEqual(['to B']);
+      await service.kafka.close();
+    });
+  });
+
+  it('does not wait with sockets that have died since the switch began: a planned one waits for the mirror', async () => {
+    const memory = farWorld();
+    await memory.run(async () => {
+      const { clusters, forget } = behindFirewall(memory);
+      const service = await produce(memory, { ...HOT, clusters });
+      await consume(service.kafka, async () => {});
+      await send(service, 'first');
+      await untilHot(memory, service);
+      await memory.clock.sleep(3_000);
+      memory.mirror('A->B').setCopyLag(8_000);
+      await send(service, 'second');
+      let openedAtMs = Number.NaN;
+      let acknowledged: Promise<number> | undefined;
+      service.kafka.on('switch.phase-started', ({ phase }) => {
+        if (phase === 'open') openedAtMs = memory.clock.nowMs();
+        if (phase !== 'catch-up') return;
+        acknowledged = send(service, 'to B').then(() => memory.clock.nowMs());
+        memory.world.after(2_000, forget);
+      });
+      await service.kafka.switchTo('B', { planned: true });
+      expect(((await acknowledged) ?? Number.NaN) - openedAtMs).toBeLessThan(3_000);
+      expect(valuesOn(memory, 'B')).toEqual(['to B']);
+      await service.kafka.close();
+    });
+  });
+
+  it('leaves no connection there when it disconnects at any moment, while others go on', async () => {
+    const memory = farWorld();
+    await memory.run(async () => {
+      const service = await produce(memory);
+      for (let moment = 0; moment < 12; moment += 1) {
+        const producer = service.kafka.producer();
+        await producer.connect();
+        await producer.send({ topic: 'orders', messages: [{ value: 'x' }] });
+        await memory.clock.sleep(1_000 + moment * (LATENCY_MS - 10));
+        await producer.disconnect();
+        await memory.clock.sleep(5_000);
+        expect(memory.cluster('B').connectionCount).toBe(0);
+      }
       await service.kafka.close();
     });
   });
