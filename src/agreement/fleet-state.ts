@@ -151,6 +151,9 @@ export interface VoteHearing extends Hearing {
  * the decision in force: a voice from before it was about another cluster. Who could not be heard for a while counts, and has no
  * voice: the first who is heard after it does not speak for all.
  *
+ * Where a fleet works with both clusters those have a say that are where the others would have to leave: who is there already knows no better, and
+ * neither stops them nor lets one of them speak for all.
+ *
  * @internal
  */
 export function tallyOf(
@@ -159,28 +162,25 @@ export function tallyOf(
   quorum: Quorum,
   { nowMs, silentMs, silentSinceMs }: VoteHearing,
 ): Tally {
-  const heard = [...members.values()].filter(({ heardAtMs }) => heardAtMs >= silentSinceMs);
+  const isAsked = ({ cluster }: MemberState): boolean =>
+    decision?.only === undefined || cluster !== wanted;
+  const heard = [...members.values()].filter(
+    ({ member, heardAtMs }) => heardAtMs >= silentSinceMs && isAsked(member),
+  );
   const epoch = decision?.epoch ?? 0;
   const voices = heard.filter(
     ({ member, heardAtMs, isAlive }) =>
       nowMs - heardAtMs <= silentMs &&
       isAlive &&
-      isFor(member, wanted, decision) &&
+      member.wants === wanted &&
       member.obeyedEpoch >= epoch,
   );
   // More than this part of them: the smallest number above it.
-  const needed = 'voices' in quorum ? quorum.voices : Math.floor(heard.length * quorum.share) + 1;
+  const share = 'share' in quorum ? Math.floor(heard.length * quorum.share) + 1 : quorum.voices;
+  // A step may have taken fewer than that.
+  const isPart = decision?.only !== undefined;
+  const needed = isPart ? Math.max(1, Math.min(share, heard.length)) : share;
   return { voices: voices.length, heard: heard.length, needed };
-}
-
-/** Where a fleet works with both clusters, who is there already and has no other wish would have the others come. */
-function isFor(
-  { wants, cluster }: MemberState,
-  wanted: string,
-  decision: AgreedDecision | undefined,
-): boolean {
-  if (wants !== undefined || decision?.only === undefined) return wants === wanted;
-  return cluster === wanted;
 }
 
 /** @internal How a vote stands, in all respects. */
@@ -198,13 +198,13 @@ export function voteOn(
  * Members of consumer groups that were heard lately and do not want a cluster: they know what the others cannot see.
  */
 function unwillingFor(
-  { members, decision }: FleetState,
+  { members }: FleetState,
   wanted: string,
   { nowMs, silentMs }: Hearing,
 ): readonly string[] {
   return [...members.values()]
     .filter(({ heardAtMs }) => nowMs - heardAtMs <= silentMs)
-    .filter(({ member }) => member.groups.length > 0 && !isFor(member, wanted, decision))
+    .filter(({ member }) => member.groups.length > 0 && member.wants !== wanted)
     .map(({ member }) => member.instance);
 }
 

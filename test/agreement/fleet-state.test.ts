@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AgreementNews, MemberState } from '../../src/agreement/agreement.js';
+import type { AgreementNews, FleetPart, MemberState } from '../../src/agreement/agreement.js';
 import {
   isTogetherOn,
   reduceFleet,
@@ -14,9 +14,13 @@ import {
 const SILENT = { nowMs: 10_000, silentMs: 6_000 };
 const IN_CONTACT = { ...SILENT, silentSinceMs: 4_000 };
 
-function decided(epoch: number, cluster = epoch % 2 === 0 ? 'A' : 'B'): AgreementNews {
+function decided(
+  epoch: number,
+  cluster = epoch % 2 === 0 ? 'A' : 'B',
+  only?: FleetPart,
+): AgreementNews {
   const decision = { epoch, cluster, mode: 'planned', reason: 'test', by: 'operator' } as const;
-  return { kind: 'decision', decision };
+  return { kind: 'decision', decision: only === undefined ? decision : { ...decision, only } };
 }
 
 function said(instance: string, more: Partial<MemberState> = {}): AgreementNews {
@@ -248,6 +252,48 @@ describe('a vote', () => {
       ...wants('new', 9_000, { obeyedEpoch: 4 }),
     );
     expect(tallyOf(state, 'B', { share: 0.5 }, IN_CONTACT)).toMatchObject({ voices: 1, heard: 2 });
+  });
+});
+
+describe('a vote in a fleet that works with both clusters', () => {
+  const ONLY = { groups: ['billing'], instances: [] };
+  const at = (instance: string, cluster: string, wants?: string) =>
+    [
+      [0, said(instance, { cluster, obeyedEpoch: 5, wants })],
+      [9_000, said(instance, { cluster, obeyedEpoch: 5, sequence: 2, wants })],
+    ] as const;
+  const moved = [0, decided(5, 'A', ONLY)] as const;
+
+  it.each([
+    [
+      'one who is home, and sees it die, is enough',
+      'B',
+      ['home'],
+      { voices: 1, heard: 1, needed: 1 },
+    ],
+    ['one who is away does not speak for all', 'A', ['away'], { voices: 1, heard: 3, needed: 2 }],
+    [
+      'most of those who are away do',
+      'A',
+      ['away', 'away too'],
+      { voices: 2, heard: 3, needed: 2 },
+    ],
+  ] as const)('%s', (_, wanted, by, tally) => {
+    const who = [
+      ['home', 'A'],
+      ['away', 'B'],
+      ['away too', 'B'],
+      ['far away', 'B'],
+    ] as const;
+    const state = after(
+      moved,
+      ...who.flatMap(([name, cluster]) =>
+        at(name, cluster, (by as readonly string[]).includes(name) ? wanted : undefined),
+      ),
+    );
+    expect(tallyOf(state, wanted, { share: 0.5 }, IN_CONTACT)).toEqual(tally);
+    const three = { ...tally, needed: Math.min(3, tally.heard) };
+    expect(tallyOf(state, wanted, { voices: 3 }, IN_CONTACT)).toEqual(three);
   });
 });
 

@@ -155,6 +155,30 @@ describe('a fleet that works with both clusters', () => {
       { config: { failback: QUICK } },
     ));
 
+  it('does not give one process that has lost its cluster the voices of those who are elsewhere', () =>
+    fleet(
+      async ({ memory, agreement, members }) => {
+        const [one, two, three] = members;
+        for (const { name, kafka } of members) {
+          await consume(kafka, async () => {}, { groupId: `group-${name}` });
+        }
+        await one.kafka.switchTo('B');
+        await until(memory, 'all are on B', isOn('B', members));
+        agreement.write(writeDecision(ONE_HOME));
+        await until(memory, 'one is home', isOn('A', [one]));
+        await memory.clock.sleep(5_000);
+        two.process.cut('B');
+        const isHeard = (): boolean =>
+          three.kafka.status().agreement?.members.some(({ wants }) => wants === 'A') === true;
+        // Behind its cooldown.
+        await until(memory, 'it wants to leave', isHeard, 90_000);
+        await memory.clock.sleep(30_000);
+        expect(three.kafka.status().active).toBe('B');
+        two.process.uncut('B');
+      },
+      { isByHealth: true },
+    ));
+
   it('says that it is not known what was decided, where the answer is lost', () =>
     fleet(
       async ({ memory, agreement, members, join }) => {
