@@ -47,6 +47,7 @@ export function evidenceOf({
   const sourceCommit = asked?.offset ?? untouched?.committed;
   const position = known.processed.get(upstreamTopic, partition);
   const processed = stillValid(position, latest, restartedAtWallMs);
+  const deliveredBefore = known.deliveredOnSource.get(upstreamTopic, partition);
   const isOutdated = latest !== undefined && isBeforeSetBack(latest, { sourceCommit, processed });
   const evidence = {
     mirror,
@@ -58,11 +59,25 @@ export function evidenceOf({
     hasAllSyncs,
     ...(isOutdated
       ? { checkpoint: undefined, outdated: latest, ...withoutLimit(processed) }
-      : { checkpoint: latest, processed, untouched }),
+      : {
+          checkpoint: latest,
+          processed: processed && withEarlier(processed, deliveredBefore),
+          untouched: untouched && withEarlier(untouched, deliveredBefore),
+        }),
   };
   const carried = carriedRecords(evidence, restartedAtWallMs);
   const unhandled = unhandledOf(evidence, asked);
   return withoutOverruled({ ...evidence, carried, unhandled }, ownCommit, known);
+}
+
+/** What handlers were given in an earlier epoch may have been handled as well, and not come as far again. */
+function withEarlier<T extends { readonly deliveredBelow?: bigint | undefined }>(
+  standing: T,
+  before: bigint | undefined,
+): T {
+  const { deliveredBelow } = standing;
+  const isFurther = deliveredBelow !== undefined && before !== undefined && before > deliveredBelow;
+  return isFurther ? { ...standing, deliveredBelow: before } : standing;
 }
 
 /** Before the group was set back it had handled more: what comes again is not limited by where it stands now. */

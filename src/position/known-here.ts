@@ -9,6 +9,8 @@ export interface KnownHere {
   /** Logs of the source of which nothing is known to be handled. */
   readonly untouched: PartitionMap<UntouchedPartition>;
   readonly deliveredOnTarget: PartitionMap<bigint>;
+  /** The same of the source, in epochs before this one: a handler that failed then may have handled what is not given to it again yet. */
+  readonly deliveredOnSource: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
   readonly earlier: PartitionMap<SourcePosition>;
   /** What members had written down of the source, where this process begins: it has handled nothing yet on either cluster. */
@@ -18,11 +20,11 @@ export interface KnownHere {
 /** @internal */
 export function knownHere(need: GroupNeed, recorded: Recorded, target: string): KnownHere {
   const deliveredOnTarget = new PartitionMap<bigint>();
+  const deliveredOnSource = new PartitionMap<bigint>();
   for (const { cluster, physicalTopic, partition, below } of need.deliveredBefore) {
-    const known = deliveredOnTarget.get(physicalTopic, partition);
-    if (cluster === target && (known === undefined || below > known)) {
-      deliveredOnTarget.set(physicalTopic, partition, below);
-    }
+    const delivered = cluster === target ? deliveredOnTarget : deliveredOnSource;
+    const known = delivered.get(physicalTopic, partition);
+    if (known === undefined || below > known) delivered.set(physicalTopic, partition, below);
   }
   const recordedOnly = new PartitionMap<RecordedPosition>();
   const hasWorked = need.processed.length > 0 || need.deliveredBefore.length > 0;
@@ -36,6 +38,7 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
     processed: withRecorded(processedPositions(need.processed), recorded.onSource),
     untouched,
     deliveredOnTarget,
+    deliveredOnSource,
     recordedOnly,
     earlier: earlierPositions([
       ...there.map(({ position }) => position),

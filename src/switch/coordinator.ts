@@ -162,7 +162,8 @@ export class Coordinator implements ActiveCluster {
     // Also while a switch is in `prepare` or `open`: its participants work with a session then.
     const session = this.#session;
     if (session === undefined) return undefined;
-    await entering(need.groupId, this.#parts, session);
+    const fleet = this.#parts.fleet?.();
+    if (fleet !== undefined) await entering(need.groupId, fleet, this.#parts, session);
     if (hasRun) return undefined;
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     const isNews = plan !== undefined && !session.signal.aborted;
@@ -288,7 +289,6 @@ export class Coordinator implements ActiveCluster {
 
   async #runPhase(run: SwitchRun): Promise<void> {
     const { world, events, deadlines } = this.#parts;
-    const operations = this.#operations;
     events.emit('switch.phase-started', {
       from: run.turn.from,
       to: run.turn.to,
@@ -296,7 +296,7 @@ export class Coordinator implements ActiveCluster {
     });
     const outcome = await runPhase(run, {
       world,
-      operations,
+      operations: this.#operations,
       deadlines,
       fleet: this.#parts.fleet?.(),
       participants: () => this.participants(),
@@ -304,7 +304,7 @@ export class Coordinator implements ActiveCluster {
       fence: (reason) => this.#fence(reason),
       openSession: () => {
         this.#participants.letGo();
-        this.#session = operations.openSession(run.turn.to, run.turn.switchEpoch);
+        this.#session = this.#operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
       onPlan: (plan) => events.emit('positions.planned', { plan }),

@@ -53,23 +53,15 @@ export async function othersLeft(
  */
 export async function entering(
   groupId: string,
-  { world, deadlines, fleet: fleetOf }: EnteringContext,
-  session: EnteredSession,
+  fleet: SwitchFleet,
+  { world, deadlines }: Pick<PhaseContext, 'world' | 'deadlines'>,
+  session: Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>,
 ): Promise<void> {
   const { alias, signal } = session;
-  const fleet = fleetOf?.();
-  if (fleet === undefined) return;
   const elsewhere = await limited(world, deadlines.barrierMs, signal, (until) =>
     fleet.entering([groupId], alias, until),
   );
   if (elsewhere.length > 0 && !signal.aborted) throw groupElsewhere(groupId, session);
-}
-
-type EnteredSession = Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>;
-
-/** What {@link entering} needs. */
-interface EnteringContext extends Pick<PhaseContext, 'world' | 'deadlines'> {
-  readonly fleet?: () => SwitchFleet | undefined;
 }
 
 /** @internal Of a group that is not begun here. */

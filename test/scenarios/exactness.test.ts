@@ -295,6 +295,45 @@ describe('what a switch would cost', () => {
     });
   });
 
+  it('counts what a handler had been given on the source before, in an earlier stay there', async () => {
+    const memory = ordersWorld({ mirror: { copyLagMs: 20_000 } });
+    await memory.run(async () => {
+      const kafka = kafkaIn(memory, { switch: { handlersMs: 200 } });
+      const consumer = kafka.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      let fail: (error: Error) => void = () => {};
+      const stuck = new Promise<void>((_, reject) => {
+        fail = reject;
+      });
+      let callCount = 0;
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      fill(memory, { count: 20 });
+      await consumer.run({
+        eachBatchAutoResolve: false,
+        eachBatch: async ({ batch, resolveOffset }) => {
+          callCount += 1;
+          // It may have handled all that it was given, and has not said so.
+          if (callCount === 1) return stuck;
+          for (const { offset } of batch.messages.slice(0, 10)) resolveOffset(offset);
+          consumer.pause([{ topic: 'orders' }]);
+        },
+      });
+      await until(memory, 'it has all of them', () => callCount === 1);
+      await kafka.switchTo('B', { planned: false });
+      fail(new Error('not now'));
+      // Nothing is mirrored yet.
+      await kafka.switchTo('A', { planned: false });
+      await until(memory, 'half of them are handled', () => callCount === 2);
+      await memory.clock.sleep(60_000);
+      const plan = await kafka.plan({ to: 'B' });
+      const copies = plan.groups
+        .flatMap(({ partitions }) => partitions)
+        .find(({ physicalTopic }) => physicalTopic === 'A.orders');
+      expect(copies).toMatchObject({ offset: 10n, maxRereadCount: 10n });
+      await kafka.close();
+    });
+  });
+
   it('names what is missing, once', async () => {
     const memory = ordersWorld({
       clusters: { A: { topics: { orders: 2 } }, B: { topics: { orders: 1 } } },

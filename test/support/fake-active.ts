@@ -1,5 +1,5 @@
 import type { ClusterSession } from '../../src/cluster/session.js';
-import type { GroupPlan } from '../../src/position/plan.js';
+import type { GroupNeed, GroupPlan } from '../../src/position/plan.js';
 import type { ActiveCluster } from '../../src/switch/active.js';
 import type { Participant } from '../../src/switch/participant.js';
 
@@ -36,7 +36,7 @@ export class FakeActive<Session extends ClusterSession> implements ActiveCluster
     this.participants.delete(participant);
   }
   releaseUnused(): void {}
-  async planAtStart(): Promise<GroupPlan | undefined> {
-    return this.plan;
+  async planAtStart(_need: GroupNeed, hasRun = false): Promise<GroupPlan | undefined> {
+    return hasRun ? undefined : this.plan;
   }
 }
