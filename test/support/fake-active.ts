@@ -1,5 +1,6 @@
 import type { ClusterSession } from '../../src/cluster/session.js';
-import type { GroupNeed, GroupPlan } from '../../src/position/plan.js';
+import type { GroupNeed } from '../../src/position/need.js';
+import type { GroupPlan } from '../../src/position/plan.js';
 import type { ActiveCluster } from '../../src/switch/active.js';
 import type { Participant } from '../../src/switch/participant.js';
 
