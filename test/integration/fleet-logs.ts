@@ -32,7 +32,11 @@ export async function readLog(cluster: Cluster, topic: string): Promise<readonly
   );
   if (unread.size === 0) return [];
   const client = new kafka.Kafka({ brokers: cluster.brokers, logLevel: 0 });
-  const consumer = client.consumer({ groupId: `console-consumer-${randomUUID()}` });
+  // An idle kafkajs consumer leaves only when its fetch comes back: after 5 s by default.
+  const consumer = client.consumer({
+    groupId: `console-consumer-${randomUUID()}`,
+    maxWaitTimeInMs: 50,
+  });
   const values: string[] = [];
   try {
     await consumer.connect();
