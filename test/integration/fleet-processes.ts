@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { FaultProxy, waitFor } from '../../stack/index.js';
 import type { StayReason } from '../../src/strategy/strategy.js';
 import { factsOf, type Testimony } from './fleet-judge.js';
@@ -30,11 +29,11 @@ export class Member implements Testimony {
   #life: 'running' | 'killed' | 'ended' = 'running';
   #said = '';
 
-  constructor(settings: MemberSettings, proxy: FaultProxy) {
+  constructor(program: string, settings: MemberSettings, proxy: FaultProxy) {
     this.name = settings.name;
     this.proxy = proxy;
-    this.#child = fork(join(import.meta.dirname, 'fleet-member.ts'), [JSON.stringify(settings)], {
-      execArgv: ['--import', 'tsx'],
+    this.#child = fork(program, [JSON.stringify(settings)], {
+      execArgv: [],
       env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: '1' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -105,8 +104,13 @@ export class Fleet {
     this.members = members as unknown as Fleet['members'];
   }
 
-  /** Starts the processes, and resolves when all are at work on A, have heard each other, and see two healthy clusters. */
+  /**
+   * Starts the processes, and resolves when all are at work on A, have heard each other, and see two healthy clusters.
+   *
+   * @param program - `fleet-member.ts`, compiled.
+   */
   static async start(
+    program: string,
     { topic, agreement }: { topic: string; agreement: AgreementSettings },
     brokers: MemberSettings['brokers'],
   ): Promise<Fleet> {
@@ -122,7 +126,7 @@ export class Fleet {
         sendEveryMs: SEND_EVERY_MS,
         agreement,
       };
-      members.push(new Member(settings, proxy));
+      members.push(new Member(program, settings, proxy));
     }
     const fleet = new Fleet(topic, members);
     await fleet.untilReady('A');

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startConsul, startStack, waitFor, type Consul, type Stack } from '../../stack/index.js';
+import { compile, type Compiled } from '../simulation/compiled.js';
 import { goHomeInSteps } from './fleet-in-steps.js';
 import { decisions, duplicates, early, factsOf, lost, skipped } from './fleet-judge.js';
 import { createMirrored, readLog } from './fleet-logs.js';
@@ -24,12 +26,18 @@ const LINGER_MS = 7_000;
 
 let stack: Stack;
 let consul: Consul;
+/** What each process of a fleet runs. Eighteen of them are started: none compiles it anew. */
+let program: Compiled;
 let fleetCount = 0;
 
 beforeAll(async () => {
-  [stack, consul] = await Promise.all([startStack({ name: 'fleet' }), startConsul()]);
+  [stack, consul, program] = await Promise.all([
+    startStack({ name: 'fleet' }),
+    startConsul(),
+    compile(join(import.meta.dirname, 'fleet-member.ts')),
+  ]);
 });
-afterAll(() => Promise.all([stack?.stop(), consul?.stop()]));
+afterAll(() => Promise.all([stack?.stop(), consul?.stop(), program?.remove()]));
 
 async function startFleet(
   kind: AgreementSettings['store']['kind'],
@@ -42,7 +50,8 @@ async function startFleet(
     kind === 'kafka'
       ? { kind, topicPrefix: topic }
       : { kind, address: consul.address, key: `${topic}/active` };
-  return Fleet.start({ topic, agreement: { ...limits, store } }, { A: A.brokers, B: B.brokers });
+  const settings = { topic, agreement: { ...limits, store } };
+  return Fleet.start(program.file, settings, { A: A.brokers, B: B.brokers });
 }
 
 /** kill -9, as every member sees it. */
