@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './scripts/longest-first.mjs';
 
 /**
  * kafkajs loads other retry defaults where NODE_ENV is `test` (its `src/retry/index.js`); the library is tested against
@@ -13,6 +14,7 @@ export default defineConfig({
   test: {
     // Vitest leaves one core to others: of two it would use one.
     maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

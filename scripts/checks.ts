@@ -19,11 +19,11 @@ const build: Checker = { name: 'build', command: ['tsx', 'scripts/build.ts'] };
 
 /** Longest first, so that none of them is left over at the end. */
 const checkers: readonly Checker[] = [
+  { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'api', command: ['tsx', 'scripts/api.ts'] },
   { name: 'package', command: ['tsx', 'scripts/package.ts'] },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json', '--pretty', 'false'] },
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
-  { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'unused', command: ['knip', '--no-progress'] },
 ];
 

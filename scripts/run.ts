@@ -26,11 +26,7 @@ export function run(
     const child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...process.env,
-        PATH: `${join(root, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`,
-        ...env,
-      },
+      env: commandEnv(env),
     });
     const chunks: Buffer[] = [];
     const collect = (chunk: Buffer): void => {
@@ -48,4 +44,10 @@ export function run(
       });
     });
   });
+}
+
+/** The environment of a command of the repository. */
+export function commandEnv(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const path = `${join(root, 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`;
+  return { ...process.env, PATH: path, ...more };
 }

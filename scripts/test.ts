@@ -3,25 +3,21 @@
  *
  * A part is the static check, one vitest project, or seeds of the simulation; a checker and a seed count as one test. Nothing is
  * retried. What was skipped is named with its reason. A part without tests is a failure, not a success.
+ *
+ * One part runs after the other, but for the simulation, which stands beside the integration tests: they wait for real servers much of
+ * the time. Its own time is virtual, so it may be slow, and takes only what they leave of the processors.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CORPUS_SEED_COUNT } from '../test/simulation/corpus.js';
+import { runBeside } from './beside.js';
 import { check } from './checks.js';
 import { readCommandLine } from './command-line.js';
 import type { Counts } from './count-reporter.js';
 import { root, run } from './run.js';
 
-/** vitest projects in the order of their price, with the folder that holds their tests. */
-const projects = [
-  { name: 'unit', folder: 'test' },
-  { name: 'simulation', folder: 'test/simulation' },
-  { name: 'package', folder: 'test/package' },
-  { name: 'integration', folder: 'test/integration' },
-] as const;
-
-/** Behind the fixed corpus, which the project `simulation` goes through. About a minute and a half on two cores. */
+/** Behind the fixed corpus, which the project `simulation` goes through. */
 const FIRST_SEED = CORPUS_SEED_COUNT + 1;
 const SEED_COUNT = 100;
 
@@ -32,44 +28,73 @@ const usage = `npm test: everything that proves the library, some 20 minutes on 
   npm run test:package       the packed package in plain Node and in Jest
   npm run test:integration   on real clusters (npm run doctor says what they need)`;
 
+/** A line of the report. */
+interface Part {
+  readonly name: string;
+  readonly counts: Counts;
+}
+
 async function main(): Promise<void> {
   readCommandLine({ name: 'npm test', usage, options: {} });
   await mkdir(join(root, 'temp'), { recursive: true });
-  const parts: { name: string; counts: Counts }[] = [];
-  parts.push({ name: 'check', counts: await runCheck() });
-  for (const project of projects) {
-    if (!existsSync(join(root, project.folder))) continue;
-    if (project.name === 'integration') await fetchServers();
-    parts.push({ name: project.name, counts: await runProject(project.name) });
-    if (project.name === 'simulation') parts.push({ name: 'seeds', counts: await runSeeds() });
-  }
-  report(parts);
+  const parts = [await runCheck(), await runProject('unit')];
+  const [packaged] = await Promise.all([runProject('package'), fetchServers()]);
+  const [integration, simulation] = await Promise.all([runProject('integration'), runSimulation()]);
+  process.stdout.write(simulation.output);
+  report([...parts, packaged, integration, ...simulation.parts]);
 }
 
 /**
- * Before the tests that need them, not within: the first time Consul is built, which takes longer than a test may. What could not
- * be had fails there, with the reason.
+ * The servers of the integration tests: before these, not within, for the first time Consul is built, which takes longer than a test
+ * may. What could not be had fails there, with the reason.
  */
 async function fetchServers(): Promise<void> {
-  console.log('\n== servers');
   await run('npm', ['run', '--silent', 'stack', '--', 'fetch', '--all'], { show: true });
 }
 
-async function runCheck(): Promise<Counts> {
+async function runCheck(): Promise<Part> {
   const results = await check();
   const passed = results.filter((result) => result.ok).length;
-  return { passed, failed: results.length - passed, skipped: [] };
+  return { name: 'check', counts: { passed, failed: results.length - passed, skipped: [] } };
 }
 
-async function runProject(name: string): Promise<Counts> {
-  const file = join(root, 'temp', `counts-${name}.json`);
-  await rm(file, { force: true });
+async function runProject(name: 'unit' | 'package' | 'integration'): Promise<Part> {
   console.log(`\n== ${name}`);
-  const { exitCode } = await run(
-    'vitest',
-    ['run', '--project', name, '--reporter=default', '--reporter=./scripts/count-reporter.ts'],
-    { show: true, env: { COUNTS_FILE: file } },
-  );
+  const countsFile = await noCounts(name);
+  const { exitCode } = await run('vitest', vitestArgs(name), {
+    show: true,
+    env: { COUNTS_FILE: countsFile },
+  });
+  return { name, counts: await readCounts(countsFile, exitCode) };
+}
+
+/** What it prints is for when the tests beside it have ended. One worker: the tests beside it have a processor at any time. */
+async function runSimulation(): Promise<{ parts: readonly Part[]; output: string }> {
+  const name = 'simulation';
+  const countsFile = await noCounts(name);
+  const args = [...vitestArgs(name), '--maxWorkers', '1'];
+  const corpus = await runBeside(name, 'vitest', args, { COUNTS_FILE: countsFile });
+  const seeds = await runSeeds();
+  const last = FIRST_SEED + SEED_COUNT - 1;
+  return {
+    parts: [{ name, counts: await readCounts(countsFile, corpus.exitCode) }, seeds.part],
+    output: `\n== simulation\n${corpus.output}\n== seeds ${FIRST_SEED} to ${last}\n${seeds.output}`,
+  };
+}
+
+function vitestArgs(project: string): readonly string[] {
+  const reporters = ['--reporter=default', '--reporter=./scripts/count-reporter.ts'];
+  return ['run', '--project', project, ...reporters];
+}
+
+/** Where a project's counts will be; those of an earlier run are gone. */
+async function noCounts(project: string): Promise<string> {
+  const file = join(root, 'temp', `counts-${project}.json`);
+  await rm(file, { force: true });
+  return file;
+}
+
+async function readCounts(file: string, exitCode: number): Promise<Counts> {
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: [] };
   const counts = JSON.parse(await readFile(file, 'utf8')) as Counts;
   const none = counts.passed + counts.failed + counts.skipped.length === 0;
@@ -78,19 +103,19 @@ async function runProject(name: string): Promise<Counts> {
 }
 
 /** The simulation itself: each seed is a test, every tenth is run twice. `npm run test:sim -- --seeds 2000` goes further. */
-async function runSeeds(): Promise<Counts> {
-  console.log(`\n== seeds ${FIRST_SEED} to ${FIRST_SEED + SEED_COUNT - 1}`);
-  const range = ['--from', String(FIRST_SEED), '--seeds', String(SEED_COUNT)];
+async function runSeeds(): Promise<{ part: Part; output: string }> {
+  const range = ['--from', String(FIRST_SEED), '--seeds', String(SEED_COUNT), '--workers', '1'];
   const command = ['run', '--silent', 'test:sim', '--', ...range];
-  const { exitCode, output } = await run('npm', command, { show: true });
+  const { exitCode, output } = await runBeside('seeds', 'npm', command);
   const closing = /^(\d+) passed, (\d+) failed$/m.exec(output);
   const passed = Number(closing?.[1] ?? 0);
   const failed = Number(closing?.[2] ?? 0);
   const unexplained = passed + failed === 0 || (exitCode !== 0 && failed === 0);
-  return { passed, failed: unexplained ? failed + 1 : failed, skipped: [] };
+  const counts = { passed, failed: unexplained ? failed + 1 : failed, skipped: [] };
+  return { part: { name: 'seeds', counts }, output };
 }
 
-function report(parts: readonly { name: string; counts: Counts }[]): void {
+function report(parts: readonly Part[]): void {
   const total = { passed: 0, failed: 0, skipped: 0 };
   console.log('\n== all');
   for (const { name, counts } of parts) {
