@@ -8,6 +8,7 @@ import {
   decodeOffsetSync,
   encodeCheckpoint,
 } from '../../src/replication/records.js';
+import { manualStrategy } from '../../src/strategy/manual.js';
 import type { SwitchPlan } from '../../src/switch/report.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
 import {
@@ -36,6 +37,7 @@ const TOPICS = [
   'synced',
   'lagging',
   'late',
+  'setback',
   'carried',
 ];
 
@@ -75,6 +77,16 @@ async function checkpointsOf(groupId: string, topic: string) {
     const decoded = decodeCheckpoint({ key, value });
     if (decoded.kind !== 'checkpoint') return [];
     return decoded.key.group === groupId && decoded.key.topic === topic ? [decoded.value] : [];
+  });
+}
+
+/** As B's coordinator tells it. */
+function stateOnB(groupId: string): Promise<string | undefined> {
+  return stack.clusters.B.withAdmin(async (admin) => {
+    // kafkajs knows no broker to ask before it has asked something else.
+    await admin.listTopics();
+    const { groups } = await admin.describeGroups([groupId]);
+    return groups[0]?.state;
   });
 }
 
@@ -447,6 +459,65 @@ it('skips nothing where MirrorMaker writes the commits of groups on B, members c
   await last.untilKnown(missingOf(ids, handled));
   handled.push(...last.handled);
   expect(missingOf(ids, handled)).toEqual([]);
+});
+
+it('is set back by MirrorMaker (KAFKA-19794): what lies between is handled again, nothing is skipped, and the way home is not fooled', async () => {
+  const { proxy } = stack.clusters.B;
+  const committed = () => logs.committed('B', 'setback', 'A.setback');
+  const ids = numbered('w', 400);
+  await logs.send('A', 'setback', ids.slice(0, 100));
+  await logs.untilHeld('B', 'A.setback', 100);
+  const first = await startGroup(stack, 'setback', { handleMs: 5 });
+  await first.untilHandled(100);
+  // MirrorMaker has found the group, and asks for it from now on. Before, its answers are about others.
+  await waitFor('a checkpoint', () => checkpointsOf('setback', 'A.setback'), {
+    until: ({ length }) => length > 0,
+    timeoutMs: 60_000,
+  });
+  await first.switchTo('B', { planned: true });
+  await logs.send('A', 'setback', ids.slice(100));
+  await first.untilHandled(250);
+  // It does not come to the end before MirrorMaker asks.
+  first.handleMs = 200;
+  await waitFor('a commit on B', committed, { until: (offset = 0) => offset >= 200 });
+  // MirrorMaker asks, hears of a member, and the group is empty when it writes.
+  const mark = proxy.log.mark();
+  const answer = proxy.stall({ apiKeys: ['DescribeGroups'], direction: 'response' });
+  await waitFor(
+    'an answer that is on its way',
+    () => proxy.log.events({ by: answer.name, fate: 'held' }, mark).length > 0,
+  );
+  await first.kafka.close();
+  await waitFor('an empty group', () => stateOnB('setback'), {
+    until: (state) => state === 'Empty',
+  });
+  const stood = (await committed()) ?? 0;
+  expect(stood).toBeGreaterThanOrEqual(200);
+  answer.clear();
+  const setBackTo = await waitFor('MirrorMaker to have written', committed, {
+    until: (offset) => offset !== stood,
+  });
+  const newest = (await checkpointsOf('setback', 'A.setback')).at(-1);
+  expect(setBackTo).toBe(Number(newest?.downstreamOffset));
+  expect(setBackTo).toBeLessThan(stood);
+  const second = await startGroup(stack, 'setback', {
+    handleMs: 5,
+    strategy: manualStrategy({ initial: 'B' }),
+  });
+  await second.untilKnown(ids.slice(stood, stood + 50));
+  const began = ids.indexOf(second.handled[0] ?? '');
+  // It knows more of the group than MirrorMaker, and never too much.
+  expect(began).toBeGreaterThanOrEqual(Number(setBackTo));
+  expect(began).toBeLessThanOrEqual(stood);
+  const { resumed } = await second.switchTo('A', { planned: true });
+  const handledAway = second.handled.length;
+  const last = numbered('x', 20);
+  await logs.send('A', 'setback', last);
+  await second.untilKnown(last);
+  const all = [...first.handled, ...second.handled];
+  expect(missingOf([...ids, ...last], all)).toEqual([]);
+  const before = [...first.handled, ...second.handled.slice(0, handledAway)];
+  expect(twice(all).length - twice(before).length).toBeLessThanOrEqual(predictedCount(resumed));
 });
 
 /** The offset of a topic's only partition that is furthest from every offset sync before and behind it. */
