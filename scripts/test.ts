@@ -5,7 +5,7 @@
  * retried. What was skipped is named with its reason. A part without tests is a failure, not a success.
  *
  * One part runs after the other, but for the simulation, which stands beside the integration tests: they wait for real servers much of
- * the time. Its own time is virtual, so it may be slow, and takes only what they leave of the processors.
+ * the time. Its own time is virtual, so it may be slow, and stands behind them for a processor.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
