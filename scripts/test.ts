@@ -19,7 +19,7 @@ import { root, run } from './run.js';
 
 /** Behind the fixed corpus, which the project `simulation` goes through. */
 const FIRST_SEED = CORPUS_SEED_COUNT + 1;
-const SEED_COUNT = 100;
+const SEED_COUNT = 220;
 
 const usage = `npm test: everything that proves the library, some 20 minutes on two cores, the first time some more. It takes no options; its parts are
   npm run check              everything static

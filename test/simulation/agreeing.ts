@@ -23,8 +23,15 @@ const SHARE = 0.3;
 /** So many heartbeats without a word, and a member is silent. */
 const SILENT_HEARTBEATS = 3;
 
-/** Draws it from a stream of its own: the other seeds stay what they were. Pure. */
-export function drawAgreement(seed: string): FleetAgreement | undefined {
+/**
+ * Draws it from a stream of its own: the other seeds stay what they were. Pure.
+ *
+ * @param countOf - what becomes of the number of processes that is drawn.
+ */
+export function drawAgreement(
+  seed: string,
+  countOf: (drawn: number) => number,
+): FleetAgreement | undefined {
   const random = createRandom(seed).fork('agreement');
   if (!random.chance(SHARE)) return undefined;
   const heartbeatMs = random.pick([400, 700, 1_000]);
@@ -44,7 +51,7 @@ export function drawAgreement(seed: string): FleetAgreement | undefined {
       : undefined,
     isNamed: random.chance(0.5),
     onUnknownAtStart: random.chance(0.2) ? 'fail' : 'last-applied',
-    processCount: random.pick([2, 3, 3, 4]),
+    processCount: countOf(random.pick([2, 3, 3, 4])),
     latencyMaxMs: random.pick([5, 5, 60, 300]),
   } as const;
   // There is no lease with the clusters' own logs.

@@ -2,15 +2,20 @@ import type { Random } from '../../src/testing/index.js';
 import type { Automation } from './automation.js';
 import { besides, FIRST_MS, PAUSE_MS, type Way, waysOf } from './automatic-stories.js';
 import type { Step } from './scenario.js';
+import type { Measures } from './size.js';
 
 /** Draws what happens to a fleet that decides together: trouble as for any other fleet, or with its decisions. */
-export function drawAgreedStory(random: Random, automation: Automation): readonly Step[] {
+export function drawAgreedStory(
+  random: Random,
+  automation: Automation,
+  { hasSecondEpisode }: Pick<Measures, 'hasSecondEpisode'>,
+): readonly Step[] {
   const steps: Step[] = [];
   let atMs = FIRST_MS + random.below(1_500);
   if (automation.strategy === 'follow' || automation.strategy === 'combined') {
     steps.push({ kind: 'set', atMs: 500, to: 'A', mode: undefined });
   }
-  const count = random.chance(0.25) ? 2 : 1;
+  const count = random.chance(0.25) && hasSecondEpisode ? 2 : 1;
   for (let index = 0; index < count; index += 1) {
     const cluster = index === 0 || random.chance(0.4) ? 'A' : 'B';
     const other = cluster === 'A' ? 'B' : 'A';

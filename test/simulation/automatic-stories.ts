@@ -1,6 +1,7 @@
 import type { Random } from '../../src/testing/index.js';
 import type { Automation } from './automation.js';
 import type { Step } from './scenario.js';
+import type { Measures } from './size.js';
 
 /** When the first thing happens: groups have joined, and the health of both clusters is known. */
 export const FIRST_MS = 4_000;
@@ -21,7 +22,11 @@ export interface Episode {
 export type Way = (episode: Episode) => readonly Step[];
 
 /** Draws what happens to a fleet that decides for itself: one or two episodes, with an operator among them now and then. */
-export function drawAutomaticStory(random: Random, automation: Automation): readonly Step[] {
+export function drawAutomaticStory(
+  random: Random,
+  automation: Automation,
+  { hasSecondEpisode }: Pick<Measures, 'hasSecondEpisode'>,
+): readonly Step[] {
   const steps: Step[] = [];
   let atMs = FIRST_MS + random.below(1_500);
   if (automation.strategy !== 'health' && random.chance(0.7)) {
@@ -29,7 +34,7 @@ export function drawAutomaticStory(random: Random, automation: Automation): read
   }
   const ways = waysOf(automation);
   // Every simulated second of a fleet that is watched costs.
-  const count = random.chance(0.3) ? 2 : 1;
+  const count = random.chance(0.3) && hasSecondEpisode ? 2 : 1;
   for (let index = 0; index < count; index += 1) {
     const cluster = index === 0 || random.chance(0.4) ? 'A' : 'B';
     const other = cluster === 'A' ? 'B' : 'A';

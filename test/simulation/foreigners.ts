@@ -3,7 +3,7 @@ import type { MemoryWorld } from '../../src/testing/index.js';
 import type { HistoryEvent } from './history.js';
 import { partitionsOf } from './kept-logs.js';
 import type { Scenario } from './scenario.js';
-import { type Fact, GROUP, TOPIC } from './service.js';
+import { consumerConfig, type Fact, TOPIC } from './service.js';
 
 /** So that no process of the fleet has the same number. */
 const FIRST_NUMBER = 1_000;
@@ -62,13 +62,7 @@ export class Foreigners {
       brokers: [...cluster.brokers],
       logLevel: 0,
     });
-    const consumer = client.consumer({
-      groupId: GROUP,
-      maxWaitTimeInMs: this.#scenario.pollMs,
-      heartbeatInterval: 500,
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 6_000,
-    });
+    const consumer = client.consumer(consumerConfig(this.#scenario));
     this.#present.set(number, consumer);
     await consumer.connect();
     const topics = [...new Set(partitionsOf(cluster).map(({ topic }) => topic))];

@@ -1,16 +1,12 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
 import type { HistoryEvent } from './history.js';
+import { MEASURES } from './size.js';
+import type { Scenario } from './scenario.js';
 import { isMirrored } from './observation.js';
 import type { Stage } from './steps.js';
 
 /** Longest wait for the fleet to come to rest after everything was healed, in simulated milliseconds. */
 const REST_LIMIT_MS = 120_000;
-
-/** Without news for so long, nothing will come any more: sessions of dead members have expired, retries are over. */
-const QUIET_MS = 16_000;
-
-/** Without news for so long, and with everything handled, the run is over. */
-const DONE_MS = 1_500;
 
 /**
  * Waits until the mirrors have copied everything, every send has settled, and everything that was acknowledged is
@@ -19,16 +15,17 @@ const DONE_MS = 1_500;
 export async function comeToRest(
   memory: MemoryWorld,
   events: readonly HistoryEvent[],
-  { pending, isLong }: { pending: ReadonlySet<string>; isLong: boolean },
+  { pending, scenario }: { pending: ReadonlySet<string>; scenario: Scenario },
 ): Promise<void> {
   const { clock } = memory;
+  const { restLookMs, quietMs, doneMs } = MEASURES[scenario.size];
   const giveUpAtMs = clock.nowMs() + REST_LIMIT_MS;
   const unhandled = new Set<string>();
   const handled = new Set<string>();
   let quietSinceMs = clock.nowMs();
   let seenCount = 0;
   while (clock.nowMs() < giveUpAtMs) {
-    await clock.sleep(500);
+    await clock.sleep(restLookMs);
     for (const event of events.slice(seenCount)) {
       if (event.kind === 'handling' || event.kind === 'planned') quietSinceMs = clock.nowMs();
       if (event.kind === 'acknowledged' && !handled.has(event.id)) unhandled.add(event.id);
@@ -38,8 +35,8 @@ export async function comeToRest(
     }
     seenCount = events.length;
     if (!isMirrored(memory) || pending.size > 0) quietSinceMs = clock.nowMs();
-    const isDone = !isLong && unhandled.size === 0;
-    if (clock.nowMs() - quietSinceMs > (isDone ? DONE_MS : QUIET_MS)) return;
+    const isDone = !scenario.isRestLong && unhandled.size === 0;
+    if (clock.nowMs() - quietSinceMs > (isDone ? doneMs : quietMs)) return;
   }
 }
 

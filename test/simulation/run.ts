@@ -14,6 +14,7 @@ import { KeptLogs } from './kept-logs.js';
 import { watchCommits } from './observation.js';
 import { comeToRest, settle } from './rest.js';
 import { drawScenario, type Scenario } from './scenario.js';
+import { MEASURES, type Size } from './size.js';
 import { DEADLINES, HOLD_MAX_WAIT_MS, RECEIPTS, TOPIC } from './service.js';
 import { Source } from './source.js';
 import { heal, performSteps, type Stage } from './steps.js';
@@ -43,9 +44,13 @@ const NEVER_MS = 3_600_000;
 /** One seed is run after the other. */
 const loadKafkaJs = kafkajsInTurn();
 
-/** Runs one seed and checks its history. One at a time. */
-export async function runSeed(seed: string): Promise<SeedResult> {
-  const scenario = drawScenario(seed);
+/**
+ * Runs one seed and checks its history. One at a time.
+ *
+ * @param size - by default the seed's own.
+ */
+export async function runSeed(seed: string, size?: Size): Promise<SeedResult> {
+  const scenario = drawScenario(seed, size);
   const memory = makeWorld(scenario);
   const events: HistoryEvent[] = [];
   const pending = new Set<string>();
@@ -86,11 +91,12 @@ function barrierMsOf({ agreement }: Scenario): number {
 
 function makeWorld(scenario: Scenario): MemoryWorld {
   const { seed, policy, partitionCount, copyLagMs, offsetLagMax, offsetSyncsLocation } = scenario;
-  const { hasCheckpoints, handler } = scenario;
+  const { hasCheckpoints, handler, size } = scenario;
+  const minSessionTimeoutMs = MEASURES[size].sessionMs;
   const topics = { [TOPIC]: partitionCount, ...(handler.sends ? { [RECEIPTS]: 1 } : {}) };
   return memoryWorldWith(loadKafkaJs, {
     seed,
-    clusters: { A: { topics }, B: { topics } },
+    clusters: { A: { topics, minSessionTimeoutMs }, B: { topics, minSessionTimeoutMs } },
     mirror: {
       policy,
       copyLagMs,
@@ -144,7 +150,7 @@ async function live(
   heal(stage);
   await stage.foreigners.leave();
   await fleet.recover();
-  await comeToRest(memory, events, { pending, isLong: scenario.isRestLong });
+  await comeToRest(memory, events, { pending, scenario });
   if (automation !== undefined) await settle(stage);
   const finalClusters = fleet.clusters;
   await fleet.stop();

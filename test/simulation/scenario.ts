@@ -6,7 +6,9 @@ import { type Automation, drawAutomation } from './automation.js';
 import { drawAutomaticStory } from './automatic-stories.js';
 import type { HalfDead } from './conditions.js';
 import type { Who } from './control-plane.js';
+import { drawSize, type Measures, MEASURES, type Size } from './size.js';
 import type { Wish } from './source.js';
+import { earlier, spanOf } from './span.js';
 import { drawLogFaults } from './log-faults.js';
 import { drawCheckpointFaults, drawNoise, drawStory } from './stories.js';
 
@@ -94,6 +96,7 @@ export type Step = { readonly atMs: number } & (
 /** A fleet, its work and its faults, all drawn from one seed. */
 export interface Scenario {
   readonly seed: string;
+  readonly size: Size;
   readonly policy: 'default' | 'identity';
   readonly offsetSyncsLocation: 'target' | 'source';
   readonly processCount: number;
@@ -114,6 +117,8 @@ export interface Scenario {
   /** kafkajs's `maxWaitTimeInMs`. */
   readonly pollMs: number;
   readonly handler: HandlerShape;
+  /** How often it is looked whether the way home is open. */
+  readonly lookHomeMs: number;
   /** Watches for sessions and retries that end late, instead of stopping when everything is handled. */
   readonly isRestLong: boolean;
   /** Who decides beside an operator; undefined: nobody. */
@@ -123,35 +128,38 @@ export interface Scenario {
   readonly steps: readonly Step[];
 }
 
+/** How often it is looked at home, where the way back is taken as soon as it is open. */
+const EAGER_LOOK_MS = 1_000;
+
 /** Share of the fleets whose consumers wait on the standby. */
 const HOT_SHARE = 0.3;
 
-/** Draws a scenario. Pure. */
-export function drawScenario(seed: string): Scenario {
+/**
+ * Draws a scenario. Pure.
+ *
+ * @param size - by default drawn from the seed, too.
+ */
+export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenario {
+  const measures = MEASURES[size];
+  const { processCountOf, agreedCountOf, partitionCountOf } = measures;
   const random = createRandom(seed).fork('scenario');
   // Under Identity only one direction may mirror, so there is no way home, and the fleet has to stay together.
-  const agreement = drawAgreement(seed);
+  const agreement = drawAgreement(seed, agreedCountOf);
   const automation = drawAutomation(seed, agreement !== undefined);
   const isOneWay = random.chance(0.2) && automation === undefined;
   const policy = isOneWay ? 'identity' : 'default';
-  const story = drawStoryOf(random, { policy, automation, agreement });
+  const story = drawStoryOf(random, measures, { policy, automation, agreement });
   const hasCheckpoints = random.chance(0.85);
-  // Where nobody sends any more, a Produce request without an answer looks like a cluster that takes no records, and is meant to.
-  const isFair = (step: Step): boolean =>
-    automation === undefined || step.kind !== 'lose-ack' || step.apiName !== 'Produce';
-  return {
-    seed,
-    policy,
+  const drawn = {
     offsetSyncsLocation: random.chance(hasCheckpoints ? 0.15 : 0.4) ? 'source' : 'target',
     processCount: agreement?.processCount ?? 1 + random.below(3),
-    partitionCount: 1 + random.below(3),
-    sendEveryMs: 20 + random.below(60),
-    trafficMs: Math.max(...story.map(({ atMs }) => atMs)) + 1_500,
-    hasCheckpoints,
+    partitionCount: partitionCountOf(1 + random.below(3)),
+    sendEveryMs: (20 + random.below(60)) * measures.sendsRarer,
     copyLagMs: random.pick([1, 10, 100, 400]),
     offsetLagMax: random.pick([0, 0, 5, 100]),
-    holdMaxBytes: random.chance(0.15) ? 2_000 : 32 * 1024 * 1024,
-    onUnknownOutcome: random.pick(['resend', 'resend', 'reject']),
+    // Small enough for what comes in a switch to fill it.
+    holdMaxBytes: random.chance(0.15) ? measures.smallHoldBytes : 32 * 1024 * 1024,
+    onUnknownOutcome: random.pick<Scenario['onUnknownOutcome']>(['resend', 'resend', 'reject']),
     onMissingPosition: drawMissing(random, hasCheckpoints),
     // Drawn apart, so that it leaves the other seeds as they are.
     writesProgress: createRandom(seed)
@@ -161,30 +169,70 @@ export function drawScenario(seed: string): Scenario {
     pollMs: random.pick([200, 500, 1_000]),
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
     isRestLong: random.chance(0.15),
+  } as const;
+  const besides = drawBesides(random, measures, { seed, policy, automation, story });
+  const idleMs = spanOf([...story, ...besides]).fromMs;
+  const savedMs = Math.max(0, idleMs - measures.idleMs);
+  const steps = earlier([...story, ...besides], savedMs);
+  return {
+    ...drawn,
+    seed,
+    size,
+    policy,
+    hasCheckpoints,
+    processCount:
+      agreement?.processCount ?? processCountOf(drawn.processCount, steps.some(isAboutSome)),
+    trafficMs: spanOf(story).toMs - savedMs + measures.afterwardsMs,
+    lookHomeMs: automation?.limits.failback === 'automatic' ? EAGER_LOOK_MS : measures.lookHomeMs,
     automation,
     agreement,
-    steps: [
-      ...story,
-      ...drawNoise(random, policy).filter(isFair),
-      // Drawn apart, so that it leaves the other seeds as they are.
-      ...drawCheckpointFaults(createRandom(seed).fork('checkpoints'), policy),
-      ...drawLogFaults(createRandom(seed).fork('logs'), {
-        story,
-        isShared: policy === 'identity',
-        isAutomatic: automation !== undefined,
-      }),
-    ].sort((a, b) => a.atMs - b.atMs),
+    steps: steps.toSorted((a, b) => a.atMs - b.atMs),
   };
 }
 
 function drawStoryOf(
   random: Random,
+  measures: Measures,
   { policy, automation, agreement }: Pick<Scenario, 'policy' | 'automation' | 'agreement'>,
 ): readonly Step[] {
-  if (automation === undefined) return drawStory(random, policy);
+  if (automation === undefined) return drawStory(random, policy, measures);
   return agreement === undefined
-    ? drawAutomaticStory(random, automation)
-    : drawAgreedStory(random, automation);
+    ? drawAutomaticStory(random, automation, measures)
+    : drawAgreedStory(random, automation, measures);
+}
+
+/** What happens beside the story. */
+function drawBesides(
+  random: Random,
+  { noiseAt, checkpointFaultsAt }: Measures,
+  {
+    seed,
+    policy,
+    automation,
+    story,
+  }: Pick<Scenario, 'seed' | 'policy' | 'automation'> & { readonly story: readonly Step[] },
+): readonly Step[] {
+  const span = spanOf(story);
+  // Where nobody sends any more, a Produce request without an answer looks like a cluster that takes no records, and is meant to.
+  const isFair = (step: Step): boolean =>
+    automation === undefined || step.kind !== 'lose-ack' || step.apiName !== 'Produce';
+  const faults = createRandom(seed).fork('checkpoints');
+  return [
+    ...drawNoise(random, policy, noiseAt(span)).filter(isFair),
+    // Drawn apart, so that it leaves the other seeds as they are.
+    ...drawCheckpointFaults(faults, policy, checkpointFaultsAt(span)),
+    ...drawLogFaults(createRandom(seed).fork('logs'), {
+      story,
+      isShared: policy === 'identity',
+      isAutomatic: automation !== undefined,
+    }),
+  ];
+}
+
+/** Does a step matter only where there are several processes? */
+function isAboutSome(step: Step): boolean {
+  if (step.kind === 'leave' || step.kind === 'close') return true;
+  return 'who' in step && (step.who === 'even' || step.who === 'odd');
 }
 
 /** Where positions are missing, it matters what the service has chosen. */

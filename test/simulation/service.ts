@@ -1,4 +1,4 @@
-import type { Consumer, Producer } from 'kafkajs';
+import type { Consumer, ConsumerConfig, Producer } from 'kafkajs';
 import type { Agreement } from '../../src/agreement/agreement.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import type { AppliedState } from '../../src/state-file.js';
@@ -11,6 +11,7 @@ import type { HistoryEvent } from './history.js';
 import type { Host } from './hosts.js';
 import { processWorld, type ProcessWorld } from './process-world.js';
 import type { Scenario } from './scenario.js';
+import { MEASURES } from './size.js';
 import type { Source } from './source.js';
 
 /** One service process of the fleet: a FailoverKafka with a producer and a consumer, as a team would write it. */
@@ -203,7 +204,7 @@ function makeKafka(
     ...(agreement === undefined ? {} : { agreement }),
     ...(host === undefined ? {} : { stateFile: STATE_FILE }),
     ...(automation === undefined ? {} : { health: automation.health }),
-    failback: { dwellMs: automation?.dwellMs ?? 2_000, everyMs: 1_000, lagMs: 1_000 },
+    failback: { dwellMs: automation?.dwellMs ?? 2_000, everyMs: scenario.lookHomeMs, lagMs: 1_000 },
     mirror: { policy, offsetSyncsLocation },
     producer: {
       holdMaxBytes: scenario.holdMaxBytes,
@@ -211,7 +212,7 @@ function makeKafka(
       onUnknownOutcome: scenario.onUnknownOutcome,
     },
     consumer: {
-      topicRefreshMs: 1_000,
+      topicRefreshMs: MEASURES[scenario.size].topicRefreshMs,
       onMissingPosition: scenario.onMissingPosition,
       ...(scenario.writesProgress ? {} : { progress: false }),
       hotStandby: scenario.isHot,
@@ -227,16 +228,22 @@ async function connect(
 ): Promise<{ producer: Producer; consumer: Consumer }> {
   const producer = kafka.producer();
   await producer.connect();
-  const consumer = kafka.consumer({
-    groupId: GROUP,
-    maxWaitTimeInMs: scenario.pollMs,
-    heartbeatInterval: 500,
-    sessionTimeout: 6_000,
-    rebalanceTimeout: 6_000,
-  });
+  const consumer = kafka.consumer(consumerConfig(scenario));
   await consumer.connect();
   await consumer.subscribe({ topic: TOPIC, fromBeginning: true });
   return { producer, consumer };
+}
+
+/** Of every member of the group. */
+export function consumerConfig({ size, pollMs }: Scenario): ConsumerConfig {
+  const { sessionMs, heartbeatMs } = MEASURES[size];
+  return {
+    groupId: GROUP,
+    maxWaitTimeInMs: pollMs,
+    heartbeatInterval: heartbeatMs,
+    sessionTimeout: sessionMs,
+    rebalanceTimeout: sessionMs,
+  };
 }
 
 /** Writes down what the library itself reports. */

@@ -3,7 +3,7 @@ import { CORPUS_SEED_COUNT } from './corpus.js';
 import { MARKS } from './marks.js';
 import { isRepeated, replayCommand, reportSeed, type SeedReport } from './seed-report.js';
 
-/** About a minute on a quiet core in all. More seeds: `npm run test:sim`. */
+/** So that a test takes seconds. More seeds: `npm run test:sim`. */
 const SEEDS_PER_TEST = 10;
 
 const seeds = Array.from({ length: CORPUS_SEED_COUNT }, (_, index) => String(index + 1));

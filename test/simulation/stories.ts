@@ -1,20 +1,24 @@
 import type { Random } from '../../src/testing/index.js';
 import type { FlowName, Scenario, Step } from './scenario.js';
+import type { Measures } from './size.js';
+import type { Span } from './span.js';
 
 /** When the first switch is ordered: groups have joined, and MirrorMaker has written checkpoints; or it has not yet. */
 const FIRST_ORDER_MS = 4_000;
 const EARLY_ORDER_MS = 800;
 
-/** How long a fleet works on a cluster before it is sent to the next. */
-const VISIT_MS = 4_000;
-
 /** Draws the switches of a run, with what makes each of them hard: to B, and perhaps home, and perhaps to B again. */
-export function drawStory(random: Random, policy: Scenario['policy']): readonly Step[] {
+export function drawStory(
+  random: Random,
+  policy: Scenario['policy'],
+  { stayShare, visitMs }: Pick<Measures, 'stayShare' | 'visitMs'>,
+): readonly Step[] {
   const firstMs = random.chance(0.85) ? FIRST_ORDER_MS : EARLY_ORDER_MS;
   const first = departure(random, 'A', 'B', firstMs + random.below(1_500));
-  if (policy === 'identity' || random.chance(0.45)) return first;
-  const home = [...first, ...comeback(random, 'B', 'A', first)];
-  return random.chance(0.8) ? home : [...home, ...comeback(random, 'A', 'B', home)];
+  if (policy === 'identity' || random.chance(stayShare)) return first;
+  const home = [...first, ...comeback(random, 'B', 'A', { before: first, visitMs })];
+  if (random.chance(0.8)) return home;
+  return [...home, ...comeback(random, 'A', 'B', { before: home, visitMs })];
 }
 
 /** What has died is alive again, and the fleet is sent back to it. */
@@ -22,9 +26,9 @@ function comeback(
   random: Random,
   from: string,
   to: string,
-  before: readonly Step[],
+  { before, visitMs }: { before: readonly Step[]; visitMs: number },
 ): readonly Step[] {
-  const atMs = Math.max(...before.map((step) => step.atMs)) + VISIT_MS + random.below(2_000);
+  const atMs = Math.max(...before.map((step) => step.atMs)) + visitMs + random.below(2_000);
   return [...revival(to, atMs - 2_500), ...departure(random, from, to, atMs)];
 }
 
@@ -229,9 +233,13 @@ const WAYS: readonly Way[] = [
 ];
 
 /** Trouble beside the story. */
-export function drawNoise(random: Random, policy: Scenario['policy']): readonly Step[] {
+export function drawNoise(
+  random: Random,
+  policy: Scenario['policy'],
+  { fromMs, toMs }: Span,
+): readonly Step[] {
   const steps: Step[] = [];
-  const atMs = (): number => 1_000 + random.below(8_000);
+  const atMs = (): number => fromMs + random.below(toMs - fromMs);
   const cluster = (): string => random.pick(['A', 'B']);
   if (random.chance(0.3)) {
     steps.push({ kind: 'lose-ack', atMs: atMs(), cluster: cluster(), apiName: 'Produce' });
@@ -257,10 +265,14 @@ export function drawNoise(random: Random, policy: Scenario['policy']): readonly 
 }
 
 /** What may be wrong with MirrorMaker's checkpoints, shortly before a switch or at any time. */
-export function drawCheckpointFaults(random: Random, policy: Scenario['policy']): readonly Step[] {
+export function drawCheckpointFaults(
+  random: Random,
+  policy: Scenario['policy'],
+  { fromMs, toMs }: Span,
+): readonly Step[] {
   if (!random.chance(0.25)) return [];
   const flow = policy === 'identity' ? 'A->B' : random.pick<FlowName>(['A->B', 'A->B', 'B->A']);
-  const atMs = 2_500 + random.below(7_000);
+  const atMs = fromMs + random.below(toMs - fromMs);
   const what = random.pick(['junk', 'junk', 'delete'] as const);
   const first: Step = { kind: 'checkpoints', atMs, flow, what };
   return random.chance(0.5) ? [first, { ...first, atMs: atMs + random.below(2_000) }] : [first];

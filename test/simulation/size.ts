@@ -1,0 +1,100 @@
+import { createRandom } from '../../src/testing/index.js';
+import type { Span } from './span.js';
+
+/**
+ * How much there is of everything in a world. Most bugs need little: two of a kind at most, and one switch. So most worlds are small, and
+ * there are several of them for the price of a large one; what takes many processes, partitions or switches is found in the large ones.
+ */
+export type Size = 'small' | 'large';
+
+/** Share of the seeds with a large world. */
+const LARGE_SHARE = 1 / 8;
+
+/** Draws it from a stream of its own: everything else is drawn alike in both. Pure. */
+export function drawSize(seed: string): Size {
+  return createRandom(seed).fork('size').chance(LARGE_SHARE) ? 'large' : 'small';
+}
+
+/** What a size says of a world. Times are in milliseconds. */
+export interface Measures {
+  /** Share of the operator's stories in which the fleet stays where it was sent. */
+  readonly stayShare: number;
+  /** How long a fleet works on a cluster before it is sent to the next. */
+  readonly visitMs: number;
+  /** Two things may happen to a fleet that decides for itself, one after the other. */
+  readonly hasSecondEpisode: boolean;
+  /** Longest time before anything happens: groups have joined, and MirrorMaker has written checkpoints. */
+  readonly idleMs: number;
+  /** When something may happen beside the story. */
+  readonly noiseAt: (story: Span) => Span;
+  readonly checkpointFaultsAt: (story: Span) => Span;
+  /** How long records are sent after the story. */
+  readonly afterwardsMs: number;
+  /** Of so many processes or partitions that are drawn there are this many. `areSome`: something happens to some of the processes only. */
+  readonly processCountOf: (drawn: number, areSome: boolean) => number;
+  readonly agreedCountOf: (drawn: number) => number;
+  readonly partitionCountOf: (drawn: number) => number;
+  /** Records come so many times less often. */
+  readonly sendsRarer: number;
+  /** A hold buffer that is soon full. */
+  readonly smallHoldBytes: number;
+  /** Sessions and rebalances of the group end after so long. */
+  readonly sessionMs: number;
+  /** Its members say so often that they are alive. */
+  readonly heartbeatMs: number;
+  /** `consumer.topicRefreshMs`. */
+  readonly topicRefreshMs: number;
+  /** How often it is looked whether the way home is open, where nobody waits for it. */
+  readonly lookHomeMs: number;
+  /** How often it is looked whether the fleet has come to rest. */
+  readonly restLookMs: number;
+  /** Without news for so long, nothing will come any more: sessions of dead members have expired, retries are over. */
+  readonly quietMs: number;
+  /** Without news for so long, and with everything handled, the run is over. */
+  readonly doneMs: number;
+}
+
+export const MEASURES: Readonly<Record<Size, Measures>> = {
+  large: {
+    stayShare: 0.45,
+    visitMs: 4_000,
+    hasSecondEpisode: true,
+    idleMs: Infinity,
+    noiseAt: () => ({ fromMs: 1_000, toMs: 9_000 }),
+    checkpointFaultsAt: () => ({ fromMs: 2_500, toMs: 9_500 }),
+    afterwardsMs: 1_500,
+    processCountOf: (drawn) => drawn,
+    agreedCountOf: (drawn) => drawn,
+    partitionCountOf: (drawn) => drawn,
+    sendsRarer: 1,
+    smallHoldBytes: 2_000,
+    sessionMs: 6_000,
+    heartbeatMs: 500,
+    topicRefreshMs: 1_000,
+    lookHomeMs: 1_000,
+    restLookMs: 500,
+    quietMs: 16_000,
+    doneMs: 1_500,
+  },
+  small: {
+    stayShare: 0.7,
+    visitMs: 2_700,
+    hasSecondEpisode: false,
+    idleMs: 2_200,
+    noiseAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 800), toMs: toMs + 300 }),
+    checkpointFaultsAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 1_500), toMs }),
+    afterwardsMs: 700,
+    processCountOf: (drawn, areSome) => (areSome ? Math.min(2, drawn) : Math.ceil(drawn / 2)),
+    agreedCountOf: (drawn) => Math.max(2, drawn - 1),
+    partitionCountOf: (drawn) => Math.ceil(drawn / 2),
+    sendsRarer: 3,
+    smallHoldBytes: 700,
+    sessionMs: 3_000,
+    heartbeatMs: 1_000,
+    topicRefreshMs: 2_000,
+    lookHomeMs: 5_000,
+    restLookMs: 250,
+    quietMs: 10_000,
+    doneMs: 1_000,
+  },
+};
