@@ -202,10 +202,7 @@ export class Fleet implements SwitchFleet {
     return this.#waiters.within(this.#parts.world, maxWaitMs, isOver);
   }
 
-  /**
-   * The decision that is still to be carried out by this process, which works with `active` and does nothing else. One that
-   * wants it where it is is obeyed by staying. Its `cluster` is the one that it wants this process to work with.
-   */
+  /** As {@link Obedience.standing}. */
   standing(active: string): AgreedDecision | undefined {
     return this.obedience.standing(active);
   }

@@ -65,7 +65,10 @@ export class Obedience {
     return decision === undefined ? undefined : { ...decision, cluster: this.placeIn(decision) };
   }
 
-  /** As {@link Fleet.standing}. */
+  /**
+   * The decision that is still to be carried out by this process, which works with `active` and does nothing else. One that
+   * wants it where it is is obeyed by staying. Its `cluster` is the one that it wants this process to work with.
+   */
   standing(active: string): AgreedDecision | undefined {
     const { own } = this;
     if (own !== undefined && own.epoch > this.#epoch) {

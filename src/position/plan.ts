@@ -180,10 +180,10 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
     }
   }
   const isInLog = best !== undefined && best.offset >= range.low;
-  // A sound position in the log says that everything below was handled. A commit at its very start may be where a member was moved up to.
-  const isMovedUp = best?.method === 'own-commit' && best.offset === range.low;
+  // A sound position in the log says that everything below was handled. A commit may be of a member that had to begin where the log begins now.
+  const isCommit = best?.method === 'own-commit';
   const upstream =
-    isInLog && !isMovedUp && facts.upstream
+    isInLog && !isCommit && facts.upstream
       ? { ...facts.upstream, gone: undefined }
       : facts.upstream;
   const known = { ...facts, voidCommit, upstream };

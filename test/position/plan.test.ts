@@ -42,6 +42,21 @@ describe('a position', () => {
     });
   });
 
+  it('in the log refutes that records are gone, but a commit does not: it may be of a member that had to begin behind them', () => {
+    const upstream = {
+      topic: 'orders',
+      mirrored: { kind: 'known', end: 100n },
+      end: { kind: 'asked', offset: 100n },
+      handledEnd: 10n,
+      gone: { first: 10n, last: 49n },
+    } as const;
+    const range = { low: 50n, high: 100n, end: 100n };
+    const goneBy = (method: 'checkpoint' | 'own-commit') =>
+      plan({ bounds: [{ method, offset: 60n }], range, upstream }).upstream?.gone;
+    expect(goneBy('checkpoint')).toBeUndefined();
+    expect(goneBy('own-commit')).toEqual({ first: 10n, last: 49n });
+  });
+
   it('is named after the first of equal bounds', () => {
     const bounds = [
       { method: 'own-commit', offset: 500n },

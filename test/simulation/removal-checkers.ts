@@ -1,5 +1,5 @@
 import type { UpstreamLog } from '../../src/position/upstream.js';
-import { type EventOf, type HistoryEvent, logName, positionsOf, type Run } from './history.js';
+import { type EventOf, type HistoryEvent, positionsOf, type Run } from './history.js';
 import { Ledger } from './ledger.js';
 import { type RemovedCopy, RemovedCopies } from './removed-copies.js';
 
@@ -11,8 +11,7 @@ import { type RemovedCopy, RemovedCopies } from './removed-copies.js';
  *
  * Not asked of it: what nobody can know there. That is so in a shared log, where the group's position on the source or MirrorMaker's syncs are not
  * known, while MirrorMaker copies a second time, and where the syncs that are known begin with such a copying. Nor what had gone from the
- * source by then: it is nowhere. Nor, and that is a gap of the library, what went with a topic that was made anew: what a member finds behind another
- * one's commit there is not named in all cases.
+ * source by then: it is nowhere.
  */
 export function removedIsNamed(run: Run): readonly string[] {
   if (run.isShared) return [];
@@ -20,7 +19,6 @@ export function removedIsNamed(run: Run): readonly string[] {
   const removed = new RemovedCopies(run);
   const named = new Set<string>();
   const begunAtMs = new Map<number, number>();
-  const remade = new Set<string>();
   /** Flows that have copied a second time, by their target. */
   const hasCopiedAgain = new Set<string>();
   return run.events.flatMap((event) => {
@@ -28,13 +26,12 @@ export function removedIsNamed(run: Run): readonly string[] {
     removed.take(event);
     const killed = killedFlow(event);
     if (killed !== undefined) hasCopiedAgain.add(killed);
-    if (event.kind === 'remade') remade.add(logName(event.place));
     if (event.kind === 'phase' && event.phase === 'translate') {
       begunAtMs.set(event.process, event.atMs);
     }
     if (event.kind !== 'planned' || hasCopiedAgain.has(event.plan.cluster)) return [];
     const byMs = begunAtMs.get(event.process) ?? event.atMs - STARTING_MS;
-    return unnamedIn(event, byMs, { ledger, removed, named, remade });
+    return unnamedIn(event, byMs, { ledger, removed, named });
   });
 }
 
@@ -44,16 +41,11 @@ const STARTING_MS = 4_000;
 function unnamedIn(
   event: EventOf<'planned'>,
   byMs: number,
-  {
-    ledger,
-    removed,
-    named,
-    remade,
-  }: { ledger: Ledger; removed: RemovedCopies; named: Set<string>; remade: ReadonlySet<string> },
+  { ledger, removed, named }: { ledger: Ledger; removed: RemovedCopies; named: Set<string> },
 ): readonly string[] {
   return positionsOf(event).flatMap(({ log, one }) => {
     const { upstream } = one;
-    if (upstream === undefined || !isKnown(upstream) || remade.has(log)) return [];
+    if (upstream === undefined || !isKnown(upstream)) return [];
     const { gone } = upstream;
     const isNamed = ({ offset }: RemovedCopy): boolean =>
       gone !== undefined && offset >= gone.first && offset <= gone.last;
