@@ -177,7 +177,7 @@ const rules: readonly Rule[] = [
   {
     name: 'I/O comes through the world',
     files: /^(?!world$|real-dns$|real-files$|real-http$|testing\/)/,
-    never: /^node:(?!buffer$|async_hooks$)/,
+    never: /^node:(?!buffer$|async_hooks$|events$)/,
     kind: 'value',
   },
   {

@@ -1,5 +1,5 @@
-import { getEventListeners, getMaxListeners } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { abortable, retry, sleep, untilAborted, untilDeadline } from '../src/wait.js';
 import { manualWorld, settle } from './support/manual-world.js';
 
@@ -53,8 +53,16 @@ describe('a sleep', () => {
 });
 
 describe('an end that many wait for', () => {
-  it('has room for them: Node takes more than ten for a leak', () => {
-    expect(getMaxListeners(abortable().signal)).toBe(0);
+  it('has room for them: Node takes more than ten for a leak, and warns', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    onTestFinished(() => void process.off('warning', onWarning));
+    const { signal } = abortable();
+    for (let count = 0; count < 20; count += 1) signal.addEventListener('abort', () => {});
+    // Node warns in the next tick.
+    await settle();
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { SyncsAround } from '../replication/offset-sync-store.js';
+import type { OffsetSync } from '../replication/records.js';
 import type { FoundCopies } from './exact.js';
 import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
@@ -41,6 +42,8 @@ export interface MirroredEvidence {
   readonly upstreamTopic: string;
   readonly partition: number;
   readonly checkpoint: Checkpoint | undefined;
+  /** The newest offset sync, of before the target's log was asked for its end. */
+  readonly newestSync?: OffsetSync | undefined;
   /** One that does not count: the group was set back since. */
   readonly outdated?: Checkpoint | undefined;
   /** The group's commit on the source; undefined where there is none, or the source did not answer. */

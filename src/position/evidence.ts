@@ -54,6 +54,7 @@ export function evidenceOf({
     isShared: origin === undefined,
     upstreamTopic,
     partition,
+    newestSync: mirror.newestSync(upstreamTopic, partition),
     sourceCommit,
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
     hasAllSyncs,

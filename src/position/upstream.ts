@@ -82,8 +82,8 @@ export function upstreamOf(
  * those of u + 1, u + 2, ... So everything before is not in it. Not known so is a shared log, and one in which MirrorMaker makes second copies.
  */
 function goneBelow(
-  { mirror, isShared, upstreamTopic, partition }: MirroredEvidence,
-  { low }: LogRange,
+  { mirror, isShared, upstreamTopic, partition, newestSync }: MirroredEvidence,
+  { low, high }: LogRange,
   handledEnd: bigint | undefined,
 ): UpstreamLog['gone'] {
   if (handledEnd === undefined || isShared) return undefined;
@@ -91,6 +91,11 @@ function goneBelow(
     mirror.syncsAround(upstreamTopic, partition, offset);
   const here = around(handledEnd);
   if (here.kind !== 'known' || here.replay !== undefined) return undefined;
+  if (newestSync !== undefined && newestSync.downstreamOffset >= high) {
+    // The log was made anew, and no sync is of this one: it has none of the copies that were made before.
+    const last = newestSync.upstreamOffset;
+    return last < handledEnd ? undefined : { first: handledEnd, last };
+  }
   const isBelow = (sync: OffsetSync | undefined): sync is OffsetSync =>
     sync !== undefined && sync.downstreamOffset <= low;
   let newest = here.floor ?? here.ceiling;

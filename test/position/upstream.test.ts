@@ -160,6 +160,21 @@ describe('copies that are gone', () => {
     expect(goneIn(every(300), 34, 200)).toEqual([34n, 199n]);
   });
 
+  it('are all that was copied where a topic was made anew and no sync is of the new one', () => {
+    const newestSync = { upstreamOffset: 299n, downstreamOffset: 299n };
+    const goneBefore = (high: bigint, handledEnd: number) =>
+      upstreamOf(
+        evidence(every(300), { ...handled(handledEnd), newestSync }),
+        { low: 0n, high },
+        undefined,
+        [],
+      ).gone;
+    expect(goneBefore(0n, 64)).toEqual({ first: 64n, last: 299n });
+    expect(goneBefore(299n, 64)).toEqual({ first: 64n, last: 299n });
+    expect(goneBefore(300n, 64)).toBeUndefined();
+    expect(goneBefore(0n, 300)).toBeUndefined();
+  });
+
   it('are found between offset syncs as well, where there are few', () => {
     const few: readonly Pair[] = [
       [0, 0],
