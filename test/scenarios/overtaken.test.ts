@@ -120,6 +120,19 @@ describe('a group that retention on the active cluster was quicker than', () => 
     },
   );
 
+  it("finds them where MirrorMaker has set the group on B behind them, by a checkpoint of the group's place", async () => {
+    const memory = ordersWorld({ mirror: { syncGroupOffsets: true } });
+    await memory.run(async () => {
+      const { failover, handled } = await overtaken(memory);
+      const commitOnB = (): bigint =>
+        memory.cluster('B').commit('billing', 'A.orders', 0)?.offset ?? 0n;
+      await until(memory, 'MirrorMaker has set it', () => commitOnB() > 40n, 60_000);
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'nothing is missing', () => missingOf(handled, 0, 60).length === 0);
+      await failover.close();
+    });
+  });
+
   it('does not after its group was set by hand', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {

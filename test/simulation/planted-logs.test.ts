@@ -5,6 +5,7 @@ import type { Scenario, Step } from './scenario.js';
 /** Bugs that matter where something happens to the logs, or to the group, beside what the library does. */
 type BugName =
   | 'copies that are gone are not named'
+  | 'what retention removed before it was handled counts as handled'
   | 'an older checkpoint outlives the one of a group that was set back'
   | 'what is known of a topic counts in the one that was made anew'
   | 'positions that the coordinator refuses are forgotten';
@@ -39,6 +40,20 @@ const BUGS: readonly PlantedBug<BugName>[] = [
           step.what === 'copies' &&
           step.cluster === 'B' &&
           isLeft(scenario.steps, step, 500),
+      )(scenario),
+  },
+  {
+    name: 'what retention removed before it was handled counts as handled',
+    seenBy: 'I3',
+    withinRuns: 6,
+    matters: (scenario) =>
+      scenario.offsetSyncsLocation === 'target' &&
+      withStep(
+        (step) =>
+          step.kind === 'retention' &&
+          step.what === 'born' &&
+          step.cluster === 'A' &&
+          isLeft(scenario.steps, step, 1_500),
       )(scenario),
   },
   {
@@ -92,6 +107,15 @@ vi.mock('../../src/position/upstream.js', async (importOriginal) => {
     return is('copies that are gone are not named') ? { ...upstream, gone: undefined } : upstream;
   };
   return { ...original, upstreamOf };
+});
+
+vi.mock('../../src/position/unhandled.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/position/unhandled.js')>();
+  const goingBack: typeof original.goingBack = (gathered, range) =>
+    is('what retention removed before it was handled counts as handled')
+      ? gathered
+      : original.goingBack(gathered, range);
+  return { ...original, goingBack };
 });
 
 vi.mock('../../src/replication/checkpoint-store.js', async (importOriginal) => {
