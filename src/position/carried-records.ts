@@ -1,3 +1,4 @@
+import type { Commit } from '../cluster/access.js';
 import { doubtOf, type MirroredEvidence } from './bounds.js';
 import { readCommitMetadata } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
@@ -9,7 +10,7 @@ export type CarriedEvidence = Pick<
 >;
 
 /**
- * The last handled records that a checkpoint brings along: members write them into the metadata of their commits, and MirrorMaker copies a
+ * The last handled records that the group's commit on the source names, or that a checkpoint brings along, whichever is further: members write them into the metadata of their commits, and MirrorMaker copies a
  * commit's metadata into its checkpoint, verbatim. `Search` looks for their copies, and the place behind the newest one that is met is a bound.
  * Empty where nothing counts. Pure.
  *
@@ -29,23 +30,28 @@ export type CarriedEvidence = Pick<
  * knows the group to be as far already, and records to look for.
  *
  * @param restartedAtWallMs - when the partition's offset syncs began anew.
+ * @param commit - the group's commit on the source, where that answers: what other members have committed last is in no checkpoint yet.
  * @internal
  */
 export function carriedRecords(
   { mirror, upstreamTopic, partition, checkpoint, processed }: CarriedEvidence,
   restartedAtWallMs: number | undefined,
+  commit?: Pick<Commit, 'offset' | 'metadata'>,
 ): readonly HandledRecord[] {
-  if (checkpoint === undefined || processed?.rewoundBelow !== undefined) return [];
-  const { upstreamOffset } = checkpoint;
+  const isCommit =
+    commit !== undefined && !(checkpoint && checkpoint.upstreamOffset > commit.offset);
+  const upstreamOffset = isCommit ? commit.offset : checkpoint?.upstreamOffset;
+  if (upstreamOffset === undefined || processed?.rewoundBelow !== undefined) return [];
   const own = processed !== undefined && processed.offset >= upstreamOffset ? processed : undefined;
   if (own !== undefined && own.recent.all().length > 0) return [];
-  const carried = readCommitMetadata(checkpoint.metadata);
+  const carried = readCommitMetadata((isCommit ? commit : checkpoint)?.metadata ?? '');
   if (carried === undefined || carried.offset !== upstreamOffset) return [];
   if (carried.cluster !== mirror.source || carried.physicalTopic !== upstreamTopic) return [];
   if (carried.partition !== partition) return [];
   // The commit is older than its checkpoint, whatever the member's clock says.
-  const atWallMs = Math.min(carried.atWallMs, checkpoint.recordedAtWallMs);
+  const atWallMs = Math.min(carried.atWallMs, checkpoint?.recordedAtWallMs ?? Infinity);
   if (restartedAtWallMs !== undefined && restartedAtWallMs > atWallMs) return [];
+  if (isCommit || checkpoint === undefined) return carried.recent;
   const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
   return doubtOf(checkpoint, around) === undefined ? carried.recent : [];
 }

@@ -66,7 +66,7 @@ export function evidenceOf({
           untouched: untouched && withEarlier(untouched, deliveredBefore),
         }),
   };
-  const carried = carriedRecords(evidence, restartedAtWallMs);
+  const carried = carriedRecords(evidence, restartedAtWallMs, asked);
   const unhandled = unhandledOf(evidence, asked);
   return withoutOverruled({ ...evidence, carried, unhandled }, ownCommit, known);
 }

@@ -74,6 +74,20 @@ describe('the records that a checkpoint brings along', () => {
     expect(carriedRecords(evidence, undefined)).toEqual(carried.recent);
   });
 
+  it('are those of the commit on the source, where that is as far or further', () => {
+    const further = { ...carried, offset: 70n, recent: named(69) };
+    const commit = { offset: 70n, metadata: commitMetadata(further) ?? '' };
+    const evidence = evidenceOf(checkpointOf(commitMetadata(carried)));
+    expect(carriedRecords(evidence, undefined, commit)).toEqual(named(69));
+    expect(carriedRecords({ ...evidence, checkpoint: undefined }, undefined, commit)).toEqual(
+      named(69),
+    );
+    // Older than the checkpoint; without metadata, as a reset by hand is; of before the log began anew.
+    expect(carriedRecords(evidence, undefined, { ...commit, offset: 50n })).toEqual(carried.recent);
+    expect(carriedRecords(evidence, undefined, { ...commit, metadata: '' })).toEqual([]);
+    expect(carriedRecords(evidence, 9_999, commit)).toEqual([]);
+  });
+
   it.each([
     ['none', ''],
     ["the service's own metadata", 'event-3'],
