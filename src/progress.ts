@@ -178,14 +178,15 @@ export class Progress {
   }
 
   /**
-   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most.
+   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most. In a planned switch
+   * what they have handled is committed, so that only those matter that were at work when the plan was made.
    *
    * @param isFleet - they were waited for already.
    * @returns true where something was written since {@link recorded}: a plan that was made then may be a better one now.
    */
   async othersSaid(
     groupId: string,
-    { from, to }: { from: string; to: string },
+    { from, to, planned }: { from: string; to: string; planned: boolean },
     isFleet: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -204,6 +205,7 @@ export class Progress {
         await sleep(world, LOOK_EVERY_MS, { signal: until });
       }
     };
+    if (planned && (isFleet || isSaid())) return false;
     await this.#within(OTHERS_MS, look, signal);
     return log.readCount(groupId) !== this.#plannedAt.get(`${to} ${groupId}`);
   }

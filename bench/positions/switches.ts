@@ -113,7 +113,7 @@ async function switchRound(
         : [{ workload, loss, ...there, home: back }];
     });
   } finally {
-    for (const { writer } of groups) writer.abandon();
+    await Promise.all(groups.map(({ writer }) => writer.abandon()));
     await Promise.all(groups.map(({ service }) => service.close()));
   }
 }
@@ -142,9 +142,10 @@ async function lose(
 ): Promise<readonly (readonly PartitionPlan[])[]> {
   await sleep(Math.max(...groups.map(({ workload }) => workload.lossAfterMs)));
   await A.kill();
-  for (const { writer } of groups) writer.abandon();
+  const abandoned = groups.map(({ writer }) => writer.abandon());
   const plans = await Promise.all(groups.map(({ service }) => service.switchTo('B', false)));
   await A.start();
+  await Promise.all(abandoned);
   return plans;
 }
 

@@ -64,10 +64,10 @@ export class Writer {
     this.#live = writing().catch(() => {});
   }
 
-  /** Does not wait for a send to a cluster that is gone. */
-  abandon(): void {
+  /** Does not wait for a send to a cluster that is gone. Resolves when the last one has ended: until then a retry may still come to the cluster. */
+  async abandon(): Promise<void> {
     this.#isLive = false;
-    this.#producer.disconnect().catch(() => {});
+    await Promise.allSettled([this.#producer.disconnect(), this.#live]);
   }
 
   async stop(): Promise<void> {

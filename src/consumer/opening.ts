@@ -170,6 +170,7 @@ async function positions(
     selectors: core.setup.selectors,
     processed: [],
     untouched: [],
+    begunAt: [],
     earlier: core.earlier.list(),
     deliveredBefore: [],
   };

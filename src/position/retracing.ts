@@ -19,6 +19,8 @@ export interface HandledCopies {
   readonly below: bigint;
   /** No handler of this process was given one at or above it; undefined where that is not known. */
   readonly deliveredBelow: bigint | undefined;
+  /** The group was never in the log of the originals itself: it has no commit there, and nobody has written down that it handled anything. */
+  readonly isNew: boolean;
   /** From the originals to the copies. */
   readonly correspondence: Correspondence;
 }
@@ -69,7 +71,7 @@ export async function retrace(
   known: Bounds,
   parts: RetraceParts,
 ): Promise<Bounds> {
-  const leftAt = highestWithin(known, log.range);
+  const leftAt = highestWithin(known, log.range) ?? (copies.isNew ? log.range.low : undefined);
   if (leftAt === undefined) return known;
   const { world, deadlineAtMs, signal, source } = parts;
   const said = (because: string): Bounds => ({
@@ -136,7 +138,12 @@ async function goThrough(
         : undefined;
     }
     copies.pass();
-    if (retrace.look(copy, await originals.peek()) === 'original') originals.pass();
+    const original = retrace.wantsOriginal ? await originals.peek() : undefined;
+    if (original !== undefined) {
+      retrace.add(original);
+      originals.pass();
+    }
+    retrace.look(copy);
   }
   return `more than ${MAX_COPIES} records of ${copiesTopic}-${partition} were handled there`;
 }
@@ -144,6 +151,10 @@ async function goThrough(
 /** @internal What the nearest pairs say of a place. */
 export function rulesOf(correspondence: Correspondence): PlaceRules {
   return {
+    isNamed(offset, copyAt) {
+      const around = correspondence.around(offset);
+      return isNamed(offset, copyAt, around);
+    },
     isPossible(offset, copyAt) {
       const around = correspondence.around(offset);
       return (
@@ -154,16 +165,20 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
     },
     isCertain(offset, copyAt, since) {
       const around = correspondence.around(offset);
-      const floor = around?.floor;
-      if (around === undefined || floor === undefined) return false;
-      if (floor.handledAt === offset) return isFirst(around, copyAt) && floor.soughtAt === copyAt;
-      const isEnclosed =
-        floor.handledAt >= since && around.ceiling !== undefined && copyAt > floor.soughtAt;
-      return (
-        isEnclosed && isFirst(around, copyAt) && syncAtOrAfter({ offset }, copyAt, around.ceiling)
-      );
+      if (around === undefined || !isFirst(around, copyAt)) return false;
+      const { floor, ceiling } = around;
+      if (floor?.handledAt === offset) return floor.soughtAt === copyAt;
+      if (ceiling === undefined || !syncAtOrAfter({ offset }, copyAt, ceiling)) return false;
+      if (floor !== undefined) return floor.handledAt >= since && copyAt > floor.soughtAt;
+      // Both logs are there from their very beginning, and as many copies as originals lie below the first pair: nothing is older, and nothing was copied twice.
+      return since === 0n && ceiling.handledAt === ceiling.soughtAt && offset === copyAt;
     },
   };
+}
+
+function isNamed(offset: bigint, copyAt: bigint, around: PairsAround | undefined): boolean {
+  const floor = around?.floor;
+  return isFirst(around, copyAt) && floor?.handledAt === offset && floor.soughtAt === copyAt;
 }
 
 function isFirst(around: PairsAround | undefined, copyAt: bigint): boolean {

@@ -70,6 +70,7 @@ export function needsOf(participants: readonly Participant[]): readonly GroupNee
             selectors: [...other.selectors, ...need.selectors],
             processed: [...other.processed, ...need.processed],
             untouched: [...other.untouched, ...need.untouched],
+            begunAt: [...other.begunAt, ...need.begunAt],
             earlier: [...other.earlier, ...need.earlier],
             deliveredBefore: [...other.deliveredBefore, ...need.deliveredBefore],
           },
@@ -170,8 +171,9 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
     one.detach(turn),
   );
   // Before the others hear that this process has left: they go on from what it says now.
-  if (!turn.planned)
-    await context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
+  const said = context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
+  // In a planned switch it is committed already: the words only tell that this process has left.
+  if (!turn.planned) await said;
   if (turn.agreedEpoch !== undefined) context.fleet?.obeyed(turn.agreedEpoch);
   const warnings = failed.map((reason) => `fence: ${reason}`);
   if (late.length > 0) {
@@ -260,7 +262,7 @@ async function attach(
     await participant.attach(session, groupElsewhere(groupId, session));
     return;
   }
-  const isStale = !run.turn.planned && (await othersAreDone(groupId, session, run, context));
+  const isStale = await othersAreDone(groupId, session, run, context);
   const known = isStale ? undefined : run.plans.find((one) => one.groupId === groupId);
   const plan = known ?? (await planLate(participant, need, session, run, context));
   if (plan !== undefined) await participant.attach(session, plan);
@@ -278,7 +280,8 @@ async function othersAreDone(
   { turn }: SwitchRun,
   context: PhaseContext,
 ): Promise<boolean> {
-  await othersLeft(turn, [groupId], signal, context);
+  // A planned switch has waited for its fleet before it made its plan.
+  if (!turn.planned) await othersLeft(turn, [groupId], signal, context);
   return context.operations.othersSaid(turn, groupId, signal);
 }
 
