@@ -19,7 +19,7 @@ import type { FailbackCallOptions } from './options-failback.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
-import { abortable, sleep, untilAborted } from './wait.js';
+import { abortable, anyOf, sleep, untilAborted } from './wait.js';
 
 /** Pause between two looks whether a switch is over, in milliseconds. */
 const STEADY_POLL_MS = 100;
@@ -300,7 +300,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
 
   /** Aborted when the caller does not want to wait any longer, or with the whole. */
   #until(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#end.signal : AbortSignal.any([this.#end.signal, signal]);
+    return signal === undefined ? this.#end.signal : anyOf(this.#end.signal, signal);
   }
 
   #refuseWhenClosed(): void {

@@ -6,7 +6,7 @@ import { missingPieceInWords } from './missing-pieces.js';
 import type { GroupNeed } from './position/need.js';
 import { copyReadiness, mirrorReadiness, NOTHING_SEEN, type Readiness } from './readiness.js';
 import type { Mirror } from './replication/mirror.js';
-import { abortable, untilAborted } from './wait.js';
+import { abortable, anyOf, untilAborted } from './wait.js';
 import type { World } from './world.js';
 
 /** @internal What is known of a cluster before a switch to it. */
@@ -45,7 +45,7 @@ export async function lookAtTarget(parts: TargetLookParts): Promise<TargetReadin
   const looking =
     needs.length === 0
       ? Promise.resolve(NOTHING_SEEN)
-      : look({ ...parts, signal: AbortSignal.any([signal, done.signal]) });
+      : look({ ...parts, signal: anyOf(signal, done.signal) });
   // Heard below, where the target is the right one.
   looking.catch(() => {});
   try {

@@ -16,6 +16,13 @@ export function abortable(): AbortController {
   return controller;
 }
 
+/** @internal A signal that is aborted with the first of these, for as many listeners as an {@link abortable}'s. */
+export function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
+  const signal = AbortSignal.any([...signals]);
+  setMaxListeners(0, signal);
+  return signal;
+}
+
 /**
  * Waits `delayMs` on the world's clock. Rejects with the signal's reason, at once, when `signal` is aborted; the timer
  * and the listener are removed either way.

@@ -1,7 +1,7 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError } from '../errors.js';
 import { judge } from '../health/failure.js';
-import { abortable, sleep } from '../wait.js';
+import { abortable, anyOf, sleep } from '../wait.js';
 import type { CancelTimer } from '../world.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import type { ConsumerCore, CoreListener } from './core.js';
@@ -102,7 +102,7 @@ export class ConsumerRunning implements CoreListener {
     controller: AbortController,
     work: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const promise = work(AbortSignal.any([session.signal, controller.signal])).finally(() => {
+    const promise = work(anyOf(session.signal, controller.signal)).finally(() => {
       if (this.#opening === current) this.#opening = undefined;
     });
     promise.catch(() => {});

@@ -20,10 +20,16 @@ const MAX_STRANGERS = 1_000;
 /** So many copies in a row may be of an original or be second ones of another that looks the same, before that shows. */
 const MAX_PENDING = 64;
 
+/** So many originals are known ahead of the copies: MirrorMaker writes an offset sync at least every 100 (`offset.lag.max`), as a rule. */
+const LOOK_AHEAD = 256;
+
+/** So many originals behind the last one that was met are compared with what was left over of the copies. */
+const COMPARED = 128;
+
 /** @internal What the offset syncs say of an original and the place of a copy. */
 export interface PlaceRules {
-  /** True where one of them names the two. */
-  isNamed(original: bigint, copyAt: bigint): boolean;
+  /** The place of its copy, where one of them names it. */
+  placeOf(original: bigint): bigint | undefined;
   /** False where they exclude that it is its copy. */
   isPossible(original: bigint, copyAt: bigint): boolean;
   /**
@@ -46,10 +52,11 @@ export interface PlaceRules {
  * - Whether it is the copy of this original, and not of an older twin that is no longer known, the offset syncs say: one names the two, or the
  *   nearest two enclose both. Or it comes directly after such a pair: MirrorMaker copies in order. After anything else (a second copy,
  *   one of an aborted or compacted record, the beginning of a repetition) only the syncs count.
- * - A copy that looks like an original that was met already (or was handled before) may be a second copy of that one: of originals that
- *   look alike (**twins**, also those that a producer has sent twice) the second one is not taken for handled. Unless all came in order so far, its own copy is what is expected,
- *   and it goes on in order up to the copy of one that nothing looks like, or that a sync names: each original between those two pairs has its first copy there, and there are
- *   just as many copies. Not where the same copies come twice in a row: so it looks where a batch was sent once more, and originals that were never copied would be hidden by it.
+ * - **Twins**, originals that look alike, as where a producer has sent a record twice: a copy that looks like an original that was met already may be a second copy of that one. It is
+ *   taken for that of the next one only where all came in order so far, and
+ *   - a sync names the two, or as many copies as originals lie between the nearest two that syncs name: each has its place there;
+ *   - or it goes on in order up to such a place, or up to the copy of one that nothing looks like: each original between has its first copy there, and there are just as
+ *     many copies. Not where the same copies come twice in a row: so it looks where a batch was sent once more, and an original that was never copied would be hidden by it.
  *
  * @internal
  */
@@ -68,8 +75,10 @@ export class Retrace {
   #open: Original[] = [];
   /** So many of them may have been met: copies that look like them came in their order, but look like others as well. */
   #pendingCount = 0;
-  /** The first original that was not given yet. */
-  #number: number;
+  /** Originals whose copies' places are named by syncs, from the one at or before the next on. */
+  readonly #named: (Original & { readonly place: bigint })[] = [];
+  /** Of the next original that is given. */
+  #number = 0;
   /** The last copy was for certain that of the original of this number: the next one follows it. Undefined where that is not so. */
   #step: number | undefined;
   /** What the last copies look like, in their order. */
@@ -94,15 +103,14 @@ export class Retrace {
     before: readonly ScannedRecord[],
     { leftAt, ...rules }: PlaceRules & { readonly leftAt: bigint },
   ) {
-    this.#before = before.map(originalOf);
+    this.#rules = rules;
+    this.#before = before.map((record) => this.#take(record));
     for (const one of this.#before) {
       if (this.#known.has(one.name)) this.#twinsBefore.add(one.name);
       this.#known.set(one.name, one);
     }
     this.#since = this.#before[0]?.offset ?? leftAt;
-    this.#number = before.length;
     this.#leftAt = leftAt;
-    this.#rules = rules;
   }
 
   /** True where nothing more is expected. */
@@ -112,13 +120,12 @@ export class Retrace {
 
   /** True where one more original is wanted before the next copy is looked at, if there is one. */
   get wantsOriginal(): boolean {
-    return this.#open.length <= this.#pendingCount;
+    return this.#open.length < LOOK_AHEAD;
   }
 
   /** The next original. */
   add(original: ScannedRecord): void {
-    this.#open.push(originalOf(original, this.#number));
-    this.#number += 1;
+    this.#open.push(this.#take(original));
   }
 
   /** The next copy that was handled on the source. */
@@ -146,15 +153,14 @@ export class Retrace {
   /**
    * The copies are at their end.
    *
-   * @param next - the first originals that were not given yet.
-   * @param isAll - whether there are no more.
+   * @param isAll - whether all originals were given.
    */
-  finish(next: readonly ScannedRecord[], isAll: boolean): void {
-    const mayBeHandled = (name: string): boolean =>
+  finish(isAll: boolean): void {
+    const mayBeHandled = ({ name }: Original): boolean =>
       this.#strangers.has(name) || this.#known.has(name);
-    const left = [...this.#open.map(({ name }) => name), ...next.map(nameOf)];
-    if (this.isOver || left.some(mayBeHandled)) return;
-    this.#end = isAll || this.#strangersInARow === 0 ? 'certain' : 'whole';
+    if (this.isOver || this.#open.slice(0, COMPARED).some(mayBeHandled)) return;
+    const isWhole = isAll && this.#open.length <= COMPARED;
+    this.#end = isWhole || this.#strangersInARow === 0 ? 'certain' : 'whole';
   }
 
   result(): Retraced {
@@ -179,26 +185,50 @@ export class Retrace {
 
   #isNext(expected: Original, copyAt: bigint): boolean {
     const isTwin = this.#known.has(expected.name);
-    const isNamed = this.#rules.isNamed(expected.offset, copyAt);
-    if (isTwin || this.#pendingCount > 0) {
+    if (!isTwin && this.#pendingCount === 0) {
+      if (!this.#isCopyOf(expected, copyAt)) return false;
+    } else {
+      const isNamed = expected.place === copyAt;
       const isBegin = isNamed && !this.#hasBegun;
       if (!isBegin && !this.#isInOrder(expected, copyAt)) return false;
-      if (isTwin && !isNamed) {
+      if (isTwin && !isNamed && this.#countedPlaceOf(expected) !== copyAt) {
         if (this.#comesTwiceInARow()) return false;
         this.#pendingCount += 1;
         return true;
       }
-    } else if (!isNamed && !this.#isCopyOf(expected, copyAt)) {
-      return false;
     }
     this.#meet(this.#open.splice(0, this.#pendingCount + 1));
     return true;
+  }
+
+  /** Where the copy of an original is, if as many copies as originals lie between the nearest two that syncs name. */
+  #countedPlaceOf({ number }: Original): bigint | undefined {
+    const after = this.#named.findIndex((one) => one.number > number);
+    const [floor, ceiling] = [this.#named[after - 1], this.#named[after]];
+    if (floor === undefined || ceiling === undefined) return undefined;
+    const isEach = ceiling.place - floor.place === BigInt(ceiling.number - floor.number);
+    return isEach ? floor.place + BigInt(number - floor.number) : undefined;
   }
 
   /** Nothing but the next copies has come so far. */
   #isInOrder(expected: Original, copyAt: bigint): boolean {
     if (this.#isBroken || this.#pendingCount >= MAX_PENDING) return false;
     return this.#isBehindLast(expected, copyAt);
+  }
+
+  #take(record: ScannedRecord): Original {
+    const offset = BigInt(record.offset);
+    const place = this.#rules.placeOf(offset);
+    const original = { number: this.#number, name: nameOf(record), offset, place };
+    // A log's very first record is copied first.
+    const counted = place ?? (offset === 0n ? 0n : undefined);
+    if (counted !== undefined) this.#named.push({ ...original, place: counted });
+    this.#number += 1;
+    return original;
+  }
+
+  get #nextNumber(): number {
+    return this.#number - this.#open.length;
   }
 
   #note(name: string): void {
@@ -259,6 +289,7 @@ export class Retrace {
       this.#known.set(name, original);
     }
     this.#pendingCount = 0;
+    while ((this.#named[1]?.number ?? Infinity) <= this.#nextNumber) this.#named.shift();
     this.#begin();
     this.#strangersInARow = 0;
     for (const [oldest, { offset }] of this.#known) {
@@ -271,14 +302,12 @@ export class Retrace {
 
 /** A record of the target's log. */
 interface Original {
+  /** The place of its copy, by an offset sync. */
+  readonly place: bigint | undefined;
   /** In the order of those that are looked at, from 0. */
   readonly number: number;
   readonly name: string;
   readonly offset: bigint;
-}
-
-function originalOf(record: ScannedRecord, number: number): Original {
-  return { number, name: nameOf(record), offset: BigInt(record.offset) };
 }
 
 function nameOf(record: RecordContent): string {

@@ -49,9 +49,6 @@ const MAX_COPIES = 1_000_000;
 /** Originals before the place where the group had left: by them the copies are found among which to begin. */
 const ANCHORS = 1_000;
 
-/** Originals behind the last one that was met, which are compared with what was left over of the copies. */
-const LOOK_AHEAD = 128;
-
 const FETCH_BYTES = 524_288;
 
 /** A fetch that brings nothing before the end is repeated after so long. */
@@ -129,19 +126,18 @@ async function goThrough(
   found.retrace = retrace;
   if (!retrace.isOver) await reading;
   for (let count = 0; count < MAX_COPIES; count += 1) {
-    const copy = retrace.isOver ? undefined : await copies.peek();
+    let isAll = false;
+    while (retrace.wantsOriginal && !isAll) {
+      const original = await originals.next();
+      if (original === undefined) isAll = true;
+      else retrace.add(original);
+    }
+    const copy = retrace.isOver ? undefined : await copies.next();
     if (copy === undefined) {
-      const next = await originals.take(LOOK_AHEAD);
-      retrace.finish(next, next.length < LOOK_AHEAD);
+      retrace.finish(isAll);
       return retrace.isOver
         ? `too many records of ${copiesTopic}-${partition} belong to none that is in ${physicalTopic}`
         : undefined;
-    }
-    copies.pass();
-    const original = retrace.wantsOriginal ? await originals.peek() : undefined;
-    if (original !== undefined) {
-      retrace.add(original);
-      originals.pass();
     }
     retrace.look(copy);
   }
@@ -151,9 +147,11 @@ async function goThrough(
 /** @internal What the nearest pairs say of a place. */
 export function rulesOf(correspondence: Correspondence): PlaceRules {
   return {
-    isNamed(offset, copyAt) {
+    placeOf(offset) {
       const around = correspondence.around(offset);
-      return isNamed(offset, copyAt, around);
+      const floor = around?.floor;
+      if (floor?.handledAt !== offset || !isFirst(around, floor.soughtAt)) return undefined;
+      return floor.soughtAt;
     },
     isPossible(offset, copyAt) {
       const around = correspondence.around(offset);
@@ -174,11 +172,6 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
       return since === 0n && ceiling.handledAt === ceiling.soughtAt && offset === copyAt;
     },
   };
-}
-
-function isNamed(offset: bigint, copyAt: bigint, around: PairsAround | undefined): boolean {
-  const floor = around?.floor;
-  return isFirst(around, copyAt) && floor?.handledAt === offset && floor.soughtAt === copyAt;
 }
 
 function isFirst(around: PairsAround | undefined, copyAt: bigint): boolean {
@@ -248,7 +241,7 @@ class Reading {
     this.#position = stretch.from;
   }
 
-  /** The next one; undefined at the end. */
+  /** The next one, which stays so; undefined at the end. */
   async peek(): Promise<FetchedRecord | undefined> {
     const { physicalTopic, partition, end } = this.#stretch;
     while (this.#index >= this.#records.length && this.#position < end) {
@@ -274,12 +267,14 @@ class Reading {
       const one = await this.peek();
       if (one === undefined || (before !== undefined && BigInt(one.offset) >= before)) break;
       taken.push(one);
-      this.pass();
+      this.#index += 1;
     }
     return taken;
   }
 
-  pass(): void {
+  async next(): Promise<FetchedRecord | undefined> {
+    const record = await this.peek();
     this.#index += 1;
+    return record;
   }
 }

@@ -2,7 +2,7 @@ import { asError } from '../caught.js';
 import type { KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
 import type { ClusterSession } from '../cluster/session.js';
 import type { Standby } from '../cluster/standby.js';
-import { abortable, sleep, untilAborted, untilDeadline } from '../wait.js';
+import { abortable, anyOf, sleep, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { InnerProducer } from './inner-producer.js';
 
@@ -167,7 +167,7 @@ export class StandbyProducer {
       }
       try {
         const inner = await this.#connect(keeping);
-        const gone = AbortSignal.any([signal, inner.session.signal]);
+        const gone = anyOf(signal, inner.session.signal);
         for (;;) {
           await this.#look(inner, gone);
           this.#status = { kind: 'connected', cluster: alias };
@@ -198,7 +198,7 @@ export class StandbyProducer {
     keeping.inner = inner;
     try {
       const connecting = closedBehind(inner, inner.producer.connect());
-      await untilAborted(AbortSignal.any([signal, session.signal]), connecting);
+      await untilAborted(anyOf(signal, session.signal), connecting);
       return inner;
     } catch (error) {
       inner.retire();

@@ -1,6 +1,6 @@
 import type { ClusterSession } from '../cluster/session.js';
 import type { Participant, SwitchTurn } from '../switch/participant.js';
-import { abortable, ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
+import { abortable, anyOf, ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
 import { haltedWhilePending } from './outcome.js';
@@ -135,7 +135,7 @@ export class ProducerSwitching implements Participant {
     const end = abortable();
     core.endJitter = () => end.abort();
     try {
-      await sleep(core.parts.world, pauseMs, { signal: AbortSignal.any([fenced, end.signal]) });
+      await sleep(core.parts.world, pauseMs, { signal: anyOf(fenced, end.signal) });
     } catch (error) {
       if (fenced.aborted) throw error;
     }

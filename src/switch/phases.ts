@@ -5,7 +5,7 @@ import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { abortable, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
+import { abortable, anyOf, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { agree, barrier, groupElsewhere, othersLeft } from './fleet-phases.js';
 import type { Participant } from './participant.js';
@@ -189,7 +189,7 @@ async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<Phas
     const { unmirrored } = await context.operations.catchUp(
       turn,
       needsOf(context.participants()),
-      AbortSignal.any([limit.signal, context.signal]),
+      anyOf(limit.signal, context.signal),
     );
     return unmirrored.length === 0
       ? { kind: 'done' }

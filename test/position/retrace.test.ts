@@ -250,9 +250,18 @@ describe('records that were handled as copies, on the way home', () => {
 });
 
 function lookWith(walk: Retrace, copy: ScannedRecord, originals: ScannedRecord[]): void {
-  const next = walk.wantsOriginal ? originals.shift() : undefined;
-  if (next !== undefined) walk.add(next);
+  giveTo(walk, originals);
   walk.look(copy);
+}
+
+/** As many as are wanted; true where there are no more. */
+function giveTo(walk: Retrace, originals: ScannedRecord[]): boolean {
+  while (walk.wantsOriginal) {
+    const next = originals.shift();
+    if (next === undefined) return true;
+    walk.add(next);
+  }
+  return false;
 }
 
 /** By the last three records that were handled on A, and no I/O. */
@@ -279,7 +288,7 @@ async function goHomeByFew(home: Home): Promise<Pick<Bounds, 'bounds'>> {
     if (upstream === undefined && looks.extrasAre !== 'records') continue;
     lookWith(walk, scanned(upstream, at), rest);
   }
-  walk.finish(rest, true);
+  walk.finish(giveTo(walk, rest));
   const { offset, isExact } = walk.result();
   return offset === undefined
     ? { bounds: [] }
@@ -302,7 +311,7 @@ describe('a copy', () => {
     const [before, ...rest] = originals.split('').map((value, index) => at(index, value));
     const retraced = new Retrace(before === undefined ? [] : [before], {
       leftAt: 1n,
-      isNamed: (original, copyAt) => original === 0n && copyAt === 0n,
+      placeOf: (original) => (original === 0n ? 0n : undefined),
       isPossible: () => true,
       isCertain: (original, copyAt) => original === 0n && copyAt === 0n,
       ...rules,
@@ -310,7 +319,7 @@ describe('a copy', () => {
     copies.split('').forEach((value, index) => {
       lookWith(retraced, at(index, value), rest);
     });
-    retraced.finish(rest, false);
+    retraced.finish(false);
     const { offset, isExact } = retraced.result();
     return { offset, isExact };
   }
@@ -333,11 +342,10 @@ describe('a copy', () => {
   });
 
   it('of a twin counts where a sync names it, and all came in order', () => {
-    const isNamed: PlaceRules['isNamed'] = (original, copyAt) =>
-      original === copyAt && [0n, 3n].includes(original);
-    expect(walk('abcb', 'abcbd', { isNamed })).toEqual({ offset: 4n, isExact: true });
+    const placeOf: PlaceRules['placeOf'] = (original) => (original === 3n ? 3n : undefined);
+    expect(walk('abcb', 'abcbd', { placeOf })).toEqual({ offset: 4n, isExact: true });
     // What was copied twice may stand for what was never copied.
-    expect(walk('abxb', 'abbd', { isNamed })).toMatchObject({ offset: 2n });
+    expect(walk('abxb', 'abbd', { placeOf })).toMatchObject({ offset: 2n });
   });
 
   it('of a twin does not count behind second copies, nor where the same comes twice in a row', () => {
