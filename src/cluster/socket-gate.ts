@@ -86,6 +86,8 @@ export class SocketGate {
       this.#options.onWaiting ?? (() => {}),
     );
     this.#lines.set(socket, line);
+    // Each send to a dead broker that fails has kafkajs call `unref` on its last socket, which listens for a connection then: no leak, and nothing that Node should warn of.
+    socket.setMaxListeners(0);
     socket.once('close', () => {
       this.#lines.delete(socket);
       if (this.#fenced === undefined) this.#options.onClosed?.();

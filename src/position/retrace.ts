@@ -137,7 +137,7 @@ export class Retrace {
     const known = this.#knownLike(name, copyAt);
     if (known !== undefined) {
       if (this.#isCopyOf(known, copyAt)) {
-        this.#isBroken ||= this.#twinsBefore.has(name) && !this.#isBehindLast(known, copyAt);
+        this.#isBroken ||= this.#isSecond(known) || this.#mayBeAnother(known, copyAt);
         this.#step = known.number;
         this.#begin();
       } else {
@@ -258,6 +258,15 @@ export class Retrace {
   #isCopyOf(original: Original, copyAt: bigint): boolean {
     const isCertain = (): boolean => this.#rules.isCertain(original.offset, copyAt, this.#since);
     return this.#isBehindLast(original, copyAt) || isCertain();
+  }
+
+  #isSecond({ number }: Original): boolean {
+    return number >= this.#before.length;
+  }
+
+  /** Of those that were handled before, and look the same. */
+  #mayBeAnother(known: Original, copyAt: bigint): boolean {
+    return this.#twinsBefore.has(known.name) && !this.#isBehindLast(known, copyAt);
   }
 
   /** It comes directly after the last certain pair, and what is pending. */

@@ -60,6 +60,18 @@ describe('SocketGate', () => {
     expect([...gate.lines()]).toMatchObject([{ broker: 'broker:9092' }]);
   });
 
+  it('lets any number of failed sends listen to the socket of a dead broker, without a warning of a leak', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const socket = new SlowSocket();
+    gateOver(socket).gate.factory(args);
+    for (let count = 0; count < 20; count += 1) socket.once('connect', () => {});
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   it('lets kafkajs use a socket when the name was looked behind, and not after the fence', async () => {
     const asked: boolean[] = [];
     let release = (): void => {};
