@@ -1,8 +1,4 @@
-import {
-  readCommitMetadata,
-  readLeavingMetadata,
-  type CommittedLog,
-} from '../position/commit-metadata.js';
+import { isOfLog, readLeavingMetadata, readMetadataOf } from '../position/commit-metadata.js';
 import type { OffsetRange } from '../position/need.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { CoordinatorCalls, OffsetCommit } from './coordinator-calls.js';
@@ -39,17 +35,15 @@ export class OutOfRange implements CoordinatorCalls {
 
   begins(topic: string, partition: number, offset: bigint, metadata: string): void {
     const { cluster, onLeaving, onUnhandled } = this.#parts;
-    const isHere = (log: CommittedLog): boolean =>
-      log.cluster === cluster && log.physicalTopic === topic && log.partition === partition;
+    const log = { cluster, physicalTopic: topic, partition };
     if (offset === BEGINNING) {
       const left = readLeavingMetadata(metadata);
-      if (left !== undefined && isHere(left)) onLeaving(topic, partition, left.leaves);
+      if (left !== undefined && isOfLog(left, log)) onLeaving(topic, partition, left.leaves);
     }
     if (offset < 0n) return;
     this.#begun.set(topic, partition, offset);
-    const said = readCommitMetadata(metadata);
-    if (said?.unhandled === undefined || said.offset !== offset || !isHere(said)) return;
-    onUnhandled(topic, partition, said.unhandled);
+    const unhandled = readMetadataOf({ offset, metadata }, log)?.unhandled;
+    if (unhandled !== undefined) onUnhandled(topic, partition, unhandled);
   }
 
   /** Noticed before the answer: the broker may have stored what it did not answer. */

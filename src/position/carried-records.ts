@@ -1,6 +1,6 @@
 import type { Commit } from '../cluster/access.js';
 import { doubtOf, type MirroredEvidence } from './bounds.js';
-import { readCommitMetadata } from './commit-metadata.js';
+import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
 
 /** @internal What {@link carriedRecords} is asked about. */
@@ -38,21 +38,18 @@ export function carriedRecords(
   restartedAtWallMs: number | undefined,
   commit?: Pick<Commit, 'offset' | 'metadata'>,
 ): readonly HandledRecord[] {
-  const isCommit =
-    commit !== undefined && !(checkpoint && checkpoint.upstreamOffset > commit.offset);
-  const upstreamOffset = isCommit ? commit.offset : checkpoint?.upstreamOffset;
-  if (upstreamOffset === undefined || processed?.rewoundBelow !== undefined) return [];
-  const own = processed !== undefined && processed.offset >= upstreamOffset ? processed : undefined;
+  const newest = newestCommit(commit, checkpoint);
+  if (newest === undefined || processed?.rewoundBelow !== undefined) return [];
+  const own = processed !== undefined && processed.offset >= newest.offset ? processed : undefined;
   if (own !== undefined && own.recent.all().length > 0) return [];
-  const carried = readCommitMetadata((isCommit ? commit : checkpoint)?.metadata ?? '');
-  if (carried === undefined || carried.offset !== upstreamOffset) return [];
-  if (carried.cluster !== mirror.source || carried.physicalTopic !== upstreamTopic) return [];
-  if (carried.partition !== partition) return [];
+  const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
+  const carried = readMetadataOf(newest, log);
+  if (carried === undefined) return [];
   // The commit is older than its checkpoint, whatever the member's clock says.
   const atWallMs = Math.min(carried.atWallMs, checkpoint?.recordedAtWallMs ?? Infinity);
   if (restartedAtWallMs !== undefined && restartedAtWallMs > atWallMs) return [];
-  if (isCommit || checkpoint === undefined) return carried.recent;
-  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
+  if (newest === commit || checkpoint === undefined) return carried.recent;
+  const around = mirror.syncsAround(upstreamTopic, partition, newest.offset);
   return doubtOf(checkpoint, around) === undefined ? carried.recent : [];
 }
 

@@ -1,3 +1,5 @@
+import type { Commit } from '../cluster/access.js';
+import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { HandledRecord } from './fingerprint.js';
 import type { OffsetRange } from './need.js';
 
@@ -113,6 +115,41 @@ export function readCommitMetadata(text: string): CommitMetadata | undefined {
   if (recent === undefined || (recent.length === 0 && !hasRange)) return undefined;
   return { ...log, offset, atWallMs, recent, ...(unhandled && { unhandled }) };
 }
+
+/**
+ * What a commit's metadata says, where it is of this very commit: it names the offset beside which it stands, and the log. Metadata is copied about: an operator's reset writes another offset beside
+ * it, and `sync.group.offsets` copies it beside an offset of the other cluster. Pure.
+ *
+ * @internal
+ */
+export function readMetadataOf(
+  { offset, metadata }: TextedCommit,
+  log: CommittedLog,
+): CommitMetadata | undefined {
+  const said = readCommitMetadata(metadata);
+  return said !== undefined && said.offset === offset && isOfLog(said, log) ? said : undefined;
+}
+
+/** @internal */
+export function isOfLog(said: CommittedLog, log: CommittedLog): boolean {
+  const { cluster, physicalTopic, partition } = said;
+  return (
+    cluster === log.cluster && physicalTopic === log.physicalTopic && partition === log.partition
+  );
+}
+
+/** @internal Of a group's commit on the source and the one that its checkpoint was made of, the one that is further. */
+export function newestCommit(
+  commit: TextedCommit | undefined,
+  checkpoint: Pick<Checkpoint, 'upstreamOffset' | 'metadata'> | undefined,
+): TextedCommit | undefined {
+  if (checkpoint === undefined) return commit;
+  const { upstreamOffset, metadata } = checkpoint;
+  const isNewer = commit !== undefined && commit.offset >= upstreamOffset;
+  return isNewer ? commit : { offset: upstreamOffset, metadata };
+}
+
+type TextedCommit = Pick<Commit, 'offset' | 'metadata'>;
 
 /** The fields of a text of this version. */
 function fieldsOf(text: string): ((name: string) => unknown) | undefined {

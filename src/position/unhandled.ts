@@ -1,6 +1,6 @@
 import type { Commit, LogRange } from '../cluster/access.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
-import { readCommitMetadata } from './commit-metadata.js';
+import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { OffsetRange, SourcePosition } from './need.js';
 import type { Gathered } from './recognise.js';
 
@@ -52,24 +52,15 @@ export function unhandledOf(
   { processed, checkpoint, mirror, upstreamTopic, partition }: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
 ): OffsetRange | undefined {
-  const isCommitNewer =
-    commit !== undefined && !(checkpoint && checkpoint.upstreamOffset > commit.offset);
-  const newest = isCommitNewer
-    ? commit
-    : checkpoint && { offset: checkpoint.upstreamOffset, metadata: checkpoint.metadata };
+  const newest = newestCommit(commit, checkpoint);
   const isOwn =
     processed !== undefined &&
     (newest === undefined ||
       processed.rewoundBelow !== undefined ||
       processed.offset >= newest.offset);
   if (isOwn) return isBehind(processed.offset, processed.unhandled);
-  const said = newest && readCommitMetadata(newest.metadata);
-  if (said === undefined || said.offset !== newest?.offset) return undefined;
-  const isOfThisLog =
-    said.cluster === mirror.source &&
-    said.physicalTopic === upstreamTopic &&
-    said.partition === partition;
-  return isOfThisLog ? said.unhandled : undefined;
+  const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
+  return newest && readMetadataOf(newest, log)?.unhandled;
 }
 
 /** Of a position that lies before it nothing has to be brought back. */
