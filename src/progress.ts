@@ -239,8 +239,8 @@ export class Progress {
       this.#lookAtCommits({ active, standby }, needs, signal);
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
-        // Stopped meanwhile: nothing is opened any more.
-        if (signal.aborted) return;
+        // Stopped meanwhile: nothing is opened any more. And behind last words nothing older may be written.
+        if (signal.aborted || this.#written !== before) return;
         this.#pastEpoch = switchEpoch;
       }
       await this.#exchange(standby, records, signal);

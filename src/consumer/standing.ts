@@ -62,7 +62,8 @@ export interface PlannedBeginning {
 export function begunAt(plan: GroupPlan | undefined): GroupNeed['begunAt'] {
   const partitions = plan?.partitions ?? [];
   return partitions.flatMap((one) => {
-    if (one.kind !== 'resume') return [];
+    // What was committed there before says nothing of this stay.
+    if (one.kind !== 'resume' || one.voidCommit !== undefined) return [];
     const { physicalTopic, partition, offset } = one;
     return [{ physicalTopic, partition, offset }];
   });

@@ -6,6 +6,8 @@ import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 /** @internal What this process itself knows of a group. */
 export interface KnownHere {
   readonly processed: PartitionMap<KnownPosition>;
+  /** The same by the memory of this process alone. */
+  readonly own: PartitionMap<SourcePosition>;
   /** Logs of the source of which nothing is known to be handled. */
   readonly untouched: PartitionMap<UntouchedPartition>;
   readonly deliveredOnTarget: PartitionMap<bigint>;
@@ -35,11 +37,13 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
   }
   const untouched = new PartitionMap<UntouchedPartition>();
   for (const one of need.untouched) untouched.set(one.physicalTopic, one.partition, one);
+  const own = processedPositions(need.processed);
   const begunAt = new PartitionMap<bigint>();
   for (const one of need.begunAt) begunAt.set(one.physicalTopic, one.partition, one.offset);
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
-    processed: withRecorded(processedPositions(need.processed), recorded.onSource),
+    processed: withRecorded(own, recorded.onSource),
+    own,
     untouched,
     deliveredOnTarget,
     deliveredOnSource,

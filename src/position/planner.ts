@@ -258,7 +258,7 @@ function onTheWayHome(
   log: Log,
   partition: number,
   { ownCommits, sourceCommits }: Findings,
-  { processed, begunAt, earlier }: KnownHere,
+  { processed, own, begunAt, earlier, deliveredOnTarget }: KnownHere,
   parts: PlannerParts,
 ): Pick<Gathered, 'returned' | 'copies'> {
   const { name, upstreamTopic } = log;
@@ -270,16 +270,20 @@ function onTheWayHome(
   const before = earlier.get(name, partition);
   const returned = asLeft(before, { ofCopy, ownCommit });
   const commit = sourceCommits.get(physicalTopic, partition)?.offset;
-  const stretch = handledStretch(ofCopy, {
+  const stretch = handledStretch(own.get(physicalTopic, partition), {
     commit,
     begunAt: begunAt.get(physicalTopic, partition),
     isCopiedAgain: parts.mirrorBack.restartedAtWallMs(name, partition) !== undefined,
   });
-  const isNew = before === undefined && ownCommit === undefined;
+  const delivered = deliveredOnTarget.get(name, partition);
+  const isNew = before === undefined && ownCommit === undefined && delivered === undefined;
   const isAsLeft = returned !== undefined || (isNew && ofCopy?.rewoundBelow === undefined);
   if (!isAsLeft || stretch === undefined) return { ...nothing, returned };
   const correspondence = toCopies(parts.mirrorBack, name, partition);
-  const copies: HandledCopies = { physicalTopic, ...stretch, isNew, correspondence };
+  const copies: HandledCopies = {
+    ...{ physicalTopic, ...stretch, correspondence },
+    ...{ isNew, deliveredOnTarget: delivered },
+  };
   return { returned, copies };
 }
 

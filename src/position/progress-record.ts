@@ -47,11 +47,11 @@ export type StandbyCommit = bigint | 'none' | undefined;
 
 /** @internal True where another member has written it of late, and not as its last words. */
 export function isAtWork(
-  { writer, isLast, atWallMs }: RecordedPosition,
+  { writer, isLast, isPast, atWallMs }: RecordedPosition,
   self: string,
   sinceWallMs: number,
 ): boolean {
-  return !isLast && writer !== self && atWallMs >= sinceWallMs;
+  return !isLast && !isPast && writer !== self && atWallMs >= sinceWallMs;
 }
 
 /** @internal What is known from records of a group when it changes the cluster. */

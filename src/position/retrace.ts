@@ -21,7 +21,7 @@ const MAX_STRANGERS = 1_000;
 const MAX_PENDING = 64;
 
 /** So many originals are known ahead of the copies: MirrorMaker writes an offset sync at least every 100 (`offset.lag.max`), as a rule. */
-const LOOK_AHEAD = 256;
+const LOOK_AHEAD = 512;
 
 /** So many originals behind the last one that was met are compared with what was left over of the copies. */
 const COMPARED = 128;
@@ -50,8 +50,8 @@ export interface PlaceRules {
  *   set forward over copies that are gone, all end it: there is no copy to be met.
  * - Each copy counts once, and in order.
  * - Whether it is the copy of this original, and not of an older twin that is no longer known, the offset syncs say: one names the two, or the
- *   nearest two enclose both. Or it comes directly after such a pair: MirrorMaker copies in order. After anything else (a second copy,
- *   one of an aborted or compacted record, the beginning of a repetition) only the syncs count.
+ *   nearest two enclose both, or as many copies as originals lie between these (a log's very first record counts as named, at the first place). Or it comes directly after such a
+ *   pair: MirrorMaker copies in order. After anything else (a second copy, one of an aborted or compacted record, the beginning of a repetition) only the syncs count.
  * - **Twins**, originals that look alike, as where a producer has sent a record twice: a copy that looks like an original that was met already may be a second copy of that one. It is
  *   taken for that of the next one only where all came in order so far, and
  *   - a sync names the two, or as many copies as originals lie between the nearest two that syncs name: each has its place there;
@@ -185,13 +185,14 @@ export class Retrace {
 
   #isNext(expected: Original, copyAt: bigint): boolean {
     const isTwin = this.#known.has(expected.name);
+    const isCounted = (): boolean => this.#countedPlaceOf(expected) === copyAt;
     if (!isTwin && this.#pendingCount === 0) {
-      if (!this.#isCopyOf(expected, copyAt)) return false;
+      if (!this.#isCopyOf(expected, copyAt) && !isCounted()) return false;
     } else {
       const isNamed = expected.place === copyAt;
       const isBegin = isNamed && !this.#hasBegun;
       if (!isBegin && !this.#isInOrder(expected, copyAt)) return false;
-      if (isTwin && !isNamed && this.#countedPlaceOf(expected) !== copyAt) {
+      if (isTwin && !isNamed && !isCounted()) {
         if (this.#comesTwiceInARow()) return false;
         this.#pendingCount += 1;
         return true;

@@ -19,6 +19,8 @@ export interface HandledCopies {
   readonly below: bigint;
   /** No handler of this process was given one at or above it; undefined where that is not known. */
   readonly deliveredBelow: bigint | undefined;
+  /** In earlier epochs no handler of this process was given one of the originals at or above it; undefined where none was given any. */
+  readonly deliveredOnTarget: bigint | undefined;
   /** The group was never in the log of the originals itself: it has no commit there, and nobody has written down that it handled anything. */
   readonly isNew: boolean;
   /** From the originals to the copies. */
@@ -167,9 +169,7 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
       const { floor, ceiling } = around;
       if (floor?.handledAt === offset) return floor.soughtAt === copyAt;
       if (ceiling === undefined || !syncAtOrAfter({ offset }, copyAt, ceiling)) return false;
-      if (floor !== undefined) return floor.handledAt >= since && copyAt > floor.soughtAt;
-      // Both logs are there from their very beginning, and as many copies as originals lie below the first pair: nothing is older, and nothing was copied twice.
-      return since === 0n && ceiling.handledAt === ceiling.soughtAt && offset === copyAt;
+      return floor !== undefined && floor.handledAt >= since && copyAt > floor.soughtAt;
     },
   };
 }
@@ -188,19 +188,22 @@ function isBehind(offset: bigint, copyAt: bigint, floor: Pair | undefined): bool
 function conclude(
   known: Bounds,
   { retrace }: Found,
-  { below, deliveredBelow }: HandledCopies,
+  { below, deliveredBelow, deliveredOnTarget = 0n }: HandledCopies,
   { isRead }: { isRead: boolean },
 ): Bounds {
   const result = retrace?.result();
   if (result?.offset === undefined) return known;
   const { offset } = result;
-  const isExact = isRead && result.isExact;
+  // What handlers were given there before may have been handled, and comes again.
+  const isBeyond = deliveredOnTarget > offset;
+  const isWhole = isRead && result.isExact;
+  const isExact = isWhole && !isBeyond;
   const bound: Bound = { method: isExact ? 'exact' : 'fingerprint', offset };
-  const isKnown = isExact && result.isEnd && deliveredBelow === below;
+  const isKnown = isWhole && result.isEnd && deliveredBelow === below;
   return {
     ...known,
     bounds: [bound, ...known.bounds],
-    handledBelow: isKnown ? offset : known.handledBelow,
+    handledBelow: isKnown ? atLeast(offset, deliveredOnTarget) : known.handledBelow,
   };
 }
 

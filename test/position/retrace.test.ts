@@ -107,7 +107,8 @@ function copiesOf({ flow, leftAt, below, isNew = false }: Home): HandledCopies {
   const correspondence = toCopies(mirror, ORIGINALS, 0);
   const end = BigInt(below);
   const from = isNew ? 0n : BigInt(handledFrom(flow, leftAt));
-  return { physicalTopic: COPIES, from, below: end, deliveredBelow: end, isNew, correspondence };
+  const handled = { from, below: end, deliveredBelow: end, deliveredOnTarget: undefined };
+  return { physicalTopic: COPIES, ...handled, isNew, correspondence };
 }
 
 function knownAs(leftAt: number, isNew = false): Bounds {
