@@ -44,6 +44,8 @@ export interface MirroredEvidence {
   readonly checkpoint: Checkpoint | undefined;
   /** The newest offset sync, of before the target's log was asked for its end. */
   readonly newestSync?: OffsetSync | undefined;
+  /** Up to here, with it, records were copied to a log of the target that is gone. */
+  readonly copiedBefore?: bigint | undefined;
   /** One that does not count: the group was set back since. */
   readonly outdated?: Checkpoint | undefined;
   /** The group's commit on the source; undefined where there is none, or the source did not answer. */

@@ -55,6 +55,7 @@ export function evidenceOf({
     upstreamTopic,
     partition,
     newestSync: mirror.newestSync(upstreamTopic, partition),
+    copiedBefore: mirror.copiedBefore(upstreamTopic, partition),
     sourceCommit,
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
     hasAllSyncs,

@@ -1,5 +1,4 @@
 import type { LogRange } from '../cluster/access.js';
-import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { OffsetSync } from '../replication/records.js';
 import type { MirroredEvidence } from './bounds.js';
 import { highest } from './highest.js';
@@ -78,24 +77,38 @@ export function upstreamOf(
 }
 
 /**
- * The first record whose copy is in the log, by the newest offset sync (u, d) that does not lie behind the log's start: the copies behind d are
- * those of u + 1, u + 2, ... So everything before is not in it. Not known so is a shared log, and one in which MirrorMaker makes second copies.
+ * What the group had not handled and the log does not have: up to the last record that was copied to a log that is gone, and up to the first one whose copy is in this one.
+ * Not known so in a shared log, and in one in which MirrorMaker makes second copies.
  */
 function goneBelow(
-  { mirror, isShared, upstreamTopic, partition, newestSync }: MirroredEvidence,
-  { low, high }: LogRange,
+  evidence: MirroredEvidence,
+  range: LogRange,
   handledEnd: bigint | undefined,
 ): UpstreamLog['gone'] {
-  if (handledEnd === undefined || isShared) return undefined;
-  const around = (offset: bigint): SyncsAround =>
-    mirror.syncsAround(upstreamTopic, partition, offset);
-  const here = around(handledEnd);
+  if (handledEnd === undefined || evidence.isShared) return undefined;
+  const { mirror, upstreamTopic, partition, copiedBefore } = evidence;
+  const here = mirror.syncsAround(upstreamTopic, partition, handledEnd);
   if (here.kind !== 'known' || here.replay !== undefined) return undefined;
-  if (newestSync !== undefined && newestSync.downstreamOffset >= high) {
-    // The log was made anew, and no sync is of this one: it has none of the copies that were made before.
-    const last = newestSync.upstreamOffset;
-    return last < handledEnd ? undefined : { first: handledEnd, last };
-  }
+  const last = highest(lastBefore(evidence, range, here), copiedBefore);
+  return last === undefined || last < handledEnd ? undefined : { first: handledEnd, last };
+}
+
+/**
+ * The last record before the first one whose copy is in the log, by the newest offset sync (u, d) that does not lie behind the log's start: the copies behind d are
+ * those of u + 1, u + 2, ...
+ */
+function lastBefore(
+  { mirror, upstreamTopic, partition, newestSync }: MirroredEvidence,
+  { low, high }: LogRange,
+  here: PairOfSyncs,
+): bigint | undefined {
+  // The log was made anew, and no sync is of this one: it has none of the copies that were made before.
+  if (newestSync !== undefined && newestSync.downstreamOffset >= high)
+    return newestSync.upstreamOffset;
+  const around = (offset: bigint): PairOfSyncs => {
+    const there = mirror.syncsAround(upstreamTopic, partition, offset);
+    return there.kind === 'known' ? there : { floor: undefined, ceiling: undefined };
+  };
   const isBelow = (sync: OffsetSync | undefined): sync is OffsetSync =>
     sync !== undefined && sync.downstreamOffset <= low;
   let newest = here.floor ?? here.ceiling;
@@ -104,18 +117,19 @@ function goneBelow(
   let end = NEWEST;
   while (end - newest.upstreamOffset > 1n) {
     const middle = newest.upstreamOffset + (end - newest.upstreamOffset) / 2n;
-    const there = around(middle);
-    const { floor, ceiling } =
-      there.kind === 'known' ? there : { floor: undefined, ceiling: undefined };
+    const { floor, ceiling } = around(middle);
     if (isBelow(ceiling)) newest = ceiling;
     else if (isBelow(floor) && floor.upstreamOffset > newest.upstreamOffset) newest = floor;
     else end = middle;
   }
-  const next = around(newest.upstreamOffset + 1n);
-  const ceiling = next.kind === 'known' ? next.ceiling?.upstreamOffset : undefined;
+  const ceiling = around(newest.upstreamOffset + 1n).ceiling?.upstreamOffset;
   const firstThere = newest.upstreamOffset + (low - newest.downstreamOffset);
-  const last = (ceiling !== undefined && ceiling < firstThere ? ceiling : firstThere) - 1n;
-  return last < handledEnd ? undefined : { first: handledEnd, last };
+  return (ceiling !== undefined && ceiling < firstThere ? ceiling : firstThere) - 1n;
+}
+
+interface PairOfSyncs {
+  readonly floor: OffsetSync | undefined;
+  readonly ceiling: OffsetSync | undefined;
 }
 
 function mirroredOf(

@@ -72,6 +72,8 @@ export interface Mirror extends Flow {
   translate(topic: string, partition: number, upstreamOffset: bigint): Translation;
   /** The offset syncs around an offset of the source; `not-read` also where they cannot be read. */
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround;
+  /** As {@link OffsetSyncStore.copiedBefore}. */
+  copiedBefore(topic: string, partition: number): bigint | undefined;
   /** As {@link OffsetSyncStore.restartedAtWallMs}. */
   restartedAtWallMs(topic: string, partition: number): number | undefined;
   /** As {@link OffsetSyncStore.foreignFrom}. */
@@ -220,6 +222,10 @@ class TailedMirror implements Mirror {
 
   syncsAround(topic: string, partition: number, upstreamOffset: bigint): SyncsAround {
     return this.#syncs.around(topic, partition, upstreamOffset);
+  }
+
+  copiedBefore(topic: string, partition: number): bigint | undefined {
+    return this.#syncs.copiedBefore(topic, partition);
   }
 
   restartedAtWallMs(topic: string, partition: number): number | undefined {

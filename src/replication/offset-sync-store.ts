@@ -87,6 +87,7 @@ export class OffsetSyncStore {
   readonly #replays = new PartitionMap<Replay>();
   readonly #foreignFrom = new PartitionMap<bigint>();
   readonly #restartedAtWallMs = new PartitionMap<bigint>();
+  readonly #copiedBefore = new PartitionMap<bigint>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
   readonly #remembersAll: boolean;
@@ -123,6 +124,7 @@ export class OffsetSyncStore {
     this.#replays.clear();
     this.#foreignFrom.clear();
     this.#restartedAtWallMs.clear();
+    this.#copiedBefore.clear();
     this.#bytes = 0;
     this.#isRead = false;
   }
@@ -147,6 +149,12 @@ export class OffsetSyncStore {
       (sync.downstreamOffset === newest.downstreamOffset &&
         sync.upstreamOffset > newest.upstreamOffset);
     if (isRewind || isDecrease) this.#restartedAtWallMs.set(topic, partition, BigInt(atWallMs));
+    if (isRewind) this.#copiedBefore.delete(topic, partition);
+    else if (isDecrease) {
+      const isAgain = sync.upstreamOffset === newest.upstreamOffset;
+      const last = isAgain ? newest.upstreamOffset - 1n : newest.upstreamOffset;
+      this.#copiedBefore.set(topic, partition, last);
+    }
     const isNewestOnly = !this.#isRead && this.#startUp === 'newest-only';
     if (isRewind) {
       if (isDecrease) this.#replays.delete(topic, partition);
@@ -175,6 +183,7 @@ export class OffsetSyncStore {
     this.#replays.delete(topic, partition);
     this.#foreignFrom.delete(topic, partition);
     this.#restartedAtWallMs.delete(topic, partition);
+    this.#copiedBefore.delete(topic, partition);
   }
 
   /**
@@ -211,6 +220,14 @@ export class OffsetSyncStore {
   restartedAtWallMs(topic: string, partition: number): number | undefined {
     const atWallMs = this.#restartedAtWallMs.get(topic, partition);
     return atWallMs === undefined ? undefined : Number(atWallMs);
+  }
+
+  /**
+   * Up to here, with it, records were copied to a log of the target that is gone: the target's offsets went back, and the source's did not. Undefined where that has not
+   * happened, as far as is known.
+   */
+  copiedBefore(topic: string, partition: number): bigint | undefined {
+    return this.#copiedBefore.get(topic, partition);
   }
 
   /** The newest sync, also while reading. */

@@ -175,6 +175,19 @@ describe('copies that are gone', () => {
     expect(goneBefore(0n, 300)).toBeUndefined();
   });
 
+  it('are all that was copied before, also where the first sync of the new log is not of its first record', () => {
+    const goneBefore = (copiedBefore: bigint | undefined, handledEnd: number) =>
+      upstreamOf(
+        evidence([[23, 2]], { ...handled(handledEnd), copiedBefore }),
+        { low: 0n, high: 9n },
+        undefined,
+        [],
+      ).gone;
+    expect(goneBefore(20n, 19)).toEqual({ first: 19n, last: 20n });
+    expect(goneBefore(20n, 21)).toBeUndefined();
+    expect(goneBefore(undefined, 19)).toBeUndefined();
+  });
+
   it('are found between offset syncs as well, where there are few', () => {
     const few: readonly Pair[] = [
       [0, 0],

@@ -296,6 +296,26 @@ describe('the store', () => {
     expect(translate(store, topic, 0, 150n)).toEqual({ kind: 'exact', offset: 0n });
   });
 
+  it('remembers how far a log was copied that is gone, unless it is copied again', () => {
+    const store = new OffsetSyncStore();
+    const known = (): bigint | undefined => store.copiedBefore(topic, 0);
+    store.finishReading();
+    store.put(topic, 0, sync(100n, 200n));
+    store.put(topic, 0, sync(150n, 251n));
+    expect(known()).toBeUndefined();
+    store.put(topic, 0, sync(170n, 2n));
+    expect(known()).toBe(150n);
+    store.put(topic, 0, sync(190n, 22n));
+    expect(known()).toBe(150n);
+    store.put(topic, 0, sync(190n, 0n));
+    expect(known()).toBe(189n);
+    store.put(topic, 0, sync(40n, 60n));
+    expect(known()).toBeUndefined();
+    store.put(topic, 0, sync(41n, 0n));
+    store.delete(topic, 0);
+    expect(known()).toBeUndefined();
+  });
+
   it('keeps it where it stands in for MirrorMaker, which answers beyond the end', () => {
     const store = new OffsetSyncStore({ onDownstreamDecrease: 'keep' });
     store.finishReading();
