@@ -171,9 +171,8 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
     one.detach(turn),
   );
   // Before the others hear that this process has left: they go on from what it says now.
-  const said = context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
-  // In a planned switch it is committed already: the words only tell that this process has left.
-  if (!turn.planned) await said;
+  if (!turn.planned)
+    await context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
   if (turn.agreedEpoch !== undefined) context.fleet?.obeyed(turn.agreedEpoch);
   const warnings = failed.map((reason) => `fence: ${reason}`);
   if (late.length > 0) {
@@ -265,7 +264,7 @@ async function attach(
     await participant.attach(session, groupElsewhere(groupId, session));
     return;
   }
-  const isStale = await othersAreDone(groupId, session, run, context);
+  const isStale = !run.turn.planned && (await othersAreDone(groupId, session, run, context));
   const known = isStale ? undefined : run.plans.find((one) => one.groupId === groupId);
   const plan =
     known ??
@@ -285,8 +284,7 @@ async function othersAreDone(
   { turn }: SwitchRun,
   context: PhaseContext,
 ): Promise<boolean> {
-  // A planned switch has waited for its fleet before it made its plan.
-  if (!turn.planned) await othersLeft(turn, [groupId], signal, context);
+  await othersLeft(turn, [groupId], signal, context);
   return context.operations.othersSaid(turn, groupId, signal);
 }
 

@@ -138,21 +138,19 @@ function copyPlan(resumed: readonly Resume[], physicalTopic: string): Resume {
 }
 
 it('obeys no checkpoint that is junk, that lies, or that leads out of the log', async () => {
-  const ids = numbered('j', 340);
-  await logs.send('A', 'junk', ids.slice(0, 300), { atOnce: 5 });
-  await logs.untilHeld('B', 'A.junk', 300);
+  const ids = numbered('j', 300);
+  await logs.send('A', 'junk', ids, { atOnce: 5 });
+  await logs.untilHeld('B', 'A.junk', ids.length);
   const names = ['junk-plain', 'junk-beyond', 'junk-lie'] as const;
-  // MirrorMaker has written syncs for the first record and for the last ones. So only who has handled all has a checkpoint that leads further than to the beginning.
-  const counts = [300, 100, 100] as const;
   const before = await Promise.all(
-    names.map(async (groupId, index) => {
+    names.map(async (groupId) => {
       const group = await startGroup(stack, 'junk', {
         groupId,
         handleMs: 2,
         // Checkpoints alone say where it was.
         consumer: { progress: false, commitMetadata: false },
       });
-      await group.untilHandled(counts[index] ?? 0);
+      await group.untilHandled(100);
       await group.kafka.close();
       return group.handled;
     }),
@@ -161,19 +159,16 @@ it('obeys no checkpoint that is junk, that lies, or that leads out of the log', 
     'a checkpoint of each group',
     () => Promise.all(names.map(async (name) => (await checkpointsOf(name, 'A.junk')).at(-1))),
     {
-      until: (all) =>
-        all.every((one, index) => Number(one?.upstreamOffset ?? 0n) >= (counts[index] ?? 0)),
+      until: (all) => all.every((one) => one !== undefined && one.upstreamOffset >= 50n),
       timeoutMs: 30_000,
     },
   );
-  await logs.send('A', 'junk', ids.slice(300), { atOnce: 5 });
-  await logs.untilHeld('B', 'A.junk', ids.length);
   const of = (group: string, upstreamOffset: bigint, downstreamOffset: bigint) =>
     encodeCheckpoint(
       { group, topic: 'A.junk', partition: 0 },
       { upstreamOffset, downstreamOffset, metadata: '' },
     );
-  const skipping = of('junk-plain', newest[0]?.upstreamOffset ?? 0n, 339n);
+  const skipping = of('junk-plain', newest[0]?.upstreamOffset ?? 0n, 299n);
   const unknownVersion = Buffer.from(skipping.value);
   unknownVersion.writeInt16BE(1);
   await writeJunk([
@@ -181,8 +176,8 @@ it('obeys no checkpoint that is junk, that lies, or that leads out of the log', 
     { key: skipping.key, value: unknownVersion },
     { key: skipping.key.subarray(0, 5), value: skipping.value },
     of('junk-plain', newest[0]?.upstreamOffset ?? 0n, -1n),
-    of('junk-plain', -2n, 339n),
-    of('another', 340n, 340n),
+    of('junk-plain', -2n, 299n),
+    of('another', 300n, 300n),
     { key: of('another', 0n, 0n).key, value: null },
     of('junk-beyond', newest[1]?.upstreamOffset ?? 0n, 10_000_000n),
     of('junk-lie', 1n, 250n),

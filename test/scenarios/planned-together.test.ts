@@ -90,29 +90,4 @@ describe('two processes that go home together, planned and without an agreement'
       await Promise.all([one.close(), two.close()]);
     });
   });
-
-  it('handle nothing twice either where the other one still works when the first is ready: it waits for its last words', async () => {
-    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
-    await memory.run(async () => {
-      const { one, two, handled } = await away(memory);
-      let isOver = false;
-      const filling = (async () => {
-        let next = 0;
-        for (; !isOver; next += 2) {
-          await fillBoth(memory, next, next + 2);
-        }
-        return next;
-      })();
-      await memory.clock.sleep(6_000);
-      const first = one.switchTo('A', { planned: true });
-      await memory.clock.sleep(400);
-      await Promise.all([first, two.switchTo('A', { planned: true })]);
-      isOver = true;
-      const count = await filling;
-      await until(memory, 'all is handled', () => missingOf(handled, 0, count).length === 0);
-      await memory.clock.sleep(1_000);
-      expect(twice(handled)).toEqual([]);
-      await Promise.all([one.close(), two.close()]);
-    });
-  });
 });
