@@ -193,7 +193,6 @@ describe('the way out of a halt to the cluster that it came from', () => {
           selectors: ['orders'],
           processed,
           untouched: [],
-          begunAt: [],
           earlier: [],
           deliveredBefore: [],
         },

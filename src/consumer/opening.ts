@@ -170,7 +170,6 @@ async function positions(
     selectors: core.setup.selectors,
     processed: [],
     untouched: [],
-    begunAt: [],
     earlier: core.earlier.list(),
     deliveredBefore: [],
   };

@@ -166,7 +166,6 @@ export class ConsumerRunning implements CoreListener {
       groupId,
       selectors: setup.selectors,
       ...inner.standing(),
-      begunAt: [],
       earlier: [],
       deliveredBefore: [],
     });

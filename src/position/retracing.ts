@@ -19,10 +19,6 @@ export interface HandledCopies {
   readonly below: bigint;
   /** No handler of this process was given one at or above it; undefined where that is not known. */
   readonly deliveredBelow: bigint | undefined;
-  /** In earlier epochs no handler of this process was given one of the originals at or above it; undefined where none was given any. */
-  readonly deliveredOnTarget: bigint | undefined;
-  /** The group was never in the log of the originals itself: it has no commit there, and nobody has written down that it handled anything. */
-  readonly isNew: boolean;
   /** From the originals to the copies. */
   readonly correspondence: Correspondence;
 }
@@ -51,6 +47,9 @@ const MAX_COPIES = 1_000_000;
 /** Originals before the place where the group had left: by them the copies are found among which to begin. */
 const ANCHORS = 1_000;
 
+/** Originals behind the last one that was met, which are compared with what was left over of the copies. */
+const LOOK_AHEAD = 128;
+
 const FETCH_BYTES = 524_288;
 
 /** A fetch that brings nothing before the end is repeated after so long. */
@@ -70,7 +69,7 @@ export async function retrace(
   known: Bounds,
   parts: RetraceParts,
 ): Promise<Bounds> {
-  const leftAt = highestWithin(known, log.range) ?? (copies.isNew ? log.range.low : undefined);
+  const leftAt = highestWithin(known, log.range);
   if (leftAt === undefined) return known;
   const { world, deadlineAtMs, signal, source } = parts;
   const said = (because: string): Bounds => ({
@@ -128,20 +127,16 @@ async function goThrough(
   found.retrace = retrace;
   if (!retrace.isOver) await reading;
   for (let count = 0; count < MAX_COPIES; count += 1) {
-    let isAll = false;
-    while (retrace.wantsOriginal && !isAll) {
-      const original = await originals.next();
-      if (original === undefined) isAll = true;
-      else retrace.add(original);
-    }
-    const copy = retrace.isOver ? undefined : await copies.next();
+    const copy = retrace.isOver ? undefined : await copies.peek();
     if (copy === undefined) {
-      retrace.finish(isAll);
+      const next = await originals.take(LOOK_AHEAD);
+      retrace.finish(next, next.length < LOOK_AHEAD);
       return retrace.isOver
         ? `too many records of ${copiesTopic}-${partition} belong to none that is in ${physicalTopic}`
         : undefined;
     }
-    retrace.look(copy);
+    copies.pass();
+    if (retrace.look(copy, await originals.peek()) === 'original') originals.pass();
   }
   return `more than ${MAX_COPIES} records of ${copiesTopic}-${partition} were handled there`;
 }
@@ -149,12 +144,6 @@ async function goThrough(
 /** @internal What the nearest pairs say of a place. */
 export function rulesOf(correspondence: Correspondence): PlaceRules {
   return {
-    placeOf(offset) {
-      const around = correspondence.around(offset);
-      const floor = around?.floor;
-      if (floor?.handledAt !== offset || !isFirst(around, floor.soughtAt)) return undefined;
-      return floor.soughtAt;
-    },
     isPossible(offset, copyAt) {
       const around = correspondence.around(offset);
       return (
@@ -165,11 +154,14 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
     },
     isCertain(offset, copyAt, since) {
       const around = correspondence.around(offset);
-      if (around === undefined || !isFirst(around, copyAt)) return false;
-      const { floor, ceiling } = around;
-      if (floor?.handledAt === offset) return floor.soughtAt === copyAt;
-      if (ceiling === undefined || !syncAtOrAfter({ offset }, copyAt, ceiling)) return false;
-      return floor !== undefined && floor.handledAt >= since && copyAt > floor.soughtAt;
+      const floor = around?.floor;
+      if (around === undefined || floor === undefined) return false;
+      if (floor.handledAt === offset) return isFirst(around, copyAt) && floor.soughtAt === copyAt;
+      const isEnclosed =
+        floor.handledAt >= since && around.ceiling !== undefined && copyAt > floor.soughtAt;
+      return (
+        isEnclosed && isFirst(around, copyAt) && syncAtOrAfter({ offset }, copyAt, around.ceiling)
+      );
     },
   };
 }
@@ -188,22 +180,19 @@ function isBehind(offset: bigint, copyAt: bigint, floor: Pair | undefined): bool
 function conclude(
   known: Bounds,
   { retrace }: Found,
-  { below, deliveredBelow, deliveredOnTarget = 0n }: HandledCopies,
+  { below, deliveredBelow }: HandledCopies,
   { isRead }: { isRead: boolean },
 ): Bounds {
   const result = retrace?.result();
   if (result?.offset === undefined) return known;
   const { offset } = result;
-  // What handlers were given there before may have been handled, and comes again.
-  const isBeyond = deliveredOnTarget > offset;
-  const isWhole = isRead && result.isExact;
-  const isExact = isWhole && !isBeyond;
+  const isExact = isRead && result.isExact;
   const bound: Bound = { method: isExact ? 'exact' : 'fingerprint', offset };
-  const isKnown = isWhole && result.isEnd && deliveredBelow === below;
+  const isKnown = isExact && result.isEnd && deliveredBelow === below;
   return {
     ...known,
     bounds: [bound, ...known.bounds],
-    handledBelow: isKnown ? atLeast(offset, deliveredOnTarget) : known.handledBelow,
+    handledBelow: isKnown ? offset : known.handledBelow,
   };
 }
 
@@ -244,7 +233,7 @@ class Reading {
     this.#position = stretch.from;
   }
 
-  /** The next one, which stays so; undefined at the end. */
+  /** The next one; undefined at the end. */
   async peek(): Promise<FetchedRecord | undefined> {
     const { physicalTopic, partition, end } = this.#stretch;
     while (this.#index >= this.#records.length && this.#position < end) {
@@ -270,14 +259,12 @@ class Reading {
       const one = await this.peek();
       if (one === undefined || (before !== undefined && BigInt(one.offset) >= before)) break;
       taken.push(one);
-      this.#index += 1;
+      this.pass();
     }
     return taken;
   }
 
-  async next(): Promise<FetchedRecord | undefined> {
-    const record = await this.peek();
+  pass(): void {
     this.#index += 1;
-    return record;
   }
 }

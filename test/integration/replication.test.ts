@@ -109,7 +109,6 @@ it('plans where the group resumes, with and without the source', async () => {
     selectors: ['orders'],
     processed: [],
     untouched: [],
-    begunAt: [],
     earlier: [],
     deliveredBefore: [],
   };

@@ -28,7 +28,6 @@ const need: GroupNeed = {
   selectors: ['orders'],
   processed: [],
   untouched: [],
-  begunAt: [],
   earlier: [],
   deliveredBefore: [],
 };
