@@ -101,6 +101,10 @@ export class Clients {
         // Also where the session is fenced meanwhile.
         return operations.lastWords(next, [need], abortable().signal);
       },
+      latePositions: (groupId, session) =>
+        this.inUse().flatMap((one) =>
+          'latePositions' in one ? one.latePositions(groupId, session) : [],
+        ),
       standby: this.#standby,
       kafkaRetry: options.kafka.retry,
     });

@@ -5,7 +5,7 @@ import type { ProgressOptions } from './options-progress.js';
 import type { GroupNeed } from './position/need.js';
 import { ProgressLog, PROGRESS_SETTINGS } from './position/progress-log.js';
 import { progressNews, type Speech, type Written } from './position/progress-news.js';
-import { progressKey, progressValue, type Recorded } from './position/progress-record.js';
+import { isAtWork, progressKey, progressValue, type Recorded } from './position/progress-record.js';
 import type { StandbyCommits, StandbySide } from './position/standby-commits.js';
 import { abortable, sleep, withinDeadline } from './wait.js';
 import type { World } from './world.js';
@@ -178,14 +178,14 @@ export class Progress {
   }
 
   /**
-   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most.
+   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most. In a planned switch
+   * what they have handled is committed, so that only those matter that were at work when the plan was made. A fleet (`isFleet`) was waited for already.
    *
-   * @param isFleet - they were waited for already.
    * @returns true where something was written since {@link recorded}: a plan that was made then may be a better one now.
    */
   async othersSaid(
     groupId: string,
-    { from, to }: { from: string; to: string },
+    { from, to, planned }: { from: string; to: string; planned: boolean },
     isFleet: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -194,9 +194,7 @@ export class Progress {
     const log = this.#log(to);
     const sinceWallMs = world.wallMs() - AT_WORK_MS;
     const isSaid = (): boolean =>
-      log
-        .recorded(groupId, from)
-        .every((one) => one.isLast || one.writer === this.#writer || one.atWallMs < sinceWallMs);
+      !log.recorded(groupId, from).some((one) => isAtWork(one, this.#writer, sinceWallMs));
     const look = async (until: AbortSignal): Promise<void> => {
       for (;;) {
         await log.readToEnd(until);
@@ -204,6 +202,7 @@ export class Progress {
         await sleep(world, LOOK_EVERY_MS, { signal: until });
       }
     };
+    if (planned && (isFleet || isSaid())) return false;
     await this.#within(OTHERS_MS, look, signal);
     return log.readCount(groupId) !== this.#plannedAt.get(`${to} ${groupId}`);
   }
@@ -240,8 +239,8 @@ export class Progress {
       this.#lookAtCommits({ active, standby }, needs, signal);
       if (this.#turnCount >= PAST_AFTER && this.#pastEpoch !== switchEpoch) {
         await this.#setPast(active, standby, needs, signal);
-        // Stopped meanwhile: nothing is opened any more.
-        if (signal.aborted) return;
+        // Stopped meanwhile: nothing is opened any more. And behind last words nothing older may be written.
+        if (signal.aborted || this.#written !== before) return;
         this.#pastEpoch = switchEpoch;
       }
       await this.#exchange(standby, records, signal);

@@ -193,6 +193,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
           selectors: ['orders'],
           processed,
           untouched: [],
+          begunAt: [],
           earlier: [],
           deliveredBefore: [],
         },

@@ -51,6 +51,7 @@ describe('plan()', () => {
     await memory.run(async () => {
       const kafka = kafkaIn(memory);
       await consumeOrders(kafka);
+      memory.mirror('B->A').pause();
       write(memory, 'B', ['b1', 'b2']);
       await memory.clock.sleep(3_000);
       const { warnings } = await kafka.plan({ to: 'B' });

@@ -1,23 +1,17 @@
-import type { ConsumerConfig, InstrumentationEvent, Logger, RetryOptions } from 'kafkajs';
-import type { ClusterAccess } from '../cluster/access.js';
+import type { InstrumentationEvent } from 'kafkajs';
 import type { ClusterSession } from '../cluster/session.js';
-import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
-import type { ConsumerLimits } from '../options.js';
 import type { GroupPlan } from '../position/plan.js';
-import type { GroupNeed } from '../position/need.js';
-import type { ReplicationPolicy } from '../replication/policy.js';
-import type { ActiveCluster } from '../switch/active.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { untilAborted } from '../wait.js';
-import type { World } from '../world.js';
 import { Awaited } from './awaited-records.js';
 import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, restarting, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
+import type { FailoverConsumerParts } from './consumer-parts.js';
 import { deferred, type Deferred } from './deferred.js';
 import type { FetchHold } from './fetch-hold.js';
-import { StandbyMember, type StandbyPort } from './standby-member.js';
+import { StandbyMember } from './standby-member.js';
 import { dedupWindow, type DedupWindow } from './dedup-window.js';
 import { DepartingMembers } from './departing-members.js';
 import type { InnerConsumerHost } from './inner-config.js';
@@ -30,31 +24,6 @@ import { rereadsOf } from './reread.js';
 import type { ResumePosition } from './resume.js';
 import { EarlierStandings, type PlannedBeginning } from './standing.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
-
-/** @internal What a consumer is made of. */
-export interface FailoverConsumerParts {
-  /** Names it in events and reports, for example `consumer-billing-1`. */
-  readonly id: string;
-  /** The user's own. Every inner consumer gets a copy. */
-  readonly config: ConsumerConfig;
-  readonly limits: ConsumerLimits;
-  readonly world: World;
-  readonly events: EventSink;
-  readonly active: ActiveCluster;
-  /** The root logger. */
-  readonly logger: Logger;
-  /** Alias of the preferred cluster: only there may a subscription create a topic, if the user's config allows it. */
-  readonly homeCluster: string;
-  readonly policy: ReplicationPolicy;
-  readonly aliases: readonly string[];
-  access(alias: string): ClusterAccess;
-  /** Writes down how far a member has come that leaves its group. Bounded, never rejects. */
-  sayLast(session: ClusterSession, need: GroupNeed): Promise<void>;
-  /** Where it waits for the next switch; undefined: nowhere. */
-  readonly standby?: StandbyPort | undefined;
-  /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */
-  readonly kafkaRetry?: RetryOptions | undefined;
-}
 
 /** @internal How a consumer stands towards switches; what its user wants of it meanwhile is kept beside. */
 export type ConsumerState =
@@ -110,8 +79,8 @@ export class ConsumerCore {
   planned: PlannedBeginning | undefined;
   /** Of what is read from its end on the cluster in use, if there is any. */
   ends: LogEnds | undefined;
-  /** The inner consumer that began last; kept when it has ended, for what it left open. */
-  #begun: InnerConsumer | undefined;
+  /** The inner consumer that began last, or is about to; kept when it has ended, for what it left open. */
+  #begun: Pick<InnerConsumer, 'session' | 'latePositions'> | undefined;
   readonly #locks = new PartitionLocks();
   readonly #listener: CoreListener;
   readonly #died = new WeakMap<InnerConsumer, boolean>();
@@ -260,7 +229,12 @@ export class ConsumerCore {
     this.dedup?.forgetAll(alias);
   }
 
-  /** Positions of this epoch that no inner consumer could put into the group's commits before it ended. */
+  /** It is about to begin, with these to be put into the group's commits. */
+  resumes(session: ClusterSession, latePositions: readonly ResumePosition[]): void {
+    this.#begun = { session, latePositions };
+  }
+
+  /** Positions of this epoch that are not in the group's commits, as far as is known. */
   latePositions(session: ClusterSession): readonly ResumePosition[] {
     return this.#begun?.session === session ? this.#begun.latePositions : [];
   }

@@ -1,4 +1,5 @@
 import type { ConsumerConfig, GroupDescription } from 'kafkajs';
+import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError } from '../errors.js';
 import type { InstrumentationRelay } from '../instrumentation.js';
 import { kafka } from '../kafkajs.js';
@@ -7,7 +8,9 @@ import type { Participant } from '../switch/participant.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { CONSUMER_EVENTS } from './consumer-events.js';
 import { readSubscription } from './consumer-setup.js';
-import { ConsumerCore, type FailoverConsumerParts } from './core.js';
+import type { FailoverConsumerParts } from './consumer-parts.js';
+import { ConsumerCore } from './core.js';
+import type { ResumePosition } from './resume.js';
 import { ConsumerRunning } from './running.js';
 import type { ConsumerStandbyStatus } from './standby-member.js';
 import { ConsumerSwitching } from './switching.js';
@@ -53,6 +56,8 @@ export interface FailoverConsumer {
   readonly participant: Participant;
   /** For the offsets of transactions. */
   readonly placer: OffsetPlacer;
+  /** Where it runs as a member of this group: see `FailoverConsumerParts.latePositions`. */
+  latePositions(groupId: string, session: ClusterSession): readonly ResumePosition[];
   status(): ConsumerStatus;
   /** Disconnects, bounded. Idempotent, never rejects. */
   close(): Promise<void>;
@@ -84,6 +89,8 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
       isAssigned: (topic, partition) => offsets.isAssigned(topic, partition),
       place: (entry) => offsets.place(entry),
     },
+    latePositions: (groupId, session) =>
+      groupId === core.groupId && core.intent !== undefined ? core.latePositions(session) : [],
     status: () => statusOf(core, running),
     close: () => membership.close(),
   };

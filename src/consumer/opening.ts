@@ -154,10 +154,12 @@ async function positions(
       else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
       const wanted = wantedOf(opening);
+      core.resumes(session, wanted);
       // Nobody commits for a group with members but they; and the one that waited reads itself what is missing.
-      return waiting?.isRetired === false
-        ? wanted
-        : commitPositions(access, core.groupId, wanted, session);
+      if (waiting?.isRetired === false) return wanted;
+      const unstored = await commitPositions(access, core.groupId, wanted, session);
+      core.resumes(session, unstored);
+      return unstored;
     }
     case 'run':
       break;
@@ -170,16 +172,19 @@ async function positions(
     selectors: core.setup.selectors,
     processed: [],
     untouched: [],
+    begunAt: [],
     earlier: core.earlier.list(),
     deliveredBefore: [],
   };
   // Where it has run before its own commits are there, but for what it could not commit until it was stopped.
   const hasRun = core.firstEpoch === session.switchEpoch;
   const plan = await core.parts.active.planAtStart(need, hasRun);
-  if (plan === undefined) return commitPositions(access, core.groupId, late, session);
+  // Others of this process were planned with what was known of its work on the other cluster.
+  const known = replanned(late, core.parts.latePositions(core.groupId, session));
+  if (plan === undefined) return commitPositions(access, core.groupId, known, session);
   assertAvailable(plan, session.switchEpoch);
   core.follow(plan, session);
-  return commitPositions(access, core.groupId, replanned(late, positionsOf(plan)), session);
+  return commitPositions(access, core.groupId, replanned(known, positionsOf(plan)), session);
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */

@@ -166,6 +166,7 @@ export class ConsumerRunning implements CoreListener {
       groupId,
       selectors: setup.selectors,
       ...inner.standing(),
+      begunAt: [],
       earlier: [],
       deliveredBefore: [],
     });

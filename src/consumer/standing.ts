@@ -1,6 +1,5 @@
 import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed, SourcePosition, UntouchedPartition } from '../position/need.js';
-import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupMember } from './group-member.js';
 import type { Lane } from './lane.js';
 import type { PartitionProgress } from './progress.js';
@@ -59,21 +58,15 @@ export interface PlannedBeginning {
   readonly plan: GroupPlan;
 }
 
-/**
- * With the places at which the group began on the cluster, by the plan that this process made. Pure.
- *
- * @internal
- */
-export function withBeginnings(standing: Standing, plan: GroupPlan | undefined): Standing {
-  if (plan === undefined) return standing;
-  const places = new PartitionMap<bigint>();
-  for (const one of plan.partitions) {
-    if (one.kind === 'resume') places.set(one.physicalTopic, one.partition, one.offset);
-  }
-  const processed = standing.processed.map((one) => {
-    return { ...one, groupFrom: places.get(one.physicalTopic, one.partition) };
+/** @internal The places at which the group began, by that plan. */
+export function begunAt(plan: GroupPlan | undefined): GroupNeed['begunAt'] {
+  const partitions = plan?.partitions ?? [];
+  return partitions.flatMap((one) => {
+    // What was committed there before says nothing of this stay.
+    if (one.kind !== 'resume' || one.voidCommit !== undefined) return [];
+    const { physicalTopic, partition, offset } = one;
+    return [{ physicalTopic, partition, offset }];
   });
-  return { ...standing, processed };
 }
 
 /** @internal Where a consumer stood on each cluster when it left it: the log may have lost its end when the service comes back. */

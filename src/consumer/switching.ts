@@ -9,7 +9,7 @@ import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import { replanned, type ResumePosition } from './resume.js';
 import type { ConsumerRunning } from './running.js';
-import { NOWHERE, withBeginnings } from './standing.js';
+import { begunAt, NOWHERE } from './standing.js';
 
 /**
  * A consumer's part in a switch. What the user sees of it: REBALANCING at its start, GROUP_JOIN at its end.
@@ -75,7 +75,8 @@ export class ConsumerSwitching implements Participant {
     return {
       groupId,
       selectors: setup.selectors,
-      ...(source === undefined ? NOWHERE : withBeginnings(source.standing(), plan)),
+      ...(source === undefined ? NOWHERE : source.standing()),
+      begunAt: begunAt(plan),
       earlier: earlier.list(),
       deliveredBefore: older.ends(),
     };

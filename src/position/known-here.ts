@@ -6,6 +6,8 @@ import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 /** @internal What this process itself knows of a group. */
 export interface KnownHere {
   readonly processed: PartitionMap<KnownPosition>;
+  /** The same by the memory of this process alone. */
+  readonly own: PartitionMap<SourcePosition>;
   /** Logs of the source of which nothing is known to be handled. */
   readonly untouched: PartitionMap<UntouchedPartition>;
   readonly deliveredOnTarget: PartitionMap<bigint>;
@@ -13,6 +15,8 @@ export interface KnownHere {
   readonly deliveredOnSource: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
   readonly earlier: PartitionMap<SourcePosition>;
+  /** Where the group began on the source, by the plan of this process. */
+  readonly begunAt: PartitionMap<bigint>;
   /** What members had written down of the source, where this process begins: it has handled nothing yet on either cluster. */
   readonly recordedOnly: PartitionMap<RecordedPosition>;
 }
@@ -33,12 +37,17 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
   }
   const untouched = new PartitionMap<UntouchedPartition>();
   for (const one of need.untouched) untouched.set(one.physicalTopic, one.partition, one);
+  const own = processedPositions(need.processed);
+  const begunAt = new PartitionMap<bigint>();
+  for (const one of need.begunAt) begunAt.set(one.physicalTopic, one.partition, one.offset);
   const there = need.earlier.filter(({ cluster }) => cluster === target);
   return {
-    processed: withRecorded(processedPositions(need.processed), recorded.onSource),
+    processed: withRecorded(own, recorded.onSource),
+    own,
     untouched,
     deliveredOnTarget,
     deliveredOnSource,
+    begunAt,
     recordedOnly,
     earlier: earlierPositions([
       ...there.map(({ position }) => position),

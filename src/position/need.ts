@@ -9,6 +9,8 @@ export interface GroupNeed {
   readonly processed: readonly SourcePosition[];
   /** Partitions of the source that a member of this process has, and of which it is not known to have handled anything. */
   readonly untouched: readonly UntouchedPartition[];
+  /** Where the group began on the source with the switch there, in each log, by the plan of this process; empty where it has made none. */
+  readonly begunAt: readonly (PhysicalPartition & { readonly offset: bigint })[];
   /** Where this process stood on the clusters that it has left, in its last epoch on each. */
   readonly earlier: readonly { readonly cluster: string; readonly position: SourcePosition }[];
   /** What handlers of this process were given in earlier epochs. */
@@ -66,8 +68,6 @@ export interface SourcePosition extends PhysicalPartition {
    * was given none, or others have told of it.
    */
   readonly handledFrom: bigint | undefined;
-  /** Where the group began on the cluster with its last switch there, by the plan of this process; undefined where it was not there. */
-  readonly groupFrom?: bigint | undefined;
   /** What the cluster has confirmed last of this member's commits; undefined where it has none yet. */
   readonly committed: bigint | undefined;
   /** When the member of this process had joined its group the last time, in wall-clock milliseconds since 1970; undefined where others have told of it. */

@@ -17,7 +17,7 @@ import { toCopies } from './correspondence.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
 import type { HandledCopies } from './retracing.js';
-import { asLeft } from './returned.js';
+import { asLeft, handledStretch } from './returned.js';
 import type { MissingBound } from './missing.js';
 import { goingBack } from './unhandled.js';
 import { upstreamOf } from './upstream.js';
@@ -258,7 +258,7 @@ function onTheWayHome(
   log: Log,
   partition: number,
   { ownCommits, sourceCommits }: Findings,
-  { processed, earlier }: KnownHere,
+  { processed, own, begunAt, earlier, deliveredOnTarget }: KnownHere,
   parts: PlannerParts,
 ): Pick<Gathered, 'returned' | 'copies'> {
   const { name, upstreamTopic } = log;
@@ -267,21 +267,22 @@ function onTheWayHome(
   const physicalTopic = copiesTopic(log, parts);
   const ofCopy = processed.get(physicalTopic, partition);
   const ownCommit = ownCommits.get(name, partition)?.offset;
-  const returned = asLeft(earlier.get(name, partition), { ofCopy, ownCommit });
+  const before = earlier.get(name, partition);
+  const returned = asLeft(before, { ofCopy, ownCommit });
   const commit = sourceCommits.get(physicalTopic, partition)?.offset;
-  if (returned === undefined || ofCopy?.handledFrom === undefined || commit === undefined) {
-    return { ...nothing, returned };
-  }
-  const { handledFrom, groupFrom = handledFrom } = ofCopy;
-  // What other members have handled since the group came counts as well, unless there may be first copies that nobody has handled.
-  const isCopiedAgain = parts.mirrorBack.restartedAtWallMs(name, partition) !== undefined;
+  const stretch = handledStretch(own.get(physicalTopic, partition), {
+    commit,
+    begunAt: begunAt.get(physicalTopic, partition),
+    isCopiedAgain: parts.mirrorBack.restartedAtWallMs(name, partition) !== undefined,
+  });
+  const delivered = deliveredOnTarget.get(name, partition);
+  const isNew = before === undefined && ownCommit === undefined && delivered === undefined;
+  const isAsLeft = returned !== undefined || (isNew && ofCopy?.rewoundBelow === undefined);
+  if (!isAsLeft || stretch === undefined) return { ...nothing, returned };
+  const correspondence = toCopies(parts.mirrorBack, name, partition);
   const copies: HandledCopies = {
-    physicalTopic,
-    from: isCopiedAgain || groupFrom > handledFrom ? handledFrom : groupFrom,
-    // A topic that was made anew has taken the commit with it, not what is remembered.
-    below: commit < ofCopy.offset ? commit : ofCopy.offset,
-    deliveredBelow: ofCopy.deliveredBelow,
-    correspondence: toCopies(parts.mirrorBack, name, partition),
+    ...{ physicalTopic, ...stretch, correspondence },
+    ...{ isNew, deliveredOnTarget: delivered },
   };
   return { returned, copies };
 }

@@ -45,6 +45,15 @@ export interface RecordedPosition {
 /** @internal A group's commit on the standby; `none`: it had none; undefined: nobody knew. */
 export type StandbyCommit = bigint | 'none' | undefined;
 
+/** @internal True where another member has written it of late, and not as its last words. */
+export function isAtWork(
+  { writer, isLast, isPast, atWallMs }: RecordedPosition,
+  self: string,
+  sinceWallMs: number,
+): boolean {
+  return !isLast && !isPast && writer !== self && atWallMs >= sinceWallMs;
+}
+
 /** @internal What is known from records of a group when it changes the cluster. */
 export interface Recorded {
   /** Of its work on the cluster that is left. */

@@ -19,6 +19,10 @@ export interface HandledCopies {
   readonly below: bigint;
   /** No handler of this process was given one at or above it; undefined where that is not known. */
   readonly deliveredBelow: bigint | undefined;
+  /** In earlier epochs no handler of this process was given one of the originals at or above it; undefined where none was given any. */
+  readonly deliveredOnTarget: bigint | undefined;
+  /** The group was never in the log of the originals itself: it has no commit there, and nobody has written down that it handled anything. */
+  readonly isNew: boolean;
   /** From the originals to the copies. */
   readonly correspondence: Correspondence;
 }
@@ -47,9 +51,6 @@ const MAX_COPIES = 1_000_000;
 /** Originals before the place where the group had left: by them the copies are found among which to begin. */
 const ANCHORS = 1_000;
 
-/** Originals behind the last one that was met, which are compared with what was left over of the copies. */
-const LOOK_AHEAD = 128;
-
 const FETCH_BYTES = 524_288;
 
 /** A fetch that brings nothing before the end is repeated after so long. */
@@ -69,7 +70,7 @@ export async function retrace(
   known: Bounds,
   parts: RetraceParts,
 ): Promise<Bounds> {
-  const leftAt = highestWithin(known, log.range);
+  const leftAt = highestWithin(known, log.range) ?? (copies.isNew ? log.range.low : undefined);
   if (leftAt === undefined) return known;
   const { world, deadlineAtMs, signal, source } = parts;
   const said = (because: string): Bounds => ({
@@ -127,16 +128,20 @@ async function goThrough(
   found.retrace = retrace;
   if (!retrace.isOver) await reading;
   for (let count = 0; count < MAX_COPIES; count += 1) {
-    const copy = retrace.isOver ? undefined : await copies.peek();
+    let isAll = false;
+    while (retrace.wantsOriginal && !isAll) {
+      const original = await originals.next();
+      if (original === undefined) isAll = true;
+      else retrace.add(original);
+    }
+    const copy = retrace.isOver ? undefined : await copies.next();
     if (copy === undefined) {
-      const next = await originals.take(LOOK_AHEAD);
-      retrace.finish(next, next.length < LOOK_AHEAD);
+      retrace.finish(isAll);
       return retrace.isOver
         ? `too many records of ${copiesTopic}-${partition} belong to none that is in ${physicalTopic}`
         : undefined;
     }
-    copies.pass();
-    if (retrace.look(copy, await originals.peek()) === 'original') originals.pass();
+    retrace.look(copy);
   }
   return `more than ${MAX_COPIES} records of ${copiesTopic}-${partition} were handled there`;
 }
@@ -144,6 +149,12 @@ async function goThrough(
 /** @internal What the nearest pairs say of a place. */
 export function rulesOf(correspondence: Correspondence): PlaceRules {
   return {
+    placeOf(offset) {
+      const around = correspondence.around(offset);
+      const floor = around?.floor;
+      if (floor?.handledAt !== offset || !isFirst(around, floor.soughtAt)) return undefined;
+      return floor.soughtAt;
+    },
     isPossible(offset, copyAt) {
       const around = correspondence.around(offset);
       return (
@@ -154,14 +165,11 @@ export function rulesOf(correspondence: Correspondence): PlaceRules {
     },
     isCertain(offset, copyAt, since) {
       const around = correspondence.around(offset);
-      const floor = around?.floor;
-      if (around === undefined || floor === undefined) return false;
-      if (floor.handledAt === offset) return isFirst(around, copyAt) && floor.soughtAt === copyAt;
-      const isEnclosed =
-        floor.handledAt >= since && around.ceiling !== undefined && copyAt > floor.soughtAt;
-      return (
-        isEnclosed && isFirst(around, copyAt) && syncAtOrAfter({ offset }, copyAt, around.ceiling)
-      );
+      if (around === undefined || !isFirst(around, copyAt)) return false;
+      const { floor, ceiling } = around;
+      if (floor?.handledAt === offset) return floor.soughtAt === copyAt;
+      if (ceiling === undefined || !syncAtOrAfter({ offset }, copyAt, ceiling)) return false;
+      return floor !== undefined && floor.handledAt >= since && copyAt > floor.soughtAt;
     },
   };
 }
@@ -180,19 +188,22 @@ function isBehind(offset: bigint, copyAt: bigint, floor: Pair | undefined): bool
 function conclude(
   known: Bounds,
   { retrace }: Found,
-  { below, deliveredBelow }: HandledCopies,
+  { below, deliveredBelow, deliveredOnTarget = 0n }: HandledCopies,
   { isRead }: { isRead: boolean },
 ): Bounds {
   const result = retrace?.result();
   if (result?.offset === undefined) return known;
   const { offset } = result;
-  const isExact = isRead && result.isExact;
+  // What handlers were given there before may have been handled, and comes again.
+  const isBeyond = deliveredOnTarget > offset;
+  const isWhole = isRead && result.isExact;
+  const isExact = isWhole && !isBeyond;
   const bound: Bound = { method: isExact ? 'exact' : 'fingerprint', offset };
-  const isKnown = isExact && result.isEnd && deliveredBelow === below;
+  const isKnown = isWhole && result.isEnd && deliveredBelow === below;
   return {
     ...known,
     bounds: [bound, ...known.bounds],
-    handledBelow: isKnown ? offset : known.handledBelow,
+    handledBelow: isKnown ? atLeast(offset, deliveredOnTarget) : known.handledBelow,
   };
 }
 
@@ -233,7 +244,7 @@ class Reading {
     this.#position = stretch.from;
   }
 
-  /** The next one; undefined at the end. */
+  /** The next one, which stays so; undefined at the end. */
   async peek(): Promise<FetchedRecord | undefined> {
     const { physicalTopic, partition, end } = this.#stretch;
     while (this.#index >= this.#records.length && this.#position < end) {
@@ -259,12 +270,14 @@ class Reading {
       const one = await this.peek();
       if (one === undefined || (before !== undefined && BigInt(one.offset) >= before)) break;
       taken.push(one);
-      this.pass();
+      this.#index += 1;
     }
     return taken;
   }
 
-  pass(): void {
+  async next(): Promise<FetchedRecord | undefined> {
+    const record = await this.peek();
     this.#index += 1;
+    return record;
   }
 }

@@ -2,6 +2,7 @@ import type { Bounds } from './bounds.js';
 import { UNMOVED } from './correspondence.js';
 import type { FoundCopies, SoughtLog } from './exact.js';
 import type { SourcePosition } from './need.js';
+import type { HandledCopies } from './retracing.js';
 
 /**
  * How far the group had handled a log that was born on the target, before the switch away: on the way home.
@@ -24,6 +25,42 @@ export function asLeft(
       ? ownCommit === undefined
       : ownCommit !== undefined && ownCommit >= committed;
   return isAsLeft ? earlier : undefined;
+}
+
+/**
+ * Which copies of a log that was born on the target the group has handled on the source; undefined where that is not known. Pure.
+ *
+ * - **The group's**: from where it began there, by the plan of this process, up to its commit. Whoever commits says that all below it is handled.
+ * - **This process's own**: from the first one that it was given, where that is not known, or where MirrorMaker has copied again: first copies that nobody has handled may
+ *   lie before second ones that somebody has. Of another member, nothing then.
+ *
+ * @param own - how far this process has handled the copies, by its own memory.
+ * @internal
+ */
+export function handledStretch(
+  own: SourcePosition | undefined,
+  { commit, begunAt, isCopiedAgain }: CopiesHandled,
+): Pick<HandledCopies, 'from' | 'below' | 'deliveredBelow'> | undefined {
+  if (commit === undefined) return undefined;
+  // Where the commit is further somebody else has handled more, and may have been given more.
+  const isFurther = own === undefined || commit > own.offset;
+  const deliveredBelow = isFurther ? undefined : own.deliveredBelow;
+  const handledFrom = own?.handledFrom;
+  const isGroups = begunAt !== undefined && !isCopiedAgain && (handledFrom ?? begunAt) >= begunAt;
+  if (isGroups) return { from: begunAt, below: commit, deliveredBelow };
+  if (own === undefined || handledFrom === undefined) return undefined;
+  // A topic that was made anew has taken the commit with it, not what is remembered.
+  return { from: handledFrom, below: isFurther ? own.offset : commit, deliveredBelow };
+}
+
+/** @internal What else {@link handledStretch} goes by. */
+export interface CopiesHandled {
+  /** The group's commit in the copies. */
+  readonly commit: bigint | undefined;
+  /** Where the group began in the copies, by the plan of this process; undefined where that is not known. */
+  readonly begunAt: bigint | undefined;
+  /** MirrorMaker was restarted, and may have copied records a second time. */
+  readonly isCopiedAgain: boolean;
 }
 
 /** @internal What to look for: each record at its very offset, or it is lost. */

@@ -70,6 +70,7 @@ export function needsOf(participants: readonly Participant[]): readonly GroupNee
             selectors: [...other.selectors, ...need.selectors],
             processed: [...other.processed, ...need.processed],
             untouched: [...other.untouched, ...need.untouched],
+            begunAt: [...other.begunAt, ...need.begunAt],
             earlier: [...other.earlier, ...need.earlier],
             deliveredBefore: [...other.deliveredBefore, ...need.deliveredBefore],
           },
@@ -216,9 +217,12 @@ async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<Ph
 async function open(run: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
   const session = context.openSession();
   const plans = new Map<string, GroupPlan>();
+  // Now: who is open there stands in other logs.
+  const needs = new Map(needsOf(context.participants()).map((need) => [need.groupId, need]));
   const { late, failed } = await eachParticipant(context, context.deadlines.openMs, (one) =>
     attach(one, session, run, {
       ...context,
+      needs,
       onPlan(plan) {
         plans.set(plan.groupId, plan);
         context.onPlan(plan);
@@ -247,7 +251,7 @@ async function attach(
   participant: Participant,
   session: ClusterSession,
   run: SwitchRun,
-  context: PhaseContext,
+  context: PhaseContext & { readonly needs: ReadonlyMap<string, GroupNeed> },
 ): Promise<void> {
   const need = participant.need();
   if (need === undefined || run.rollBackOf !== undefined) {
@@ -262,7 +266,9 @@ async function attach(
   }
   const isStale = !run.turn.planned && (await othersAreDone(groupId, session, run, context));
   const known = isStale ? undefined : run.plans.find((one) => one.groupId === groupId);
-  const plan = known ?? (await planLate(participant, need, session, run, context));
+  const plan =
+    known ??
+    (await planLate(participant, context.needs.get(groupId) ?? need, session, run, context));
   if (plan !== undefined) await participant.attach(session, plan);
 }
 

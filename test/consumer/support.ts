@@ -19,7 +19,7 @@ import {
   createFailoverConsumer,
   type FailoverConsumer,
 } from '../../src/consumer/failover-consumer.js';
-import type { FailoverConsumerParts } from '../../src/consumer/core.js';
+import type { FailoverConsumerParts } from '../../src/consumer/consumer-parts.js';
 import { FencedError } from '../../src/errors.js';
 import { FailoverEmitter } from '../../src/events.js';
 import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
@@ -375,6 +375,7 @@ export function harness(
     aliases: ['A', 'B'],
     access: (alias) => (alias === 'A' ? a : b).access,
     sayLast: async () => {},
+    latePositions: () => [],
     ...overrides,
   });
   const heard: Harness['heard'] = [];

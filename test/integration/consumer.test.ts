@@ -159,6 +159,7 @@ function newConsumer(board: Switchboard, config: ConsumerConfig): FailoverConsum
     aliases: ['A', 'B'],
     access: (alias) => board.access[alias === 'A' ? 'A' : 'B'],
     sayLast: async () => {},
+    latePositions: () => [],
   });
   onTestFinished(() => client.close());
   return client.consumer;

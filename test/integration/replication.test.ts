@@ -109,6 +109,7 @@ it('plans where the group resumes, with and without the source', async () => {
     selectors: ['orders'],
     processed: [],
     untouched: [],
+    begunAt: [],
     earlier: [],
     deliveredBefore: [],
   };

@@ -62,7 +62,15 @@ function rig({
 }
 
 function need(processed: GroupNeed['processed'] = [], selectors = ['orders']): GroupNeed {
-  return { groupId: 'g', selectors, processed, untouched: [], earlier: [], deliveredBefore: [] };
+  return {
+    groupId: 'g',
+    selectors,
+    processed,
+    untouched: [],
+    begunAt: [],
+    earlier: [],
+    deliveredBefore: [],
+  };
 }
 
 /** Progress of the group in `orders-0` of the source: everything that was delivered is handled. */

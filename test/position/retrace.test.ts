@@ -29,7 +29,12 @@ interface Looks {
 
 const MANY_LOOKS: Looks = { lookCount: 1_000_000, perMillisecond: 3 };
 
-function lookOf(upstream: number, { lookCount, perMillisecond }: Looks): string {
+/** Added to the offset of a record that A has lost after it was copied: another one has its place now. */
+const LOST = 1_000_000;
+
+function lookOf(upstream: number, looks: Looks): string {
+  if (upstream >= LOST) return lookOf(upstream - LOST + 1, looks);
+  const { lookCount, perMillisecond } = looks;
   return `${Math.floor(upstream / perMillisecond)} look ${upstream % lookCount}`;
 }
 
@@ -39,6 +44,7 @@ function valueOf(upstream: number | undefined, at: number, looks: Looks): Buffer
 }
 
 function timestampOf(upstream: number | undefined, at: number, { perMillisecond }: Looks): number {
+  if (upstream !== undefined && upstream >= LOST) upstream = upstream - LOST + 1;
   return Math.floor((upstream ?? at) / perMillisecond);
 }
 
@@ -64,6 +70,8 @@ interface Home {
   /** Everything below it was handled on B. */
   readonly below: number;
   readonly looks?: Looks;
+  /** The group was never in the log on A, which begins at `leftAt` now. */
+  readonly isNew?: boolean;
 }
 
 function clustersOf({ flow, looks = MANY_LOOKS }: Home): { A: FakeCluster; B: FakeCluster } {
@@ -82,11 +90,11 @@ function clustersOf({ flow, looks = MANY_LOOKS }: Home): { A: FakeCluster; B: Fa
 
 /** Where the group went on on B: at the first copy of what it had not handled on A. */
 function handledFrom({ target }: SimulatedFlow, leftAt: number): number {
-  const first = target.findIndex((upstream) => upstream !== undefined && upstream >= leftAt);
+  const first = target.findIndex((upstream) => upstream !== undefined && upstream % LOST >= leftAt);
   return first === -1 ? target.length : first;
 }
 
-function copiesOf({ flow, leftAt, below }: Home): HandledCopies {
+function copiesOf({ flow, leftAt, below, isNew = false }: Home): HandledCopies {
   const store = new OffsetSyncStore();
   for (const sync of flow.syncs) store.put(ORIGINALS, 0, sync);
   store.finishReading();
@@ -98,13 +106,14 @@ function copiesOf({ flow, leftAt, below }: Home): HandledCopies {
   };
   const correspondence = toCopies(mirror, ORIGINALS, 0);
   const end = BigInt(below);
-  const from = BigInt(handledFrom(flow, leftAt));
-  return { physicalTopic: COPIES, from, below: end, deliveredBelow: end, correspondence };
+  const from = isNew ? 0n : BigInt(handledFrom(flow, leftAt));
+  const handled = { from, below: end, deliveredBelow: end, deliveredOnTarget: undefined };
+  return { physicalTopic: COPIES, ...handled, isNew, correspondence };
 }
 
-function knownAs(leftAt: number): Bounds {
+function knownAs(leftAt: number, isNew = false): Bounds {
   return {
-    bounds: [{ method: 'own-commit', offset: BigInt(leftAt) }],
+    bounds: isNew ? [] : [{ method: 'own-commit', offset: BigInt(leftAt) }],
     awaited: [],
     handledBelow: undefined,
     voidCommit: undefined,
@@ -118,13 +127,18 @@ async function goHome(
   change: (clusters: { A: FakeCluster; B: FakeCluster }) => void = () => {},
 ): Promise<Bounds> {
   const clusters = clustersOf(home);
-  change(clusters);
   const { A, B } = clusters;
+  const { leftAt, isNew } = home;
+  if (isNew === true) {
+    const high = BigInt(home.flow.source.length);
+    A.setRange(ORIGINALS, 0, { low: BigInt(leftAt), high });
+  }
+  change(clusters);
   const range = (await A.ranges(ORIGINALS))?.get(0);
   if (range === undefined) throw new Error('no log');
   const log = { physicalTopic: ORIGINALS, partition: 0, range };
   const parts = { target: A, source: B, world: manualWorld(), deadlineAtMs: 1_000 };
-  return retrace(log, copiesOf(home), knownAs(home.leftAt), parts);
+  return retrace(log, copiesOf(home), knownAs(leftAt, isNew), parts);
 }
 
 /** Each record copied to the offset that it has, or so many further. */
@@ -180,6 +194,16 @@ describe('records that were handled as copies, on the way home', () => {
     expect(found.bounds[0]).toEqual({ method: 'exact', offset: 70n });
   });
 
+  it('count from the beginning of a log in which the group was never', async () => {
+    const found = await goHome({ flow: plainFlow(100), leftAt: 0, below: 70, isNew: true });
+    expect(found.bounds).toEqual([{ method: 'exact', offset: 70n }]);
+  });
+
+  it('count from what is left of such a log, where retention has removed the beginning', async () => {
+    const found = await goHome({ flow: plainFlow(100), leftAt: 30, below: 70, isNew: true });
+    expect(found.bounds).toEqual([{ method: 'exact', offset: 70n }]);
+  });
+
   it('are not looked for without offset syncs: an older record may look the same', async () => {
     const flow = { ...plainFlow(100), syncs: [] };
     expect(await goHome({ flow, leftAt: 40, below: 70 })).toEqual(knownAs(40));
@@ -226,6 +250,21 @@ describe('records that were handled as copies, on the way home', () => {
   });
 });
 
+function lookWith(walk: Retrace, copy: ScannedRecord, originals: ScannedRecord[]): void {
+  giveTo(walk, originals);
+  walk.look(copy);
+}
+
+/** As many as are wanted; true where there are no more. */
+function giveTo(walk: Retrace, originals: ScannedRecord[]): boolean {
+  while (walk.wantsOriginal) {
+    const next = originals.shift();
+    if (next === undefined) return true;
+    walk.add(next);
+  }
+  return false;
+}
+
 /** By the last three records that were handled on A, and no I/O. */
 async function goHomeByFew(home: Home): Promise<Pick<Bounds, 'bounds'>> {
   const { flow, leftAt, below, looks = MANY_LOOKS } = home;
@@ -243,13 +282,14 @@ async function goHomeByFew(home: Home): Promise<Pick<Bounds, 'bounds'>> {
     { leftAt: BigInt(leftAt), ...rulesOf(correspondence) },
   );
   const rest = originals.filter((one) => one >= leftAt).map((one) => scanned(one, one));
-  const from = Number(correspondence.atOrBefore(BigInt(handled[0] ?? leftAt)) ?? 0n);
+  const sought = Number(correspondence.atOrBefore(BigInt(handled[0] ?? leftAt)) ?? 0n);
+  const from = Math.min(sought, handledFrom(flow, leftAt));
   for (let at = from; at < below; at += 1) {
     const upstream = flow.target[at];
     if (upstream === undefined && looks.extrasAre !== 'records') continue;
-    if (walk.look(scanned(upstream, at), rest[0]) === 'original') rest.shift();
+    lookWith(walk, scanned(upstream, at), rest);
   }
-  walk.finish(rest, true);
+  walk.finish(giveTo(walk, rest));
   const { offset, isExact } = walk.result();
   return offset === undefined
     ? { bounds: [] }
@@ -272,14 +312,15 @@ describe('a copy', () => {
     const [before, ...rest] = originals.split('').map((value, index) => at(index, value));
     const retraced = new Retrace(before === undefined ? [] : [before], {
       leftAt: 1n,
+      placeOf: (original) => (original === 0n ? 0n : undefined),
       isPossible: () => true,
       isCertain: (original, copyAt) => original === 0n && copyAt === 0n,
       ...rules,
     });
     copies.split('').forEach((value, index) => {
-      if (retraced.look(at(index, value), rest[0]) === 'original') rest.shift();
+      lookWith(retraced, at(index, value), rest);
     });
-    retraced.finish(rest, false);
+    retraced.finish(false);
     const { offset, isExact } = retraced.result();
     return { offset, isExact };
   }
@@ -291,6 +332,28 @@ describe('a copy', () => {
   it('that is a second one does not stand for a twin of its original', () => {
     // The first c was written twice, the second one is not copied yet.
     expect(walk('abcc', 'abcc')).toEqual({ offset: 3n, isExact: false });
+  });
+
+  it('of a twin counts where it is expected, and the next one is of a record that nothing looks like', () => {
+    expect(walk('abcbd', 'abcbd')).toEqual({ offset: 5n, isExact: true });
+    // Two at once.
+    expect(walk('abcdbce', 'abcdbcef')).toEqual({ offset: 7n, isExact: true });
+    // The last one is not known to be in its place.
+    expect(walk('abcb', 'abcbd')).toEqual({ offset: 3n, isExact: false });
+  });
+
+  it('of a twin counts where a sync names it, and all came in order', () => {
+    const placeOf: PlaceRules['placeOf'] = (original) => (original === 3n ? 3n : undefined);
+    expect(walk('abcb', 'abcbd', { placeOf })).toEqual({ offset: 4n, isExact: true });
+    // What was copied twice may stand for what was never copied.
+    expect(walk('abxb', 'abbd', { placeOf })).toMatchObject({ offset: 2n });
+  });
+
+  it('of a twin does not count behind second copies, nor where the same comes twice in a row', () => {
+    expect(walk('abcbcd', 'abcdbc')).toMatchObject({ offset: 3n });
+    expect(walk('abccd', 'abccd')).toMatchObject({ offset: 3n });
+    expect(walk('abcbcd', 'abcbcd')).toMatchObject({ offset: 3n });
+    expect(walk('abxcbd', 'abcbd')).toMatchObject({ offset: 2n });
   });
 
   it('behind one that belongs to nothing counts only where a sync is certain: an older record may look the same', () => {
@@ -347,6 +410,7 @@ describe('what is taken for handled on the way home', () => {
   function skipped({ flow, leftAt, below, looks = MANY_LOOKS }: Home, offset: bigint): string[] {
     const handled = new Map<string, number>();
     for (const upstream of new Set(flow.target.slice(0, below))) {
+      // What A has lost below the place where the group had left was handled there.
       if (upstream === undefined || upstream < leftAt) continue;
       const look = lookOf(upstream, looks);
       handled.set(look, (handled.get(look) ?? 0) + 1);
@@ -367,7 +431,9 @@ describe('what is taken for handled on the way home', () => {
     const toCome = new Set(flow.target.slice(below));
     return flow.target
       .slice(0, below)
-      .filter((one) => one !== undefined && BigInt(one) >= offset && !toCome.has(one));
+      .filter(
+        (one) => one !== undefined && one < LOST && one >= Number(offset) && !toCome.has(one),
+      );
   }
 
   const looksLike = fc.record({
@@ -380,7 +446,7 @@ describe('what is taken for handled on the way home', () => {
       left: fc.integer({ min: 0, max: 60 }),
       end: fc.integer({ min: 0, max: 160 }),
       looks: looksLike,
-      // Originals that were never copied: MirrorMaker went on at its stored position in a log that was made anew.
+      // Originals that were never copied: A has lost its end, and MirrorMaker went on at its stored position. The copies of those that were there before stay.
       hole: fc.record({
         from: fc.integer({ min: 0, max: 100 }),
         count: fc.constantFrom(0, 0, 1, 10),
@@ -389,9 +455,11 @@ describe('what is taken for handled on the way home', () => {
     })
     .map(({ script, left, end, looks, hole, extrasAre }): Home => {
       const whole = simulateFlow(script);
-      const isHole = (upstream: number | undefined): boolean =>
-        upstream !== undefined && upstream >= hole.from && upstream < hole.from + hole.count;
-      const target = whole.target.map((upstream) => (isHole(upstream) ? undefined : upstream));
+      const isHole = (upstream: number): boolean =>
+        upstream >= hole.from && upstream < hole.from + hole.count;
+      const target = whole.target.map((upstream) =>
+        upstream !== undefined && isHole(upstream) ? upstream + LOST : upstream,
+      );
       const flow = { ...whole, target };
       return {
         flow,
@@ -425,6 +493,10 @@ describe('what is taken for handled on the way home', () => {
 
   it('was handled, whatever happens to the mirror, and however alike records are', async () => {
     await checkAll((home) => goHome(home), { found: 500, exact: 200 });
+  });
+
+  it('was handled, also in a log in which the group was never', async () => {
+    await checkAll((home) => goHome({ ...home, isNew: true }), { found: 150, exact: 50 });
   });
 
   it('was handled, also where MirrorMaker copies again what is older than all that is known', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { kafka } from '../../src/kafkajs.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 import { fill } from './support.js';
 
 const PARTITIONS = [0, 1, 2, 3];
@@ -73,6 +73,41 @@ describe('positions that were sought because the group had members', () => {
       await until(memory, 'the partitions are back', () => own().length === PARTITIONS.length);
       await memory.clock.sleep(6_000);
       expect(ofMoved()).toHaveLength(20 * moved.length);
+      await failover.close();
+    });
+  });
+
+  it('are those of a consumer as well that is run meanwhile in the same process: it knows less by itself', async () => {
+    const topics = { orders: PARTITIONS.length };
+    const memory = ordersWorld({
+      clusters: { A: { topics }, B: { topics } },
+      // Nothing but what this process remembers names the place.
+      mirror: { emitCheckpointsIntervalMs: 600_000, offsetLagMax: 1_000 },
+    });
+    await memory.run(async () => {
+      const handled: string[] = [];
+      const failover = kafkaIn(memory, { consumer: { progress: false } });
+      const run = () =>
+        consume(failover, async ({ message, partition }) => {
+          handled.push(`${partition} ${String(message.value)}`);
+        });
+      await run();
+      for (let from = 0; from < 5; from += 1) {
+        fillAll(memory, { from });
+        await memory.clock.sleep(20);
+      }
+      await until(memory, 'all are handled on A', () => handled.length === 20);
+      await memory.clock.sleep(2_000);
+      const stranger = await other(memory, []);
+      stranger.pause([{ topic: 'A.orders' }]);
+      await failover.switchTo('B', { planned: false });
+      await run();
+      await memory.clock.sleep(2_000);
+      await stranger.disconnect();
+      fillAll(memory, { cluster: 'B', topic: 'orders', from: 5 });
+      await until(memory, 'what came later is handled', () => handled.length >= 24);
+      await memory.clock.sleep(20_000);
+      expect(handled).toHaveLength(24);
       await failover.close();
     });
   });

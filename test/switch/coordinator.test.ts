@@ -28,6 +28,7 @@ const need: GroupNeed = {
   selectors: ['orders'],
   processed: [],
   untouched: [],
+  begunAt: [],
   earlier: [],
   deliveredBefore: [],
 };
