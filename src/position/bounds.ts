@@ -132,7 +132,7 @@ export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Boun
     missing.push({ kind: 'no-origin' });
     return { ...found, handledBelow: undefined, notes };
   }
-  bounds.push(...translated.map((bound) => withinCopies(bound, mirrored)));
+  bounds.push(...translated.map((bound) => withinCopies(behindFirst(bound, mirrored), mirrored)));
   return { ...found, handledBelow, notes };
 }
 
@@ -231,6 +231,15 @@ function withoutVoid(evidence: MirroredEvidence): {
 
 function hasKnownSyncs({ mirror, upstreamTopic, partition }: MirroredEvidence): boolean {
   return mirror.syncsAround(upstreamTopic, partition, 0n).kind === 'known';
+}
+
+/**
+ * Behind the log's very first record only that record itself can tell whether it is the one that was handled: MirrorMaker writes a sync where the place of a copy goes
+ * back, and in a remote topic that was made anew with one record in it, it does not (0 follows 0).
+ */
+function behindFirst(bound: Bound, { isShared }: MirroredEvidence): Bound {
+  if (bound.offset !== 1n || isShared) return bound;
+  return { method: bound.method === 'exact' ? 'offset-sync' : bound.method, offset: 0n };
 }
 
 function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {

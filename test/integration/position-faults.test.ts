@@ -139,8 +139,8 @@ function copyPlan(resumed: readonly Resume[], physicalTopic: string): Resume {
 
 it('obeys no checkpoint that is junk, that lies, or that leads out of the log', async () => {
   const ids = numbered('j', 300);
-  await logs.send('A', 'junk', ids, { atOnce: 5 });
-  await logs.untilHeld('B', 'A.junk', ids.length);
+  await logs.send('A', 'junk', ids.slice(0, 100), { atOnce: 5 });
+  await logs.untilHeld('B', 'A.junk', 100);
   const names = ['junk-plain', 'junk-beyond', 'junk-lie'] as const;
   const before = await Promise.all(
     names.map(async (groupId) => {
@@ -159,10 +159,13 @@ it('obeys no checkpoint that is junk, that lies, or that leads out of the log', 
     'a checkpoint of each group',
     () => Promise.all(names.map(async (name) => (await checkpointsOf(name, 'A.junk')).at(-1))),
     {
-      until: (all) => all.every((one) => one !== undefined && one.upstreamOffset >= 50n),
+      // Behind the log's first record only that record tells: a sync of a later one is needed.
+      until: (all) => all.every((one) => one !== undefined && one.downstreamOffset > 1n),
       timeoutMs: 30_000,
     },
   );
+  await logs.send('A', 'junk', ids.slice(100), { atOnce: 5 });
+  await logs.untilHeld('B', 'A.junk', ids.length);
   const of = (group: string, upstreamOffset: bigint, downstreamOffset: bigint) =>
     encodeCheckpoint(
       { group, topic: 'A.junk', partition: 0 },

@@ -13,6 +13,8 @@ import { commit, createTopic, produce } from './stack-support.js';
 import { NO_MIRROR } from '../replication/no-mirror.js';
 
 const RECORDS = 500;
+/** Of these MirrorMaker has said where copies lie, before the others were sent. */
+const SYNCED = 250;
 const HANDLED = 321;
 
 const world = realWorld();
@@ -42,8 +44,14 @@ beforeAll(async () => {
     until: (sync) => sync !== undefined,
     timeoutMs: 60_000,
   });
-  const values = Array.from({ length: RECORDS - 1 }, (_, index) => String(index + 1));
-  await produce(stack.clusters.A, 'orders', ...values);
+  const values = Array.from({ length: RECORDS }, (_, index) => String(index));
+  await produce(stack.clusters.A, 'orders', ...values.slice(1, SYNCED));
+  // By the first one alone no position leads behind the log's beginning.
+  await waitFor('a second offset sync', () => mirror.newestSync('orders', 0), {
+    until: (sync) => sync !== undefined && sync.upstreamOffset > 0n,
+    timeoutMs: 60_000,
+  });
+  await produce(stack.clusters.A, 'orders', ...values.slice(SYNCED));
   await commit(stack.clusters.A, 'g', 'orders', String(HANDLED));
 });
 

@@ -137,6 +137,15 @@ describe('the bounds of a log', () => {
     });
   });
 
+  it('do not lead behind the very first record: it may be another one, where the topic was made anew with one record in it', () => {
+    const mirror = mirrorOf([0n, 0n], [2n, 1n]);
+    const mirrored = evidence(mirror, { checkpoint: [1n, 1n], processed: 1n, lastHandled: 0n });
+    expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+      { method: 'checkpoint', offset: 0n },
+      { method: 'offset-sync', offset: 0n },
+    ]);
+  });
+
   it('are the own commit, the checkpoint and the translated position', () => {
     const mirrored = evidence(mirrorOf([100n, 200n], [150n, 260n]), {
       checkpoint: [120n, 201n],
