@@ -186,9 +186,10 @@ function conclude({
   handled: readonly HandledRecord[];
   isCompacted: boolean;
 }): FoundCopies {
-  const { offset, awaited: missing, isExact, isUnbroken, isCut } = search.result();
+  const isRead = end >= range.high;
+  const { offset, awaited: missing, isExact, isUnbroken, isCut } = search.result({ isRead });
   // What a search does not look at any more may have been read all the same.
-  const isWhole = end >= range.high && !isCut;
+  const isWhole = isRead && !isCut;
   // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.
   const awaited = isWhole && !isCompacted ? missing : [];
   if (offset === undefined) {

@@ -1,3 +1,4 @@
+import { mayBeTwice } from './batch-twice.js';
 import type { Pair, PairsAround } from './correspondence.js';
 import { contentHash, type HandledRecord, type RecordContent } from './fingerprint.js';
 
@@ -25,6 +26,9 @@ export interface SearchResult {
 
 /** So many records behind the last handled one are looked at for a twin of it. */
 const LOOK_AHEAD = 64;
+
+/** So many before it are kept, for a batch that stands there twice. */
+const LOOK_BACK = 256;
 
 /**
  * Looks for the copies of the last handled records while the target's log is scanned, from a place at or before the copy of the
@@ -68,6 +72,13 @@ export class Search {
   /** Records met since the copy of the last handled one. */
   #metBehind = 0;
   #hasTwinBehind = false;
+  /** The records around the copy of the last one, in their order. */
+  readonly #around: ScannedRecord[] = [];
+  /** Places among them: of that copy, and of the copy that the next sync names, where it was met. */
+  #lastAt = -1;
+  #nextAt: number | undefined;
+  /** So many were looked at before that one. */
+  #lookedCount = 0;
 
   /**
    * @param handled - in the order of the source's log.
@@ -108,7 +119,7 @@ export class Search {
 
   /** True where nothing better can be found. */
   get isOver(): boolean {
-    const isDecided = this.#hasTwinBehind || this.#hasMetStranger;
+    const isDecided = this.#hasMetStranger || (this.#hasTwinBehind && !this.#isLastCertain);
     return this.#handled.length === 0 || isDecided || this.#metBehind >= LOOK_AHEAD;
   }
 
@@ -120,10 +131,17 @@ export class Search {
     this.#nextOffset = copyAt + 1n;
     if (this.#newest === this.#handled.length - 1) {
       this.#metBehind += 1;
+      this.#around.push(record);
+      if (!this.#isBeforeNext(last, copyAt)) this.#nextAt ??= this.#around.length - 1;
+      if (this.#nextAt !== undefined) return;
+      this.#lookedCount += 1;
       const isTwin = record.timestamp === last.timestamp && contentHash(record) === last.hash;
-      if (isTwin && this.#isBeforeNext(last, copyAt)) this.#hasTwinBehind = true;
+      this.#hasTwinBehind ||= isTwin;
       return;
     }
+    this.#lookedCount += 1;
+    this.#around.push(record);
+    if (this.#around.length > LOOK_BACK) this.#around.shift();
     const index = this.#nextLike(record);
     const found = index === undefined ? undefined : this.#handled[index];
     if (index === undefined || found === undefined || !this.#isPossible(found, copyAt)) {
@@ -133,6 +151,7 @@ export class Search {
     this.#newest = index;
     this.#metCount += 1;
     this.#behindCopy = copyAt + 1n;
+    this.#lastAt = this.#around.length - 1;
     this.#isLastCertain = found === last && this.#isCertain(found, copyAt, this.#solidFrom);
   }
 
@@ -144,7 +163,8 @@ export class Search {
     return same.find((index) => index > this.#newest && this.#handled[index]?.hash === hash);
   }
 
-  result(): SearchResult {
+  /** @param isRead - the log was read to its end. */
+  result({ isRead = false }: { readonly isRead?: boolean } = {}): SearchResult {
     const isLast = this.#newest >= 0 && this.#newest === this.#handled.length - 1;
     const isUnbroken = this.#metCount === this.#newest + 1;
     return {
@@ -152,8 +172,34 @@ export class Search {
       awaited: this.#handled.slice(this.#newest + 1),
       isUnbroken,
       isCut: this.#hasMetStranger,
-      isExact: isLast && (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())),
+      isExact:
+        isLast &&
+        (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())) &&
+        !this.#mayComeAgain({ isUnbroken, isRead }),
     };
+  }
+
+  /**
+   * Something lies behind it of a batch that may stand there twice, with the last one in it: syncs on both sides do not exclude that, with a hole in the source.
+   * Before the copy of a later record lie those of all that were handled, and leave room for so many second ones.
+   */
+  #mayComeAgain({ isUnbroken, isRead }: { isUnbroken: boolean; isRead: boolean }): boolean {
+    const isRoomKnown = isUnbroken && this.#nextAt !== undefined;
+    const room = isRoomKnown ? this.#lookedCount - this.#handled.length : Infinity;
+    const copy = this.#around[this.#lastAt];
+    const twinsAt = [...this.#around.slice(0, this.#nextAt).keys()].filter((at) => {
+      const distance = Math.abs(at - this.#lastAt);
+      const isNear = distance > 0 && distance <= room;
+      return isNear && this.#around[at]?.timestamp === copy?.timestamp;
+    });
+    if (twinsAt.length === 0) return false;
+    const names = this.#around.map((one) => `${one.timestamp} ${contentHash(one)}`);
+    const around = { names, isWhole: isRead, behind: this.#lastAt };
+    return twinsAt.some(
+      (at) =>
+        names[at] === names[this.#lastAt] &&
+        mayBeTwice(around, Math.min(at, this.#lastAt), Math.max(at, this.#lastAt)),
+    );
   }
 
   /**

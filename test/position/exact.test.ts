@@ -11,7 +11,7 @@ import {
   type FlowTroubles,
   type SimulatedFlow,
 } from '../replication/simulated-flow.js';
-import { findIn, handledOf, MANY_LOOKS, TOPIC } from './mirrored-logs.js';
+import { findIn, handledOf, MANY_LOOKS, TOPIC, type Looks } from './mirrored-logs.js';
 
 /** A flow without troubles: so many records, each copied to the offset that it has, and syncs for the first `synced`. */
 function plainFlow(count: number, synced = 1): SimulatedFlow {
@@ -56,19 +56,45 @@ describe('the last handled records, looked for on the target', () => {
     expect(Number(found.bound?.offset)).toBeLessThanOrEqual(10);
   });
 
+  it('are a bound and no more where what looks like the last one may be a second copy of an earlier one', async () => {
+    // 6 looks like 4 and is not copied yet; MirrorMaker has sent its last batch twice.
+    const looks = { lookCount: 2, perMillisecond: 4 };
+    const source = Array.from({ length: 7 }, () => true);
+    const target = [0, 1, 2, 3, 4, 5, 3, 4, 5];
+    const flow = { ...plainFlow(1), source, target, next: 6 };
+    const { bound } = await findIn(flow, handledOf(flow, 7, 7, looks), looks);
+    expect(bound).toEqual({ method: 'fingerprint', offset: 8n });
+    // The same where nothing lies between: 7 looks like 5, and 8 like 6.
+    const longer = {
+      ...flow,
+      source: Array.from({ length: 9 }, () => true),
+      target: [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6],
+      next: 7,
+    };
+    const more = { ...looks, perMillisecond: 16 };
+    const second = await findIn(longer, handledOf(longer, 9, 9, more), more);
+    expect(second.bound).toMatchObject({ method: 'fingerprint' });
+    // Directly behind the copy of the one before it, it is the last one.
+    const whole = { ...flow, target: [0, 1, 2, 3, 4, 5, 6], next: 7 };
+    const found = await findIn(whole, handledOf(whole, 7, 7, looks), looks);
+    expect(found.bound).toEqual({ method: 'exact', offset: 7n });
+  });
+
   it('tell the position all the same where the twin lies beyond the copy of a later record, or where syncs on both sides say where the copy is', async () => {
-    const looks = { lookCount: 3, perMillisecond: 1_000 };
     const sync = (at: number) => ({ upstreamOffset: BigInt(at), downstreamOffset: BigInt(at) });
-    const methodWith = async (...syncs: readonly number[]): Promise<string | undefined> => {
+    const methodWith = async (looks: Looks, ...syncs: readonly number[]) => {
       const flow = { ...plainFlow(20), syncs: syncs.map(sync) };
       const { bound } = await findIn(flow, handledOf(flow, 10, 10, looks), looks);
       expect(bound?.offset).toBe(10n);
       return bound?.method;
     };
-    // 9 is the last one that was handled, and 12 looks the same.
-    expect(await methodWith(0)).toBe('fingerprint');
-    expect(await methodWith(0, 11)).toBe('exact');
-    expect(await methodWith(0, 15)).toBe('exact');
+    // 9 is the last one that was handled, and 13 looks the same.
+    const looks = { lookCount: 4, perMillisecond: 7 };
+    expect(await methodWith(looks, 0)).toBe('fingerprint');
+    expect(await methodWith(looks, 0, 11)).toBe('exact');
+    expect(await methodWith(looks, 0, 14)).toBe('exact');
+    // Here 12 does, and what lies around it comes again as well: with a hole in the source directly before 15 these may be second copies.
+    expect(await methodWith({ lookCount: 3, perMillisecond: 8 }, 0, 15)).toBe('fingerprint');
   });
 
   it('tell the position where the twin lies beyond the copy of a later record, also behind a hole in the source', async () => {
