@@ -119,19 +119,57 @@ export async function withinDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<Bounded<T>> {
-  const limit = abortable();
-  // By hand: each `AbortSignal.any` leaves a trace on its sources, and `signal` may live as long as the process.
-  const onAbort = (): void => limit.abort(signal?.reason);
-  if (signal?.aborted === true) onAbort();
-  else signal?.addEventListener('abort', onAbort, { once: true });
+  const { limit, letGo } = limitedBy(signal);
   try {
     const working = untilAborted(limit.signal, work(limit.signal));
     const result = await untilDeadline(world, deadlineAtMs, working);
-    if (result.kind === 'overrun') limit.abort(new Error('it took too long'));
+    if (result.kind === 'overrun') limit.abort(tookTooLong());
     return result;
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    letGo();
   }
+}
+
+/**
+ * As {@link withinDeadline}, for work that answers with what it has by then when it is called off: so this waits for its answer,
+ * also beyond the deadline and beyond the abort of `signal`.
+ *
+ * @internal
+ */
+export async function answerByDeadline<T>(
+  world: World,
+  deadlineAtMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const { limit, letGo } = limitedBy(signal);
+  const delayMs = Math.max(0, deadlineAtMs - world.nowMs());
+  const cancel = world.after(delayMs, () => limit.abort(tookTooLong()));
+  try {
+    return await work(limit.signal);
+  } finally {
+    cancel();
+    letGo();
+  }
+}
+
+/**
+ * What calls work off: `signal`, or whoever has the controller. By hand, because each `AbortSignal.any` leaves a trace on its sources, and
+ * `signal` may live as long as the process.
+ */
+function limitedBy(signal: AbortSignal | undefined): {
+  readonly limit: AbortController;
+  letGo(): void;
+} {
+  const limit = abortable();
+  const onAbort = (): void => limit.abort(signal?.reason);
+  if (signal?.aborted === true) onAbort();
+  else signal?.addEventListener('abort', onAbort, { once: true });
+  return { limit, letGo: () => signal?.removeEventListener('abort', onAbort) };
+}
+
+function tookTooLong(): Error {
+  return new Error('it took too long');
 }
 
 /** @internal Shape of {@link retry}. */

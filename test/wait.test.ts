@@ -1,6 +1,14 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { abortable, retry, sleep, untilAborted, untilDeadline } from '../src/wait.js';
+import {
+  abortable,
+  answerByDeadline,
+  retry,
+  sleep,
+  untilAborted,
+  untilDeadline,
+  withinDeadline,
+} from '../src/wait.js';
 import { manualWorld, settle } from './support/manual-world.js';
 
 const noListeners = (signal: AbortSignal): boolean =>
@@ -137,6 +145,77 @@ describe('waiting until a deadline', () => {
     const waiting = untilDeadline(world, 10, new Promise(() => {}));
     await world.advance(0);
     expect(await stateOf(waiting)).toEqual({ value: { kind: 'overrun' } });
+  });
+});
+
+/** Goes on until it is called off, and answers late then: with the reason. */
+async function lateAnswer(
+  world: ReturnType<typeof manualWorld>,
+  signal: AbortSignal,
+): Promise<string> {
+  await sleep(world, 1_000, { signal }).catch(() => {});
+  await sleep(world, 10);
+  return String(signal.reason);
+}
+
+describe('work that is called off at a deadline', () => {
+  it('is left alone then, and is told', async () => {
+    const world = manualWorld();
+    const answers: string[] = [];
+    const { signal } = new AbortController();
+    const waiting = withinDeadline(
+      world,
+      100,
+      async (limit) => void answers.push(await lateAnswer(world, limit)),
+      { signal },
+    );
+    await world.advance(100);
+    expect(await stateOf(waiting)).toEqual({ value: { kind: 'overrun' } });
+    expect(noListeners(signal)).toBe(true);
+    await world.advance(10);
+    expect(answers).toEqual(['Error: it took too long']);
+  });
+
+  it('is waited for where it answers then', async () => {
+    const world = manualWorld();
+    const { signal } = new AbortController();
+    const work = (limit: AbortSignal) => lateAnswer(world, limit);
+    const waiting = answerByDeadline(world, 100, work, { signal });
+    await world.advance(109);
+    expect(await stateOf(waiting)).toBe('pending');
+    await world.advance(1);
+    expect(await stateOf(waiting)).toEqual({ value: 'Error: it took too long' });
+    expect(world.timerCount).toBe(0);
+    expect(noListeners(signal)).toBe(true);
+  });
+
+  it.each(['during the work', 'before it'])(
+    'ends early where the caller calls it off %s, with the reason',
+    async (when) => {
+      const world = manualWorld();
+      const end = new AbortController();
+      const reason = new Error('fenced');
+      if (when === 'before it') end.abort(reason);
+      const work = (limit: AbortSignal) => lateAnswer(world, limit);
+      const answer = answerByDeadline(world, 100, work, { signal: end.signal });
+      const bounded = withinDeadline(world, 100, work, { signal: end.signal });
+      bounded.catch(() => {});
+      end.abort(reason);
+      expect(await stateOf(bounded)).toEqual({ error: reason });
+      await world.advance(10);
+      expect(await stateOf(answer)).toEqual({ value: 'Error: fenced' });
+      expect(world.timerCount).toBe(0);
+      expect(noListeners(end.signal)).toBe(true);
+    },
+  );
+
+  it('gives its answer, or its error, where that is there in time', async () => {
+    const world = manualWorld();
+    const error = new Error('broken');
+    expect(await answerByDeadline(world, 100, () => Promise.resolve(7))).toBe(7);
+    const broken = answerByDeadline(world, 100, () => Promise.reject(error));
+    expect(await stateOf(broken)).toEqual({ error });
+    expect(world.timerCount).toBe(0);
   });
 });
 

@@ -3,7 +3,7 @@ import { messageOf } from '../caught.js';
 import { isWrongCluster } from '../identities.js';
 import type { GroupNeed } from '../position/need.js';
 import type { CatchUpOutcome } from '../replication/catch-up.js';
-import { abortable, untilAborted, withinDeadline } from '../wait.js';
+import { answerByDeadline, untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import {
   gate,
@@ -127,21 +127,13 @@ async function lagBothWays(
 }
 
 /** @internal What a mirror does not bring within `failback.lagMs`. When the signal is aborted it answers with what it knows. */
-export async function lagOf(
+export function lagOf(
   { needs, operations, world, limits, signal }: LagParts,
   flow: { from: string; to: string },
 ): Promise<CatchUpOutcome> {
-  const limit = abortable();
-  const end = (): void => limit.abort(signal.reason);
-  const cancel = world.after(limits.lagMs, end);
-  if (signal.aborted) end();
-  else signal.addEventListener('abort', end, { once: true });
-  try {
-    return await operations.lag(flow, needs, limit.signal);
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', end);
-  }
+  const deadlineAtMs = world.nowMs() + limits.lagMs;
+  const waiting = (limit: AbortSignal) => operations.lag(flow, needs, limit);
+  return answerByDeadline(world, deadlineAtMs, waiting, { signal });
 }
 
 async function positions(parts: LookParts): Promise<readonly FailbackGate[]> {

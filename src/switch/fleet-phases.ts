@@ -1,10 +1,9 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { GroupElsewhereError } from '../errors.js';
-import type { World } from '../world.js';
+import { answerByDeadline } from '../wait.js';
 import type { SwitchFleet } from './fleet.js';
 import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
-import { abortable } from '../wait.js';
 
 /** The way out for a person, where the agreement is dead. */
 const WITHOUT_IT = 'Without it a process is moved by switchTo() with alone: true';
@@ -39,9 +38,9 @@ export async function othersLeft(
   { fleet, world, deadlines }: PhaseContext,
 ): Promise<readonly string[]> {
   if (fleet === undefined || agreedEpoch === undefined) return [];
-  return limited(world, deadlines.barrierMs, signal, (until) =>
-    fleet.othersLeft(agreedEpoch, groups, until),
-  );
+  const deadlineAtMs = world.nowMs() + deadlines.barrierMs;
+  const waiting = (until: AbortSignal) => fleet.othersLeft(agreedEpoch, groups, until);
+  return answerByDeadline(world, deadlineAtMs, waiting, { signal });
 }
 
 /**
@@ -58,9 +57,9 @@ export async function entering(
   session: Pick<ClusterSession, 'alias' | 'switchEpoch' | 'signal'>,
 ): Promise<void> {
   const { alias, signal } = session;
-  const elsewhere = await limited(world, deadlines.barrierMs, signal, (until) =>
-    fleet.entering([groupId], alias, until),
-  );
+  const deadlineAtMs = world.nowMs() + deadlines.barrierMs;
+  const waiting = (until: AbortSignal) => fleet.entering([groupId], alias, until);
+  const elsewhere = await answerByDeadline(world, deadlineAtMs, waiting, { signal });
   if (elsewhere.length > 0 && !signal.aborted) throw groupElsewhere(groupId, session);
 }
 
@@ -74,24 +73,4 @@ export function groupElsewhere(
       'Start the consumer when failback() is over, or in a process without other groups.',
     { cluster: alias, switchEpoch },
   );
-}
-
-/** Runs what never rejects, with a signal that is aborted after `limitMs`, or with `signal`. */
-async function limited<T>(
-  world: World,
-  limitMs: number,
-  signal: AbortSignal,
-  work: (until: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = abortable();
-  const end = (): void => limit.abort();
-  const cancel = world.after(limitMs, end);
-  if (signal.aborted) end();
-  else signal.addEventListener('abort', end, { once: true });
-  try {
-    return await work(limit.signal);
-  } finally {
-    cancel();
-    signal.removeEventListener('abort', end);
-  }
 }

@@ -5,7 +5,7 @@ import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import { planWarnings } from '../position/plan-warnings.js';
 import { unreachable } from '../unreachable.js';
-import { abortable, anyOf, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
+import { answerByDeadline, ENDLESS_RETRIES, retry, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { agree, barrier, groupElsewhere, othersLeft } from './fleet-phases.js';
 import type { Participant } from './participant.js';
@@ -182,20 +182,16 @@ async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
 }
 
 async function catchUp({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
-  const limit = abortable();
-  const cancel = context.world.after(context.deadlines.catchUpMs, () => limit.abort());
-  try {
-    const { unmirrored } = await context.operations.catchUp(
-      turn,
-      needsOf(context.participants()),
-      anyOf(limit.signal, context.signal),
-    );
-    return unmirrored.length === 0
-      ? { kind: 'done' }
-      : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${unmirrored.join(', ')}` };
-  } finally {
-    cancel();
-  }
+  const { world, operations, deadlines, participants } = context;
+  const { unmirrored } = await answerByDeadline(
+    world,
+    world.nowMs() + deadlines.catchUpMs,
+    (signal) => operations.catchUp(turn, needsOf(participants()), signal),
+    context,
+  );
+  return unmirrored.length === 0
+    ? { kind: 'done' }
+    : { kind: 'overran', detail: `not mirrored to ${turn.to} yet: ${unmirrored.join(', ')}` };
 }
 
 async function translate({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
