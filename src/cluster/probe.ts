@@ -1,6 +1,6 @@
 import type { KafkaConfig } from 'kafkajs';
 import { judge, type Failure } from '../health/failure.js';
-import { abortable, anyOf, untilAborted, untilDeadline } from '../wait.js';
+import { abortable, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { accessConfig } from './access-requests.js';
 import type { AccessOptions } from './kafka-access.js';
@@ -198,8 +198,7 @@ class KafkaProbe implements ClusterProbe {
       link = await KafkaLink.open(
         this.#world,
         { ...this.#config, brokers: [address] },
-        // One signal each: Node warns of many listeners on one, where a cluster has many brokers.
-        { onClosed: () => this.#onClosed(link), signal: anyOf(opening) },
+        { onClosed: () => this.#onClosed(link), signal: opening },
       );
       // Nobody else knows of the link yet: a question that kafkajs never ends goes with its round.
       const outcome = await untilAborted(opening, this.#ask(link));
