@@ -1,4 +1,9 @@
-import { readDesired } from '../signals/desired.js';
+import {
+  checkDesired,
+  MAX_TEXT_LENGTH as MAX_DESIRED_LENGTH,
+  parseDesired,
+  tooLong,
+} from '../signals/desired.js';
 import type { AgreedDecision } from './agreement.js';
 import { splitPart } from './fleet-part.js';
 
@@ -7,7 +12,7 @@ export type ReadDecision =
   | { readonly kind: 'decision'; readonly decision: AgreedDecision }
   | { readonly kind: 'refused'; readonly because: string };
 
-/** Longest text that is looked at, in characters: some thousand names fit, and Consul keeps it (512 KiB). */
+/** Longest text that is looked at, in characters, where it moves a part: some thousand names fit, and Consul keeps it (512 KiB). */
 const MAX_TEXT_LENGTH = 262_144;
 
 /**
@@ -18,20 +23,21 @@ const MAX_TEXT_LENGTH = 262_144;
  * @internal
  */
 export function readDecision(text: string, aliases: readonly string[]): ReadDecision {
-  if (text.length > MAX_TEXT_LENGTH) {
-    return {
-      kind: 'refused',
-      because: `it holds ${text.length} characters, more than ${MAX_TEXT_LENGTH}`,
-    };
-  }
-  const { only, rest } = splitPart(text);
-  const read = readDesired(rest, aliases);
+  const parsed = parseDesired(text, MAX_TEXT_LENGTH);
+  if (parsed.kind === 'refused') return parsed;
+  const split = splitPart(parsed.value);
+  if (split.kind === 'refused') return split;
+  // A text without a part is one that a plain signal can follow.
+  const because = split.only === undefined ? tooLong(text, MAX_DESIRED_LENGTH) : undefined;
+  if (because !== undefined) return { kind: 'refused', because };
+  const read = checkDesired(split.rest, aliases);
   if (read.kind === 'refused') return read;
   const { cluster, epoch, mode, reason = 'no reason was given', by = 'operator' } = read.desired;
   if (epoch === undefined) {
     return { kind: 'refused', because: `it names ${cluster} without an epoch` };
   }
   const decision = { epoch, cluster, mode, reason, by };
+  const { only } = split;
   return { kind: 'decision', decision: only === undefined ? decision : { ...decision, only } };
 }
 

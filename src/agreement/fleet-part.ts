@@ -1,23 +1,22 @@
 import * as z from 'zod';
 import type { FleetPart } from './agreement.js';
 
-const names = z.array(z.string().min(1));
-const shape = z.looseObject({ only: z.strictObject({ groups: names, instances: names }) });
+/** @internal What a decision says, with the part of the fleet taken out of it; or why that is none. */
+export type SplitPart =
+  | { readonly kind: 'split'; readonly only: FleetPart | undefined; readonly rest: unknown }
+  | { readonly kind: 'refused'; readonly because: string };
 
-/**
- * Takes the part of the fleet out of a decision's text. What is none stays in the rest, where it is refused by its name. Pure and total.
- *
- * @internal
- */
-export function splitPart(text: string): {
-  readonly only: FleetPart | undefined;
-  readonly rest: string;
-} {
-  if (!text.includes('"only"')) return { only: undefined, rest: text };
-  try {
-    const { only, ...rest } = shape.parse(JSON.parse(text));
-    return { only, rest: JSON.stringify(rest) };
-  } catch {
-    return { only: undefined, rest: text };
+const names = z.array(z.string().min(1));
+const shape = z.strictObject({ groups: names, instances: names });
+
+/** @internal Takes the part of the fleet out of what a decision says. Pure and total. */
+export function splitPart(value: unknown): SplitPart {
+  if (typeof value !== 'object' || value === null || !('only' in value)) {
+    return { kind: 'split', only: undefined, rest: value };
   }
+  const { only, ...rest } = value;
+  const checked = shape.safeParse(only);
+  return checked.success
+    ? { kind: 'split', only: checked.data, rest }
+    : { kind: 'refused', because: 'only: must have groups and instances, each a list of names' };
 }

@@ -49,21 +49,36 @@ const shape = z.strictObject({
  * @internal
  */
 export function readDesired(text: string, aliases: readonly string[]): ReadDesired {
-  if (text.length > MAX_TEXT_LENGTH) {
-    return refused(`it holds ${text.length} characters, more than ${MAX_TEXT_LENGTH}`);
-  }
+  const parsed = parseDesired(text, MAX_TEXT_LENGTH);
+  return parsed.kind === 'refused' ? parsed : checkDesired(parsed.value, aliases);
+}
+
+/** @internal The first half of {@link readDesired}: what the text says, not looked at yet. */
+export function parseDesired(
+  text: string,
+  maxLength: number,
+): { readonly kind: 'value'; readonly value: unknown } | Extract<ReadDesired, { kind: 'refused' }> {
+  const because = tooLong(text, maxLength);
+  if (because !== undefined) return refused(because);
   const trimmed = text.trim();
   if (trimmed === '') return refused('it is empty');
-  if (!trimmed.startsWith('{')) {
-    const plain = { cluster: trimmed, epoch: undefined, mode: undefined, reason: undefined };
-    return known(plain, aliases);
-  }
-  let value: unknown;
+  if (!trimmed.startsWith('{')) return { kind: 'value', value: { cluster: trimmed } };
   try {
-    value = JSON.parse(trimmed);
+    return { kind: 'value', value: JSON.parse(trimmed) };
   } catch {
     return refused(`it is no JSON: ${shown(trimmed)}`);
   }
+}
+
+/** @internal What is said of a text that is too long; undefined: it is not. */
+export function tooLong(text: string, maxLength: number): string | undefined {
+  return text.length > maxLength
+    ? `it holds ${text.length} characters, more than ${maxLength}`
+    : undefined;
+}
+
+/** @internal The second half. */
+export function checkDesired(value: unknown, aliases: readonly string[]): ReadDesired {
   const checked = shape.safeParse(value);
   if (!checked.success) {
     const [issue] = checked.error.issues;
@@ -98,7 +113,7 @@ function known(desired: Desired, aliases: readonly string[]): ReadDesired {
   );
 }
 
-function refused(because: string): ReadDesired {
+function refused(because: string): Extract<ReadDesired, { kind: 'refused' }> {
   return { kind: 'refused', because };
 }
 

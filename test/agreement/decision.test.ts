@@ -50,4 +50,15 @@ describe('the text of a decision', () => {
     // It must never be taken for a decision that moves everybody.
     expect(readDecision(text, ALIASES).kind).toBe('refused');
   });
+
+  it.each([
+    ['{"epoch":1,"cluster":"A","only":{"instances":[]}}', 'only: must have groups and instances'],
+    ['{"epoch":1,"cluster":"A","part":{}}', 'part: the fields are'],
+    ['{"epoch":1,"cluster":"C","only":{"groups":[],"instances":[]}}', 'it names "C"'],
+  ])('says what is wrong with %s', (text, because) => {
+    expect(readDecision(text, ALIASES)).toMatchObject({
+      kind: 'refused',
+      because: expect.stringContaining(because),
+    });
+  });
 });
