@@ -1,4 +1,4 @@
-import type { Waiters } from './waiters.js';
+import type { Waiters } from '../waiters.js';
 
 /** @internal What the waiting looks at. */
 export interface EnteringParts {

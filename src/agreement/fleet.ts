@@ -2,6 +2,8 @@ import type { AgreementLostError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
+import { abortable } from '../wait.js';
+import { Waiters } from '../waiters.js';
 import type { World } from '../world.js';
 import type {
   AgreedDecision,
@@ -35,9 +37,7 @@ import { Rhythm } from './rhythm.js';
 import { speak, type Speaker } from './speak.js';
 import { Statements } from './statements.js';
 import { describeFleet, type AgreementStatus } from './status.js';
-import { Waiters } from './waiters.js';
 import { Wish } from './wish.js';
-import { abortable } from '../wait.js';
 
 /** @internal What a fleet is made of. */
 export interface FleetParts {
@@ -78,7 +78,8 @@ export class Fleet implements SwitchFleet {
   readonly #contact: Contact;
   readonly #complaints: Complaints;
   #run: { readonly store: AgreementStore; readonly end: AbortController } | undefined;
-  readonly #waiters = new Waiters();
+  /** Who waits for something that is known of the fleet: they look whenever something is known anew, at each heartbeat at least. */
+  readonly waiters: Waiters = new Waiters();
   /** Resolves when what was stopped last has said farewell. */
   #farewell: Promise<void> = Promise.resolve();
 
@@ -169,7 +170,7 @@ export class Fleet implements SwitchFleet {
     if (run === undefined) return;
     run.end.abort(new Error('the agreement was closed'));
     this.#rhythm.stop();
-    this.#waiters.look();
+    this.waiters.look();
     // Bounded by the store itself.
     this.#farewell = run.store.close().catch(() => {});
   }
@@ -199,7 +200,7 @@ export class Fleet implements SwitchFleet {
 
   #within(maxWaitMs: number, isSo: () => boolean): Promise<void> {
     const isOver = (): boolean => isSo() || !this.isRunning;
-    return this.#waiters.within(this.#parts.world, maxWaitMs, isOver);
+    return this.waiters.within(this.#parts.world, maxWaitMs, isOver);
   }
 
   /** As {@link Obedience.standing}. */
@@ -233,7 +234,7 @@ export class Fleet implements SwitchFleet {
   agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     const deciding: Deciding = {
       agreement: this.name,
-      leased: (until) => this.#waiters.until(() => !this.lease.isOver, until),
+      leased: (until) => this.waiters.until(() => !this.lease.isOver, until),
       obeyedEpoch: () => this.obeyedEpoch,
       placeIn: (decision) => this.obedience.placeIn(decision),
       state: () => this.#state,
@@ -267,7 +268,7 @@ export class Fleet implements SwitchFleet {
     const sinceMs = this.#parts.world.nowMs();
     this.#say();
     return entering(groups, cluster, signal, {
-      waiters: this.#waiters,
+      waiters: this.waiters,
       // Where nobody can be told, nobody is waited for.
       isSaid: () => this.#contact.reachedSince(sinceMs) || this.#contact.isLost,
       placeOfGroup: (group) => this.obedience.placeOfGroup(group),
@@ -284,7 +285,7 @@ export class Fleet implements SwitchFleet {
       world: this.#parts.world,
       limits: this.limits,
       rhythm: this.#rhythm,
-      waiters: this.#waiters,
+      waiters: this.waiters,
       state: () => this.#state,
     });
   }
@@ -342,7 +343,7 @@ export class Fleet implements SwitchFleet {
   }
 
   #changed(): void {
-    this.#waiters.look();
+    this.waiters.look();
     this.#parts.onChange();
   }
 }

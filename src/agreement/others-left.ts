@@ -2,7 +2,7 @@ import type { World } from '../world.js';
 import { stillThere, type Departure, type FleetState, type HeardMember } from './fleet-state.js';
 import type { ResolvedLimits } from './limits.js';
 import type { Rhythm } from './rhythm.js';
-import type { Waiters } from './waiters.js';
+import type { Waiters } from '../waiters.js';
 
 /** @internal What the waiting looks at. */
 export interface OthersParts {

@@ -5,7 +5,7 @@ import { messageOf } from '../caught.js';
 import { FailbackStoppedError, type FailoverErrorDetails } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { GradualFailbackOptions } from '../options-failback.js';
-import { sleep } from '../wait.js';
+import type { Waiters } from '../waiters.js';
 import type { World } from '../world.js';
 import type { FailbackAssessment } from './gates.js';
 import { isMore, partAt, type FailbackStep } from './steps.js';
@@ -15,6 +15,8 @@ export interface GradualFleet {
   status(): Pick<AgreementStatus, 'instance' | 'decision' | 'members'>;
   /** Who is silent for longer is not known to live, in milliseconds. */
   readonly limits: { readonly silentMs: number };
+  /** They look whenever something is known of the fleet anew. */
+  readonly waiters: Pick<Waiters, 'within'>;
   /** As {@link AgreementStore.propose}. */
   propose(proposal: Proposal, after: number, signal: AbortSignal): Promise<AgreedDecision>;
 }
@@ -38,9 +40,6 @@ export interface GradualParts {
 type StoppedParts = Pick<GradualParts, 'events' | 'fleet' | 'home' | 'switchEpoch'>;
 
 const DEFAULTS = { steps: [10, 50], pauseMs: 60_000, arriveMs: 120_000 } as const;
-
-/** Pause between two looks at the members, in milliseconds. */
-const POLL_MS = 200;
 
 const NOBODY: FleetPart = { groups: [], instances: [] };
 
@@ -98,22 +97,45 @@ async function untilHome(
   taken: readonly FailbackStep[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { world, fleet, home, options } = parts;
-  const deadlineAtMs = world.nowMs() + (options.arriveMs ?? DEFAULTS.arriveMs);
-  for (;;) {
-    refuseOther(parts, agreedEpoch, taken);
-    const members = fleet.status().members.filter((one) => isHeard(one, fleet));
-    const meant = members.filter((one) => isMoved(part, one));
-    const missing = meant.filter(
-      ({ cluster, obeyedEpoch }) => cluster !== home || obeyedEpoch < agreedEpoch,
-    );
-    if (missing.length === 0) return meant.map(({ instance }) => instance);
-    if (world.nowMs() >= deadlineAtMs) {
-      const names = missing.map(({ instance }) => instance).join(', ');
-      throw stopped(parts, taken, `not home in time (arriveMs): ${names}`);
-    }
-    await sleep(world, POLL_MS, { signal });
-  }
+  const { fleet, home, options } = parts;
+  const meant = () =>
+    fleet.status().members.filter((one) => isHeard(one, fleet) && isMoved(part, one));
+  const missing = () =>
+    meant().filter(({ cluster, obeyedEpoch }) => cluster !== home || obeyedEpoch < agreedEpoch);
+  const arrived = () =>
+    missing().length === 0 ? meant().map(({ instance }) => instance) : undefined;
+  const arriveMs = options.arriveMs ?? DEFAULTS.arriveMs;
+  const names = await firstOf(parts, arrived, arriveMs, { agreedEpoch, taken, signal });
+  if (names !== undefined) return names;
+  const late = missing().map(({ instance }) => instance);
+  throw stopped(parts, taken, `not home in time (arriveMs): ${late.join(', ')}`);
+}
+
+/**
+ * What `look` sees first: it looks whenever something is known of the fleet anew. Undefined: it has seen nothing within `maxWaitMs`.
+ * Stops where the fleet decides something else meanwhile.
+ */
+async function firstOf<T>(
+  parts: GradualParts,
+  look: () => T | undefined,
+  maxWaitMs: number,
+  {
+    agreedEpoch,
+    taken,
+    signal,
+  }: { agreedEpoch: number; taken: readonly FailbackStep[]; signal: AbortSignal },
+): Promise<T | undefined> {
+  const { world, fleet } = parts;
+  let seen: T | undefined;
+  const isOver = (): boolean => {
+    // Kept: more may be heard before whoever waits goes on.
+    seen = look();
+    return seen !== undefined || otherDecision(parts, agreedEpoch) !== undefined;
+  };
+  await fleet.waiters.within(world, maxWaitMs, isOver, { signal });
+  signal.throwIfAborted();
+  refuseOther(parts, agreedEpoch, taken);
+  return seen ?? look();
 }
 
 async function decide(
@@ -147,19 +169,15 @@ async function watch(
   taken: readonly FailbackStep[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { world, options } = parts;
-  const untilMs = world.nowMs() + (options.pauseMs ?? DEFAULTS.pauseMs);
-  for (;;) {
-    refuseOther(parts, step.agreedEpoch, taken);
-    const wrong = wrongWith(parts, step);
-    if (wrong !== undefined) throw stopped(parts, taken, wrong);
-    if (world.nowMs() >= untilMs) break;
-    await sleep(world, Math.min(POLL_MS, untilMs - world.nowMs()), { signal });
-  }
+  const { agreedEpoch } = step;
+  const pauseMs = parts.options.pauseMs ?? DEFAULTS.pauseMs;
+  const look = () => wrongWith(parts, step);
+  const wrong = await firstOf(parts, look, pauseMs, { agreedEpoch, taken, signal });
+  if (wrong !== undefined) throw stopped(parts, taken, wrong);
   // Whoever was started anew meanwhile may still be on its way.
   await untilHome(parts, step, taken, signal);
   const assessment = await parts.assessNow(signal);
-  refuseOther(parts, step.agreedEpoch, taken);
+  refuseOther(parts, agreedEpoch, taken);
   if (assessment === undefined) throw stopped(parts, taken, 'this process went home meanwhile');
   const shut = parts.shutGate(assessment);
   if (shut !== undefined) throw stopped(parts, taken, `the way home is not open any more: ${shut}`);
@@ -186,9 +204,14 @@ function isHeard(
 }
 
 function refuseOther(parts: GradualParts, epoch: number, taken: readonly FailbackStep[]): void {
-  const { decision } = parts.fleet.status();
-  if (decision === undefined || decision.epoch <= epoch) return;
-  throw stopped(parts, taken, otherInWords(decision));
+  const other = otherDecision(parts, epoch);
+  if (other !== undefined) throw stopped(parts, taken, otherInWords(other));
+}
+
+/** The decision that has taken the place of a step's. */
+function otherDecision({ fleet }: GradualParts, epoch: number): AgreedDecision | undefined {
+  const { decision } = fleet.status();
+  return decision === undefined || decision.epoch <= epoch ? undefined : decision;
 }
 
 function otherInWords({ cluster, epoch, reason }: AgreedDecision): string {

@@ -1,5 +1,5 @@
-import { abortable, untilDeadline } from '../wait.js';
-import type { World } from '../world.js';
+import { answerByDeadline } from './wait.js';
+import type { World } from './world.js';
 
 /**
  * Those who wait until something that is looked at again and again is so.
@@ -31,11 +31,14 @@ export class Waiters {
     });
   }
 
-  /** Resolves when `isSo`, or after `maxWaitMs`. Never rejects. */
-  async within(world: World, maxWaitMs: number, isSo: () => boolean): Promise<void> {
-    const end = abortable();
-    const waited = this.until(isSo, end.signal);
-    await untilDeadline(world, world.nowMs() + maxWaitMs, waited);
-    end.abort();
+  /** Resolves when `isSo`, after `maxWaitMs`, or when the signal is aborted. Never rejects. */
+  within(
+    world: World,
+    maxWaitMs: number,
+    isSo: () => boolean,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const deadlineAtMs = world.nowMs() + maxWaitMs;
+    return answerByDeadline(world, deadlineAtMs, (limit) => this.until(isSo, limit), { signal });
   }
 }
