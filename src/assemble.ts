@@ -14,6 +14,7 @@ import { Progress } from './progress.js';
 import { replicationPolicy } from './replication/policy.js';
 import { Coordinator } from './switch/coordinator.js';
 import { activeOf } from './switch/state.js';
+import { Waiters } from './waiters.js';
 import { Watch } from './watch.js';
 
 /** @internal What a FailoverKafka is made of. */
@@ -22,6 +23,8 @@ export interface FailoverParts {
   readonly progress: Progress;
   readonly operations: ClusterOperations;
   readonly coordinator: Coordinator;
+  /** They look whenever the state is another one. */
+  readonly stateWaiters: Waiters;
   readonly watch: Watch;
   readonly clients: Clients;
   /** As {@link FailBackParts.validate}. */
@@ -66,13 +69,17 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     onWrongCluster: (active, error) => onWrongCluster(active, error),
     watch: () => watch,
   });
+  const stateWaiters = new Waiters();
   const coordinator: Coordinator = new Coordinator({
     world,
     events,
     operations,
     deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
     fleet: () => watch.fleet,
-    onMoved: () => watch.keep(),
+    onMoved: () => {
+      watch.keep();
+      stateWaiters.look();
+    },
   });
   const watch = new Watch({
     options,
@@ -120,5 +127,5 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
       needs: coordinator.needs(),
       limits: options.failback,
     });
-  return { events, progress, operations, coordinator, watch, clients, validate };
+  return { events, progress, operations, coordinator, stateWaiters, watch, clients, validate };
 }

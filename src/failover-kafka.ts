@@ -21,9 +21,6 @@ import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
 import { abortable, anyOf, sleep, untilAborted } from './wait.js';
 
-/** Pause between two looks whether a switch is over, in milliseconds. */
-const STEADY_POLL_MS = 100;
-
 /**
  * Takes the place of kafkajs's `Kafka` and keeps the service running when a whole cluster dies: its producers, consumers
  * and admins are kafkajs's own, in front of one inner client per cluster and epoch.
@@ -291,9 +288,12 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
 
   /** Resolves when no switch is under way. */
   async #steady(signal: AbortSignal): Promise<void> {
-    const { coordinator } = this.#parts;
-    while (coordinator.state.kind === 'switching') {
-      await sleep(this.#options.world, STEADY_POLL_MS, { signal });
+    const { coordinator, stateWaiters } = this.#parts;
+    const isOver = (): boolean => coordinator.state.kind !== 'switching';
+    while (!isOver()) {
+      await stateWaiters.until(isOver, signal);
+      // By then it is remembered among the switches, which whoever ordered it does.
+      await sleep(this.#options.world, 0, { signal });
     }
     if (coordinator.state.kind === 'halted') throw haltedError(coordinator.state.error);
   }
