@@ -1,6 +1,6 @@
 import type { ClusterAccess } from './cluster/access.js';
 import { catchUp, type CatchUpOutcome, type CatchUpParts } from './replication/catch-up.js';
-import { resolveTopics, type TopicSelector } from './replication/topic-names.js';
+import { topicsBornOn, type TopicSelector } from './replication/topic-names.js';
 import { ENDLESS_QUICK_RETRIES, retry, untilAborted } from './wait.js';
 
 /** @internal What {@link catchUpWith} needs. */
@@ -25,8 +25,5 @@ export async function catchUpWith(parts: CatchUpWithParts): Promise<CatchUpOutco
   // The source died meanwhile: what it held is not waited for.
   if (topics === undefined) return { unmirrored: [], unknown: selectors.map(String) };
   const cluster = { alias: source.alias, aliases, topics, policy: mirror.policy };
-  const born = resolveTopics(selectors, cluster).flatMap(({ logs }) =>
-    logs.filter(({ origin }) => origin === undefined || origin === source.alias),
-  );
-  return catchUp({ ...parts, topics: born.map(({ name }) => name) });
+  return catchUp({ ...parts, topics: topicsBornOn(selectors, cluster) });
 }

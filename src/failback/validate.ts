@@ -5,7 +5,7 @@ import type { ClusterOperations } from '../cluster-operations.js';
 import type { FailbackLimits } from '../options-failback.js';
 import type { GroupNeed } from '../position/need.js';
 import { unmirroredInWords } from '../replication/mirrored.js';
-import { resolveTopics } from '../replication/topic-names.js';
+import { topicsBornOn } from '../replication/topic-names.js';
 import { sleep, untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import { lagOf } from './look.js';
@@ -196,12 +196,9 @@ async function countsOf(parts: ValidateParts): Promise<readonly FailbackCount[]>
     async (limit) => {
       const topics = await untilAborted(limit, left.topics());
       const selectors = needs.flatMap((need) => need.selectors);
-      const born = resolveTopics(selectors, { alias: from, aliases, topics, policy })
-        .flatMap(({ logs }) => logs)
-        .filter(({ origin }) => origin === undefined || origin === from);
-      const names = [...new Set(born.map(({ name }) => name))];
+      const born = topicsBornOn(selectors, { alias: from, aliases, topics, policy });
       return Promise.all(
-        names.map(async (topic): Promise<FailbackCount> => {
+        born.map(async (topic): Promise<FailbackCount> => {
           const copy = policy.formatRemoteTopic(from, topic);
           const [here, there] = await untilAborted(
             limit,

@@ -76,6 +76,23 @@ export function resolveTopics(
   return [...found.values()];
 }
 
+/**
+ * The topics of one cluster in which the records that the service asked for are born, or, under the Identity policy, may be. Pure.
+ *
+ * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as {@link resolveTopics}.
+ * @internal
+ */
+export function topicsBornOn(
+  selectors: readonly TopicSelector[],
+  cluster: NamedCluster,
+): readonly string[] {
+  return resolveTopics(selectors, cluster).flatMap(({ logs }) =>
+    logs
+      .filter(({ origin }) => origin === undefined || origin === cluster.alias)
+      .map(({ name }) => name),
+  );
+}
+
 function logicalTopic(
   topic: string,
   { alias, aliases, topics, policy }: NamedCluster,

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { FailoverOptionsError } from '../../src/errors.js';
 import { defaultPolicy, identityPolicy } from '../../src/replication/policy.js';
-import { resolveTopics, type NamedCluster } from '../../src/replication/topic-names.js';
+import {
+  resolveTopics,
+  topicsBornOn,
+  type NamedCluster,
+} from '../../src/replication/topic-names.js';
 
 function cluster(alias: string, ...topics: string[]): NamedCluster {
   return {
@@ -111,6 +115,20 @@ describe('a pattern', () => {
   it('lists what it finds by name, after what was asked for before', () => {
     const found = resolveTopics([/^[ab]/, 'z', /^c/], cluster('A', 'b', 'c', 'a', 'z'));
     expect(found.map(({ topic }) => topic)).toEqual(['a', 'b', 'z', 'c']);
+  });
+});
+
+describe('the topics in which records are born', () => {
+  it('are the local ones, also where only mirrors were found, and each once', () => {
+    const topics = ['orders', 'A.orders', 'A.bills'];
+    const born = topicsBornOn(['orders', /./], cluster('B', ...topics));
+    expect(born).toEqual(['orders']);
+    expect(topicsBornOn(['orders', 'orders'], cluster('A'))).toEqual(['orders']);
+  });
+
+  it('are all of them under the Identity policy, whose names do not tell', () => {
+    const identity = { ...cluster('B', 'orders', 'bills'), policy: identityPolicy() };
+    expect(topicsBornOn([/./], identity)).toEqual(['bills', 'orders']);
   });
 });
 
