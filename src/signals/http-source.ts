@@ -43,11 +43,14 @@ export class HttpSource {
     this.#headers = headers;
     this.#options = options;
     this.shown = `${url.origin}${url.pathname}`;
+    // The longest first: one that begins another would leave the rest of it in the open.
     this.#secrets = [
       ...[username, password, decodeURIComponent(username), decodeURIComponent(password)],
       ...[url.search, ...url.searchParams.values()],
       ...Object.values(headers),
-    ].filter(({ length }) => length >= MIN_SECRET_LENGTH);
+    ]
+      .filter(({ length }) => length >= MIN_SECRET_LENGTH)
+      .toSorted((a, b) => b.length - a.length);
   }
 
   /**

@@ -158,6 +158,17 @@ describe('an HTTP signal', () => {
     for (const secret of secrets) expect(because).not.toContain(secret);
   });
 
+  it('shows no end of a secret that begins like another one', async () => {
+    const stage = manualStage();
+    stage.world.http = async ({ url, headers }) => {
+      throw new Error(`cannot ask ${url} with ${JSON.stringify(headers)}`);
+    };
+    const url = 'https://kafka:kafka-9f3a@config.example.com/?a=kafka-9f3a-77';
+    const headers = { 'x-password': 'kafka-9f3a' };
+    const because = await watch(stage, httpSignal({ url, headers })).failure();
+    expect(because).not.toMatch(/9f3a|77/);
+  });
+
   it('prefers an Authorization of its own to the user info', async () => {
     const stage = manualStage();
     let authorization: string | undefined;
