@@ -97,7 +97,7 @@ const rules: readonly Rule[] = [
   {
     name: 'a signal reads its source, and knows nothing of who asks and what follows',
     files: /^signals\//,
-    only: /^(signals\/|(options-signals|options-consul|caught|events|http|unreachable|wait|world)$|npm:zod$|node:buffer$)/,
+    only: /^(signals\/|(options-signals|options-consul|caught|events|http|unreachable|wait|waiters|world)$|npm:zod$|node:buffer$)/,
   },
   {
     name: 'what a source says is understood without asking it again',
@@ -179,11 +179,6 @@ const rules: readonly Rule[] = [
     files: /^(?!world$|real-dns$|real-files$|real-http$|testing\/)/,
     never: /^node:(?!buffer$|async_hooks$|events$)/,
     kind: 'value',
-  },
-  {
-    name: 'what is real is loaded by the world alone',
-    files: /^(?!world$)/,
-    never: /^real-http$/,
   },
 ];
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
+import { Waiters } from '../waiters.js';
 import type { World } from '../world.js';
 import {
   isPinning,
@@ -51,7 +52,8 @@ export class Listening {
   readonly #heardBefore = new Map<Signal, HeardWish>();
   /** The newest decision that was known when what a source wants now was first heard. */
   readonly #agreedEpochs = new Map<Signal, number>();
-  #firstReadings = new Set<() => void>();
+  /** Who waits for the first words. */
+  readonly #waiters = new Waiters();
 
   constructor(parts: ListeningParts) {
     this.#parts = parts;
@@ -137,19 +139,7 @@ export class Listening {
 
   /** Resolves when every source was read once, or after `maxWaitMs`. */
   read(maxWaitMs: number): Promise<void> {
-    if (this.#areRead()) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#firstReadings.delete(look);
-        resolve();
-      };
-      const look = (): void => {
-        if (this.#areRead()) end();
-      };
-      const cancel = this.#parts.world.after(maxWaitMs, end);
-      this.#firstReadings.add(look);
-    });
+    return this.#waiters.within(this.#parts.world, maxWaitMs, () => this.#areRead());
   }
 
   #heardFirst(signal: Signal, wish: Wish): void {
@@ -190,7 +180,7 @@ export class Listening {
     } else if (!isSameOpinion(before, after)) {
       events.emit('signal.changed', { signal: name, from: before.opinion, to: after.opinion });
     }
-    for (const look of this.#firstReadings) look();
+    this.#waiters.look();
     this.#parts.onChange();
   }
 }
