@@ -17,7 +17,7 @@ export function copiedBothWays(
   { selectors, aliases }: { selectors: readonly TopicSelector[]; aliases: readonly string[] },
 ): readonly MissingPiece[] {
   const { source, target, policy } = flow;
-  if (policy.formatRemoteTopic(source, 'orders') !== 'orders') return [];
+  if (policy.kind !== 'identity') return [];
   const there = new Set(back.copiedWithin(LATELY_MS));
   const both = flow.copiedWithin(LATELY_MS).filter((topic) => there.has(topic));
   const topics = new Map(both.map((topic) => [topic, 1]));

@@ -17,11 +17,11 @@ export interface TailedTopic {
   onComplete(): void;
 }
 
-/** @internal */
+/** @internal What a tailer works with. */
 export interface TailerOptions {
   readonly world: World;
   readonly events: EventSink;
-  /** Pause between looks at a topic that had nothing new, in milliseconds; four times that where it is missing. */
+  /** Pause between looks at a topic that had nothing new, in milliseconds; one that is missing is looked for once a second. */
   readonly pollMs: number;
 }
 
