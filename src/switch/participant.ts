@@ -49,9 +49,10 @@ export interface Participant {
   need(): GroupNeed | undefined;
   /**
    * Goes on with the new session. Resolves when work flows again; keeps trying where the cluster does not answer, until
-   * the session's signal is aborted. `plan` has been committed on the target before.
+   * the session's signal is aborted.
    *
-   * @param plan - or why it must not consume there: its group is read on the other cluster.
+   * @param plan - where a consumer resumes: its positions are put in place before it joins. Or why it must not consume there: its group is
+   *   read on the other cluster.
    */
   attach(session: ClusterSession, plan: GroupPlan | GroupElsewhereError | undefined): Promise<void>;
   /** Nothing is sent or handled until further notice: what waits is rejected with this error. */
