@@ -2,8 +2,8 @@ import type { AgreementContext } from './agreement/agreement.js';
 import type { ClusterCanary } from './health/monitor.js';
 import type { CanaryOptions } from './options-health.js';
 
-/** Nobody reads it. */
-const SETTINGS = { 'cleanup.policy': 'delete', 'retention.ms': '3600000' } as const;
+/** @internal Of a topic whose records nobody reads later, for where it is made. */
+export const CANARY_SETTINGS = { 'cleanup.policy': 'delete', 'retention.ms': '3600000' } as const;
 
 /** @internal What a canary writes with on a cluster; undefined where nothing is to be written. */
 export function canaryOn(
@@ -12,7 +12,7 @@ export function canaryOn(
   canary: Required<CanaryOptions> | undefined,
 ): ClusterCanary | undefined {
   if (canary === undefined) return undefined;
-  const log = openLog(alias, canary.topic, SETTINGS);
+  const log = openLog(alias, canary.topic, CANARY_SETTINGS);
   return {
     everyMs: canary.everyMs,
     write: () => log.append('canary', 'is it taken?'),

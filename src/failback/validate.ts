@@ -1,4 +1,5 @@
 import type { ControlLog } from '../agreement/agreement.js';
+import { CANARY_SETTINGS } from '../canary-log.js';
 import { messageOf } from '../caught.js';
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import type { ClusterOperations } from '../cluster-operations.js';
@@ -72,9 +73,6 @@ export interface ValidateParts {
   openLog(alias: string, topic: string, settings: Readonly<Record<string, string>>): ControlLog;
   readonly signal: AbortSignal;
 }
-
-/** Nobody reads it later. */
-const CANARY_SETTINGS = { 'cleanup.policy': 'delete', 'retention.ms': '3600000' } as const;
 
 /** Pause between two looks for the copy of the canary, in milliseconds. */
 const CANARY_POLL_MS = 200;
