@@ -1,10 +1,11 @@
 import { messageOf } from '../caught.js';
+import { WITHOUT_AGREEMENT } from '../switch/answers.js';
 import type { AgreeOutcome } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import type { AgreedDecision, Proposal } from './agreement.js';
 import { unheardEpoch, type FleetState } from './fleet-state.js';
 
-/** @internal What {@link decideTogether} looks at, and whom it asks. */
+/** @internal What {@link agree} looks at, and whom it asks. */
 export interface Deciding {
   /** Name of the agreement. */
   readonly agreement: string;
@@ -37,7 +38,7 @@ export async function agree(
     return await decideTogether(turn, deciding);
   } catch (error) {
     signal.throwIfAborted();
-    const because = `the agreement (${deciding.agreement}) was not reached: ${messageOf(error)}. Without it a process is moved by switchTo() with alone: true`;
+    const because = `the agreement (${deciding.agreement}) was not reached: ${messageOf(error)}. ${WITHOUT_AGREEMENT}`;
     return { kind: 'refused', because };
   }
 }

@@ -8,6 +8,9 @@ import {
 } from '../errors.js';
 import type { SwitchTurn } from './participant.js';
 
+/** @internal The way out for a person, where the agreement is dead. */
+export const WITHOUT_AGREEMENT = 'Without it a process is moved by switchTo() with alone: true';
+
 /** @internal What callers hear while the library has stopped itself. */
 export function haltedError(cause: Error): FailoverHaltedError {
   const wayOut = isAgreementLost(cause)

@@ -1,12 +1,10 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { GroupElsewhereError } from '../errors.js';
 import { answerByDeadline } from '../wait.js';
+import { WITHOUT_AGREEMENT } from './answers.js';
 import type { SwitchFleet } from './fleet.js';
 import { bounded, type PhaseContext } from './phase-context.js';
 import type { PhaseOutcome, SwitchRun } from './state.js';
-
-/** The way out for a person, where the agreement is dead. */
-const WITHOUT_IT = 'Without it a process is moved by switchTo() with alone: true';
 
 /** @internal Refusing is safe here as well; an answer that comes too late is heard by the agreement, and obeyed then. */
 export async function agree({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
@@ -14,7 +12,7 @@ export async function agree({ turn }: SwitchRun, context: PhaseContext): Promise
   if (fleet === undefined) return { kind: 'done' };
   const outcome = await bounded(context, deadlines.agreeMs, (signal) => fleet.agree(turn, signal));
   if (outcome === undefined) {
-    const because = `the agreement did not answer within ${deadlines.agreeMs} ms (switch.agreeMs). ${WITHOUT_IT}`;
+    const because = `the agreement did not answer within ${deadlines.agreeMs} ms (switch.agreeMs). ${WITHOUT_AGREEMENT}`;
     return { kind: 'refused', reasons: [because], plannedOnly: false };
   }
   const { kind } = outcome;
