@@ -83,6 +83,7 @@ export class Lane implements PhysicalSource {
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
   }
+
   /** True for a record that was handled already. To be asked for every record that is delivered, in the order of the log. */
   wasHandled(message: KafkaMessage): boolean {
     const isRecognised = this.awaited?.recognises(message) === true;

@@ -12,7 +12,6 @@ import { ProducerConnection } from './connection.js';
 import { closedError, ProducerCore } from './core.js';
 import { disconnectedError, disconnectingError } from './disconnected.js';
 import { PendingSend } from './in-flight.js';
-
 import type { Payload } from './payload.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
 import { Sends } from './sends.js';

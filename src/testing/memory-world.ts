@@ -220,11 +220,8 @@ function mirrorFlows(
   const reversed = enabled.map((name) => name.split('->').toReversed().join('->'));
   return [...new Set([...enabled, ...reversed])].map((name) => {
     const [source = '', target = ''] = name.split('->');
-    const flow = mirrorFlow({ source, target }, options, parts, {
-      clock,
-      copiesRecords: enabled.some((each) => each === name),
-    });
-    return flow;
+    const copiesRecords = enabled.some((each) => each === name);
+    return mirrorFlow({ source, target }, options, parts, { clock, copiesRecords });
   });
 }
 

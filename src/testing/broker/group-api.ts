@@ -1,7 +1,7 @@
 import { errorCodes } from '../protocol-codes.js';
 import type { Protocol } from '../protocol.js';
 import { Group, type GroupSurroundings } from './group.js';
-import { metadataOf } from './group-member.js';
+import { joinRefused, metadataOf, NO_BYTES } from './group-member.js';
 import type { Handlers } from './handlers.js';
 import type { TopicStore } from './topic-store.js';
 
@@ -87,9 +87,7 @@ export function groupApi(surroundings: {
       const { sessionTimeout, memberId } = request;
       const isTooShort = sessionTimeout < limits.minSessionTimeoutMs;
       if (isTooShort || sessionTimeout > limits.maxSessionTimeoutMs) {
-        const errorCode = errorCodes.INVALID_SESSION_TIMEOUT;
-        const nothing = { generationId: -1, groupProtocol: '', leaderId: '', members: [] };
-        reply({ errorCode, memberId, ...nothing });
+        reply(joinRefused(errorCodes.INVALID_SESSION_TIMEOUT, memberId));
         return;
       }
       groups.getOrCreate(request.groupId).join(request, clientId, reply);
@@ -98,7 +96,7 @@ export function groupApi(surroundings: {
     SyncGroup(request, reply) {
       const group = groups.get(request.groupId);
       if (group !== undefined) group.sync(request, reply);
-      else reply({ errorCode: errorCodes.UNKNOWN_MEMBER_ID, memberAssignment: Buffer.alloc(0) });
+      else reply({ errorCode: errorCodes.UNKNOWN_MEMBER_ID, memberAssignment: NO_BYTES });
     },
 
     Heartbeat({ groupId, memberId, groupGenerationId }, reply) {
@@ -202,7 +200,7 @@ function describe(
       memberId: member.id,
       clientId: member.clientId,
       clientHost: '/127.0.0.1',
-      memberMetadata: isStable ? metadataOf(member.protocols, group.protocolName) : Buffer.alloc(0),
+      memberMetadata: isStable ? metadataOf(member.protocols, group.protocolName) : NO_BYTES,
       memberAssignment: member.assignment,
     })),
   };
