@@ -1,6 +1,7 @@
 import type { Assigner, GroupMemberAssignment, PartitionAssigner } from 'kafkajs';
 import { kafka } from '../kafkajs.js';
 import type { LogicalTopic } from '../replication/topic-names.js';
+import type { Assignment } from './consumer-events.js';
 import { dealtMembers, markedStandby } from './standby-mark.js';
 
 /** @internal How the physical topics of a group are dealt out: one of each logical topic, the others follow it. */
@@ -50,7 +51,7 @@ export function chooseRepresentatives(
  * @internal
  */
 export function withSiblings(
-  assignment: Readonly<Record<string, readonly number[]>>,
+  assignment: Assignment,
   siblings: Representatives['siblings'],
   partitionCount: (topic: string) => number,
 ): Record<string, number[]> {

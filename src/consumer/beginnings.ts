@@ -2,6 +2,7 @@ import type { ClusterAccess } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { untilAborted } from '../wait.js';
 import type { PhysicalOffset } from './commits.js';
+import type { Assignment } from './consumer-events.js';
 import { aheadOf, type ResumePosition } from './resume.js';
 
 /**
@@ -48,7 +49,7 @@ export interface Reached {
  */
 export function beginningsOf(
   ends: LogEnds,
-  assignment: Readonly<Record<string, readonly number[]>>,
+  assignment: Assignment,
   dispatcher: { reached(topic: string, partition: number): Reached },
 ): readonly ResumePosition[] {
   return Object.entries(assignment).flatMap(([topic, partitions]) => {

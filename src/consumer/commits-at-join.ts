@@ -2,9 +2,7 @@ import type { ClusterAccess } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { untilAborted } from '../wait.js';
-
-/** @internal Partitions of a member, by physical names. */
-export type Assignment = Readonly<Record<string, readonly number[]>>;
+import type { Assignment } from './consumer-events.js';
 
 /** @internal What {@link CommitsAtJoin} asks with. */
 export interface CommitsAtJoinParts {

@@ -86,6 +86,9 @@ function renamed(entry: unknown, names: TopicNames): unknown {
   return { ...entry, topic: names.originalOf(physicalTopic), physicalTopic };
 }
 
+/** @internal The partitions that a member was dealt, by topic: by physical names, unless it is said otherwise. */
+export type Assignment = Readonly<Record<string, readonly number[]>>;
+
 /** @internal The `memberAssignment` of a GROUP_JOIN event. */
 export function readAssignment(value: unknown): Record<string, readonly number[]> {
   const assignment: Record<string, readonly number[]> = {};
@@ -102,7 +105,7 @@ export function readAssignment(value: unknown): Record<string, readonly number[]
  * @internal
  */
 export function mergedAssignment(
-  assignment: Readonly<Record<string, readonly number[]>>,
+  assignment: Assignment,
   names: TopicNames,
 ): Record<string, number[]> {
   const merged: Record<string, number[]> = {};

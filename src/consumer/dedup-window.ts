@@ -6,6 +6,7 @@ import type { ConsumerLimits } from '../options.js';
 import type { DedupLimits } from '../options-dedup.js';
 import type { GroupPlan } from '../position/plan.js';
 import { PartitionMap } from '../replication/partition-map.js';
+import type { Assignment } from './consumer-events.js';
 import { DedupLane } from './dedup-lane.js';
 import { readPartition } from './offsets.js';
 import { identifyBy, type Identify, type RecordLog } from './record-identity.js';
@@ -34,9 +35,6 @@ export interface DedupParts {
   /** The service's `messageId` threw, or answered what is no id. Told once for each beginning. */
   onFailed(error: Error): void;
 }
-
-/** By physical names. */
-type Assignment = Readonly<Record<string, readonly number[]>>;
 
 /**
  * The second line against handling a record twice: which records the handlers of this process have handled, so that they are left out when

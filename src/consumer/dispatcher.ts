@@ -11,6 +11,7 @@ import type { World } from '../world.js';
 import type { Awaited } from './awaited-records.js';
 import type { Reached } from './beginnings.js';
 import type { PhysicalOffset } from './commits.js';
+import type { Assignment } from './consumer-events.js';
 import { noting } from './dedup-lane.js';
 import type { DedupWindow } from './dedup-window.js';
 import type { Gate } from './gate.js';
@@ -55,9 +56,6 @@ export interface DispatcherParts {
 }
 
 const WENT_ELSEWHERE = 'another member of the group has had the partition';
-
-/** By physical names. */
-type Assignment = Readonly<Record<string, readonly number[]>>;
 
 /**
  * Stands between kafkajs and the user's handlers: original names, one handler at a time for one logical partition,

@@ -1,4 +1,5 @@
 import type { Cluster } from 'kafkajs';
+import type { Assignment } from './consumer-events.js';
 
 /**
  * Opens the connections that a consumer will fetch over. kafkajs keeps one for fetches beside the one for all else, and opens it with the first
@@ -10,7 +11,7 @@ import type { Cluster } from 'kafkajs';
  */
 export async function openFetchConnections(
   cluster: Pick<Cluster, 'findLeaderForPartitions' | 'findBroker'>,
-  assignment: Readonly<Record<string, readonly number[]>>,
+  assignment: Assignment,
 ): Promise<void> {
   const leaders = Object.entries(assignment).flatMap(([topic, partitions]) =>
     Object.keys(cluster.findLeaderForPartitions(topic, [...partitions])),

@@ -1,8 +1,8 @@
 import type { ConsumerGroupJoinEvent } from 'kafkajs';
 import type { ClusterAccess } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
-import { CommitsAtJoin, type Assignment } from './commits-at-join.js';
-import { readAssignment } from './consumer-events.js';
+import { CommitsAtJoin } from './commits-at-join.js';
+import { readAssignment, type Assignment } from './consumer-events.js';
 
 /** @internal What a member leaves its group with. */
 export interface GroupMemberParts {

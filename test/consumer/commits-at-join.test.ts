@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ClusterAccess, Commit } from '../../src/cluster/access.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
-import { CommitsAtJoin, type Assignment } from '../../src/consumer/commits-at-join.js';
+import { CommitsAtJoin } from '../../src/consumer/commits-at-join.js';
+import type { Assignment } from '../../src/consumer/consumer-events.js';
 import { standingOf } from '../../src/consumer/standing.js';
 import { settle } from '../support/manual-world.js';
 
