@@ -1,8 +1,8 @@
 /**
  * How long each phase of a switch may take, in milliseconds; from 0 to 2147483647 (Infinity is refused). A phase that takes
- * longer is reported and the switch goes on, with two exceptions: beyond `prepareMs` it is refused, and a planned one goes
- * back to its source beyond `translateMs`. Together they may be longer than `producer.holdMaxWaitMs`, the time that a send
- * waits.
+ * longer is reported and the switch goes on, with three exceptions: beyond `prepareMs` and `agreeMs` it is refused, and a planned
+ * one goes back to its source beyond `translateMs`, unless its fleet has decided it. Together they may be longer than
+ * `producer.holdMaxWaitMs`, the time that a send waits.
  *
  * @public
  */
@@ -35,7 +35,7 @@ export interface SwitchOptions {
   readonly catchUpMs?: number;
   /**
    * Positions are found on the target; half of it is the longest wait for MirrorMaker's newest records. Beyond it a planned
-   * switch goes back to its source, and an unplanned one goes on: its consumers keep asking, and do not start without. It also
+   * switch goes back to its source, and an unplanned one, or one of a fleet, goes on: its consumers keep asking, and do not start without. It also
    * bounds the second part of `plan()`, and the wait for MirrorMaker's records where a consumer starts. Default 10000. 0 sends
    * every planned switch back, where this process consumes.
    */
