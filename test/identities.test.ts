@@ -2,21 +2,15 @@ import { expect, it } from 'vitest';
 import { FailoverEmitter } from '../src/events.js';
 import { Identities } from '../src/identities.js';
 import { resolveOptions } from '../src/options.js';
-import { clustersOf, ordersWorld } from './support/memory-service.js';
+import { clustersOf, ordersWorld, turnableName } from './support/memory-service.js';
 
 function identitiesIn(memory: ReturnType<typeof ordersWorld>) {
-  const name = { isTurned: false };
+  const name = turnableName(memory, 'B');
   const wrong: string[] = [];
-  const [host = '', port = ''] = (memory.cluster('B').brokers[0] ?? '').split(':');
   const identities = new Identities({
     options: resolveOptions({
       world: memory.world,
-      clusters: clustersOf(memory, {
-        A: {
-          socketFactory: (args) =>
-            memory.world.openSocket(name.isTurned ? { ...args, host, port: Number(port) } : args),
-        },
-      }),
+      clusters: clustersOf(memory, { A: { socketFactory: name.socketFactory } }),
     }),
     events: new FailoverEmitter(() => ({ atMs: 0, switchEpoch: 1 })),
     active: () => 'A',

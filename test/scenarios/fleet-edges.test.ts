@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kafkaAgreement } from '../../src/agreement/kafka.js';
 import { followStrategy } from '../../src/strategy/follow.js';
 import type { Signal } from '../../src/signals/signal.js';
-import { clustersOf, consume, hang, until } from '../support/memory-service.js';
+import { clustersOf, consume, hang, turnableName, until } from '../support/memory-service.js';
 import { fleet, isOn, onStore, STATE, type Member } from './fleet-support.js';
 
 /** A promise that is resolved by hand. */
@@ -288,18 +288,9 @@ describe('a process of a fleet', () => {
     fleet(
       async ({ memory, agreement, members, join }) => {
         const [one, two] = members;
-        const [address = ''] = memory.cluster('B').brokers;
-        const [host = '', port = ''] = address.split(':');
-        let isTurned = false;
+        const name = turnableName(memory, 'B', (args) => late.process.world.openSocket(args));
         const late = join('late', {
-          clusters: clustersOf(memory, {
-            A: {
-              socketFactory: (args) =>
-                late.process.world.openSocket(
-                  isTurned ? { ...args, host, port: Number(port) } : args,
-                ),
-            },
-          }),
+          clusters: clustersOf(memory, { A: { socketFactory: name.socketFactory } }),
         });
         await late.kafka.producer().connect();
         await memory.clock.sleep(5_000);
@@ -309,7 +300,7 @@ describe('a process of a fleet', () => {
           'it wants',
           () => one.kafka.status().agreement?.members.some(({ wants }) => wants === 'B') === true,
         );
-        isTurned = true;
+        name.isTurned = true;
         await until(memory, 'it halts', () => late.kafka.status().state === 'halted', 60_000);
         await memory.clock.sleep(120_000);
         two.process.cut('A');

@@ -4,7 +4,15 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
 import type { ProducerStandbyStatus } from '../../src/producer/standby-producer.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { clustersOf, consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import {
+  breakConnections,
+  clustersOf,
+  consume,
+  kafkaIn,
+  ordersWorld,
+  turnableName,
+  until,
+} from '../support/memory-service.js';
 
 const LATENCY_MS = 50;
 const ROUND_TRIP_MS = 2 * LATENCY_MS;
@@ -350,21 +358,13 @@ describe('a producer that waits on the standby', () => {
       isMirrored: false,
     });
     await memory.run(async () => {
-      let isTurned = false;
-      const [host = '', port = ''] = memory.cluster('C').brokers[0]?.split(':') ?? [];
-      const clusters = clustersOf(memory, {
-        B: {
-          socketFactory: (args) =>
-            memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
-        },
-      });
+      const name = turnableName(memory, 'C');
+      const clusters = clustersOf(memory, { B: { socketFactory: name.socketFactory } });
       const service = await produce(memory, { ...HOT, clusters });
       await send(service, 'first');
       await untilHot(memory, service);
-      isTurned = true;
-      memory.cluster('B').down();
-      await memory.clock.sleep(1);
-      memory.cluster('B').up();
+      name.isTurned = true;
+      await breakConnections(memory, 'B');
       await until(memory, 'it was lost', () => standbyOf(service)?.kind === 'connecting', 60_000);
       await memory.clock.sleep(60_000);
       expect(standbyOf(service)).toMatchObject({ kind: 'connecting', cluster: 'B' });

@@ -5,10 +5,12 @@ import type { FailoverKafkaConfig } from '../../src/options.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { memoryAgreement } from '../support/memory-agreement.js';
 import {
+  breakConnections,
   clustersOf,
   consume,
   kafkaIn,
   ordersWorld,
+  turnableName,
   until,
   type ConsumeOptions,
 } from '../support/memory-service.js';
@@ -370,20 +372,12 @@ describe('a consumer that waits on the standby', () => {
       isMirrored: false,
     });
     await memory.run(async () => {
-      let isTurned = false;
-      const [host = '', port = ''] = memory.cluster('C').brokers[0]?.split(':') ?? [];
-      const clusters = clustersOf(memory, {
-        B: {
-          socketFactory: (args) =>
-            memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
-        },
-      });
+      const name = turnableName(memory, 'C');
+      const clusters = clustersOf(memory, { B: { socketFactory: name.socketFactory } });
       const service = await serve(memory, { ...HOT, clusters });
       await untilHot(memory, service);
-      isTurned = true;
-      memory.cluster('B').down();
-      await memory.clock.sleep(1);
-      memory.cluster('B').up();
+      name.isTurned = true;
+      await breakConnections(memory, 'B');
       await until(memory, 'it was lost', () => service.heard.includes('lost B'));
       await memory.clock.sleep(60_000);
       expect(standbyOf(service)).toMatchObject({ kind: 'joining', cluster: 'B' });

@@ -4,56 +4,33 @@ import type { FailoverKafkaConfig } from '../../src/options.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import {
+  breakConnections,
   clustersOf,
   consume,
   consumeOrders,
   kafkaIn,
   ordersWorld,
+  turnableName,
   until,
   write,
+  type TurnableName,
 } from '../support/memory-service.js';
-
-const FILES = new Map<string, string>();
 
 interface Turned {
   readonly memory: MemoryWorld;
-  /** Turns the name of A (a load balancer, a DNS name) round: new connections lead to B. */
-  turn(isTurned: boolean): void;
+  /** The name of A; turned round it leads to B. */
+  readonly name: TurnableName;
   make(config?: Partial<FailoverKafkaConfig>): FailoverKafka;
   /** Requests that would mix up the two clusters, seen on B under the name of A. */
   readonly harm: string[];
 }
 
 function turnedWorld(): Turned {
-  const memory = ordersWorld({ files: FILES });
-  const [address = ''] = memory.cluster('B').brokers;
-  const [host = '', port = ''] = address.split(':');
-  const harm: string[] = [];
-  let isTurned = false;
-  return {
-    memory,
-    harm,
-    turn(turned) {
-      isTurned = turned;
-    },
-    make: (config = {}) =>
-      kafkaIn(memory, {
-        clusters: clustersOf(memory, {
-          A: {
-            socketFactory: (args) =>
-              memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
-          },
-        }),
-        ...config,
-      }),
-  };
-}
-
-/** Breaks every connection to A, as a load balancer does that kills its sessions. */
-async function breakConnections({ memory }: Turned): Promise<void> {
-  memory.cluster('A').down();
-  await memory.clock.sleep(1);
-  memory.cluster('A').up();
+  const memory = ordersWorld({ files: new Map() });
+  const name = turnableName(memory, 'B');
+  const clusters = clustersOf(memory, { A: { socketFactory: name.socketFactory } });
+  const make: Turned['make'] = (config = {}) => kafkaIn(memory, { clusters, ...config });
+  return { memory, name, make, harm: [] };
 }
 
 function watchHarm({ memory, harm }: Turned, isHarm: () => boolean): void {
@@ -85,10 +62,10 @@ describe('a name that is turned round to the other cluster', () => {
         await send('one');
         await until(memory, 'it is handled', () => handled.includes('one'));
         watchHarm(turned, () => kafka.status().active === 'A');
-        turned.turn(true);
+        turned.name.isTurned = true;
         await send('two');
         await until(memory, 'the connections that were made go on', () => handled.includes('two'));
-        await breakConnections(turned);
+        await breakConnections(memory, 'A');
         const failed = send('three').catch((error: unknown) => error);
         await until(memory, 'it has stopped itself', () => kafka.status().state === 'halted');
         expect(kafka.status().haltedBecause).toMatchObject({ code: 'ERR_FAILOVER_WRONG_CLUSTER' });
@@ -96,7 +73,7 @@ describe('a name that is turned round to the other cluster', () => {
         await memory.clock.sleep(30_000);
         expect(turned.harm).toEqual([]);
         expect(memory.cluster('B').records('orders', 0)).toEqual([]);
-        turned.turn(false);
+        turned.name.isTurned = false;
         await kafka.switchTo('A');
         await send('four');
         await until(memory, 'it is handled', () => handled.includes('four'));
@@ -119,8 +96,8 @@ describe('a name that is turned round to the other cluster', () => {
       await until(memory, 'it is handled', () => handled.includes('one'));
       await memory.clock.sleep(2_000);
       watchHarm(turned, () => kafka.status().state === 'steady' && kafka.status().active === 'A');
-      turned.turn(true);
-      await breakConnections(turned);
+      turned.name.isTurned = true;
+      await breakConnections(memory, 'A');
       await until(memory, 'it is on B', () => kafka.status().active === 'B');
       await send('two');
       await until(memory, 'it is handled', () => handled.includes('two'));
@@ -139,7 +116,7 @@ describe('a name that is turned round to the other cluster', () => {
       await first.switchTo('B');
       await first.switchTo('A');
       await first.close();
-      turned.turn(true);
+      turned.name.isTurned = true;
       const second = turned.make({ stateFile });
       await expect(second.producer().connect()).rejects.toMatchObject({
         code: 'ERR_FAILOVER_WRONG_CLUSTER',
@@ -160,7 +137,7 @@ describe('a name that is turned round to the other cluster', () => {
       kafka.on('cluster.mismatched', ({ cluster }) => mismatches.push(cluster));
       await kafka.producer().connect();
       await kafka.switchTo('B');
-      turned.turn(true);
+      turned.name.isTurned = true;
       await memory.clock.sleep(31_000);
       expect(mismatches).toEqual(['A']);
       await expect(kafka.switchTo('A', { planned: false })).rejects.toMatchObject({
@@ -173,26 +150,20 @@ describe('a name that is turned round to the other cluster', () => {
 
   it('is noticed also while the switch to that cluster opens', async () => {
     const memory = ordersWorld();
-    const [host = '', port = ''] = (memory.cluster('A').brokers[0] ?? '').split(':');
-    let isTurned = false;
+    const name = turnableName(memory, 'A');
     await memory.run(async () => {
       const kafka = kafkaIn(memory, {
-        clusters: clustersOf(memory, {
-          B: {
-            socketFactory: (args) =>
-              memory.world.openSocket(isTurned ? { ...args, host, port: Number(port) } : args),
-          },
-        }),
+        clusters: clustersOf(memory, { B: { socketFactory: name.socketFactory } }),
       });
       await consume(kafka, () => memory.clock.sleep(3_000));
       write(memory, 'A', ['one']);
       await memory.clock.sleep(500);
       const harm: string[] = [];
       kafka.on('switch.phase-started', ({ phase }) => {
-        if (phase === 'open') isTurned = true;
+        if (phase === 'open') name.isTurned = true;
       });
       memory.cluster('A').onRequest(({ apiName }) => {
-        if (isTurned && ['JoinGroup', 'OffsetCommit'].includes(apiName)) harm.push(apiName);
+        if (name.isTurned && ['JoinGroup', 'OffsetCommit'].includes(apiName)) harm.push(apiName);
       });
       const error = await kafka.switchTo('B').catch((reason: unknown) => reason);
       await memory.clock.sleep(5_000);

@@ -1,3 +1,4 @@
+import type { ISocketFactory } from 'kafkajs';
 import { onTestFinished } from 'vitest';
 import type { FailoverEachMessagePayload } from '../../src/consumer/types.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
@@ -41,6 +42,35 @@ export function clustersOf(
     A: { brokers: [...memory.cluster('A').brokers], ...more.A },
     B: { brokers: [...memory.cluster('B').brokers], ...more.B },
   };
+}
+
+/** The name of a cluster that may be turned round, as a DNS name or a load balancer is. */
+export interface TurnableName {
+  /** The cluster's, for {@link clustersOf}. */
+  readonly socketFactory: ISocketFactory;
+  /** New connections lead to the other cluster. */
+  isTurned: boolean;
+}
+
+/** @param to - the cluster that it leads to then. */
+export function turnableName(
+  memory: MemoryWorld,
+  to: string,
+  open: ISocketFactory = memory.world.openSocket,
+): TurnableName {
+  const [host = '', port = ''] = memory.cluster(to).brokers[0]?.split(':') ?? [];
+  const name: TurnableName = {
+    socketFactory: (args) => open(name.isTurned ? { ...args, host, port: Number(port) } : args),
+    isTurned: false,
+  };
+  return name;
+}
+
+/** Breaks every connection to a cluster, as a load balancer does that ends its sessions. */
+export async function breakConnections(memory: MemoryWorld, cluster: string): Promise<void> {
+  memory.cluster(cluster).down();
+  await memory.clock.sleep(1);
+  memory.cluster(cluster).up();
 }
 
 /** A service on the two clusters, silent. */
