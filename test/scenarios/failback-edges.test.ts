@@ -2,22 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { FailbackAssessment } from '../../src/failback/gates.js';
 import { FailbackRefusedError } from '../../src/errors.js';
-import type { MemoryWorld } from '../../src/testing/index.js';
 import { consumeOrders, kafkaIn, ordersWorld, until, write } from '../support/memory-service.js';
+import { leaveA } from './support.js';
 
 const STATE = '/state/service.json';
-
-/** A has been left, and works again. */
-async function leaveA(memory: MemoryWorld, kafka: FailoverKafka): Promise<void> {
-  const handled = await consumeOrders(kafka);
-  write(memory, 'A', ['a1', 'a2']);
-  await until(memory, 'A is read', () => handled.length === 2);
-  await memory.clock.sleep(3_000);
-  await kafka.switchTo('B', { planned: false, reason: 'test' });
-  write(memory, 'B', ['b1']);
-  await until(memory, 'B is read', () => handled.includes('b1'));
-  await memory.clock.sleep(2_000);
-}
 
 async function refusedAssessment(kafka: FailoverKafka): Promise<FailbackAssessment> {
   return kafka.failback().then(
@@ -36,6 +24,7 @@ describe('a look at the way home', () => {
       const failback = { dwellMs: 0, everyMs: 1_000, lagMs: 4_000 };
       const kafka = kafkaIn(memory, { failback });
       await leaveA(memory, kafka);
+      await memory.clock.sleep(2_000);
       // What is stranded is waited for, in vain.
       memory.mirror('A->B').pause();
       write(memory, 'A', ['stranded']);
@@ -51,6 +40,7 @@ describe('a look at the way home', () => {
     return memory.run(async () => {
       const kafka = kafkaIn(memory, { failback: { dwellMs: 0 } });
       await leaveA(memory, kafka);
+      await memory.clock.sleep(2_000);
       memory
         .cluster('A')
         .intercept(({ apiName }) =>

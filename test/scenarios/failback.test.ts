@@ -5,6 +5,7 @@ import type { FailoverKafkaConfig } from '../../src/options.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { consumeOrders, kafkaIn, ordersWorld, until, write } from '../support/memory-service.js';
+import { leaveA } from './support.js';
 
 /** Quick, unless told otherwise. */
 const QUICK = { dwellMs: 0, everyMs: 1_000, lagMs: 1_000 };
@@ -23,13 +24,7 @@ async function away(
 ): Promise<void> {
   await memory.run(async () => {
     const kafka = kafkaIn(memory, { failback: QUICK, ...config });
-    const handled = await consumeOrders(kafka);
-    write(memory, 'A', ['a1', 'a2']);
-    await until(memory, 'A is read', () => handled.length === 2);
-    await memory.clock.sleep(3_000);
-    await kafka.switchTo('B', { planned: false, reason: 'test' });
-    write(memory, 'B', ['b1']);
-    await until(memory, 'B is read', () => handled.includes('b1'));
+    const handled = await leaveA(memory, kafka);
     await work({ memory, kafka, handled });
     await kafka.close();
   });

@@ -13,7 +13,7 @@ import type { SwitchReport } from '../../src/switch/report.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import { processWorld, type ProcessWorld } from '../simulation/process-world.js';
 import { memoryAgreement, type MemoryAgreement } from '../support/memory-agreement.js';
-import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 /** A state file. */
 export const STATE = '/var/lib/service/kafka.json';
@@ -118,6 +118,24 @@ export async function fleet(
       memory.clusters.every(({ connectionCount }) => connectionCount === 0),
     );
   });
+}
+
+/** Gates of the way home that open quickly. */
+export const QUICK_WAY_HOME = { dwellMs: 0, everyMs: 30_000, lagMs: 2_000 };
+
+/** Each of the members consumes `orders` in a group of its own; `handled` has the values of each, by its name. */
+export async function consumeApart(
+  members: readonly Member[],
+): Promise<ReadonlyMap<string, string[]>> {
+  const handled = new Map<string, string[]>();
+  for (const { name, kafka } of members) {
+    const values: string[] = [];
+    handled.set(name, values);
+    await consume(kafka, async ({ message }) => void values.push(String(message.value)), {
+      groupId: `group-${name}`,
+    });
+  }
+  return handled;
 }
 
 /** Do these work with the cluster, and do nothing else? */

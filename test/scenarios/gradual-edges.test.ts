@@ -5,9 +5,15 @@ import { sleep } from '../../src/wait.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import { rejectionOf } from '../support/failures.js';
 import { consume, until } from '../support/memory-service.js';
-import { fleet, isOn, onStore, type Fleet, type Member } from './fleet-support.js';
-
-const QUICK = { dwellMs: 0, everyMs: 30_000, lagMs: 2_000 };
+import {
+  consumeApart,
+  fleet,
+  isOn,
+  onStore,
+  QUICK_WAY_HOME,
+  type Fleet,
+  type Member,
+} from './fleet-support.js';
 
 /** Three processes, each with a group of its own, and one that leads the way, all on B. */
 function onB(main: (scene: Fleet & { readonly lead: Member }) => Promise<void>): Promise<void> {
@@ -16,14 +22,12 @@ function onB(main: (scene: Fleet & { readonly lead: Member }) => Promise<void>):
       const { memory, members, join } = all;
       const lead = join('lead');
       await lead.kafka.producer().connect();
-      for (const { name, kafka } of members) {
-        await consume(kafka, async () => {}, { groupId: `group-${name}` });
-      }
+      await consumeApart(members);
       await lead.kafka.switchTo('B');
       await until(memory, 'all are on B', isOn('B', [...members, lead]));
       await main({ ...all, lead });
     },
-    { config: { failback: QUICK } },
+    { config: { failback: QUICK_WAY_HOME } },
   );
 }
 
@@ -137,9 +141,7 @@ describe('a fleet that works with both clusters', () => {
   it('takes nobody away from home where only the process that leads is away', () =>
     fleet(
       async ({ memory, members, join }) => {
-        for (const { name, kafka } of members) {
-          await consume(kafka, async () => {}, { groupId: `group-${name}` });
-        }
+        await consumeApart(members);
         const lead = join('lead');
         await lead.kafka.producer().connect();
         await members[0].kafka.switchTo('B');
@@ -153,16 +155,14 @@ describe('a fleet that works with both clusters', () => {
         await memory.clock.sleep(5_000);
         expect(members.map(({ reports }) => reports.length)).toEqual(before);
       },
-      { config: { failback: QUICK } },
+      { config: { failback: QUICK_WAY_HOME } },
     ));
 
   it('does not give one process that has lost its cluster the voices of those who are elsewhere', () =>
     fleet(
       async ({ memory, agreement, members }) => {
         const [one, two, three] = members;
-        for (const { name, kafka } of members) {
-          await consume(kafka, async () => {}, { groupId: `group-${name}` });
-        }
+        await consumeApart(members);
         await one.kafka.switchTo('B');
         await until(memory, 'all are on B', isOn('B', members));
         agreement.write(writeDecision(ONE_HOME));
@@ -182,9 +182,7 @@ describe('a fleet that works with both clusters', () => {
   it('says that it is not known what was decided, where the answer is lost', () =>
     fleet(
       async ({ memory, agreement, members, join }) => {
-        for (const { name, kafka } of members) {
-          await consume(kafka, async () => {}, { groupId: `group-${name}` });
-        }
+        await consumeApart(members);
         let isBad = false;
         const lead = join('lead', {
           agreement: onStore(agreement.with({ instance: 'lead' }), (store, { world }) => ({
@@ -213,7 +211,7 @@ describe('a fleet that works with both clusters', () => {
           () => lead.kafka.status().agreement?.decision?.only !== undefined,
         );
       },
-      { config: { failback: QUICK } },
+      { config: { failback: QUICK_WAY_HOME } },
     ));
 
   it('says what was taken home where the last switch is refused', () =>

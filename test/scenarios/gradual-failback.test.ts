@@ -4,9 +4,16 @@ import type { FailbackCallOptions } from '../../src/options-failback.js';
 import { healthStrategy } from '../../src/strategy/health.js';
 import { rejectionOf } from '../support/failures.js';
 import { consume, kafkaIn, ordersWorld, until, write } from '../support/memory-service.js';
-import { fleet, isOn, type Fleet, type FleetOptions, type Member } from './fleet-support.js';
+import {
+  consumeApart,
+  fleet,
+  isOn,
+  QUICK_WAY_HOME,
+  type Fleet,
+  type FleetOptions,
+  type Member,
+} from './fleet-support.js';
 
-const QUICK = { dwellMs: 0, everyMs: 30_000, lagMs: 2_000 };
 const GRADUALLY: FailbackCallOptions = { gradually: { steps: [25, 50], pauseMs: 5_000 } };
 
 interface Scene extends Fleet {
@@ -29,14 +36,7 @@ function away(
       const [one, two, three] = members;
       const lead = join('lead');
       await lead.kafka.producer().connect();
-      const handled = new Map<string, string[]>();
-      for (const { name, kafka } of [one, two, three]) {
-        const values: string[] = [];
-        handled.set(name, values);
-        await consume(kafka, async ({ message }) => void values.push(String(message.value)), {
-          groupId: `group-${name}`,
-        });
-      }
+      const handled = await consumeApart([one, two, three]);
       write(memory, 'A', ['a1', 'a2']);
       await until(memory, 'A is read', () =>
         [...handled.values()].every((read) => read.length === 2),
@@ -51,7 +51,7 @@ function away(
       lead.kafka.on('failback.step', ({ step }) => steps.push(step));
       await main({ ...all, lead, readers: [one, two, three], handled, steps });
     },
-    { isByHealth, config: { failback: QUICK, ...config } },
+    { isByHealth, config: { failback: QUICK_WAY_HOME, ...config } },
   );
 }
 

@@ -2,6 +2,7 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchOutcome } from '../../src/switch/report.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
+import { consumeOrders, until, write } from '../support/memory-service.js';
 
 /** Appends records `r<from>`, `r<from + 1>`, ... */
 export function fill(
@@ -18,6 +19,18 @@ export async function fillSlowly(memory: MemoryWorld, from: number, count: numbe
     fill(memory, { from: index });
     await memory.clock.sleep(20);
   }
+}
+
+/** Consumes a1 and a2 on A, leaves it as if it had died, and b1 on B; A works again. Answers the values as they are handled. */
+export async function leaveA(memory: MemoryWorld, kafka: FailoverKafka): Promise<string[]> {
+  const handled = await consumeOrders(kafka);
+  write(memory, 'A', ['a1', 'a2']);
+  await until(memory, 'A is read', () => handled.length === 2);
+  await memory.clock.sleep(3_000);
+  await kafka.switchTo('B', { planned: false, reason: 'test' });
+  write(memory, 'B', ['b1']);
+  await until(memory, 'B is read', () => handled.includes('b1'));
+  return handled;
 }
 
 /** The plan of one log in a switch's report. */
