@@ -104,24 +104,22 @@ class KafkaStore implements AgreementStore {
     if (side === undefined) throw new Error(`there is no cluster ${proposal.cluster}`);
     return this.#reach(side, PROPOSE_LIMIT_MS, signal, async (aborted) => {
       await side.readDecisions(aborted);
-      const known = this.#newest();
-      if (known !== undefined && known.epoch > after) return known;
-      const above = Math.max(after, known?.epoch ?? 0);
+      const known = this.#newestAbove(after);
+      if (known !== undefined) return known;
       try {
-        await side.decide(proposal, above, this.#self?.instance ?? '');
+        await side.decide(proposal, after, this.#self?.instance ?? '');
       } catch (error) {
         // It may be written all the same, and so may another one.
         await side.readDecisions(aborted).catch(() => {});
-        if ((this.#newest()?.epoch ?? 0) <= after) throw error;
+        if (this.#newestAbove(after) === undefined) throw error;
       }
       for (;;) {
-        const decision = this.#newest();
-        if (decision !== undefined && decision.epoch > after) return decision;
+        const decision = this.#newestAbove(after);
+        if (decision !== undefined) return decision;
         await side.readDecisions(aborted);
-        if ((this.#newest()?.epoch ?? 0) <= after) {
-          // A new leader tells its readers of the end of its log only when a replica has confirmed it.
-          await sleep(world, LOOK_AGAIN_MS, { signal: aborted });
-        }
+        if (this.#newestAbove(after) !== undefined) continue;
+        // A new leader tells its readers of the end of its log only when a replica has confirmed it.
+        await sleep(world, LOOK_AGAIN_MS, { signal: aborted });
       }
     });
   }
@@ -151,10 +149,10 @@ class KafkaStore implements AgreementStore {
     for (const side of this.#sides) side.follow(this.#closed.signal);
   }
 
-  /** The newest decision of both logs, as far as they were read. */
-  #newest(): AgreedDecision | undefined {
+  /** The newest decision of both logs, as far as they were read, where it is above an epoch. */
+  #newestAbove(epoch: number): AgreedDecision | undefined {
     return this.#sides
-      .flatMap(({ newest }) => (newest === undefined ? [] : [newest]))
+      .flatMap(({ newest }) => (newest === undefined || newest.epoch <= epoch ? [] : [newest]))
       .toSorted((a, b) => b.epoch - a.epoch)[0];
   }
 
