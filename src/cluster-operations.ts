@@ -90,32 +90,6 @@ export class ClusterOperations implements SwitchOperations {
     return access;
   }
 
-  /** Begins to follow MirrorMaker in both directions, once a consumer exists that will need positions. */
-  watchMirrors(): void {
-    this.#parts.progress().start();
-    if (this.#mirrors.size > 0) return;
-    const { options, events } = this.#parts;
-    const [first, second] = options.aliases;
-    for (const [source, target] of [
-      [first, second],
-      [second, first],
-    ] as const) {
-      this.#mirrors.set(
-        target,
-        openMirror({
-          source,
-          target,
-          policy: this.policy,
-          offsetSyncsLocation: options.mirror.offsetSyncsLocation,
-          targetAccess: this.access(target),
-          sourceAccess: this.access(source),
-          world: options.world,
-          events,
-        }),
-      );
-    }
-  }
-
   async chooseFirst(): Promise<{ active: string; switchEpoch: number }> {
     const { world, aliases, deadlines } = this.#parts.options;
     const { active, switchEpoch } = await this.#parts.watch().startOn();
@@ -312,8 +286,34 @@ export class ClusterOperations implements SwitchOperations {
     return plan;
   }
 
+  /** Begins to follow MirrorMaker in both directions, and how far the groups come, with the first question about positions. Idempotent. */
+  #follow(): void {
+    this.#parts.progress().start();
+    if (this.#mirrors.size > 0) return;
+    const { options, events } = this.#parts;
+    const [first, second] = options.aliases;
+    for (const [source, target] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      this.#mirrors.set(
+        target,
+        openMirror({
+          source,
+          target,
+          policy: this.policy,
+          offsetSyncsLocation: options.mirror.offsetSyncsLocation,
+          targetAccess: this.access(target),
+          sourceAccess: this.access(source),
+          world: options.world,
+          events,
+        }),
+      );
+    }
+  }
+
   #mirror(target: string): Mirror {
-    this.watchMirrors();
+    this.#follow();
     const mirror = this.#mirrors.get(target);
     if (mirror === undefined) throw new Error(`no mirror to ${target}`);
     return mirror;
