@@ -88,10 +88,11 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
+/** Not by `localeCompare`: the processes of one fleet may run in several languages. */
 function byHash<T>(items: readonly T[], nameOf: (item: T) => string): readonly T[] {
   return items
     .map((item) => ({ item, name: nameOf(item), hash: hashOf(nameOf(item)) }))
-    .toSorted((one, other) => one.hash - other.hash || one.name.localeCompare(other.name))
+    .toSorted((one, other) => one.hash - other.hash || (one.name < other.name ? -1 : 1))
     .map(({ item }) => item);
 }
 
