@@ -5,7 +5,7 @@ import { misused, readCommandLine } from '../../scripts/command-line.js';
 import { compile } from './compiled.js';
 import type { HistoryEvent } from './history.js';
 import { MARKS } from './marks.js';
-import { runSeed } from './run.js';
+import { runSeed, traceOf } from './run.js';
 import { isRepeated, replayCommand, reportSeed, type SeedReport } from './seed-report.js';
 
 const NAME = 'npm run test:sim';
@@ -49,14 +49,15 @@ async function main(): Promise<number> {
 
 /** Prints one seed in full. */
 async function replay(seed: string): Promise<number> {
-  const { scenario, run, trace, violations } = await runSeed(seed);
+  const result = await runSeed(seed);
+  const { scenario, run, violations } = result;
   console.log(text(scenario));
   for (const event of run.events) console.log(line(event));
   for (const { invariant, evidence } of violations) console.log(`${invariant}: ${evidence}`);
   console.log(violations.length === 0 ? 'no violation' : `${violations.length} violations`);
-  const again = await runSeed(seed);
-  const repeats = again.trace === trace;
-  if (!repeats) console.log(`determinism: the traces are ${trace} and ${again.trace}`);
+  const traces = [traceOf(result), traceOf(await runSeed(seed))];
+  const repeats = traces[0] === traces[1];
+  if (!repeats) console.log(`determinism: the traces are ${traces.join(' and ')}`);
   return violations.length === 0 && repeats ? 0 : 1;
 }
 

@@ -57,5 +57,7 @@ function isCopied(
   const { low, high } = to.range(remote, partition);
   if (low > 0n && low === high) return true;
   const { value } = newest;
-  return to.records(remote, partition).some((copy) => copy.value?.equals(value) === true);
+  // Mostly near the end.
+  const copy = to.records(remote, partition).findLast((one) => one.value?.equals(value) === true);
+  return copy !== undefined;
 }

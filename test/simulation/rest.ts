@@ -34,7 +34,7 @@ export async function comeToRest(
       unhandled.delete(event.id);
     }
     seenCount = events.length;
-    if (!isMirrored(memory) || pending.size > 0) quietSinceMs = clock.nowMs();
+    if (pending.size > 0 || !isMirrored(memory)) quietSinceMs = clock.nowMs();
     const isDone = !scenario.isRestLong && unhandled.size === 0;
     if (clock.nowMs() - quietSinceMs > (isDone ? doneMs : quietMs)) return;
   }

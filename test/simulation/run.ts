@@ -25,8 +25,6 @@ export interface SeedResult {
   readonly scenario: Scenario;
   readonly run: Run;
   readonly violations: readonly Violation[];
-  /** Equal for equal histories. */
-  readonly trace: string;
 }
 
 /** kafkajs's own retries may come before a switch is ordered, so a send may take their time on top. */
@@ -80,7 +78,7 @@ export async function runSeed(seed: string, size?: Size): Promise<SeedResult> {
     isShared: scenario.policy === 'identity',
     finalClusters,
   };
-  return { seed, scenario, run, violations: check(run), trace: traceOf(events) };
+  return { seed, scenario, run, violations: check(run) };
 }
 
 /** How long a switch may wait for other processes, twice. */
@@ -157,7 +155,8 @@ async function live(
   return finalClusters;
 }
 
-function traceOf(events: readonly HistoryEvent[]): string {
+/** Equal for equal histories. */
+export function traceOf({ run: { events } }: SeedResult): string {
   const hash = createHash('sha256');
   for (const event of events) {
     hash.update(
