@@ -130,34 +130,48 @@ function judged(
   limits: HealthLimits,
 ): FacetState {
   const { health: before, worksAgainSinceMs } = state;
-  const samples = all.filter((sample) => atMs - sample.atMs <= limits.windowMs);
-  const newest = samples.at(-1) ?? all.at(-1);
-  if (newest === undefined) return { ...state, samples };
+  const newest = all.at(-1);
+  if (newest === undefined) return state;
+  const isRecent = (sample: Sample): boolean => atMs - sample.atMs <= limits.windowMs;
+  const samples = all.every(isRecent) ? all : all.filter(isRecent);
   const failing = samples.slice(samples.findLastIndex(({ says }) => says === 'works') + 1);
   const isWorking = successesInARow(samples, failing) >= limits.minSuccesses;
   const backSinceMs = worksAgainSinceMs ?? (isWorking ? atMs : undefined);
   // What was seen before it worked again is the fault that is known already.
-  const sinceBack = samples.filter((sample) => sample.atMs > (worksAgainSinceMs ?? -Infinity));
+  const sinceBack =
+    worksAgainSinceMs === undefined
+      ? samples
+      : samples.filter((sample) => sample.atMs > worksAgainSinceMs);
   const because =
     whySilent(failing, limits) ?? whyGone(failing, limits) ?? whyMostlyFailing(sinceBack, limits);
   if (because !== undefined) {
     const isOld = before.kind === 'unhealthy' && (isWorking || worksAgainSinceMs === undefined);
     const health: FacetHealth = isOld ? before : { kind: 'unhealthy', sinceMs: atMs, because };
-    return { health, samples, worksAgainSinceMs: isWorking ? backSinceMs : undefined };
+    return changed(state, health, samples, isWorking ? backSinceMs : undefined);
   }
   if (atMs - newest.atMs > limits.staleMs && before.kind !== 'unhealthy') {
     const stale = `nothing was heard for more than ${limits.staleMs} ms`;
     const health: FacetHealth =
       before.kind === 'unknown' ? before : { kind: 'unknown', sinceMs: atMs, because: stale };
-    return { health, samples, worksAgainSinceMs: undefined };
+    return changed(state, health, samples, undefined);
   }
   const health = withoutFault(before, samples, failing, atMs, limits);
-  return {
-    health,
-    samples,
-    // Stays until a fault is shown anew: one lost answer on the way back is none.
-    worksAgainSinceMs: health.kind === 'unhealthy' ? backSinceMs : undefined,
-  };
+  // Stays until a fault is shown anew: one lost answer on the way back is none.
+  return changed(state, health, samples, health.kind === 'unhealthy' ? backSinceMs : undefined);
+}
+
+/** The same state where nothing has changed: it is looked ten times a second. */
+function changed(
+  state: FacetState,
+  health: FacetHealth,
+  samples: readonly Sample[],
+  worksAgainSinceMs: number | undefined,
+): FacetState {
+  const isSame =
+    health === state.health &&
+    samples === state.samples &&
+    worksAgainSinceMs === state.worksAgainSinceMs;
+  return isSame ? state : { health, samples, worksAgainSinceMs };
 }
 
 /** What is said where no fault is shown at the moment. */

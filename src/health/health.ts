@@ -54,11 +54,31 @@ export function unknownHealth(atMs: number): HealthState {
   };
 }
 
+/** @internal How much has to be seen of each facet before something is said. */
+export type LimitsByFacet = Readonly<Record<Facet, HealthLimits>>;
+
+/**
+ * Being reached is asked all the time. Of the others nothing may be heard for hours. And a broker that is restarted takes its
+ * partitions and groups away for ten seconds, which other brokers answer for: they get more time.
+ *
+ * @internal
+ */
+export function limitsByFacet(limits: HealthLimits): LimitsByFacet {
+  const { partialMs } = limits;
+  const others = {
+    ...limits,
+    silentMs: partialMs,
+    goneMs: partialMs,
+    staleMs: Number.POSITIVE_INFINITY,
+  };
+  return { reach: limits, produce: others, consume: others };
+}
+
 /** @internal Pure. */
 export function reduceHealth(
   state: HealthState,
   input: HealthInput,
-  limits: HealthLimits,
+  limits: LimitsByFacet,
 ): HealthState {
   switch (input.kind) {
     case 'facet':
@@ -69,7 +89,7 @@ export function reduceHealth(
         state,
       );
     case 'idle':
-      return withoutOldFaults(state, input.atMs, limits);
+      return withoutOldFaults(state, input.atMs, limits.reach);
     case 'refused':
       return { ...state, refusedBecause: input.because };
     default:
@@ -81,15 +101,11 @@ function withFacet(
   state: HealthState,
   facet: Facet,
   input: FacetInput,
-  limits: HealthLimits,
+  limits: LimitsByFacet,
 ): HealthState {
-  // Being reached is asked all the time. Of the others nothing may be heard for hours. And a broker that is restarted takes its
-  // partitions and groups away for ten seconds, which other brokers answer for: they get more time.
-  const { partialMs } = limits;
-  const other = { silentMs: partialMs, goneMs: partialMs, staleMs: Number.POSITIVE_INFINITY };
-  const own = facet === 'reach' ? limits : { ...limits, ...other };
-  const next = reduceFacet(state.facets[facet], input, own);
-  return { ...state, facets: { ...state.facets, [facet]: next } };
+  const before = state.facets[facet];
+  const next = reduceFacet(before, input, limits[facet]);
+  return next === before ? state : { ...state, facets: { ...state.facets, [facet]: next } };
 }
 
 /**
@@ -105,6 +121,7 @@ function withoutOldFaults(
   const isOld = ({ health, samples }: FacetState): boolean =>
     health.kind === 'unhealthy' && !samples.some((sample) => atMs - sample.atMs <= windowMs);
   const { reach, produce, consume } = state.facets;
+  if (!isOld(produce) && !isOld(consume)) return state;
   const forgotten = unknownFacet(atMs, `nothing was tried for more than ${windowMs} ms`);
   return {
     ...state,

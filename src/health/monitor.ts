@@ -7,6 +7,7 @@ import type { HealthLimits, Sample } from './facet.js';
 import {
   healthOf,
   isNoneReached,
+  limitsByFacet,
   reduceHealth,
   unknownHealth,
   lastFailureMs,
@@ -16,6 +17,7 @@ import {
   type Facet,
   type HealthInput,
   type HealthState,
+  type LimitsByFacet,
 } from './health.js';
 import { Rounds, type RoundsPace } from './rounds.js';
 import type { Traffic } from './traffic.js';
@@ -78,6 +80,7 @@ const LOOK_MS = 100;
  */
 export class HealthMonitor {
   readonly #parts: HealthMonitorParts;
+  readonly #limits: LimitsByFacet;
   readonly #states = new Map<string, HealthState>();
   readonly #rounds = new Map<string, Rounds>();
   #canaries: readonly { stop(): void }[] = [];
@@ -90,6 +93,7 @@ export class HealthMonitor {
 
   constructor(parts: HealthMonitorParts) {
     this.#parts = parts;
+    this.#limits = limitsByFacet(parts.limits);
     const nowMs = parts.world.nowMs();
     this.#awakeSinceMs = nowMs;
     for (const alias of parts.aliases) this.#states.set(alias, unknownHealth(nowMs));
@@ -292,7 +296,7 @@ export class HealthMonitor {
   #feed(alias: string, input: HealthInput): void {
     const state = this.#states.get(alias);
     if (state === undefined) return;
-    this.#states.set(alias, reduceHealth(state, input, this.#parts.limits));
+    this.#states.set(alias, reduceHealth(state, input, this.#limits));
   }
 
   #healths(): ReadonlyMap<string, ClusterHealth> {
