@@ -29,7 +29,10 @@ export function adaptAnswers(cluster: KafkaJsCluster): void {
     async build(destination) {
       const connections = await builder.build(destination);
       const send = connections.send.bind(connections);
-      connections.send = (asked) => send({ ...asked, response: adapted(asked) });
+      connections.send = (asked) => {
+        const response = adapted(asked);
+        return send(response === asked.response ? asked : { ...asked, response });
+      };
       return connections;
     },
   };

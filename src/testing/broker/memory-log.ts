@@ -80,7 +80,7 @@ export class MemoryLog {
     const baseOffset = this.#nextOffset;
     const isOpening = origin.isTransactional && !this.#openTransactions.has(origin.producerId);
     if (isOpening) this.#openTransactions.set(origin.producerId, baseOffset);
-    for (const record of records) this.#store({ ...record, origin, marker: undefined });
+    for (const record of records) this.#store(record, origin, undefined);
     this.wake();
     return baseOffset;
   }
@@ -92,14 +92,14 @@ export class MemoryLog {
     this.#openTransactions.delete(producerId);
     const markerOffset = this.#nextOffset;
     if (how === 'abort') this.#aborted.push({ producerId, firstOffset, markerOffset });
-    this.#store({
+    const record = {
       key: Buffer.from([0, 0, 0, how === 'commit' ? 1 : 0]),
       value: Buffer.alloc(6),
       headers: [],
       timestampMs,
-      origin: { producerId, producerEpoch: 0, firstSequence: -1, isTransactional: true },
-      marker: how,
-    });
+    };
+    const origin = { producerId, producerEpoch: 0, firstSequence: -1, isTransactional: true };
+    this.#store(record, origin, how);
     this.wake();
   }
 
@@ -173,8 +173,10 @@ export class MemoryLog {
     return () => this.#watchers.delete(watcher);
   }
 
-  #store(record: Omit<StoredRecord, 'offset'>): void {
-    this.#records.push({ ...record, offset: this.#nextOffset });
+  #store(record: ProducedRecord, origin: BatchOrigin, marker: StoredRecord['marker']): void {
+    const { key, value, headers, timestampMs } = record;
+    const offset = this.#nextOffset;
+    this.#records.push({ key, value, headers, timestampMs, offset, origin, marker });
     this.#nextOffset += 1;
   }
 

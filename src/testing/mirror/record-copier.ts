@@ -60,8 +60,11 @@ export class RecordCopier {
     for (const { name, partitions, config } of source.topics.all()) {
       if (!isReplicated(this.#context, name)) continue;
       const remote = policy.formatRemoteTopic(flow.source, name);
-      target.topics.create(remote, partitions.length, Object.fromEntries(config));
-      target.topics.grow(remote, partitions.length);
+      if (target.topics.get(remote) === undefined) {
+        target.topics.create(remote, partitions.length, Object.fromEntries(config));
+      } else {
+        target.topics.grow(remote, partitions.length);
+      }
       partitions.forEach((each, partition) => this.#follow(name, partition, each));
     }
     this.#wakeAt(this.#context.clock.nowMs());
