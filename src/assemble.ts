@@ -94,7 +94,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
         onClosed,
       }),
     state: () => coordinator.state,
-    groupIds: () => coordinator.needs().map(({ groupId }) => groupId),
+    groupIds: () => clients.groupIds(),
     identities: () => operations.identities,
     order: (order) => coordinator.order(order),
     halt: (active, error) => coordinator.halt(active, error),
@@ -107,7 +107,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
         limits: { ...deadlines, ...options.failback },
       }),
   });
-  const clients = new Clients({ options, events, operations, coordinator, ended });
+  const clients: Clients = new Clients({ options, events, operations, coordinator, ended });
 
   /** Fences first. What then: the option says. */
   function onWrongCluster(active: string, error: WrongClusterError): void {

@@ -70,6 +70,14 @@ export class Clients {
     return participants.flatMap((one) => this.#made.get(one) ?? []);
   }
 
+  /** The groups that consumers are run as members of, each once. */
+  groupIds(): readonly string[] {
+    const groupIds = this.inUse().flatMap((one) =>
+      'groupInUse' in one ? (one.groupInUse() ?? []) : [],
+    );
+    return [...new Set(groupIds)];
+  }
+
   producer(config: ProducerConfig | undefined): Producer {
     const client = createFailoverProducer({
       ...this.#common('producer'),

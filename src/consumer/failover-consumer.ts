@@ -56,6 +56,8 @@ export interface FailoverConsumer {
   readonly participant: Participant;
   /** For the offsets of transactions. */
   readonly placer: OffsetPlacer;
+  /** The group that it is run as a member of; undefined while it is not. */
+  groupInUse(): string | undefined;
   /** Where it runs as a member of this group: see `FailoverConsumerParts.latePositions`. */
   latePositions(groupId: string, session: ClusterSession): readonly ResumePosition[];
   status(): ConsumerStatus;
@@ -80,6 +82,7 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
   const participant = new ConsumerSwitching(core, running);
   const membership = new Membership(core, running, participant);
   const offsets = new UserOffsets(core, () => running.isStopping);
+  const groupInUse = () => (core.intent === undefined ? undefined : core.groupId);
   return {
     consumer: surfaceOf(core, running, membership, offsets),
     participant,
@@ -89,8 +92,9 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
       isAssigned: (topic, partition) => offsets.isAssigned(topic, partition),
       place: (entry) => offsets.place(entry),
     },
+    groupInUse,
     latePositions: (groupId, session) =>
-      groupId === core.groupId && core.intent !== undefined ? core.latePositions(session) : [],
+      groupInUse() === groupId ? core.latePositions(session) : [],
     status: () => statusOf(core, running),
     close: () => membership.close(),
   };

@@ -14,7 +14,7 @@ const USAGE = `npm run test:sim -- [options]: a fleet of services on memory clus
   --seeds N     how many seeds (default 200)
   --from K      the first seed (default 1)
   --seed S      one seed: prints its scenario, its history and what is wrong
-  --twice       run each seed twice, which shows that it repeats (default: every tenth)
+  --twice       run each seed twice, which shows that it repeats (default: some of them)
   --workers W   processes (default: one for each core)`;
 
 const { values } = readCommandLine({
@@ -97,7 +97,7 @@ async function lead(): Promise<number> {
   const isWhole = done === count && codes.every((code) => code === 0);
   if (!isWhole) console.log(`only ${done} of ${count} seeds were run`);
   console.log(
-    `${count} seeds, ${values.twice ? 'each' : 'every tenth'} twice, in ${seconds} s: ${failed.length} with violations`,
+    `${count} seeds, ${values.twice ? 'each' : 'some'} twice, in ${seconds} s: ${failed.length} with violations`,
   );
   console.log(`${done - failed.length} passed, ${failed.length} failed`);
   return failed.length === 0 && isWhole && !isBlind ? 0 : 1;

@@ -1,3 +1,4 @@
+import { CORPUS_SEED_COUNT } from './corpus.js';
 import { marksOf } from './marks.js';
 import { runSeed, traceOf } from './run.js';
 
@@ -9,12 +10,12 @@ export interface SeedReport {
   readonly marks: readonly string[];
 }
 
-/** Every tenth seed is run twice: what makes runs differ (a clock, a random source) is the code's, and not one seed's. */
-const REPEAT_EVERY = 10;
-
-/** Is the seed one of those that are run twice? */
+/**
+ * Is the seed one of those that are run twice? What makes runs differ (a clock, a random source) is the code's, and not one seed's: so every tenth of the
+ * corpus, and every fiftieth beyond it.
+ */
 export function isRepeated(seed: number): boolean {
-  return seed % REPEAT_EVERY === 0;
+  return seed % (seed <= CORPUS_SEED_COUNT ? 10 : 50) === 0;
 }
 
 /** Runs a seed, once or twice: the same seed must give the same trace. Never rejects. */
