@@ -234,6 +234,11 @@ export class ConsumerCore {
     this.#begun = { session, latePositions };
   }
 
+  /** As {@link latePositions}, where it was to begin there and a switch came between. */
+  latePositionsOn(alias: string): readonly ResumePosition[] {
+    return this.#begun?.session.alias === alias ? this.#begun.latePositions : [];
+  }
+
   /** Positions of this epoch that are not in the group's commits, as far as is known. */
   latePositions(session: ClusterSession): readonly ResumePosition[] {
     return this.#begun?.session === session ? this.#begun.latePositions : [];

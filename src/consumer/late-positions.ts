@@ -170,7 +170,7 @@ export class LatePositions {
     // Where nobody knows what the group has, only what is no further than it may be sought.
     const open =
       existing === undefined
-        ? this.#open.filter((one) => one.ifNone !== true)
+        ? this.#open.filter((one) => one.ifNone !== true && one.seen === undefined)
         : aheadOf(this.#open, existing);
     const here = open.filter((one) => this.#isHere(one));
     const sought = await this.#withoutSeek(here, member);
@@ -184,7 +184,7 @@ export class LatePositions {
     if (sought.length > 0) await commitAsMember(world, member, sought);
     // Stopped before it was committed: the next inner consumer goes on with it.
     if (round !== this.#round || member.isRetired) return;
-    this.#open = open.filter((one) => !this.#isHere(one));
+    this.#open = open.filter((one) => !this.#isHere(one)).map((one) => withSeen(one, existing));
     this.#release();
     this.#parts.onSettled();
   }
@@ -231,6 +231,14 @@ export class LatePositions {
     }
     this.#held = [];
   }
+}
+
+/** Its partition is another member's: as long as the group's commit stays, that one has not put it in place. */
+function withSeen(one: ResumePosition, existing: readonly Commit[] | undefined): ResumePosition {
+  if (existing === undefined || one.seen !== undefined) return one;
+  const isOf = ({ topic, partition }: Commit): boolean =>
+    topic === one.topic && partition === one.partition;
+  return { ...one, seen: { offset: existing.find(isOf)?.offset } };
 }
 
 function topicsOf(list: readonly PhysicalOffset[]): readonly string[] {

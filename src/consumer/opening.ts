@@ -11,6 +11,7 @@ import type { InnerConsumer } from './inner-consumer.js';
 import {
   assertAvailable,
   commitPositions,
+  furthest,
   positionsOf,
   replanned,
   type ResumePosition,
@@ -99,7 +100,7 @@ async function openWith(
   const { world } = core.parts;
   const { signal } = policy;
   const unstored = await retry(world, policy, () =>
-    untilAborted(signal, positions(core, session, opening, waiting?.inner)),
+    untilAborted(signal, positions(core, session, opening, { waiting: waiting?.inner, signal })),
   );
   const begin = async (): Promise<InnerConsumer> => {
     if (waiting?.inner.isRetired === false) {
@@ -132,20 +133,21 @@ async function positions(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
-  waiting: InnerConsumer | undefined,
+  { waiting, signal }: { waiting: InnerConsumer | undefined; signal: AbortSignal },
 ): Promise<readonly ResumePosition[]> {
   const access = core.parts.access(session.alias);
+  // Nobody waits for it any more once the opening is called off: it must not go on by itself then.
+  const store = async (wanted: readonly ResumePosition[]): Promise<readonly ResumePosition[]> => {
+    const unstored = await commitPositions(access, core.groupId, wanted, { signal });
+    signal.throwIfAborted();
+    return unstored;
+  };
   const late = core.latePositions(session);
   switch (opening.kind) {
     case 'again':
       // Another member may have had the partitions in between.
       core.beginAnew(session.alias);
-      return commitPositions(
-        access,
-        core.groupId,
-        replanned(late, opening.before.beginnings()),
-        session,
-      );
+      return store(replanned(late, opening.before.beginnings()));
     case 'attach': {
       if (opening.plan === undefined && core.firstEpoch === undefined) break;
       const { plan } = opening;
@@ -153,11 +155,12 @@ async function positions(
       if (plan === undefined) core.beginAnew(session.alias);
       else core.follow(plan, session);
       await core.departing.takeOut(session.alias);
+      signal.throwIfAborted();
       const wanted = wantedOf(opening);
       core.resumes(session, wanted);
       // Nobody commits for a group with members but they; and the one that waited reads itself what is missing.
       if (waiting?.isRetired === false) return wanted;
-      const unstored = await commitPositions(access, core.groupId, wanted, session);
+      const unstored = await store(wanted);
       core.resumes(session, unstored);
       return unstored;
     }
@@ -179,12 +182,14 @@ async function positions(
   // Where it has run before its own commits are there, but for what it could not commit until it was stopped.
   const hasRun = core.firstEpoch === session.switchEpoch;
   const plan = await core.parts.active.planAtStart(need, hasRun);
+  signal.throwIfAborted();
   // Others of this process were planned with what was known of its work on the other cluster.
-  const known = replanned(late, core.parts.latePositions(core.groupId, session));
-  if (plan === undefined) return commitPositions(access, core.groupId, known, session);
+  const others = furthest(core.parts.latePositions(core.groupId, session));
+  const known = replanned(late, others);
+  if (plan === undefined) return store(known);
   assertAvailable(plan, session.switchEpoch);
   core.follow(plan, session);
-  return commitPositions(access, core.groupId, replanned(known, positionsOf(plan)), session);
+  return store(replanned(known, positionsOf(plan)));
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */

@@ -29,6 +29,11 @@ export interface ResumePosition extends Commit {
   readonly voided?: { readonly first: bigint; readonly last: bigint } | undefined;
   /** True where any commit of the group outranks it, also a lower one: see {@link LogEnds}. */
   readonly ifNone?: true;
+  /**
+   * The group's commit when another member was seen to have the partition. Where it is another one by now that member has put a position in place, and
+   * whatever has come since counts, also what is lower: a seek back, a reset, a topic made anew.
+   */
+  readonly seen?: { readonly offset: bigint | undefined } | undefined;
 }
 
 /** @internal The positions of a plan. */
@@ -52,12 +57,28 @@ export function aheadOf(
   existing: readonly Commit[],
 ): readonly ResumePosition[] {
   const known = new Map(existing.map((one) => [`${one.partition} ${one.topic}`, one.offset]));
-  return wanted.filter(({ topic, partition, offset, voided, ifNone = false }) => {
+  return wanted.filter(({ topic, partition, offset, voided, ifNone = false, seen }) => {
     const own = known.get(`${partition} ${topic}`);
+    if (seen !== undefined && seen.offset !== own) return false;
     if (own === undefined) return true;
     if (own < offset) return !ifNone;
     return voided !== undefined && own >= voided.first && own <= voided.last && own !== offset;
   });
+}
+
+/**
+ * Of several consumers of a process, each position once: the furthest, for each is sound. Pure.
+ *
+ * @internal
+ */
+export function furthest(positions: readonly ResumePosition[]): readonly ResumePosition[] {
+  const found = new Map<string, ResumePosition>();
+  for (const one of positions) {
+    const log = `${one.partition} ${one.topic}`;
+    const known = found.get(log);
+    if (known === undefined || known.offset < one.offset) found.set(log, one);
+  }
+  return [...found.values()];
 }
 
 /** What is to be committed of these positions: see {@link aheadOf}. */
@@ -75,7 +96,7 @@ async function missingPositions(
  * Puts the resume positions where every member of the group finds them: into the group's own commits, while it has no
  * members.
  *
- * @param options.signal - the session's; a fence in between ends it before anything is written.
+ * @param options.signal - of the opening: a fence, or a stop, in between ends it before anything is written.
  * @returns the positions that may not be there. The coordinator refuses all of them where the group has members: instances
  *   of the same service that were quicker, or dead ones of an earlier epoch that have not expired yet. And it refuses single
  *   ones: of a topic that was deleted meanwhile, or that may not be read; the others must not wait for those. Whoever joins
@@ -89,9 +110,10 @@ export async function commitPositions(
   { signal }: { signal: AbortSignal },
 ): Promise<readonly ResumePosition[]> {
   const commits = await missingPositions(access, groupId, wanted);
+  signal.throwIfAborted();
   if (commits.length === 0) return [];
   try {
-    // The access is not fenced with the session: after the fence nothing may be committed there.
+    // The access is not fenced with the session: after that nothing may be committed there.
     return (await access.commitIdle(groupId, commits, { signal })) === 'stored' ? [] : commits;
   } catch (error) {
     const failure = judge(error);

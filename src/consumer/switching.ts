@@ -128,7 +128,7 @@ export class ConsumerSwitching implements Participant {
 
   #open(session: ClusterSession, plan: GroupPlan | GroupElsewhereError | undefined): Promise<void> {
     if (plan instanceof GroupElsewhereError) return Promise.reject(plan);
-    const own = ownCommits(this.#core.inner, session);
+    const own = ownPositions(this.#core, session);
     return this.#running.open(session, { kind: 'attach', plan, own });
   }
 
@@ -161,13 +161,11 @@ export class ConsumerSwitching implements Participant {
 
 /**
  * Back on the cluster that it came from (a planned switch was rolled back): what is known here is a position there, and so
- * is what was still to be put in place when the switch began.
+ * is what was still to be put in place when the switch began; that alone where it had not begun there.
  */
-function ownCommits(
-  before: InnerConsumer | undefined,
-  session: ClusterSession,
-): readonly ResumePosition[] {
-  if (before?.session.alias !== session.alias) return [];
+function ownPositions(core: ConsumerCore, session: ClusterSession): readonly ResumePosition[] {
+  const before = core.inner;
+  if (before?.session.alias !== session.alias) return core.latePositionsOn(session.alias);
   const own = before
     .standing()
     .processed.map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
