@@ -174,9 +174,10 @@ export function withFoundCopies(
 
 function isOfDoubtedCheckpoint(
   ownCommit: bigint | undefined,
-  { mirror, upstreamTopic, partition, checkpoint }: MirroredEvidence,
+  { mirror, isShared, upstreamTopic, partition, checkpoint }: MirroredEvidence,
 ): boolean {
   if (checkpoint === undefined || ownCommit !== checkpoint.downstreamOffset) return false;
+  if (ownCommit === 1n && !isShared) return true;
   const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
   return doubtOf(checkpoint, around) !== undefined;
 }

@@ -258,7 +258,7 @@ function onTheWayHome(
   log: Log,
   partition: number,
   { ownCommits, sourceCommits }: Findings,
-  { processed, own, begunAt, earlier, deliveredOnTarget }: KnownHere,
+  { processed, own, begunAt, earlier, deliveredOnTarget, deliveredOnSource }: KnownHere,
   parts: PlannerParts,
 ): Pick<Gathered, 'returned' | 'copies'> {
   const { name, upstreamTopic } = log;
@@ -280,8 +280,12 @@ function onTheWayHome(
   const isAsLeft = returned !== undefined || (isNew && ofCopy?.rewoundBelow === undefined);
   if (!isAsLeft || stretch === undefined) return { ...nothing, returned };
   const correspondence = toCopies(parts.mirrorBack, name, partition);
+  // What failed in an epoch before, or was not committed, is given again.
+  const deliveredThere = deliveredOnSource.get(physicalTopic, partition);
+  const isBeyond = deliveredThere !== undefined && deliveredThere > stretch.below;
   const copies: HandledCopies = {
     ...{ physicalTopic, ...stretch, correspondence },
+    deliveredBelow: isBeyond ? undefined : stretch.deliveredBelow,
     ...{ isNew, deliveredOnTarget: delivered },
   };
   return { returned, copies };

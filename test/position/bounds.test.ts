@@ -146,6 +146,13 @@ describe('the bounds of a log', () => {
     ]);
   });
 
+  it('do not lead there by a commit either that MirrorMaker may have made of its checkpoint', () => {
+    const mirrored = evidence(mirrorOf([0n, 0n]), { checkpoint: [1n, 1n] });
+    const { bounds, voidCommit } = gatherBounds({ ownCommit: 1n, mirrored });
+    expect(bounds).toEqual([{ method: 'checkpoint', offset: 0n }]);
+    expect(voidCommit).toBe(1n);
+  });
+
   it('are the own commit, the checkpoint and the translated position', () => {
     const mirrored = evidence(mirrorOf([100n, 200n], [150n, 260n]), {
       checkpoint: [120n, 201n],

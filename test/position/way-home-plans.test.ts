@@ -22,6 +22,7 @@ function position(physicalTopic: string, offset: bigint, handledFrom: bigint): S
 async function planHome({
   commit,
   deliveredOnA,
+  deliveredOnB,
   begunAt = [{ physicalTopic: 'A.orders', partition: 0, offset: 10n }],
   isCopiedAgain = false,
   recorded = [],
@@ -29,6 +30,8 @@ async function planHome({
   /** Of the group, on B. */
   commit: bigint;
   deliveredOnA?: bigint;
+  /** Of the copies, before the inner consumer in force. */
+  deliveredOnB?: bigint;
   begunAt?: GroupNeed['begunAt'];
   isCopiedAgain?: boolean;
   recorded?: readonly RecordedPosition[];
@@ -48,7 +51,8 @@ async function planHome({
   const events = new EventLog();
   const mirror = openMirror({ source: 'B', target: 'A', policy, targetAccess: A, world, events });
   onTestFinished(() => mirror.close());
-  const delivered = { cluster: 'A', physicalTopic: 'orders', partition: 0 };
+  const deliveredOn = (cluster: string, physicalTopic: string, below: bigint | undefined) =>
+    below === undefined ? [] : [{ cluster, physicalTopic, partition: 0, below }];
   const parts: PlannerParts = {
     needs: [
       {
@@ -58,7 +62,10 @@ async function planHome({
         processed: [position('A.orders', 15n, 10n)],
         begunAt,
         earlier: [{ cluster: 'A', position: position('orders', 10n, 0n) }],
-        deliveredBefore: deliveredOnA === undefined ? [] : [{ ...delivered, below: deliveredOnA }],
+        deliveredBefore: [
+          ...deliveredOn('A', 'orders', deliveredOnA),
+          ...deliveredOn('B', 'A.orders', deliveredOnB),
+        ],
       },
     ],
     ...{ source: B, target: A, mirror, policy, world },
@@ -89,6 +96,11 @@ describe('a plan for the way home', () => {
   it('goes as far as this process has handled', async () => {
     const plan = await planHome({ commit: 15n });
     expect(plan).toMatchObject({ method: 'exact', offset: 15n, maxRereadCount: 0n });
+  });
+
+  it('expects again what handlers were given of the copies before this consumer, and may have handled', async () => {
+    const plan = await planHome({ commit: 15n, deliveredOnB: 20n });
+    expect(plan).toMatchObject({ offset: 15n, maxRereadCount: 15n });
   });
 
   it('goes as far as another member has committed, and says no number for what that one was given', async () => {
