@@ -129,20 +129,24 @@ function rulesOf(
   { correspondence, isShared }: SoughtLog,
   isCompacted: boolean,
 ): ConstructorParameters<typeof Search>[1] {
-  const isPredicted = (record: HandledRecord, copyAt: bigint): boolean =>
+  const isAsFar = (record: HandledRecord, copyAt: bigint): boolean =>
     isWherePredicted(record, copyAt, correspondence.around(record.offset)?.floor);
   const isBeforeNext = (record: HandledRecord, copyAt: bigint): boolean =>
     syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling);
   return {
     isShared,
-    isPredicted,
+    isPredicted(record, copyAt, solidFrom) {
+      const floor = correspondence.around(record.offset)?.floor;
+      const isSolid = floor !== undefined && solidFrom <= floor.soughtAt + 1n;
+      return isSolid && isWherePredicted(record, copyAt, floor);
+    },
     isCertain(record, copyAt, solidFrom) {
       const around = isShared ? undefined : correspondence.around(record.offset);
       return around !== undefined && isWhereEnclosed(record, { copyAt, solidFrom }, around);
     },
     isBeforeNext,
     isPossible: (record, copyAt) =>
-      isBeforeNext(record, copyAt) && (!isCompacted || isPredicted(record, copyAt)),
+      isBeforeNext(record, copyAt) && (!isCompacted || isAsFar(record, copyAt)),
   };
 }
 
@@ -187,7 +191,15 @@ function conclude({
   isCompacted: boolean;
 }): FoundCopies {
   const isRead = end >= range.high;
-  const { offset, awaited: missing, isExact, isUnbroken, isCut } = search.result({ isRead });
+  const {
+    offset,
+    awaited: missing,
+    isExact,
+    isUnbroken,
+    isCut,
+  } = search.result({
+    isWhole: isRead && !search.isOver,
+  });
   // What a search does not look at any more may have been read all the same.
   const isWhole = isRead && !isCut;
   // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.

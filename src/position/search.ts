@@ -27,6 +27,9 @@ export interface SearchResult {
 /** So many records behind the last handled one are looked at for a twin of it. */
 const LOOK_AHEAD = 64;
 
+/** So many in a row are no coincidence. */
+const IN_A_ROW = 32;
+
 /** So many before it are kept, for a batch that stands there twice. */
 const LOOK_BACK = 256;
 
@@ -61,7 +64,7 @@ export class Search {
   #metCount = 0;
   readonly #isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
-  readonly #isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
+  readonly #isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isShared: boolean;
   #hasMetStranger = false;
@@ -69,6 +72,9 @@ export class Search {
   #solidFrom = 0n;
   #nextOffset = -1n;
   #isLastCertain = false;
+  #isLastPredicted = false;
+  /** So many of those that were met last stand one directly behind the other, and so do their copies. */
+  #inARow = 0;
   /** Records met since the copy of the last handled one. */
   #metBehind = 0;
   #hasTwinBehind = false;
@@ -84,8 +90,8 @@ export class Search {
    * @param handled - in the order of the source's log.
    * @param options.isBeforeNext - false at and beyond the copy of a later record, by the offset syncs.
    * @param options.isPossible - false where the offset syncs, or compaction, exclude that this is the copy.
-   * @param options.isPredicted - true where they say that it is at this very place.
-   * @param options.isCertain - true where they say so from both sides, with records at all offsets from `solidFrom` on.
+   * @param options.isPredicted - true where the one before it says that it is at this very place, with records at all offsets from `solidFrom` on.
+   * @param options.isCertain - true where they say so from both sides.
    * @param options.isShared - whether the log also holds records that were born on the target.
    */
   constructor(
@@ -99,7 +105,7 @@ export class Search {
     }: {
       readonly isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
-      readonly isPredicted: (record: HandledRecord, copyAt: bigint) => boolean;
+      readonly isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isShared: boolean;
     },
@@ -148,11 +154,23 @@ export class Search {
       this.#hasMetStranger = this.#isShared;
       return;
     }
+    const before = index === this.#newest + 1 ? this.#handled[this.#newest] : undefined;
+    const isNext = before?.offset === found.offset - 1n && this.#behindCopy === copyAt;
+    this.#inARow = isNext ? this.#inARow + 1 : 1;
     this.#newest = index;
     this.#metCount += 1;
     this.#behindCopy = copyAt + 1n;
     this.#lastAt = this.#around.length - 1;
-    this.#isLastCertain = found === last && this.#isCertain(found, copyAt, this.#solidFrom);
+    if (found !== last) return;
+    this.#isLastCertain = this.#isWhereItMustBe(found, copyAt);
+    this.#isLastPredicted = this.#isPredicted(found, copyAt, this.#solidFrom);
+  }
+
+  /** By the syncs on both sides; or by the one before it, where many stand one directly behind the other in both logs. */
+  #isWhereItMustBe(record: HandledRecord, copyAt: bigint): boolean {
+    if (this.#isCertain(record, copyAt, this.#solidFrom)) return true;
+    const areMany = this.#inARow >= Math.min(IN_A_ROW, this.#handled.length);
+    return areMany && !this.#isShared && this.#isPredicted(record, copyAt, this.#solidFrom);
   }
 
   /** The first handled record, of those behind the newest that was met, that looks like this one. */
@@ -163,8 +181,8 @@ export class Search {
     return same.find((index) => index > this.#newest && this.#handled[index]?.hash === hash);
   }
 
-  /** @param isRead - the log was read to its end. */
-  result({ isRead = false }: { readonly isRead?: boolean } = {}): SearchResult {
+  /** @param isWhole - all was looked at, to the end of the log. */
+  result({ isWhole = false }: { readonly isWhole?: boolean } = {}): SearchResult {
     const isLast = this.#newest >= 0 && this.#newest === this.#handled.length - 1;
     const isUnbroken = this.#metCount === this.#newest + 1;
     return {
@@ -175,7 +193,7 @@ export class Search {
       isExact:
         isLast &&
         (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())) &&
-        !this.#mayComeAgain({ isUnbroken, isRead }),
+        !this.#mayComeAgain({ isUnbroken, isWhole }),
     };
   }
 
@@ -183,7 +201,7 @@ export class Search {
    * Something lies behind it of a batch that may stand there twice, with the last one in it: syncs on both sides do not exclude that, with a hole in the source.
    * Before the copy of a later record lie those of all that were handled, and leave room for so many second ones.
    */
-  #mayComeAgain({ isUnbroken, isRead }: { isUnbroken: boolean; isRead: boolean }): boolean {
+  #mayComeAgain({ isUnbroken, isWhole }: { isUnbroken: boolean; isWhole: boolean }): boolean {
     const isRoomKnown = isUnbroken && this.#nextAt !== undefined;
     const room = isRoomKnown ? this.#lookedCount - this.#handled.length : Infinity;
     const copy = this.#around[this.#lastAt];
@@ -194,7 +212,7 @@ export class Search {
     });
     if (twinsAt.length === 0) return false;
     const names = this.#around.map((one) => `${one.timestamp} ${contentHash(one)}`);
-    const around = { names, isWhole: isRead, behind: this.#lastAt };
+    const around = { names, isWhole, behind: this.#lastAt };
     return twinsAt.some(
       (at) =>
         names[at] === names[this.#lastAt] &&
@@ -211,7 +229,7 @@ export class Search {
     const [first] = this.#handled;
     const last = this.#handled.at(-1);
     if (last === undefined || this.#behindCopy === undefined || first?.offset === 0n) return false;
-    return first?.timestamp === last.timestamp && !this.#isPredicted(last, this.#behindCopy - 1n);
+    return first?.timestamp === last.timestamp && !this.#isLastPredicted;
   }
 }
 
@@ -251,7 +269,7 @@ export function isWhereEnclosed(
 
 /**
  * Is a copy as far behind the newest pair before it as the record is behind that pair's record: were all records in
- * between copied, and nothing removed? Pure.
+ * between copied, and nothing removed? Nor has anything else come between, where a record was met at each offset. Pure.
  *
  * @internal
  */

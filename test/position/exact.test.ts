@@ -90,11 +90,53 @@ describe('the last handled records, looked for on the target', () => {
     };
     // 9 is the last one that was handled, and 13 looks the same.
     const looks = { lookCount: 4, perMillisecond: 7 };
-    expect(await methodWith(looks, 0)).toBe('fingerprint');
     expect(await methodWith(looks, 0, 11)).toBe('exact');
     expect(await methodWith(looks, 0, 14)).toBe('exact');
     // Here 12 does, and what lies around it comes again as well: with a hole in the source directly before 15 these may be second copies.
     expect(await methodWith({ lookCount: 3, perMillisecond: 8 }, 0, 15)).toBe('fingerprint');
+  });
+
+  it('are a bound and no more where a second copy lies behind the records that are looked at, also where one fetch brings them all', async () => {
+    // The batch from 20 to 59 was written twice, and a hole in the source as long makes up for it before the next sync.
+    const range = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, index) => from + index);
+    const sync = (at: number) => ({ upstreamOffset: BigInt(at), downstreamOffset: BigInt(at) });
+    const flow: SimulatedFlow = {
+      source: range(0, 110).map((one) => one < 60 || one >= 100),
+      target: [...range(0, 60), ...range(20, 60), ...range(100, 110)],
+      syncs: [sync(10), sync(100)],
+      next: 110,
+    };
+    for (const maxRecordsPerFetch of [7, 1_000]) {
+      const { bound } = await findIn(
+        flow,
+        handledOf(flow, 21, 8, MANY_LOOKS),
+        MANY_LOOKS,
+        (log) => {
+          log.maxRecordsPerFetch = maxRecordsPerFetch;
+          return {};
+        },
+      );
+      expect(bound).toEqual({ method: 'fingerprint', offset: 21n });
+    }
+  });
+
+  it('tell the position before a twin also where they stand one directly behind the other in both logs, as far from a sync', async () => {
+    const looks = { lookCount: 4, perMillisecond: 7 };
+    const flow = plainFlow(20);
+    // 9 is the last one that was handled, and 13 looks the same.
+    const dense = await findIn(flow, handledOf(flow, 10, 10, looks), looks);
+    expect(dense.bound).toEqual({ method: 'exact', offset: 10n });
+    // Something else lies between the copies of 7 and 8.
+    const target = [...flow.target.slice(0, 8), undefined, ...flow.target.slice(8)];
+    const apart = { ...flow, target };
+    const found = await findIn(apart, handledOf(apart, 10, 10, looks), looks);
+    expect(found.bound).toEqual({ method: 'fingerprint', offset: 11n });
+    // A hole in the source, that something else makes up for.
+    const source = flow.source.map((_, offset) => offset !== 5);
+    const holed = { ...flow, source, target: [0, 1, 2, undefined, 3, 4, ...flow.target.slice(6)] };
+    const behind = await findIn(holed, handledOf(holed, 10, 10, looks), looks);
+    expect(behind.bound).toEqual({ method: 'fingerprint', offset: 10n });
   });
 
   it('tell the position where the twin lies beyond the copy of a later record, also behind a hole in the source', async () => {

@@ -258,7 +258,7 @@ vi.mock('../../src/position/plan.js', async (importOriginal) => {
 vi.mock('../../src/position/search.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../src/position/search.js')>();
   class Search extends original.Search {
-    override result(read?: { isRead: boolean }) {
+    override result(read?: { isWhole: boolean }) {
       const result = super.result(read);
       const isTooFar = is('a group resumes one record behind the one that was recognised');
       return isTooFar && result.offset !== undefined
