@@ -187,85 +187,17 @@ describe('positions of a switch that had to wait', () => {
   );
 });
 
-it('a newcomer of the process does not jump over what the group goes through again', async () => {
+describe('a consumer of the process that is run hours later', () => {
   const PARTITIONS = [0, 1, 2, 3];
   const four = { orders: PARTITIONS.length };
-  const memory = ordersWorld({
-    clusters: { A: { topics: four }, B: { topics: { ...four, other: 1 } } },
-  });
-  await memory.run(async () => {
-    const handled: string[] = [];
-    let mayHandle = true;
-    const failover = kafkaIn(memory);
-    const services: Consumer[] = [];
-    const sibling = async () => {
-      const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
-      await consumer.connect();
-      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
-      await consumer.run({
-        autoCommitThreshold: 1,
-        eachMessage: async ({ partition, message, pause }) => {
-          const value = String(message.value);
-          handled.push(`${partition} ${value}`);
-          if (!mayHandle && value === 'r2') pause();
-        },
-      });
-      services.push(consumer);
-    };
-    await sibling();
-    await sibling();
-    await memory.clock.sleep(3_000);
-    for (let from = 0; from < 5; from += 1) {
-      for (const partition of PARTITIONS) fill(memory, { partition, from });
-      await memory.clock.sleep(20);
-    }
-    await until(memory, 'all are handled on A', () => handled.length === 20);
-    await memory.clock.sleep(3_000);
-    (await stranger(memory))();
-    await failover.switchTo('B', { planned: false });
-    await memory.clock.sleep(20_000);
-    const own = (index: number): readonly number[] =>
-      failover.status().consumers[index]?.assignment['orders'] ?? [];
-    expect([own(0).length, own(1).length]).toEqual([2, 2]);
-    await memory.clock.sleep(600_000);
-    handled.length = 0;
-    // The users of both want r1 and what follows again; after r2 they pause.
-    mayHandle = false;
-    services.forEach((consumer, index) => {
-      for (const partition of own(index)) {
-        consumer.seek({ topic: 'A.orders', partition, offset: '1' });
-      }
-    });
-    await until(
-      memory,
-      'r2 is handled again',
-      () => handled.filter((one) => one.endsWith('r2')).length === 4,
-    );
-    await memory.clock.sleep(1_000);
-    const byNewcomer: string[] = [];
-    await consume(failover, async ({ partition, message }) => {
-      byNewcomer.push(`${partition} ${String(message.value)}`);
-    });
-    await until(memory, 'it has a partition', () => own(2).length > 0);
-    await memory.clock.sleep(10_000);
-    const wanted = own(2).flatMap((partition) => [`${partition} r3`, `${partition} r4`]);
-    expect(wanted.filter((one) => !byNewcomer.includes(one))).toEqual([]);
-    await failover.close();
-  });
-});
 
-it('a newcomer of the process skips nothing that nobody has handled, where the remote topic was made anew hours later', async () => {
-  const PARTITIONS = [0, 1, 2, 3];
-  const four = { orders: PARTITIONS.length };
-  const memory = ordersWorld({
-    clusters: { A: { topics: four }, B: { topics: { ...four, other: 1 } } },
-  });
-  await memory.run(async () => {
+  /** Two consumers of a process, with two partitions each, that had to wait for the group on B; they pause after r2 from now on. */
+  async function waited(memory: MemoryWorld) {
     const handled: string[] = [];
-    let mayHandle = true;
+    let mayGoOn = true;
     const failover = kafkaIn(memory);
-    const services: Consumer[] = [];
-    const sibling = async () => {
+    const consumers: Consumer[] = [];
+    for (let count = 0; count < 2; count += 1) {
       const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
       await consumer.connect();
       await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
@@ -274,13 +206,11 @@ it('a newcomer of the process skips nothing that nobody has handled, where the r
         eachMessage: async ({ partition, message, pause }) => {
           const value = String(message.value);
           handled.push(`${partition} ${value}`);
-          if (!mayHandle && value === 'r2') pause();
+          if (!mayGoOn && value === 'r2') pause();
         },
       });
-      services.push(consumer);
-    };
-    await sibling();
-    await sibling();
+      consumers.push(consumer);
+    }
     await memory.clock.sleep(3_000);
     for (let from = 0; from < 5; from += 1) {
       for (const partition of PARTITIONS) fill(memory, { partition, from });
@@ -296,29 +226,71 @@ it('a newcomer of the process skips nothing that nobody has handled, where the r
     expect([own(0).length, own(1).length]).toEqual([2, 2]);
     await memory.clock.sleep(600_000);
     handled.length = 0;
-    mayHandle = false;
-    const B = memory.cluster('B');
-    memory.mirror('A->B').pause();
-    B.deleteTopic('A.orders');
-    await memory.clock.sleep(2_000);
-    B.createTopic('A.orders', PARTITIONS.length);
-    const append = (from: number, to: number) => {
-      for (const partition of PARTITIONS)
-        fill(memory, { cluster: 'B', topic: 'A.orders', partition, from, count: to - from });
-    };
-    append(0, 3);
-    await until(memory, 'what is new is handled', () => handled.length === 12, 60_000);
-    await memory.clock.sleep(1_000);
-    append(3, 10);
-    await memory.clock.sleep(1_000);
-    const byNewcomer: string[] = [];
+    mayGoOn = false;
+    return { failover, handled, consumers, own };
+  }
+
+  /** What a third consumer is given of what the group has not come to again: nothing of it may be missing. */
+  async function missedByThird(
+    memory: MemoryWorld,
+    { failover, own }: Awaited<ReturnType<typeof waited>>,
+  ): Promise<readonly string[]> {
+    const given: string[] = [];
     await consume(failover, async ({ partition, message }) => {
-      byNewcomer.push(`${partition} ${String(message.value)}`);
+      given.push(`${partition} ${String(message.value)}`);
     });
     await until(memory, 'it has a partition', () => own(2).length > 0);
     await memory.clock.sleep(10_000);
     const wanted = own(2).flatMap((partition) => [`${partition} r3`, `${partition} r4`]);
-    expect(wanted.filter((one) => !byNewcomer.includes(one))).toEqual([]);
-    await failover.close();
+    return wanted.filter((one) => !given.includes(one));
+  }
+
+  function world4(): MemoryWorld {
+    return ordersWorld({
+      clusters: { A: { topics: four }, B: { topics: { ...four, other: 1 } } },
+    });
+  }
+
+  it('does not jump over what the group goes through again', async () => {
+    const memory = world4();
+    await memory.run(async () => {
+      const service = await waited(memory);
+      const { failover, handled, consumers, own } = service;
+      for (const [index, consumer] of consumers.entries()) {
+        for (const partition of own(index)) {
+          consumer.seek({ topic: 'A.orders', partition, offset: '1' });
+        }
+      }
+      const isThere = (): boolean => handled.filter((one) => one.endsWith('r2')).length === 4;
+      await until(memory, 'r2 is handled again', isThere);
+      await memory.clock.sleep(1_000);
+      expect(await missedByThird(memory, service)).toEqual([]);
+      await failover.close();
+    });
+  });
+
+  it('skips nothing that nobody has handled, where the remote topic was made anew', async () => {
+    const memory = world4();
+    await memory.run(async () => {
+      const service = await waited(memory);
+      const { failover, handled } = service;
+      const B = memory.cluster('B');
+      memory.mirror('A->B').pause();
+      B.deleteTopic('A.orders');
+      await memory.clock.sleep(2_000);
+      B.createTopic('A.orders', PARTITIONS.length);
+      const append = (from: number, count: number): void => {
+        for (const partition of PARTITIONS) {
+          fill(memory, { cluster: 'B', topic: 'A.orders', partition, from, count });
+        }
+      };
+      append(0, 3);
+      await until(memory, 'what is new is handled', () => handled.length === 12, 60_000);
+      await memory.clock.sleep(1_000);
+      append(3, 7);
+      await memory.clock.sleep(1_000);
+      expect(await missedByThird(memory, service)).toEqual([]);
+      await failover.close();
+    });
   });
 });
