@@ -165,7 +165,9 @@ export class ConsumerSwitching implements Participant {
  */
 function ownPositions(core: ConsumerCore, session: ClusterSession): readonly ResumePosition[] {
   const before = core.inner;
-  if (before?.session.alias !== session.alias) return core.latePositionsOn(session.alias);
+  // Where it was stopped meanwhile, what is left over is of an earlier stay.
+  if (before === undefined) return [];
+  if (before.session.alias !== session.alias) return core.latePositionsOn(session.alias);
   const own = before
     .standing()
     .processed.map(({ physicalTopic, partition, offset, rewoundBelow }) => ({
