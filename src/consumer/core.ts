@@ -71,7 +71,7 @@ export class ConsumerCore {
   /** One `run()` that was not ended by `stop()`, a crash or `disconnect()`. */
   intent: object | undefined;
   state: ConsumerState = { kind: 'open' };
-  /** Seeks made after `run()` was called, before there was anything to seek in. */
+  /** Seeks made after `run()` was called, and before the consumer was in its group. */
   readonly seeks: (HandedBackOffset & { readonly offset: string })[] = [];
   /** The epoch in which this consumer first ran. */
   firstEpoch: number | undefined;

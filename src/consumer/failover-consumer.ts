@@ -81,7 +81,7 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
   const core: ConsumerCore = new ConsumerCore(parts, running);
   const participant = new ConsumerSwitching(core, running);
   const membership = new Membership(core, running, participant);
-  const offsets = new UserOffsets(core, () => running.isStopping);
+  const offsets = new UserOffsets(core, running);
   const groupInUse = () => (core.intent === undefined ? undefined : core.groupId);
   return {
     consumer: surfaceOf(core, running, membership, offsets),

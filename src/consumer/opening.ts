@@ -111,7 +111,10 @@ async function openWith(
     await noteEnds(core, session, opening, { resolved, signal });
     return start(core, session, opening, { resolved, unstored, signal });
   };
-  return retry(world, policy, begin);
+  const inner = await retry(world, policy, begin);
+  // It has them all, for good.
+  if (!inner.isRetired) core.seeks.length = 0;
+  return inner;
 }
 
 function shouldRetry(error: Error, opening: Opening): boolean {
@@ -268,7 +271,7 @@ function unusedInner(core: ConsumerCore, session: ClusterSession): InnerConsumer
   return inner?.session === session && !inner.isRetired && !inner.hasStarted ? inner : undefined;
 }
 
-/** Seeks that user code made between the call of `run()` and now. */
+/** Seeks that user code made between the call of `run()` and now. They are kept: where the join fails, the next consumer has to be told as well. */
 function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
   for (const entry of core.seeks.splice(0)) {
     try {
@@ -277,6 +280,7 @@ function applySeeks(core: ConsumerCore, inner: InnerConsumer): void {
       for (const topic of topics) {
         inner.seek({ topic, partition: entry.partition, offset: entry.offset });
       }
+      core.seeks.push(entry);
     } catch (error) {
       // Nobody is there to catch it any more, and the consumer must not fail for it.
       core.reportRefused(asError(error));

@@ -9,6 +9,7 @@ import type { InnerConsumer } from './inner-consumer.js';
 import { openOn, type Opening } from './opening.js';
 import { newTopics } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
+import type { RunningState } from './user-offsets.js';
 
 interface RunningOpening {
   readonly session: ClusterSession;
@@ -26,7 +27,7 @@ const REOPEN_DELAY_MS = 300;
  *
  * @internal
  */
-export class ConsumerRunning implements CoreListener {
+export class ConsumerRunning implements CoreListener, RunningState {
   readonly #coreOf: () => ConsumerCore;
   #opening: RunningOpening | undefined;
   #stopping: Promise<void> | undefined;
@@ -45,6 +46,10 @@ export class ConsumerRunning implements CoreListener {
 
   isOpening(): boolean {
     return this.#opening !== undefined && this.#opening.kind !== 'run';
+  }
+
+  get isBeginning(): boolean {
+    return this.#opening !== undefined;
   }
 
   get isStopping(): boolean {

@@ -11,6 +11,14 @@ export type OffsetToCommit = HandedBackOffset & {
   readonly metadata?: string | null;
 };
 
+/** @internal Where a consumer is between `run()` and its end. */
+export interface RunningState {
+  /** `stop()` is under way. */
+  readonly isStopping: boolean;
+  /** It is about to join its group, and may fail to. */
+  readonly isBeginning: boolean;
+}
+
 /**
  * What user code says about offsets and pauses: each belongs to one epoch, or to all of them.
  *
@@ -18,18 +26,18 @@ export type OffsetToCommit = HandedBackOffset & {
  */
 export class UserOffsets {
   readonly #core: ConsumerCore;
-  readonly #isStopping: () => boolean;
+  readonly #running: RunningState;
 
-  constructor(core: ConsumerCore, isStopping: () => boolean) {
+  constructor(core: ConsumerCore, running: RunningState) {
     this.#core = core;
-    this.#isStopping = isStopping;
+    this.#running = running;
   }
 
   /** Physical topics that an offset is for, which goes to the cluster by another way than this consumer. */
   place(entry: HandedBackOffset): readonly string[] {
     const { inner: last, state } = this.#core;
     // `stop()` waits for handlers, and kafkajs lets their transactions send offsets until then.
-    const isLeaving = this.#isStopping() && state.kind !== 'halted';
+    const isLeaving = this.#running.isStopping && state.kind !== 'halted';
     const inner =
       isLeaving && last?.hasStarted === true && !last.isRetired
         ? last
@@ -77,6 +85,8 @@ export class UserOffsets {
     const topics = this.#reported(() => inner.place(entry) ?? [entry.topic]);
     core.dedup?.forget(inner.session.alias, inner.names.originalOf(entry.topic), partition);
     for (const topic of topics) inner.seek({ topic, partition, offset });
+    // Its join may fail, and the next one knows nothing of it.
+    if (this.#running.isBeginning) core.seeks.push({ ...entry });
   }
 
   pause(list: readonly PausedTopic[] = []): void {
@@ -118,7 +128,7 @@ export class UserOffsets {
     const { inner, intent, state, parts } = this.#core;
     if (state.kind === 'halted') throw state.error;
     if (intent === undefined) {
-      if (!this.#isStopping()) throw notRunning();
+      if (!this.#running.isStopping) throw notRunning();
       throw new FailoverClosedError(`${call} was refused: the consumer is stopping`);
     }
     if (inner?.hasStarted === true && !inner.isRetired) return inner;

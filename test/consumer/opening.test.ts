@@ -96,3 +96,76 @@ describe('positions that could not be put in place before the end', () => {
     expect(h.b.inner.seeks).toEqual([]);
   });
 });
+
+describe('a seek before the consumer is in its group', () => {
+  const DOWN = Object.assign(new Error('down'), { name: 'KafkaJSConnectionError' });
+  const seek = { topic: 'orders', partition: 0, offset: '3' };
+  const told = { ...seek, topic: 'A.orders' };
+
+  /** After a switch to B, whose consumer is about to join. */
+  async function joining(): Promise<Harness> {
+    const h = harness();
+    await start(h);
+    h.b.joinsByItself = false;
+    h.b.assignment = { orders: [0] };
+    void h.switchTo('B').catch(() => {});
+    await settle();
+    expect(h.b.inners).toHaveLength(1);
+    return h;
+  }
+
+  it('is told to the next consumer as well, where the join fails', async () => {
+    const h = await joining();
+    h.consumer.seek(seek);
+    h.b.joinsByItself = true;
+    h.b.inner.crash(DOWN, false);
+    await h.world.advance(5_000);
+    expect(h.b.inners.map(({ seeks }) => seeks)).toEqual([[told], [told]]);
+    expect(h.client.status()).toMatchObject({ state: 'running', cluster: 'B' });
+  });
+
+  it('is told to the next consumer as well, where nothing was there to seek in', async () => {
+    const h = harness();
+    await start(h);
+    h.b.joinsByItself = false;
+    h.b.topicsDelay = controlled();
+    void h.switchTo('B').catch(() => {});
+    await settle();
+    expect(h.b.inners).toHaveLength(0);
+    h.consumer.seek(seek);
+    h.b.topicsDelay.resolve();
+    await settle();
+    h.b.joinsByItself = true;
+    h.b.inner.crash(DOWN, false);
+    await h.world.advance(5_000);
+    expect(h.b.inners.map(({ seeks }) => seeks)).toEqual([[told], [told]]);
+  });
+
+  it('is told once where the consumer has joined, also when it begins again later', async () => {
+    const h = await joining();
+    h.consumer.seek(seek);
+    h.b.inner.join({ orders: [0] });
+    await settle();
+    h.b.joinsByItself = true;
+    h.b.inner.crash(DOWN, false);
+    await h.world.advance(5_000);
+    expect(h.b.inners.map(({ seeks }) => seeks)).toEqual([[told], []]);
+  });
+
+  it('is reported where the next switch begins before the join', async () => {
+    const h = await joining();
+    h.consumer.seek(seek);
+    await h.switchTo('A');
+    expect(h.a.inner.seeks).toEqual([]);
+    expect(h.facts).toContainEqual(
+      expect.objectContaining({
+        name: 'consumer.offset-refused',
+        event: expect.objectContaining({
+          error: expect.objectContaining({
+            message: expect.stringContaining('a switch to A began'),
+          }),
+        }),
+      }),
+    );
+  });
+});
