@@ -32,7 +32,8 @@ export async function compareConsumers(
   return alternate(pairCount, round(sources.bare, 'bare'), round(sources.wrapped, 'wrapped'));
 }
 
-async function consumeRound(
+/** @internal One round, in a group of its own. */
+export async function consumeRound(
   source: ConsumerSource,
   topic: string,
   recordCount: number,

@@ -1,11 +1,10 @@
-import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
+import { Kafka, logLevel } from 'kafkajs-failover';
 import { startStack } from '../../stack/index.js';
-import { cpuMicrosPerRecord } from '../alternate.js';
-import { compareConsumers } from '../consumer.js';
-import { untilMirrorsAreFollowed } from '../mirrored.js';
+import { alternate, cpuMicrosPerRecord } from '../alternate.js';
 import { measureOverhead } from '../overhead.js';
 import { median, rounded } from '../statistics.js';
 import { createTopics } from '../topics.js';
+import { startContender, type Contender } from './contender.js';
 import type { OverheadFigures } from './figures.js';
 
 /** MirrorMaker leaves topics of such names alone: copying millions of records would disturb what is measured. */
@@ -17,7 +16,7 @@ const PROGRESS_TOPIC = '__kafkajs-failover.progress';
 
 /**
  * Compares a consumer of the library as it is by default, with fingerprints and progress records, with one of bare kafkajs, in
- * neighbouring rounds.
+ * neighbouring rounds, each in a process of its own. Beside both the library follows the mirrors: that is in no ratio.
  *
  * @internal
  */
@@ -35,27 +34,24 @@ export async function measureProgressOverhead({
   const common = { clientId: 'bench', logLevel: logLevel.NOTHING, retry: { retries: 5 } };
   const bare = new Kafka({ ...common, brokers: A.brokers });
   const onB = new Kafka({ ...common, brokers: B.brokers });
-  const wrapped = new FailoverKafka({
-    ...common,
-    clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
-  });
+  const contenders: Contender[] = [];
+  const contender = async (kind: 'bare' | 'wrapped'): Promise<Contender> => {
+    const brokers = { A: A.brokers, B: B.brokers };
+    const one = await startContender({ kind, topic: TOPIC, emptyTopic: EMPTY, records, brokers });
+    contenders.push(one);
+    return one;
+  };
   try {
     await createTopics(bare, [TOPIC, EMPTY], PARTITIONS);
     await createTopics(onB, [EMPTY], PARTITIONS);
     await fill(bare, records);
-    // As in a service that has run for a while: a client stays connected between the rounds.
-    const watcher = wrapped.consumer({ groupId: 'bench-watch' });
-    await watcher.connect();
-    await watcher.subscribe({ topic: EMPTY });
-    await watcher.run({ eachMessage: () => Promise.resolve() });
-    await untilMirrorsAreFollowed(wrapped);
     const addedNs = await measureOverhead();
-    const { pairs: rounds, ...figures } = await compareConsumers(
-      TOPIC,
-      records,
-      { bare, wrapped },
-      'eachMessage',
+    const alone = await contender('bare');
+    const ours = await contender('wrapped');
+    const { pairs: rounds, ...figures } = await alternate(
       pairs,
+      (index) => alone.round(index),
+      (index) => ours.round(index),
     );
     const bareRounds = rounds.map((pair) => pair.bare);
     const bareNs = median(bareRounds.map(cpuMicrosPerRecord)) * 1_000;
@@ -67,7 +63,7 @@ export async function measureProgressOverhead({
       progressRecords: await countProgress(onB),
     };
   } finally {
-    await wrapped.close();
+    for (const one of contenders) one.close();
     await stack.stop();
   }
 }
