@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
-import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { OffsetSync } from '../replication/records.js';
+import { checkpointBound, isContradicted } from './checkpoint-bound.js';
 import type { FoundCopies } from './exact.js';
 import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
@@ -84,7 +84,8 @@ export type Bounds = Omit<
  *   chose D so that only copies of records before U lie below D (D <= f(U)). U itself is a position of the *source*, never
  *   used as one of the target. It is dropped where an offset sync (u2, d2) with u2 >= U has d2 < D: then the first record
  *   at or after U lies below D, so the checkpoint speaks of a topic that was re-created since. It is dropped as well where
- *   it points among the second copies of a replay (`OffsetSyncStore`): these are not all there yet.
+ *   it points among the second copies of a replay (`OffsetSyncStore`): these are not all there yet. And it counts no further than the syncs around U
+ *   allow that MirrorMaker can have taken it from (`checkpoint-bound.ts`).
  * - **offset sync**: everything below U on the source was handled, U being the higher one of the group's commit there and
  *   of what this process handled; `translate` answers at or before f(U). The mirror may know more of U than the
  *   checkpoint, whose U is older. Where it names the very record that this process would have handled next it is called
@@ -125,7 +126,12 @@ export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Boun
   }
   const { evidence, notes: rewindNotes } = withoutVoid(mirrored);
   const translated: Bound[] = [];
-  const notes = [...rewindNotes, ...addCheckpoint(translated, evidence, missing)];
+  const { bound, notes: checkpointNotes } = checkpointBound(evidence);
+  if (bound !== undefined) translated.push(bound);
+  if (evidence.checkpoint === undefined && evidence.outdated === undefined) {
+    missing.push({ kind: 'no-checkpoint' });
+  }
+  const notes = [...rewindNotes, ...checkpointNotes];
   addTranslation(translated, evidence, missing);
   const handledBelow = handledBelowOf(evidence);
   if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
@@ -172,14 +178,10 @@ export function withFoundCopies(
   };
 }
 
-function isOfDoubtedCheckpoint(
-  ownCommit: bigint | undefined,
-  { mirror, isShared, upstreamTopic, partition, checkpoint }: MirroredEvidence,
-): boolean {
+function isOfDoubtedCheckpoint(ownCommit: bigint | undefined, evidence: MirroredEvidence): boolean {
+  const { isShared, checkpoint } = evidence;
   if (checkpoint === undefined || ownCommit !== checkpoint.downstreamOffset) return false;
-  if (ownCommit === 1n && !isShared) return true;
-  const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
-  return doubtOf(checkpoint, around) !== undefined;
+  return (ownCommit === 1n && !isShared) || isContradicted(checkpoint, evidence);
 }
 
 /** Second copies of handled records lie behind the first ones. */
@@ -249,76 +251,6 @@ function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
   if (foreignFrom === undefined || foreignFrom >= bound.offset) return bound;
   const { method } = bound;
   return { method: method === 'exact' ? 'offset-sync' : method, offset: foreignFrom };
-}
-
-function addCheckpoint(
-  bounds: Bound[],
-  { mirror, isShared, upstreamTopic, partition, checkpoint, outdated }: MirroredEvidence,
-  missing: MissingBound[],
-): readonly string[] {
-  if (outdated !== undefined) {
-    const { upstreamOffset, downstreamOffset } = outdated;
-    const name = `checkpoint ${upstreamOffset} -> ${downstreamOffset}`;
-    return [
-      `${name} does not count: the group was set back on ${mirror.source} since, and MirrorMaker has not seen it yet`,
-    ];
-  }
-  if (checkpoint === undefined) {
-    missing.push({ kind: 'no-checkpoint' });
-    return [];
-  }
-  const { upstreamOffset, downstreamOffset } = checkpoint;
-  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
-  const doubt = doubtOf(checkpoint, around);
-  if (doubt !== undefined) return [`${doubt}, so it is not used`];
-  const end = confirmedEnd(checkpoint, around);
-  if (end === downstreamOffset) {
-    bounds.push({ method: 'checkpoint', offset: end });
-    return [];
-  }
-  if (!isShared) {
-    bounds.push({ method: 'unverified-checkpoint', offset: downstreamOffset });
-    return [];
-  }
-  if (end === undefined) return [];
-  bounds.push({ method: 'checkpoint', offset: end, named: downstreamOffset });
-  return [
-    `checkpoint ${upstreamOffset} -> ${downstreamOffset} counts up to ${end}, where the offset syncs end that are known: ` +
-      `beyond it records born on ${mirror.target} may lie among the copies`,
-  ];
-}
-
-/**
- * How far the syncs that are known can speak for a checkpoint; undefined where none is known. MirrorMaker takes a checkpoint
- * from a sync (u, d) as d or d + 1, so what lies beyond the newest known sync's d + 1 was taken from a newer one. Known syncs
- * are older than checkpoints where they are kept on the source, and it is cut off from here while MirrorMaker still reads it.
- */
-function confirmedEnd({ downstreamOffset }: Checkpoint, around: SyncsAround): bigint | undefined {
-  if (around.kind !== 'known') return undefined;
-  const { floor, ceiling } = around;
-  if (ceiling !== undefined || floor === undefined) return downstreamOffset;
-  const end = floor.downstreamOffset + 1n;
-  return downstreamOffset > end ? end : downstreamOffset;
-}
-
-/** @internal What speaks against a checkpoint, in words; undefined where nothing does. */
-export function doubtOf(
-  { upstreamOffset, downstreamOffset }: Checkpoint,
-  around: SyncsAround,
-): string | undefined {
-  if (around.kind !== 'known') return undefined;
-  const name = `checkpoint ${upstreamOffset} -> ${downstreamOffset}`;
-  const { ceiling, replay } = around;
-  if (replay !== undefined && downstreamOffset >= replay.beginsAt) {
-    return `${name} points among the records from ${replay.beginsAt} on that MirrorMaker is copying a second time`;
-  }
-  if (ceiling !== undefined && ceiling.downstreamOffset < downstreamOffset) {
-    return (
-      `${name} contradicts the offset sync ${ceiling.upstreamOffset} -> ${ceiling.downstreamOffset}: ` +
-      'the topic was re-created'
-    );
-  }
-  return undefined;
 }
 
 function addTranslation(

@@ -1,5 +1,6 @@
 import type { Commit } from '../cluster/access.js';
-import { doubtOf, type MirroredEvidence } from './bounds.js';
+import type { MirroredEvidence } from './bounds.js';
+import { doubtOf } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
 

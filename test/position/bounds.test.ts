@@ -225,13 +225,49 @@ describe('the bounds of a log', () => {
     });
   });
 
-  it('say the same where it goes beyond every sync that is known: it was taken from a newer one', () => {
+  it('say the same where it goes beyond every sync that is known, and newer ones may be unread: it was taken from one of them', () => {
     const at = (downstream: bigint) => {
-      const mirrored = evidence(mirrorOf([100n, 200n]), { checkpoint: [150n, downstream] });
+      const mirrored = evidence(mirrorOf([100n, 200n]), {
+        checkpoint: [150n, downstream],
+        hasAllSyncs: false,
+      });
       return gatherBounds({ ownCommit: undefined, mirrored }).bounds;
     };
     expect(at(201n)).toEqual([{ method: 'checkpoint', offset: 201n }]);
     expect(at(202n)).toEqual([{ method: 'unverified-checkpoint', offset: 202n }]);
+    expect(at(250n)).toEqual([{ method: 'unverified-checkpoint', offset: 250n }]);
+  });
+
+  // The remote topic was made anew; upstream 15 is copied to 3. MirrorMaker takes 17 -> 13 from the sync 12 -> 12 of the log that is gone.
+  describe('of a checkpoint that is taken from a sync of a topic that is gone', () => {
+    const checkpoint = [17n, 13n] as const;
+    const upTo = (end: bigint) => ({
+      bounds: [{ method: 'checkpoint', offset: end, named: 13n }],
+      notes: [expect.stringContaining(`checkpoint 17 -> 13 counts up to ${end}`)],
+    });
+
+    it('hold as much as the syncs around it allow', () => {
+      const between = evidence(mirrorOf([15n, 3n], [30n, 18n]), { checkpoint });
+      expect(gatherBounds({ ownCommit: undefined, mirrored: between })).toMatchObject(upTo(4n));
+    });
+
+    it('hold as much as the newest sync allows, where all are known', () => {
+      const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint });
+      expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject(upTo(4n));
+    });
+
+    it('hold no more where newer syncs may be unread: the source has not so many records behind the newest that is known', () => {
+      const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint, hasAllSyncs: false });
+      expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject(upTo(4n));
+    });
+
+    it('do not hold the commit that MirrorMaker has made of it', () => {
+      const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint });
+      const { bounds, missing, voidCommit } = gatherBounds({ ownCommit: 13n, mirrored });
+      expect(bounds.map(({ offset }) => offset)).toEqual([4n]);
+      expect(missing).toContainEqual({ kind: 'no-own-commit' });
+      expect(voidCommit).toBe(13n);
+    });
   });
 
   it('hold a checkpoint in a shared log as far as syncs are known: records born there may lie beyond', () => {
