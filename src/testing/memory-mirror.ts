@@ -58,8 +58,8 @@ export interface MemoryMirror {
   readonly state: 'running' | 'paused' | 'stopped';
   /** Name on the target of a topic of the source. */
   remoteTopic(topic: string): string;
-  /** Records on the source that have no copy yet, over all mirrored topics. */
-  pendingCount(): number;
+  /** Records on the source that it has not come to yet, in this topic of the source or over all mirrored topics. */
+  pendingCount(topic?: string): number;
   /** Ends in order: what was copied is not copied again. */
   stop(): void;
   /** Ends like a crash: what was copied since the last flush of the source offsets is copied again after the start. */

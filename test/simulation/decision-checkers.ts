@@ -222,7 +222,11 @@ export function automaticSwitchesAreRare({ events, automation }: Run): readonly 
  * Allowed: to stay with a dead cluster where the source has pinned it, or where the hour's automatic switches are spent, also by
  * the process that was there before and has left its state file. A switch that had opened its target when the process died counts among them.
  */
-export function everybodyArrives({ events, automation, agreement }: Run): readonly string[] {
+export function everybodyArrives({
+  events,
+  automation,
+  agreement,
+}: Pick<Run, 'events' | 'automation' | 'agreement'>): readonly string[] {
   // Where a fleet with an agreement has to be says its newest decision.
   if (automation === undefined || agreement !== undefined) return [];
   const truth = new Truth();

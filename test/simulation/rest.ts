@@ -1,4 +1,6 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
+import type { Automation } from './automation.js';
+import { everybodyArrives } from './decision-checkers.js';
 import type { HistoryEvent } from './history.js';
 import { MEASURES } from './size.js';
 import type { Scenario } from './scenario.js';
@@ -43,15 +45,20 @@ export async function comeToRest(
 /** Longest wait for every process to be where it ought to be: a cooldown, and the longest pause after a refused switch. */
 const SETTLE_LIMIT_MS = 50_000;
 
-/** Waits until every process is where it ought to be, or has had time enough to get there, and writes down where it is. */
-export async function settle({
-  memory,
-  fleet,
-  conditions,
-  source,
-  plane,
-  events,
-}: Stage): Promise<void> {
+const SETTLE_LOOK_MS = 500;
+
+/** So long after a cooldown it is asked whether they may stay where they are instead: what waited for it has come to pass. */
+const AFTER_COOLDOWN_MS = 5_000;
+
+/**
+ * Waits until every process is where it ought to be, or has had time enough to get there, and writes down where it is.
+ *
+ * @param automation - where every fault is over: it is asked whether they may stay where they are.
+ */
+export async function settle(
+  { memory, fleet, conditions, source, plane, events }: Stage,
+  automation?: Automation,
+): Promise<void> {
   const { clock } = memory;
   const { wish } = source;
   // Where a fleet decides together, that is the last word.
@@ -61,15 +68,21 @@ export async function settle({
     active !== undefined &&
     conditions.of(active).length === 0 &&
     (wanted === undefined || wanted === active);
-  const giveUpAtMs = clock.nowMs() + SETTLE_LIMIT_MS;
-  while (
-    clock.nowMs() < giveUpAtMs &&
-    !fleet.services.every(({ kafka }) => isSettled(kafka.status()))
-  ) {
-    await clock.sleep(500);
+  const resting = (): readonly HistoryEvent[] =>
+    fleet.services.map(({ number: process, kafka }) => {
+      const { state, active: cluster } = kafka.status();
+      return { atMs: clock.nowMs(), kind: 'resting', process, state, cluster, wish };
+    });
+  const coolMs = automation && automation.limits.cooldownMs + AFTER_COOLDOWN_MS;
+  // What the source says was overtaken by a switch, for example.
+  const mayStay = (): boolean =>
+    plane === undefined &&
+    everybodyArrives({ events: [...events, ...resting()], automation, agreement: undefined })
+      .length === 0;
+  for (let waitedMs = 0; waitedMs < SETTLE_LIMIT_MS; waitedMs += SETTLE_LOOK_MS) {
+    if (fleet.services.every(({ kafka }) => isSettled(kafka.status()))) break;
+    if (coolMs !== undefined && waitedMs > 0 && waitedMs % coolMs === 0 && mayStay()) break;
+    await clock.sleep(SETTLE_LOOK_MS);
   }
-  for (const { number: process, kafka } of fleet.services) {
-    const { state, active: cluster } = kafka.status();
-    events.push({ atMs: clock.nowMs(), kind: 'resting', process, state, cluster, wish });
-  }
+  events.push(...resting());
 }

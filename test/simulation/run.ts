@@ -149,7 +149,7 @@ async function live(
   await stage.foreigners.leave();
   await fleet.recover();
   await comeToRest(memory, events, { pending, scenario });
-  if (automation !== undefined) await settle(stage);
+  if (automation !== undefined) await settle(stage, automation);
   const finalClusters = fleet.clusters;
   await fleet.stop();
   return finalClusters;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { CORPUS_SEED_COUNT } from './corpus.js';
 import { drawScenario, type Scenario } from './scenario.js';
-import type { Size } from './size.js';
+import { drawSize, type Size } from './size.js';
 
 const SEEDS = Array.from({ length: 3_000 }, (_, index) => String(index + 1));
 
@@ -39,10 +40,14 @@ const KINDS: Readonly<Record<string, (scenario: Scenario) => boolean>> = {
 };
 
 describe('the size of a world', () => {
-  it('is large for one seed in eight', () => {
-    const largeCount = SEEDS.filter((seed) => drawScenario(seed).size === 'large').length;
-    expect(largeCount / SEEDS.length).toBeGreaterThan(0.1);
-    expect(largeCount / SEEDS.length).toBeLessThan(0.15);
+  it.each([
+    ['one seed in eight of the corpus', 1, CORPUS_SEED_COUNT, 1 / 8],
+    ['one seed in thirty-two behind it', CORPUS_SEED_COUNT + 1, 8_000, 1 / 32],
+  ])('is large for %s', (_which, from, to, share) => {
+    const seeds = Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
+    const largeCount = seeds.filter((seed) => drawSize(seed) === 'large').length;
+    expect(largeCount / seeds.length).toBeGreaterThan(0.8 * share);
+    expect(largeCount / seeds.length).toBeLessThan(1.2 * share);
   });
 
   it.each(Object.entries(KINDS))('leaves its share to a fleet that %s', (_what, isMeant) => {

@@ -1,4 +1,5 @@
 import { createRandom } from '../../src/testing/index.js';
+import { CORPUS_SEED_COUNT } from './corpus.js';
 import type { Span } from './span.js';
 
 /**
@@ -7,12 +8,17 @@ import type { Span } from './span.js';
  */
 export type Size = 'small' | 'large';
 
-/** Share of the seeds with a large world. */
-const LARGE_SHARE = 1 / 8;
+/**
+ * Share of the seeds with a large world. In the corpus so many that its few seeds show everything. Behind it a large one, at the price of three,
+ * finds less: of the first thirteen seeds that failed there, eleven were small.
+ */
+const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 32 } as const;
 
 /** Draws it from a stream of its own: everything else is drawn alike in both. Pure. */
 export function drawSize(seed: string): Size {
-  return createRandom(seed).fork('size').chance(LARGE_SHARE) ? 'large' : 'small';
+  const isBeyond = Number(seed) > CORPUS_SEED_COUNT;
+  const share = isBeyond ? LARGE_SHARE.beyond : LARGE_SHARE.corpus;
+  return createRandom(seed).fork('size').chance(share) ? 'large' : 'small';
 }
 
 /** What a size says of a world. Times are in milliseconds. */

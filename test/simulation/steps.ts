@@ -228,6 +228,7 @@ export function heal({ memory, conditions, source, plane, fleet }: Stage, leftDe
   }
   source.heal();
   plane?.heal();
+  plane?.quicken();
   for (const host of fleet.hosts) host.setWritable(true);
   for (const mirror of memory.mirrors) {
     if (mirror.state === 'stopped') mirror.start();

@@ -50,8 +50,8 @@ export class MirrorFlow implements MemoryMirror {
     return this.#context.policy.formatRemoteTopic(this.source, topic);
   }
 
-  pendingCount(): number {
-    return this.#life?.copier.pendingCount() ?? 0;
+  pendingCount(topic?: string): number {
+    return this.#life?.copier.pendingCount(topic) ?? 0;
   }
 
   start(): void {

@@ -70,9 +70,11 @@ export class RecordCopier {
     this.#wakeAt(this.#context.clock.nowMs());
   }
 
-  pendingCount(): number {
+  pendingCount(topic?: string): number {
     let count = 0;
-    for (const { log, position } of this.#tasks.values()) count += log.nextOffset - position;
+    for (const task of this.#tasks.values()) {
+      if (topic === undefined || task.topic === topic) count += task.log.nextOffset - task.position;
+    }
     return count;
   }
 
