@@ -372,6 +372,14 @@ describe('I18, positions are in place before anything is handled', () => {
     expect(broken(runOf([handled, again, begunAgain], { logs }))).toEqual(['I18']);
   });
 
+  it('lets a log begin where a foreigner came to since the plan, and nowhere else', () => {
+    const plan = [translating(), planned([[COPY, 2]])];
+    const foreign = call('handled', 'm1', place(COPY, 0), { process: 1_000, epoch: 0 });
+    expect(check(runOf([handled, plan, foreign, begun(1)], { logs }))).toEqual([]);
+    expect(broken(runOf([handled, plan, foreign, begun(0)], { logs }))).toEqual(['I18']);
+    expect(broken(runOf([handled, foreign, plan, begun(1)], { logs }))).toEqual(['I18']);
+  });
+
   it('asks for no plan where a switch was rolled back', () => {
     const back = call('handling', 'm2', place(A, 1), { epoch: 3 });
     expect(check(runOf([handled, opened('A', { epoch: 3 }), back], { logs }))).toEqual([]);

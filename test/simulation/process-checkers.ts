@@ -1,3 +1,4 @@
+import { isForeign } from './foreigners.js';
 import { type EventOf, logName, positionsOf, type Run } from './history.js';
 
 /** I7. After a process has fenced a cluster it writes neither Produce nor OffsetCommit to it, until it opens it anew. */
@@ -152,7 +153,7 @@ export function oneHandlerAtATime({ events }: Run): readonly string[] {
  *
  * Members plan for themselves, and the first one to come decides; so the floor of a log is the lowest of the newest plans
  * of all processes. A log that a plan does not name is read from its beginning. A rolled back switch plans nothing: it
- * returns to the group's own commits.
+ * returns to the group's own commits. Where a foreigner has gone on with a log since, its commit is the group's.
  */
 export function positionsBeforeHandling({ events }: Run): readonly string[] {
   const plans = new Map<string, Map<number, ReadonlyMap<string, bigint>>>();
@@ -161,6 +162,8 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
   /** They have no consumer yet: a switch finds no positions for one that comes later. */
   const starting = new Set<number>();
   const begun = new Set<string>();
+  /** Where foreigners came to in each log, since the newest plan of its cluster. */
+  const foreign = new Map<string, bigint>();
   const violations: string[] = [];
   for (const event of events) {
     if (event.kind === 'started') starting.add(event.process);
@@ -173,6 +176,10 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
       planned.add(`${process} ${switchEpoch}`);
       const byProcess = plans.get(plan.cluster) ?? new Map();
       plans.set(plan.cluster, byProcess.set(process, offsetsOf(event)));
+      for (const log of offsetsOf(event).keys()) foreign.delete(log);
+    }
+    if (event.kind === 'handled' && isForeign(event.process)) {
+      foreign.set(logName(event.place), event.place.offset + 1n);
     }
     if (event.kind !== 'handling') continue;
     const { process, switchEpoch, consumer, place } = event;
@@ -185,10 +192,13 @@ export function positionsBeforeHandling({ events }: Run): readonly string[] {
       violations.push(`${consumer} begins ${log} in epoch ${switchEpoch}, before a plan was made`);
     }
     if (!planned.has(epoch)) continue;
-    const floor = lowest(plans.get(place.cluster)?.values() ?? [], log);
-    if (floor !== undefined && place.offset < floor) {
+    const position = lowest(plans.get(place.cluster)?.values() ?? [], log);
+    const committed = foreign.get(log);
+    const isPassed =
+      position === undefined || place.offset >= position || place.offset === committed;
+    if (!isPassed) {
       violations.push(
-        `${consumer} begins ${log} in epoch ${switchEpoch} at ${place.offset}, below its planned position ${floor}`,
+        `${consumer} begins ${log} in epoch ${switchEpoch} at ${place.offset}, below its planned position ${position}`,
       );
     }
   }
