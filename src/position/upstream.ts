@@ -14,8 +14,8 @@ export interface UpstreamLog {
   /** Its topic on the source. */
   readonly topic: string;
   /**
-   * Everything below `end` is on the target, and nothing from there on. `atLeast`: more may be there; `atMost`: less, because
-   * MirrorMaker has copied records twice.
+   * Everything below `end` was copied to the target, and nothing from there on. `atLeast`: more may have been; `atMost`: less, because
+   * MirrorMaker has copied records twice. What of it is not there any more: see `gone`.
    */
   readonly mirrored:
     | { readonly kind: 'known'; readonly end: bigint }
@@ -32,7 +32,7 @@ export interface UpstreamLog {
   readonly handledEnd: bigint | undefined;
   /**
    * Records from `first` to `last` were not handled, as far as is known, and their copies are not on the target any more: retention has
-   * removed them, or the topic was made anew there, and MirrorMaker does not copy again. They may still be on the source. Counted in offsets:
+   * removed them, or the topic was made anew there, and MirrorMaker does not copy again. More may be gone where `mirrored` is `atLeast`. They may still be on the source. Counted in offsets:
    * the end of a transaction counts like a record. Undefined where none are known.
    */
   readonly gone?: { readonly first: bigint; readonly last: bigint } | undefined;
@@ -44,8 +44,8 @@ const NEWEST = 2n ** 63n - 1n;
  * How far a log of the source is mirrored, from the newest offset sync (u, d) and the end of the target's log: MirrorMaker writes a
  * sync behind every gap that it meets, so the copies behind d are those of u + 1, u + 2, ... Pure.
  *
- * Not known so are: a shared log, where the records behind d may be others' (then at least u is mirrored), and a replay, where they
- * are second copies (then at most so much).
+ * Not known so are: a shared log, where the records behind d may be others', and one that was made anew and has no sync yet (then at least u was
+ * copied); and a replay, where they are second copies (then at most so much).
  *
  * @param sourceEnd - the source's own word; undefined where it has none.
  * @param unread - why MirrorMaker's records are not known as they are now; empty where they are.
@@ -102,9 +102,8 @@ function lastBefore(
   { low, high }: LogRange,
   here: PairOfSyncs,
 ): bigint | undefined {
-  // The log was made anew, and no sync is of this one: it has none of the copies that were made before.
-  if (newestSync !== undefined && newestSync.downstreamOffset >= high)
-    return newestSync.upstreamOffset;
+  // It has none of the copies that were made before.
+  if (isMadeAnew(newestSync, high)) return newestSync.upstreamOffset;
   const around = (offset: bigint): PairOfSyncs => {
     const there = mirror.syncsAround(upstreamTopic, partition, offset);
     return there.kind === 'known' ? there : { floor: undefined, ceiling: undefined };
@@ -127,13 +126,18 @@ function lastBefore(
   return (ceiling !== undefined && ceiling < firstThere ? ceiling : firstThere) - 1n;
 }
 
+/** The log was made anew, and no sync is of this one. */
+function isMadeAnew(newestSync: OffsetSync | undefined, high: bigint): newestSync is OffsetSync {
+  return newestSync !== undefined && newestSync.downstreamOffset >= high;
+}
+
 interface PairOfSyncs {
   readonly floor: OffsetSync | undefined;
   readonly ceiling: OffsetSync | undefined;
 }
 
 function mirroredOf(
-  { mirror, isShared, upstreamTopic, partition }: MirroredEvidence,
+  { mirror, isShared, upstreamTopic, partition, newestSync }: MirroredEvidence,
   { high }: LogRange,
   unread: readonly MissingBound[],
 ): UpstreamLog['mirrored'] {
@@ -150,7 +154,8 @@ function mirroredOf(
   }
   const { upstreamOffset, downstreamOffset } = around.floor;
   const next = upstreamOffset + 1n;
-  if (isShared) return { kind: 'atLeast', end: next };
+  // What was copied behind the sync went with the old log.
+  if (isShared || isMadeAnew(newestSync, high)) return { kind: 'atLeast', end: next };
   const behind = high - downstreamOffset - 1n;
   const end = behind > 0n ? next + behind : next;
   return { kind: around.replay === undefined ? 'known' : 'atMost', end };

@@ -89,6 +89,14 @@ describe('how far a log is mirrored', () => {
     });
   });
 
+  it('is at least up to the newest sync where the log was made anew, and holds nothing that a sync names: what was copied behind it is gone, too', () => {
+    const newestSync = { upstreamOffset: 10n, downstreamOffset: 5n };
+    const mirrored = (high: number) =>
+      upstreamOf(evidence([[10, 5]], { newestSync }), log(high), undefined, []).mirrored;
+    expect(mirrored(5)).toEqual({ kind: 'atLeast', end: 11n });
+    expect(mirrored(6)).toEqual({ kind: 'known', end: 11n });
+  });
+
   it('is not known where the syncs could not be brought up to date, and says why', () => {
     const because = 'reading them took too long';
     const found = upstreamOf(evidence([[10, 5]]), log(26), 100n, [{ kind: 'not-known', because }]);

@@ -155,6 +155,26 @@ describe('I10, old news', () => {
     const back = [opened('A'), told('B', 5), begun, fenced('A'), opened('A', { epoch: 3 })];
     expect(check(automaticRun([started(1), ...back, restarted(true), onB]))).toEqual([]);
   });
+
+  it('is clean where a lease ended on the way there: it goes on where it was, and then there', () => {
+    const turn = { process: 1, switchEpoch: 3, to: 'A' } as const;
+    const goesOn = (from: string): Fact => ({
+      kind: 'switching',
+      ...turn,
+      from,
+      planned: false,
+      by: 'agreement',
+      reason: 'the agreement is heard again',
+    });
+    const toB = switched('B', 'signal', { epoch: 4 });
+    const after = (from: string): Run =>
+      automaticRun([
+        ...[started(1), opened('A'), told('B', 5), 100, goesOn(from)],
+        ...[opened('A', { epoch: 3 }), toB],
+      ]);
+    expect(check(after('A'))).toEqual([]);
+    expect(broken(after('B'))).toEqual(['I10']);
+  });
 });
 
 describe('I11, automatic switches are rare', () => {

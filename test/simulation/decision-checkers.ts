@@ -32,6 +32,7 @@ class Heard {
         this.#before.set(event.process, this.#onHost.get(event.host));
         return;
       case 'switching':
+        if (event.from === event.to) return;
         this.#begunAtMs.set(`${event.process} ${event.switchEpoch}`, event.atMs);
         return;
       case 'opened':
@@ -56,7 +57,7 @@ class Heard {
     if (overtaken !== undefined) this.#overtaken.set(host, { ...overtaken, isSure: false });
   }
 
-  /** A start and a way back have overtaken nothing. */
+  /** A start, a way back, and going on where it was halted have overtaken nothing. */
   #open({ process, switchEpoch, cluster }: EventOf<'fenced' | 'opened'>): void {
     const host = this.#hostOf(process);
     this.#opened.set(host, cluster);
