@@ -16,7 +16,7 @@ export interface Bound {
   readonly method: PositionMethod;
   readonly offset: bigint;
   /**
-   * What MirrorMaker's record names, where that is more than counts here: beyond the log's end it is of another log, or junk, and nothing of it
+   * What it comes from names so much, where that is more than counts here: beyond the log's end it is of another log, or junk, and nothing of it
    * counts.
    */
   readonly named?: bigint;
@@ -242,15 +242,18 @@ function hasKnownSyncs({ mirror, upstreamTopic, partition }: MirroredEvidence): 
  */
 function behindFirst(bound: Bound, { isShared }: MirroredEvidence): Bound {
   if (bound.offset !== 1n || isShared) return bound;
-  return { method: bound.method === 'exact' ? 'offset-sync' : bound.method, offset: 0n };
+  return cutTo(0n, bound);
 }
 
 function withinCopies(bound: Bound, evidence: MirroredEvidence): Bound {
   const { mirror, isShared, upstreamTopic, partition } = evidence;
   const foreignFrom = isShared ? mirror.foreignFrom(upstreamTopic, partition) : undefined;
   if (foreignFrom === undefined || foreignFrom >= bound.offset) return bound;
-  const { method } = bound;
-  return { method: method === 'exact' ? 'offset-sync' : method, offset: foreignFrom };
+  return cutTo(foreignFrom, bound);
+}
+
+function cutTo(offset: bigint, { method, offset: whole, named = whole }: Bound): Bound {
+  return { method: method === 'exact' ? 'offset-sync' : method, offset, named };
 }
 
 function addTranslation(

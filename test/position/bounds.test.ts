@@ -94,8 +94,8 @@ describe('the bounds of a log', () => {
     it('end where the first of those may lie: nobody may have handled it', () => {
       const mirrored = evidence(mirror, { ...known, isShared: true });
       expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
-        { method: 'checkpoint', offset: 11n },
-        { method: 'offset-sync', offset: 11n },
+        { method: 'checkpoint', offset: 11n, named: 13n },
+        { method: 'offset-sync', offset: 11n, named: 21n },
       ]);
     });
 
@@ -118,7 +118,16 @@ describe('the bounds of a log', () => {
     it('are void where the log held more than copies before the first sync', () => {
       const mirrored = evidence(mirrorOf([5n, 9n], [20n, 24n]), { processed: 20n, isShared: true });
       expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
-        { method: 'offset-sync', offset: 0n },
+        { method: 'offset-sync', offset: 0n, named: 24n },
+      ]);
+    });
+
+    // Junk, or of a topic that was longer: beyond the log's end nothing of it counts, and the plan has to see that.
+    it('tell further what was named, where that is beyond what counts at all', () => {
+      const junk = { checkpoint: [60n, 1_000_060n], isShared: true } as const;
+      const mirrored = evidence(mirrorOf([0n, 0n], [47n, 47n], [48n, 50n]), junk);
+      expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+        { method: 'checkpoint', offset: 48n, named: 1_000_060n },
       ]);
     });
   });
@@ -141,15 +150,15 @@ describe('the bounds of a log', () => {
     const mirror = mirrorOf([0n, 0n], [2n, 1n]);
     const mirrored = evidence(mirror, { checkpoint: [1n, 1n], processed: 1n, lastHandled: 0n });
     expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
-      { method: 'checkpoint', offset: 0n },
-      { method: 'offset-sync', offset: 0n },
+      { method: 'checkpoint', offset: 0n, named: 1n },
+      { method: 'offset-sync', offset: 0n, named: 1n },
     ]);
   });
 
   it('do not lead there by a commit either that MirrorMaker may have made of its checkpoint', () => {
     const mirrored = evidence(mirrorOf([0n, 0n]), { checkpoint: [1n, 1n] });
     const { bounds, voidCommit } = gatherBounds({ ownCommit: 1n, mirrored });
-    expect(bounds).toEqual([{ method: 'checkpoint', offset: 0n }]);
+    expect(bounds).toEqual([{ method: 'checkpoint', offset: 0n, named: 1n }]);
     expect(voidCommit).toBe(1n);
   });
 
