@@ -49,7 +49,9 @@ function openPart(
   if (progress?.isTakenOver === true || progress?.sought !== undefined) return {};
   const tried = progress?.triedBelow();
   if (tried !== undefined) return { deliveredBelow: tried };
-  return before === undefined ? {} : { ...before, deliveredBelow: before.committed ?? 0n };
+  if (before === undefined) return {};
+  const unhandled = progress?.unhandled.range;
+  return { ...before, deliveredBelow: before.committed ?? 0n, unhandled };
 }
 
 /** @internal Where a group began on a cluster, by this process's own plan. */

@@ -46,6 +46,8 @@ export interface UntouchedPartition extends PhysicalPartition {
    * given to handlers under `autoCommit: false`, without a commit. Undefined where it is not known.
    */
   readonly deliveredBelow?: bigint | undefined;
+  /** As in {@link SourcePosition}, below `committed`: the group's commit said so when the member got it. */
+  readonly unhandled?: OffsetRange | undefined;
 }
 
 /** @internal How far this process handled one log of the source. */

@@ -1,7 +1,7 @@
 import type { Commit, LogRange } from '../cluster/access.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
-import type { OffsetRange, SourcePosition } from './need.js';
+import type { OffsetRange, SourcePosition, UntouchedPartition } from './need.js';
 import type { Gathered } from './recognise.js';
 
 /**
@@ -42,14 +42,14 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
 }
 
 /**
- * What was not handled below the group's position, by whoever knows the position: the process or a progress record, or else the newest commit, on the source or in a
- * checkpoint, by its metadata. Pure.
+ * What was not handled below the group's position, by whoever knows the position: the process or a progress record, or else the newest commit, on the source, at this
+ * member's join, or in a checkpoint, by its metadata. Pure.
  *
  * @param commit - the group's commit on the source.
  * @internal
  */
 export function unhandledOf(
-  { processed, checkpoint, mirror, upstreamTopic, partition }: Told,
+  { processed, untouched, checkpoint, mirror, upstreamTopic, partition }: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
 ): OffsetRange | undefined {
   const newest = newestCommit(commit, checkpoint);
@@ -59,6 +59,12 @@ export function unhandledOf(
       processed.rewoundBelow !== undefined ||
       processed.offset >= newest.offset);
   if (isOwn) return isBehind(processed.offset, processed.unhandled);
+  const atJoin = untouched?.committed;
+  const isOfJoin =
+    atJoin !== undefined &&
+    commit === undefined &&
+    (newest === undefined || atJoin >= newest.offset);
+  if (isOfJoin) return isBehind(atJoin, untouched?.unhandled);
   const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
   return newest && readMetadataOf(newest, log)?.unhandled;
 }
@@ -70,6 +76,7 @@ function isBehind(position: bigint, range: OffsetRange | undefined): OffsetRange
 
 type Told = Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'> & {
   readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'unhandled'> | undefined;
+  readonly untouched?: Pick<UntouchedPartition, 'committed' | 'unhandled'> | undefined;
 };
 
 /** What is known of the group, without all that lies behind a record. */

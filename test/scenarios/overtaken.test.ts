@@ -120,6 +120,25 @@ describe('a group that retention on the active cluster was quicker than', () => 
     },
   );
 
+  it('finds them where a member has got the partition since and handled nothing of it, by the commit with which it began', async () => {
+    const memory = ordersWorld({ mirror: { emitCheckpointsIntervalMs: 3_600_000 } });
+    await memory.run(async () => {
+      const config = { consumer: { progress: false as const } };
+      const { failover, handled } = await overtaken(memory, { kafka: kafkaIn(memory, config) });
+      await failover.close();
+      const second = kafkaIn(memory, config);
+      const again = await consumeOrders(second);
+      await memory.clock.sleep(5_000);
+      expect(again).toEqual([]);
+      memory.cluster('A').down();
+      await second.switchTo('B', { planned: false });
+      await until(memory, 'nothing is missing', () => {
+        return missingOf([...handled, ...again], 0, 60).length === 0;
+      });
+      await second.close();
+    });
+  });
+
   it("finds them where MirrorMaker has set the group on B behind them, by a checkpoint of the group's place", async () => {
     const memory = ordersWorld({ mirror: { syncGroupOffsets: true } });
     await memory.run(async () => {

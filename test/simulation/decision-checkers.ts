@@ -28,8 +28,9 @@ class Heard {
     switch (event.kind) {
       case 'started':
         this.#hosts.set(event.process, event.host);
-        if (!event.isIntact) this.#lose(event.host);
+        // Also where the file is not whole: it may say so all the same.
         this.#before.set(event.process, this.#onHost.get(event.host));
+        if (!event.isIntact) this.#lose(event.host);
         return;
       case 'switching':
         if (event.from === event.to) return;

@@ -172,10 +172,12 @@ function removeByAge(
 /** Where somebody reads it, kafkajs itself would commit places of the old log in the new one. */
 function deleteCopies(
   { flow }: Extract<Step, { kind: 'remake' }>,
-  { memory, fleet, logs, foreigners }: Stage,
+  { memory, fleet, conditions, logs, foreigners }: Stage,
 ): void {
   const mirror = memory.mirrors.find(({ source, target }) => `${source}->${target}` === flow);
   if (mirror === undefined || !fleet.isSettledOn(mirror.source) || foreigners.areThere) return;
+  // Nobody can delete anything there.
+  if (conditions.of(mirror.target).length > 0) return;
   logs.delete(memory.cluster(mirror.target), mirror.remoteTopic(TOPIC));
 }
 
