@@ -300,13 +300,13 @@ describe('I19, everybody arrives', () => {
   });
 
   it('does not ask it to follow what the process before had heard on its machine, where a switch has overtaken that', () => {
-    const later = (isIntact: boolean): Run =>
+    const later = (isIntact: boolean, isOlder = false): Run =>
       automaticRun([
         started(1),
         opened('B'),
         told('B', 1),
         fenced('B'),
-        started(2, { isIntact }),
+        started(2, { isIntact, isOlder }),
         opened('B', { process: 2 }),
         ...switched('A', 'operator', { process: 2 }),
         fenced('B', { process: 2 }),
@@ -318,5 +318,7 @@ describe('I19, everybody arrives', () => {
       ]);
     expect(check(later(true))).toEqual([]);
     expect(broken(later(false))).toEqual(['I19']);
+    // A full disk: what is there may say so.
+    expect(check(later(false, true))).toEqual([]);
   });
 });

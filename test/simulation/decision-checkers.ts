@@ -11,6 +11,8 @@ class Heard {
   readonly #highest = new Map<number, number>();
   readonly #wishes = new Map<number, { readonly wish: Wish; readonly sinceMs: number }>();
   readonly #isCurrent = new Map<number, boolean>();
+  /** When the last good word was no longer the newest. */
+  readonly #spoiltAtMs = new Map<number, number>();
   /** When each switch began, by process and epoch. */
   readonly #begunAtMs = new Map<string, number>();
   /**
@@ -26,15 +28,18 @@ class Heard {
 
   take(event: HistoryEvent): void {
     switch (event.kind) {
-      case 'started':
+      case 'started': {
         this.#hosts.set(event.process, event.host);
-        // Also where the file is not whole: it may say so all the same.
-        this.#before.set(event.process, this.#onHost.get(event.host));
+        const before = this.#onHost.get(event.host);
         if (!event.isIntact) this.#lose(event.host);
+        this.#before.set(event.process, event.isIntact || event.isOlder ? before : undefined);
         return;
+      }
       case 'switching':
-        if (event.from === event.to) return;
-        this.#begunAtMs.set(`${event.process} ${event.switchEpoch}`, event.atMs);
+        // The epoch may be the one of a switch that was refused before.
+        if (event.from === event.to)
+          this.#begunAtMs.delete(`${event.process} ${event.switchEpoch}`);
+        else this.#begunAtMs.set(`${event.process} ${event.switchEpoch}`, event.atMs);
         return;
       case 'opened':
         this.#open(event);
@@ -80,6 +85,7 @@ class Heard {
     const host = this.#hostOf(process);
     const highest = this.#highest.get(host) ?? 0;
     const isGood = wish !== undefined && (wish.epoch ?? 0) >= highest;
+    if (!isGood && this.#isCurrent.get(process) === true) this.#spoiltAtMs.set(process, atMs);
     this.#isCurrent.set(process, isGood);
     if (!isGood) return;
     this.#highest.set(host, wish.epoch ?? highest);
@@ -91,9 +97,11 @@ class Heard {
     if (overtaken !== undefined && !isSameWish(overtaken.wish, wish)) this.#overtaken.delete(host);
   }
 
-  /** What a process may follow now. */
-  current(process: number): Wish | undefined {
-    return this.#isCurrent.get(process) === true ? this.last(process)?.wish : undefined;
+  /** What a process may follow now. One that has slept hears everything in one moment. */
+  current(process: number, atMs: number): Wish | undefined {
+    const isCurrent = this.#isCurrent.get(process) === true;
+    const isHeard = isCurrent || this.#spoiltAtMs.get(process) === atMs;
+    return isHeard ? this.last(process)?.wish : undefined;
   }
 
   /** Was what it hears overtaken, perhaps by a switch of a process that ran on its machine before? */
@@ -142,7 +150,7 @@ export function ignoranceNeverSwitches({ events, automation, agreement }: Run): 
     const { process, from, to, atMs, reason } = event;
     const who = `process ${process} left ${from} for ${to} at ${atMs} (${reason})`;
     if (event.by === 'signal') {
-      const wish = heard.current(process);
+      const wish = heard.current(process, atMs);
       if (wish?.cluster !== to) return [`${who}, and the source does not say so`];
       return heard.overtaken(process) === 'surely' ? [`${who}, and that was overtaken before`] : [];
     }
@@ -171,7 +179,7 @@ function oldNewsAtStart(
 ): readonly string[] {
   const before = heard.opened(process);
   const isElsewhere = before !== undefined && before !== cluster;
-  if (!isElsewhere || heard.current(process)?.cluster !== cluster) return [];
+  if (!isElsewhere || heard.current(process, atMs)?.cluster !== cluster) return [];
   return heard.overtaken(process) === 'surely'
     ? [`process ${process} began with ${cluster} at ${atMs}, by a word that was overtaken before`]
     : [];

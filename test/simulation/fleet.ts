@@ -109,7 +109,8 @@ export class Fleet {
     if (host === undefined) {
       note({ kind: 'opened', process: number, cluster: activeCluster, switchEpoch: 1 });
     } else {
-      note({ kind: 'started', process: number, host: host.number, isIntact: host.isIntact });
+      const { isIntact, isOlder } = host;
+      note({ kind: 'started', process: number, host: host.number, isIntact, isOlder });
     }
     const service = await startService({
       number,

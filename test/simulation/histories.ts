@@ -167,8 +167,11 @@ export function automaticRun(
   return runOf(steps, { automation });
 }
 
-export function started(process: number, { host = 1, isIntact = true } = {}): Fact {
-  return { kind: 'started', process, host, isIntact };
+export function started(
+  process: number,
+  { host = 1, isIntact = true, isOlder = false } = {},
+): Fact {
+  return { kind: 'started', process, host, isIntact, isOlder };
 }
 
 /** What is wrong with a cluster from now on; nothing, where no fault is named. */

@@ -72,8 +72,13 @@ export type HistoryEvent = { readonly atMs: number } & (
       readonly cluster: string;
       readonly apiName: 'Produce' | 'OffsetCommit';
     })
-  /** A process begins on a machine. `isIntact`: the state file there says what the last process wanted it to say. */
-  | (ByProcess & { readonly kind: 'started'; readonly host: number; readonly isIntact: boolean })
+  /** A process begins on a machine. `isIntact`: the state file there says what the last process wanted it to say; `isOlder`: what one wanted before. */
+  | (ByProcess & {
+      readonly kind: 'started';
+      readonly host: number;
+      readonly isIntact: boolean;
+      readonly isOlder?: boolean;
+    })
   /** It has a producer and a consumer from now on. */
   | (ByProcess & { readonly kind: 'ready' })
   /** A switch began: whose opinion it was. It may be refused, or rolled back. */

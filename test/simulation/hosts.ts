@@ -5,6 +5,8 @@ export class Host {
   #text: string | undefined;
   /** What a process wanted to be there. */
   #wanted: string | undefined;
+  /** What was written last. */
+  #written: string | undefined;
   #isWritable = true;
   isFree = true;
 
@@ -17,6 +19,11 @@ export class Host {
     return this.#text === this.#wanted;
   }
 
+  /** True where it says what a process here wanted before, because the disk was full since. */
+  get isOlder(): boolean {
+    return !this.isIntact && this.#text !== undefined && this.#text === this.#written;
+  }
+
   read(): string | undefined {
     return this.#text;
   }
@@ -25,6 +32,7 @@ export class Host {
   async write(text: string): Promise<void> {
     this.#wanted = text;
     if (!this.#isWritable) throw new Error('ENOSPC: no space left on device, write');
+    this.#written = text;
     this.#text = text;
   }
 

@@ -68,7 +68,10 @@ export class Source {
   /** Somebody writes nonsense; or the number is forgotten where all values had one. */
   garble(): void {
     const texts = [...GARBAGE, ...(this.#hasEpochs && this.#wishes.length > 0 ? ['A'] : [])];
-    this.#hold({ reading: { kind: 'value', text: this.#random.pick(texts) }, wish: undefined });
+    const text = this.#random.pick(texts);
+    // Who has lost what it knew of numbers takes it for a word.
+    const wish = text === 'A' ? { cluster: text, epoch: undefined, mode: undefined } : undefined;
+    this.#hold({ reading: { kind: 'value', text }, wish });
   }
 
   /** A backup is restored: an older value, as if it were in order. Without numbers nobody could tell. */
