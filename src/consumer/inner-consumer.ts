@@ -215,7 +215,8 @@ export class InnerConsumer {
     const index = readPartition(partition);
     if (position === undefined || index === undefined) return;
     this.#late.drop(topic, index);
-    if (!this.#member.isAssigned(topic, index)) return;
+    const isMine = this.#member.isAssigned(topic, index);
+    if (!isMine) return this.#anew.soughtElsewhere({ topic, partition, offset }, this.memberId);
     const lane = this.#dispatcher?.laneOf(topic, index);
     lane?.progress.seek(position);
     lane?.awaited?.forget();

@@ -123,6 +123,7 @@ export class LatePositions {
     this.#held = this.#open.filter((one) => this.#isHere(one));
     if (this.#held.length === 0) {
       this.#parts.onSettled();
+      void this.#look(this.#round);
       return;
     }
     this.hold();
@@ -158,6 +159,14 @@ export class LatePositions {
       );
       consumer.pause([{ topic, partitions: [...new Set([...held, ...paused])] }]);
     }
+  }
+
+  /** None of them is here: what the group has of the others' is noted all the same. */
+  async #look(round: number): Promise<void> {
+    if (this.#open.every(({ seen }) => seen !== undefined)) return;
+    const existing = await this.#committed();
+    if (round !== this.#round || existing === undefined) return;
+    this.#open = aheadOf(this.#open, existing).map((one) => withSeen(one, existing));
   }
 
   async #settle(round: number): Promise<void> {

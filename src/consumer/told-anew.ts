@@ -4,6 +4,8 @@ import type { InnerConsumerParts } from './inner-config.js';
 import type { PausedTopic } from './pauses.js';
 import type { TopicNames } from './subscription.js';
 
+type PhysicalSeek = ReturnType<Dispatcher['pendingSeeks']>[number];
+
 type PauseCall = readonly ['pause' | 'resume', readonly PausedTopic[]];
 
 /**
@@ -17,6 +19,9 @@ export class ToldAnew {
   readonly #parts: InnerConsumerParts;
   #mustPause = true;
   #mustSeek: boolean;
+  /** Seeks from before a join, by partition and topic: kafkajs forgets them where it restarts until then. */
+  readonly #early = new Map<string, PhysicalSeek>();
+  #hasForgotten = false;
 
   constructor(consumer: Consumer, parts: InnerConsumerParts) {
     this.#consumer = consumer;
@@ -27,13 +32,23 @@ export class ToldAnew {
   /** kafkajs restarts. */
   restarted(): void {
     this.#mustPause = true;
+    this.#hasForgotten = true;
   }
 
-  /** Seeks that the inner consumer before this one was given, and kafkajs had not carried out there; once. */
-  seeks(dispatcher: Dispatcher | undefined): ReturnType<Dispatcher['pendingSeeks']> {
-    const isFirst = this.#mustSeek;
+  /** User code sought in a partition that this member has not got: while it is in no group, it may get it with its join. */
+  soughtElsewhere(seek: PhysicalSeek, memberId: string | undefined): void {
+    if (memberId !== undefined) return;
+    this.#early.set(`${seek.partition} ${seek.topic}`, seek);
+  }
+
+  /** Seeks that kafkajs has not carried out in the inner consumer before this one, or has forgotten since; once. */
+  seeks(dispatcher: Dispatcher | undefined): readonly PhysicalSeek[] {
+    const carried = this.#mustSeek ? (dispatcher?.pendingSeeks() ?? []) : [];
+    const forgotten = this.#hasForgotten ? [...this.#early.values()] : [];
     this.#mustSeek = false;
-    return isFirst ? (dispatcher?.pendingSeeks() ?? []) : [];
+    this.#hasForgotten = false;
+    this.#early.clear();
+    return [...carried, ...forgotten];
   }
 
   /** The user's pauses, where kafkajs has not got them. */

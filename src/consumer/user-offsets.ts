@@ -86,7 +86,8 @@ export class UserOffsets {
     core.dedup?.forget(inner.session.alias, inner.names.originalOf(entry.topic), partition);
     for (const topic of topics) inner.seek({ topic, partition, offset });
     // Its join may fail, and the next one knows nothing of it.
-    if (this.#running.isBeginning) core.seeks.push({ ...entry });
+    const isJoining = this.#running.isBeginning && inner.memberId === undefined;
+    if (isJoining && core.state.kind === 'open') core.seeks.push({ ...entry });
   }
 
   pause(list: readonly PausedTopic[] = []): void {

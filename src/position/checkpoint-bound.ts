@@ -43,14 +43,20 @@ export function checkpointBound(evidence: MirroredEvidence): {
   };
 }
 
-/** Do the offset syncs speak against it: is it of a topic that is gone? @internal */
-export function isContradicted(
-  checkpoint: Checkpoint,
-  { mirror, upstreamTopic, partition, hasAllSyncs }: MirroredEvidence,
+/**
+ * May MirrorMaker have made this commit of the group on the target (`sync.group.offsets.enabled`) of a checkpoint that does not count? It makes none lower again: so where the newest
+ * checkpoint is of a topic that is gone, a commit is of an older one, perhaps, that was of it as well. What the syncs bear out stays. @internal
+ */
+export function mayBeOfDoubted(
+  commit: bigint,
+  { checkpoint, outdated, mirror, upstreamTopic, partition, hasAllSyncs }: MirroredEvidence,
 ): boolean {
+  if (outdated !== undefined) return commit === outdated.downstreamOffset;
+  if (checkpoint === undefined) return false;
   const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
-  if (doubtOf(checkpoint, around) !== undefined) return true;
-  return reachOf(checkpoint, around, hasAllSyncs).kind === 'contradicted';
+  if (doubtOf(checkpoint, around) !== undefined) return commit === checkpoint.downstreamOffset;
+  const reach = reachOf(checkpoint, around, hasAllSyncs);
+  return reach.kind === 'contradicted' && commit > reach.end;
 }
 
 /** How far a checkpoint counts by the offset syncs that are known. */
@@ -66,7 +72,8 @@ type Reach =
  * syncs later than it writes them: after a remote topic was made anew it goes on for a moment with those of the log that is gone, and the checkpoint
  * stays where the group stands still. So one that reaches further than the known syncs allow is of
  *
- * - the log that is gone, where all syncs around it are known; and where it lies more records behind the newest known sync than the source has there;
+ * - the log that is gone, where all syncs around it are known; where it lies more records behind the newest one below it than the source has there; and
+ *   where the log that is there now was begun with a later record;
  * - or a newer sync. Known syncs are older than checkpoints where they are kept on the source, and it is cut off from here while MirrorMaker still reads it.
  */
 function reachOf(
@@ -75,15 +82,21 @@ function reachOf(
   hasAllSyncs: boolean,
 ): Reach {
   if (around.kind !== 'known') return { kind: 'newer', end: undefined };
-  const { floor, ceiling } = around;
+  const { ceiling, madeAnewAt } = around;
+  // What is older than a second copying is forgotten, but for the first sync of the log.
+  const isOfAnother = madeAnewAt !== undefined && upstreamOffset < madeAnewAt.upstreamOffset;
+  if (isOfAnother) return { kind: 'contradicted', end: 0n };
+  const floor = around.floor ?? madeAnewAt;
   if (floor === undefined) return { kind: 'confirmed' };
   // Beyond a sync of the very offset is beyond the ceiling, too: a doubt.
   const end = floor.downstreamOffset + 1n;
   if (downstreamOffset <= end) return { kind: 'confirmed' };
-  const isComplete = ceiling !== undefined || hasAllSyncs;
+  const isAll = around.floor !== undefined && around.isThinned !== true;
+  const isComplete = isAll && (ceiling !== undefined || hasAllSyncs);
   const distance = upstreamOffset - floor.upstreamOffset;
   const isTooFar = downstreamOffset > floor.downstreamOffset + distance;
-  return { kind: isComplete || isTooFar ? 'contradicted' : 'newer', end };
+  if (isComplete || isTooFar) return { kind: 'contradicted', end };
+  return ceiling === undefined ? { kind: 'newer', end } : { kind: 'confirmed' };
 }
 
 /** @internal What speaks against a checkpoint, in words; undefined where nothing does. */

@@ -47,6 +47,13 @@ export type SyncsAround =
       readonly ceiling: OffsetSync | undefined;
       /** Set while MirrorMaker copies again what it had copied before. */
       readonly replay: ReplayAround | undefined;
+      /** True where others may have been between the two, and were forgotten for want of memory. */
+      readonly isThinned?: boolean;
+      /**
+       * The first sync of the log as it is now, where some of one that is gone were seen before: the target's offsets went back with it. MirrorMaker
+       * may have written none for the copies before it.
+       */
+      readonly madeAnewAt?: OffsetSync | undefined;
     };
 
 /** @internal What is known of the first copies, while a replay makes second ones. */
@@ -88,6 +95,7 @@ export class OffsetSyncStore {
   readonly #foreignFrom = new PartitionMap<bigint>();
   readonly #restartedAtWallMs = new PartitionMap<bigint>();
   readonly #copiedBefore = new PartitionMap<bigint>();
+  readonly #madeAnewAt = new PartitionMap<OffsetSync>();
   readonly #startUp: 'history' | 'newest-only';
   readonly #forgetsOnDecrease: boolean;
   readonly #remembersAll: boolean;
@@ -125,6 +133,7 @@ export class OffsetSyncStore {
     this.#foreignFrom.clear();
     this.#restartedAtWallMs.clear();
     this.#copiedBefore.clear();
+    this.#madeAnewAt.clear();
     this.#bytes = 0;
     this.#isRead = false;
   }
@@ -149,6 +158,7 @@ export class OffsetSyncStore {
       (sync.downstreamOffset === newest.downstreamOffset &&
         sync.upstreamOffset > newest.upstreamOffset);
     if (isRewind || isDecrease) this.#restartedAtWallMs.set(topic, partition, BigInt(atWallMs));
+    if (isDecrease) this.#madeAnewAt.set(topic, partition, sync);
     if (isRewind) this.#copiedBefore.delete(topic, partition);
     else if (isDecrease) {
       const isAgain = sync.upstreamOffset === newest.upstreamOffset;
@@ -184,6 +194,7 @@ export class OffsetSyncStore {
     this.#foreignFrom.delete(topic, partition);
     this.#restartedAtWallMs.delete(topic, partition);
     this.#copiedBefore.delete(topic, partition);
+    this.#madeAnewAt.delete(topic, partition);
   }
 
   /**
@@ -210,7 +221,9 @@ export class OffsetSyncStore {
             firstUpTo: ongoing.before.newest.downstreamOffset,
             floor: ongoing.before.around(upstreamOffset).floor,
           };
-    return { kind: 'known', floor, ceiling, replay };
+    const isThinned = history instanceof SyncHistory || history.isThinnedAt(upstreamOffset);
+    const madeAnewAt = this.#madeAnewAt.get(topic, partition);
+    return { kind: 'known', floor, ceiling, replay, isThinned, madeAnewAt };
   }
 
   /**

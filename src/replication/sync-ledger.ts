@@ -32,6 +32,8 @@ export class SyncLedger {
   #lastCount = 0;
   #bytes = 0;
   #newest: OffsetSync;
+  /** From this upstream offset on nothing was forgotten; undefined where nothing was at all. */
+  #thinnedBelow: bigint | undefined;
 
   constructor(first: OffsetSync) {
     this.#newest = first;
@@ -54,7 +56,13 @@ export class SyncLedger {
     copy.#last = this.#last.slice();
     copy.#lastCount = this.#lastCount;
     copy.#bytes = this.#bytes;
+    copy.#thinnedBelow = this.#thinnedBelow;
     return copy;
+  }
+
+  /** May syncs have been forgotten between those around an upstream offset? */
+  isThinnedAt(upstreamOffset: bigint): boolean {
+    return this.#thinnedBelow !== undefined && upstreamOffset < this.#thinnedBelow;
   }
 
   /** Adds a sync that is not older than the newest one. */
@@ -105,11 +113,14 @@ export class SyncLedger {
     this.#last = new BigInt64Array(0);
     this.#lastCount = 0;
     this.#bytes = 0;
+    this.#thinnedBelow = undefined;
     for (let run = 0; run < runCount; run += 1) {
-      if (run < runCount / 2 && run % 2 === 1) continue;
+      const isOlder = run < runCount / 2;
+      if (isOlder && run % 2 === 1) continue;
       const block = blocks[Math.floor(run / BLOCK_RUNS)];
       if (block === undefined) continue;
       const start = (run % BLOCK_RUNS) * STRIDE;
+      if (!isOlder) this.#thinnedBelow ??= block[start];
       this.#roomyBlock().set(block.subarray(start, start + STRIDE), this.#lastCount * STRIDE);
       this.#lastCount += 1;
     }

@@ -120,9 +120,23 @@ describe('positions that could not be committed before the join', () => {
     h.b.inner.join({ 'A.orders': [2] });
     h.b.inner.join({ 'A.orders': [0, 1] });
     expect(pausedOf(h)).toEqual([0, 1]);
-    reads[1]?.resolve([at(1, 20n)]);
+    // The look of the join before comes too late.
+    reads[1]?.resolve([at(0, 20n)]);
+    reads[2]?.resolve([at(1, 20n)]);
     await settle();
     expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '7' }]);
+  });
+
+  it('do not count once the group has another commit, also where this member has had none of the partitions', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.join({ 'A.orders': [2] });
+    reads[1]?.resolve([]);
+    await settle();
+    // The other member has put them in place, and has gone back since; then it dies.
+    h.b.inner.join({ 'A.orders': [0, 2] });
+    reads[2]?.resolve([at(0, 3n), at(1, 9n)]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
   });
 
   it('are not gone back to where kafkajs still keeps the seek when the partition comes back', async () => {

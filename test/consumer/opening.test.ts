@@ -168,4 +168,65 @@ describe('a seek before the consumer is in its group', () => {
       }),
     );
   });
+
+  it('is told again where kafkajs restarts itself before it has joined: it makes a new group, and forgets', async () => {
+    const h = await joining();
+    h.consumer.seek(seek);
+    h.b.inner.crash(DOWN, true);
+    await h.world.advance(5_000);
+    h.b.inner.join({ 'A.orders': [0, 1] });
+    await settle();
+    expect(h.b.inners.map(({ seeks }) => seeks)).toEqual([[told, told]]);
+    // Once it is in its group, that is over.
+    h.b.inner.crash(DOWN, true);
+    h.b.inner.join({ 'A.orders': [0, 1] });
+    expect(h.b.inner.seeks).toEqual([told, told]);
+  });
+
+  it('is not told again for a partition that it has not got', async () => {
+    const h = await joining();
+    h.consumer.seek(seek);
+    h.b.inner.crash(DOWN, true);
+    h.b.inner.join({ 'A.orders': [1] });
+    await settle();
+    expect(h.b.inner.seeks).toEqual([told]);
+  });
+
+  describe('while it waits for a handler, to join anew for a topic that appeared', () => {
+    /** A handler of `orders[0]` runs, and the refresh waits for it. */
+    async function draining(): Promise<{ h: Harness; release: () => void }> {
+      const h = harness();
+      const handling = controlled();
+      await start(h, { eachMessage: () => handling.promise });
+      void h.a.inner.deliver('orders', 0, 5);
+      h.a.topics.set('B.orders', 2);
+      h.a.assignment = { orders: [1], 'B.orders': [1] };
+      await h.world.advance(30_000);
+      return { h, release: () => handling.resolve() };
+    }
+
+    it('is committed, and not told to the next one: another member may have gone on', async () => {
+      const { h, release } = await draining();
+      const [before] = h.a.inners;
+      h.consumer.seek({ topic: 'orders', partition: 0, offset: '5' });
+      release();
+      await settle();
+      expect(h.a.inners).toHaveLength(2);
+      expect(before?.commits).toEqual([{ topic: 'orders', partition: 0, offset: '5' }]);
+      expect(h.a.inner.seeks).toEqual([]);
+    });
+
+    it('does not come along to another cluster, where a switch has begun', async () => {
+      const { h, release } = await draining();
+      const going = h.switchTo('B', { planned: true, plan: planFor('B', [['A.orders', 0, 7n]]) });
+      await settle();
+      h.consumer.seek({ topic: 'orders', partition: 0, offset: '100' });
+      h.consumer.seek({ topic: 'orders', partition: 1, offset: '-1' });
+      release();
+      await going;
+      await settle();
+      expect(h.client.status().cluster).toBe('B');
+      expect(h.b.inner.seeks).toEqual([]);
+    });
+  });
 });

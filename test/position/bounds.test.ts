@@ -17,7 +17,13 @@ import {
 function mirrorOf(
   ...syncs: readonly (readonly [bigint, bigint])[]
 ): MirroredEvidence['mirror'] & { readonly store: OffsetSyncStore } {
-  const store = new OffsetSyncStore();
+  return mirrorWith(new OffsetSyncStore(), syncs);
+}
+
+function mirrorWith(
+  store: OffsetSyncStore,
+  syncs: readonly (readonly [bigint, bigint])[],
+): MirroredEvidence['mirror'] & { readonly store: OffsetSyncStore } {
   for (const [upstreamOffset, downstreamOffset] of syncs) {
     store.put('orders', 0, { upstreamOffset, downstreamOffset });
   }
@@ -270,6 +276,63 @@ describe('the bounds of a log', () => {
       expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject(upTo(4n));
     });
 
+    it('do not hold one either that it has made of an older checkpoint: it makes none lower again', () => {
+      const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint });
+      const own = (ownCommit: bigint) => gatherBounds({ ownCommit, mirrored }).bounds[0];
+      for (const commit of [5n, 12n, 20n]) {
+        expect(own(commit)).toEqual({ method: 'checkpoint', offset: 4n, named: 13n });
+      }
+      expect(own(4n)).toEqual({ method: 'own-commit', offset: 4n });
+    });
+
+    it('do not hold the commit of one that is older than a reset of the group', () => {
+      const at = { upstreamOffset: 17n, downstreamOffset: 13n, metadata: '', recordedAtWallMs: 0 };
+      const mirrored = { ...evidence(mirrorOf([15n, 3n]), {}), outdated: at };
+      expect(gatherBounds({ ownCommit: 13n, mirrored })).toMatchObject({
+        bounds: [],
+        voidCommit: 13n,
+      });
+    });
+
+    // Upstream 1500 was the first one that was copied to the new topic.
+    const anew = [
+      [1000n, 300n],
+      [1499n, 799n],
+      [1500n, 0n],
+      [2000n, 500n],
+    ] as const;
+    const stands = (upstream: bigint, downstream: bigint, ...more: [bigint, bigint][]) => {
+      const mirrored = evidence(mirrorOf(...anew, ...more), { checkpoint: [upstream, downstream] });
+      return gatherBounds({ ownCommit: downstream, mirrored }).bounds;
+    };
+
+    it('hold nothing where the group stands before the first record of the topic as it is', () => {
+      expect(stands(1000n, 300n)).toEqual([]);
+    });
+
+    it('hold no more where MirrorMaker copies a second time, and its older syncs do not count', () => {
+      const again: [bigint, bigint] = [1900n, 501n];
+      expect(stands(1000n, 300n, again)).toEqual([
+        { method: 'checkpoint', offset: 0n, named: 300n },
+      ]);
+      // The very first record is no place (see below).
+      expect(stands(1600n, 400n, again)).toEqual([
+        { method: 'checkpoint', offset: 0n, named: 400n },
+      ]);
+      expect(stands(1600n, 90n, again)).toEqual([
+        { method: 'own-commit', offset: 90n },
+        { method: 'checkpoint', offset: 90n },
+      ]);
+    });
+
+    it('hold nothing where the first sync of the new topic is not of its first record', () => {
+      const mirror = mirrorOf([999n, 999n], [1100n, 100n]);
+      const mirrored = evidence(mirror, { checkpoint: [50n, 50n] });
+      expect(gatherBounds({ ownCommit: undefined, mirrored }).bounds).toEqual([
+        { method: 'checkpoint', offset: 0n, named: 50n },
+      ]);
+    });
+
     it('do not hold the commit that MirrorMaker has made of it', () => {
       const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint });
       const { bounds, missing, voidCommit } = gatherBounds({ ownCommit: 13n, mirrored });
@@ -277,6 +340,18 @@ describe('the bounds of a log', () => {
       expect(missing).toContainEqual({ kind: 'no-own-commit' });
       expect(voidCommit).toBe(13n);
     });
+  });
+
+  it('hold a checkpoint whose own sync was forgotten for want of memory', () => {
+    const syncs = Array.from({ length: 1_000 }, (_, at) => [BigInt(2 * at), BigInt(at)] as const);
+    const mirror = mirrorWith(new OffsetSyncStore({ maxBytes: 8_000 }), syncs);
+    const held = syncs.slice(2).filter((checkpoint) => {
+      const mirrored = evidence(mirror, { checkpoint });
+      const [bound] = gatherBounds({ ownCommit: undefined, mirrored }).bounds;
+      return bound?.method === 'checkpoint' && bound.offset === checkpoint[1];
+    });
+    expect(held).toHaveLength(998);
+    expect(mirror.syncsAround('orders', 0, 2n)).toMatchObject({ isThinned: true });
   });
 
   it('hold a checkpoint in a shared log as far as syncs are known: records born there may lie beyond', () => {
