@@ -1,5 +1,6 @@
 import type { Commit, LogRange } from '../cluster/access.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
+import { doubtOf } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { OffsetRange, SourcePosition, UntouchedPartition } from './need.js';
 import type { Gathered } from './recognise.js';
@@ -52,7 +53,12 @@ export function unhandledOf(
   { processed, untouched, checkpoint, mirror, upstreamTopic, partition }: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
 ): OffsetRange | undefined {
-  const newest = newestCommit(commit, checkpoint);
+  // One that the syncs contradict says nothing of anybody.
+  const isDoubted =
+    checkpoint !== undefined &&
+    doubtOf(checkpoint, mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset)) !==
+      undefined;
+  const newest = newestCommit(commit, isDoubted ? undefined : checkpoint);
   const isOwn =
     processed !== undefined &&
     (newest === undefined ||

@@ -273,7 +273,8 @@ export function everybodyArrives({
     if (event.kind === 'crashed' && openedBy.delete(event.process)) count(event.process);
     if (event.kind === 'started') {
       hosts.set(event.process, event.host);
-      if (!event.isIntact) automaticOn.delete(event.host);
+      // What a full disk left may say so.
+      if (!event.isIntact && event.isOlder !== true) automaticOn.delete(event.host);
     }
     if (event.kind !== 'resting') return [];
     const { process, state, cluster, wish, atMs } = event;
