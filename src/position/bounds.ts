@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { OffsetSync } from '../replication/records.js';
-import { checkpointBound, mayBeOfDoubted } from './checkpoint-bound.js';
+import { checkpointBound, isOfDoubted } from './checkpoint-bound.js';
 import type { FoundCopies } from './exact.js';
 import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
@@ -78,8 +78,8 @@ export type Bounds = Omit<
  * Collects every sound lower bound of a group's position in one log of the target. Pure. Why each is sound:
  *
  * - **own commit**: the group committed it in this very log, so everything below it was handled, whenever that was.
- *   Not so where MirrorMaker may have set it (`sync.group.offsets.enabled`) by a checkpoint that does not count, as it goes on doing after the topic was
- *   made anew (KAFKA-19107).
+ *   Not so where it is the very place of a checkpoint that does not count: MirrorMaker has set it (`sync.group.offsets.enabled`), and goes on doing so
+ *   after the topic was made anew (KAFKA-19107).
  * - **checkpoint (U, D)**: the group had committed U on the source, so every record before U was handled. MirrorMaker
  *   chose D so that only copies of records before U lie below D (D <= f(U)). U itself is a position of the *source*, never
  *   used as one of the target. It is dropped where an offset sync (u2, d2) with u2 >= U has d2 < D: then the first record
@@ -182,7 +182,7 @@ function isOfDoubtedCheckpoint(ownCommit: bigint | undefined, evidence: Mirrored
   if (ownCommit === undefined) return false;
   const { isShared, checkpoint } = evidence;
   const isBehindFirst = ownCommit === 1n && checkpoint?.downstreamOffset === 1n && !isShared;
-  return isBehindFirst || mayBeOfDoubted(ownCommit, evidence);
+  return isBehindFirst || isOfDoubted(ownCommit, evidence);
 }
 
 /** Second copies of handled records lie behind the first ones. */

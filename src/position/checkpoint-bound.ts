@@ -43,20 +43,16 @@ export function checkpointBound(evidence: MirroredEvidence): {
   };
 }
 
-/**
- * May MirrorMaker have made this commit of the group on the target (`sync.group.offsets.enabled`) of a checkpoint that does not count? It makes none lower again: so where the newest
- * checkpoint is of a topic that is gone, a commit is of an older one, perhaps, that was of it as well. What the syncs bear out stays. @internal
- */
-export function mayBeOfDoubted(
+/** Is this commit of the group on the target the very place of a checkpoint that does not count? Then MirrorMaker may have made it (`sync.group.offsets.enabled`). @internal */
+export function isOfDoubted(
   commit: bigint,
   { checkpoint, outdated, mirror, upstreamTopic, partition, hasAllSyncs }: MirroredEvidence,
 ): boolean {
   if (outdated !== undefined) return commit === outdated.downstreamOffset;
-  if (checkpoint === undefined) return false;
+  if (commit !== checkpoint?.downstreamOffset) return false;
   const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
-  if (doubtOf(checkpoint, around) !== undefined) return commit === checkpoint.downstreamOffset;
-  const reach = reachOf(checkpoint, around, hasAllSyncs);
-  return reach.kind === 'contradicted' && commit > reach.end;
+  if (doubtOf(checkpoint, around) !== undefined) return true;
+  return reachOf(checkpoint, around, hasAllSyncs).kind === 'contradicted';
 }
 
 /** How far a checkpoint counts by the offset syncs that are known. */
@@ -85,9 +81,9 @@ function reachOf(
   const { ceiling, madeAnewAt } = around;
   // What is older than a second copying is forgotten, but for the first sync of the log.
   const isOfAnother = madeAnewAt !== undefined && upstreamOffset < madeAnewAt.upstreamOffset;
-  if (isOfAnother) return { kind: 'contradicted', end: 0n };
+  if (isOfAnother && downstreamOffset > 0n) return { kind: 'contradicted', end: 0n };
   const floor = around.floor ?? madeAnewAt;
-  if (floor === undefined) return { kind: 'confirmed' };
+  if (floor === undefined || isOfAnother) return { kind: 'confirmed' };
   // Beyond a sync of the very offset is beyond the ceiling, too: a doubt.
   const end = floor.downstreamOffset + 1n;
   if (downstreamOffset <= end) return { kind: 'confirmed' };

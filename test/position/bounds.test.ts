@@ -276,15 +276,6 @@ describe('the bounds of a log', () => {
       expect(gatherBounds({ ownCommit: undefined, mirrored })).toMatchObject(upTo(4n));
     });
 
-    it('do not hold one either that it has made of an older checkpoint: it makes none lower again', () => {
-      const mirrored = evidence(mirrorOf([15n, 3n]), { checkpoint });
-      const own = (ownCommit: bigint) => gatherBounds({ ownCommit, mirrored }).bounds[0];
-      for (const commit of [5n, 12n, 20n]) {
-        expect(own(commit)).toEqual({ method: 'checkpoint', offset: 4n, named: 13n });
-      }
-      expect(own(4n)).toEqual({ method: 'own-commit', offset: 4n });
-    });
-
     it('do not hold the commit of one that is older than a reset of the group', () => {
       const at = { upstreamOffset: 17n, downstreamOffset: 13n, metadata: '', recordedAtWallMs: 0 };
       const mirrored = { ...evidence(mirrorOf([15n, 3n]), {}), outdated: at };
@@ -323,6 +314,18 @@ describe('the bounds of a log', () => {
         { method: 'own-commit', offset: 90n },
         { method: 'checkpoint', offset: 90n },
       ]);
+    });
+
+    it('are not against a checkpoint of the beginning, nor against what the group has committed since', () => {
+      const mirror = mirrorOf([999n, 999n], [1100n, 100n]);
+      const mirrored = evidence(mirror, { checkpoint: [0n, 0n] });
+      expect(gatherBounds({ ownCommit: 19n, mirrored })).toMatchObject({
+        bounds: [
+          { method: 'own-commit', offset: 19n },
+          { method: 'checkpoint', offset: 0n },
+        ],
+        notes: [],
+      });
     });
 
     it('hold nothing where the first sync of the new topic is not of its first record', () => {
