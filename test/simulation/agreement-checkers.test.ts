@@ -223,6 +223,9 @@ describe('I17, nobody handles on both clusters', () => {
     const left = [heard(1, 'B', { process: 2 }), fenced('A', { process: 2 })];
     expect(broken(run(left))).toEqual(['I17']);
     expect(check(run([...left, 2_500]))).toEqual([]);
+    // It leaves another place since, where that handler never was.
+    const again = fenced('B', { process: 2 });
+    expect(check(run([...left, 2_500, again]))).toEqual([]);
   });
 
   it('lets it begin where the other one is silent, or has crashed', () => {

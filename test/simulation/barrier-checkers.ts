@@ -99,7 +99,7 @@ class Barrier {
   readonly #members = new Membership();
   readonly #known = new Map<number, readonly number[]>();
   readonly #places = new Map<number, Place>();
-  readonly #fencedAtMs = new Map<number, number>();
+  readonly #fencesAtMs = new Map<number, number[]>();
   readonly #calls = new Map<number, Map<string, Call>>();
   readonly #alone = new OrderedAlone();
   /** Processes that have handled something where they are, or have waited for as long as they have to. */
@@ -124,7 +124,10 @@ class Barrier {
         this.#open(event);
         return [];
       case 'fenced':
-        this.#fencedAtMs.set(event.process, event.atMs);
+        this.#fencesAtMs.set(event.process, [
+          ...(this.#fencesAtMs.get(event.process) ?? []),
+          event.atMs,
+        ]);
         return [];
       case 'crashed':
       case 'consumer-stopping':
@@ -177,11 +180,12 @@ class Barrier {
   #handlesElsewhere(other: number, here: Place, nowMs: number): Call | undefined {
     const there = this.#places.get(other);
     if (there === undefined || there.isAlone) return undefined;
-    const fencedAtMs = this.#fencedAtMs.get(other) ?? Number.NEGATIVE_INFINITY;
+    const fencesAtMs = this.#fencesAtMs.get(other) ?? [];
     return [...(this.#calls.get(other)?.values() ?? [])].find(({ place, atMs }) => {
       if (place.cluster === here.cluster) return false;
-      const hasLeft = fencedAtMs >= atMs;
-      if (hasLeft) return nowMs - fencedAtMs < DEADLINES.handlersMs - SLACK_MS;
+      // Later ones are of places where it has been since.
+      const fencedAtMs = fencesAtMs.find((one) => one >= atMs);
+      if (fencedAtMs !== undefined) return nowMs - fencedAtMs < DEADLINES.handlersMs - SLACK_MS;
       return there.agreedEpoch < here.agreedEpoch;
     });
   }
