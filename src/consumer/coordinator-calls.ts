@@ -13,6 +13,8 @@ export interface CoordinatorCalls {
   ): Promise<unknown>;
   /** kafkajs was told what the group has committed of a partition, and begins there; a negative offset is none. */
   begins(topic: string, partition: number, offset: bigint, metadata: string): void;
+  /** kafkajs is about to fetch, or to connect. */
+  beforeFetch(): void;
 }
 
 /**
@@ -49,6 +51,13 @@ export function aroundCoordinator(
   const watch = (cluster: Cluster): void => {
     if (known.has(cluster) || !hasMethod(cluster, 'findBroker')) return;
     known.add(cluster);
+    if (hasMethod(cluster, 'refreshMetadataIfNecessary')) {
+      const refresh = cluster.refreshMetadataIfNecessary.bind(cluster);
+      cluster.refreshMetadataIfNecessary = () => {
+        calls.beforeFetch();
+        return refresh();
+      };
+    }
     const find = cluster.findBroker.bind(cluster);
     cluster.findBroker = async (node) => {
       const broker = await find(node);

@@ -22,7 +22,7 @@ import { Pauses } from './pauses.js';
 import type { CarriedLane } from './lane.js';
 import { rereadsOf } from './reread.js';
 import type { ResumePosition } from './resume.js';
-import { EarlierStandings, type PlannedBeginning } from './standing.js';
+import { EarlierStandings, PlannedBeginning } from './standing.js';
 import { resolveSubscription, type ResolvedSubscription } from './subscription.js';
 
 /** @internal How a consumer stands towards switches; what its user wants of it meanwhile is kept beside. */
@@ -171,6 +171,10 @@ export class ConsumerCore {
       pause: (topic, partition) => this.pausePartition(topic, partition),
       onDied: (inner, error) => this.#onDied(inner, error),
       onUnknownTopics: (inner) => this.#listener.onUnknownTopics(inner),
+      planned: (...log) => {
+        const { planned } = this;
+        return planned?.switchEpoch === session.switchEpoch ? planned.in(...log) : undefined;
+      },
       onSeekKept: (inner) => this.#listener.onSeekKept(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) => this.reportRefused(error),
@@ -216,7 +220,7 @@ export class ConsumerCore {
 
   /** It begins with this plan: what was handled elsewhere is not handled again, and nothing is skipped. */
   follow(plan: GroupPlan, { alias, switchEpoch, work }: ClusterSession): void {
-    this.planned = { switchEpoch, plan };
+    this.planned = new PlannedBeginning(switchEpoch, plan);
     this.awaited.put(plan);
     this.dedup?.follow(plan, switchEpoch);
     const before = this.inner?.session.alias === alias ? undefined : this.inner?.standing();

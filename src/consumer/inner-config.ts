@@ -11,6 +11,7 @@ import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import { aroundCoordinator } from './coordinator-calls.js';
+import type { KeptSeeks } from './kept-seeks.js';
 import { MetadataCarrier } from './metadata-carrier.js';
 import { OutOfRange } from './out-of-range.js';
 import type { PartitionProgress } from './progress.js';
@@ -18,6 +19,7 @@ import type { UnhandledRecords } from './unhandled-range.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
 import type { CarriedLane, Lane } from './lane.js';
+import type { Beginning } from './standing.js';
 
 /** @internal What an inner consumer is made of. */
 export interface InnerConsumerParts {
@@ -49,6 +51,8 @@ export interface InnerConsumerParts {
 export interface InnerConsumerHost {
   /** Pauses a logical partition; the answer resumes it. */
   pause(topic: string, partition: number): () => void;
+  /** Where the group goes on with this epoch, by the plan of this process. */
+  planned(physicalTopic: string, partition: number): Beginning | undefined;
   onJoined(inner: InnerConsumer): void;
   /** kafkajs gave up and does not restart. */
   onDied(inner: InnerConsumer, error: Error): void;
@@ -104,6 +108,7 @@ export function innerConfig(
   { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
   inUse: Omit<AssignerGuard, 'isStandby'> & {
     isOpen(): boolean;
+    seeks(): KeptSeeks;
     laneOf(topic: string, partition: number): Pick<Lane, 'recent' | 'progress'> | undefined;
   },
 ): ConsumerConfig {
@@ -127,6 +132,7 @@ export function innerConfig(
   });
   const outOfRange = new OutOfRange({
     cluster: session.alias,
+    planned: (...log) => parts.host.planned(...log),
     onLeaving: (topic, partition, begun) => progressOf(topic, partition)?.outOfRange(begun),
     onUnhandled: (topic, partition, range) => {
       const progress = progressOf(topic, partition);
@@ -136,9 +142,14 @@ export function innerConfig(
   });
   const watched = aroundCoordinator(assigners, {
     commits: (request, send) =>
-      outOfRange.commits(request, (one) =>
-        commitMetadata ? metadata.commits(one, send) : send(one),
-      ),
+      inUse
+        .seeks()
+        .commits(request, (seek) =>
+          outOfRange.commits(seek, (one) =>
+            commitMetadata ? metadata.commits(one, send) : send(one),
+          ),
+        ),
+    beforeFetch: () => inUse.seeks().beforeFetch(),
     begins: (...told) => outOfRange.begins(...told),
   });
   return {

@@ -15,7 +15,7 @@ import { dispatcherParts, innerConfig, type InnerConsumerParts } from './inner-c
 import { overError, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { LatePositions } from './late-positions.js';
 import type { PausedTopic } from './pauses.js';
-import type { CarriedLane } from './lane.js';
+import type { CarriedLane, Lane } from './lane.js';
 import type { ResumePosition } from './resume.js';
 import { NOWHERE, type Standing } from './standing.js';
 import { ToldAnew } from './told-anew.js';
@@ -63,10 +63,11 @@ export class InnerConsumer {
         if (this.#retired !== undefined) throw this.#retired;
       },
       laneOf: (...log: [string, number]) => this.#dispatcher?.laneOf(...log),
+      seeks: () => this.#anew.kept,
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
-    this.#anew = new ToldAnew(this.consumer, parts);
+    this.#anew = new ToldAnew(this.consumer, parts, (...log) => this.progressOf(...log));
     const { groupId } = parts.config;
     const releaseUnused = (): void => parts.host.releaseUnused();
     this.#member = new GroupMember({
@@ -152,6 +153,7 @@ export class InnerConsumer {
     const own = { run, names: this.#names, gate: this.gate, refusal: () => this.#refusal };
     this.#dispatcher = new Dispatcher(dispatcherParts(this.#parts, own), this.#parts.carried);
     this.#member.isJoining = true;
+    this.#anew.begins(run);
     return this.consumer.run(this.#dispatcher.runConfig());
   }
 
@@ -190,12 +192,8 @@ export class InnerConsumer {
     return this.#late.open;
   }
 
-  isSought(topic: string, partition: number): boolean {
-    return this.#dispatcher?.laneOf(topic, partition).progress.sought !== undefined;
-  }
-
-  committed(topic: string, partition: number): bigint | undefined {
-    return this.#dispatcher?.factsOf(topic, partition).committed;
+  progressOf(topic: string, partition: number): Lane['progress'] | undefined {
+    return this.#dispatcher?.laneOf(topic, partition).progress;
   }
 
   /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link Dispatcher.place}. */
@@ -217,9 +215,8 @@ export class InnerConsumer {
     this.#late.drop(topic, index);
     const isMine = this.#member.isAssigned(topic, index);
     if (!isMine) return this.#anew.soughtElsewhere({ topic, partition, offset }, this.memberId);
-    const lane = this.#dispatcher?.laneOf(topic, index);
-    lane?.progress.seek(position);
-    lane?.awaited?.forget();
+    this.#dispatcher?.laneOf(topic, index).seek(position);
+    this.#anew.kept.sought({ topic, partition: index, offset });
   }
 
   /** Brings a change of the pauses to kafkajs, for every log of each topic. */

@@ -90,6 +90,12 @@ export class Lane implements PhysicalSource {
     return this.dedup === undefined ? isRecognised : this.dedup.leavesOut(message, isRecognised);
   }
 
+  /** User code moved the position, or a late one is put in place. */
+  seek(offset: bigint): void {
+    this.progress.seek(offset);
+    this.awaited?.forget();
+  }
+
   /** The cluster confirmed a commit. */
   confirms(offset: bigint): void {
     this.progress.confirms(offset);

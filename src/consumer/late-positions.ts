@@ -26,8 +26,6 @@ export interface LatePositionsParts {
   readonly member: Member & {
     readonly names: TopicNames;
     seek(entry: PhysicalOffset & { offset: string }): void;
-    /** True where the position was moved, and no record delivered since. */
-    isSought(topic: string, partition: number): boolean;
   };
 }
 
@@ -79,9 +77,8 @@ export class LatePositions {
     return this.#open;
   }
 
-  isOpen(topic: string, partition: number): boolean {
-    return this.#open.some((one) => one.topic === topic && one.partition === partition);
-  }
+  readonly isOpen = (topic: string, partition: number): boolean =>
+    this.#open.some((one) => one.topic === topic && one.partition === partition);
 
   /** User code moved this partition: that counts, and it is what kafkajs keeps now. */
   drop(topic: string, partition: number): void {
@@ -106,7 +103,7 @@ export class LatePositions {
     this.#sought = this.#sought.filter(isHere);
     this.#lost = [
       ...this.#lost,
-      ...left.filter(({ topic, partition }) => member.isSought(topic, partition)),
+      ...left.filter((one) => member.progressOf(one.topic, one.partition)?.sought !== undefined),
     ];
     return false;
   }
@@ -177,20 +174,25 @@ export class LatePositions {
       this.#committed());
     if (round !== this.#round || member.isRetired) return;
     // Where nobody knows what the group has, only what is no further than it may be sought.
-    const open =
+    const behind =
       existing === undefined
         ? this.#open.filter((one) => one.ifNone !== true && one.seen === undefined)
         : aheadOf(this.#open, existing);
-    const here = open.filter((one) => this.#isHere(one));
+    const here = behind.filter((one) => this.#isHere(one));
+    tellUnhandled(here, member);
     const sought = await this.#withoutSeek(here, member);
     if (round !== this.#round || member.isRetired) return;
+    // Without what user code has moved meanwhile.
+    const open = behind.filter((one) => this.isOpen(one.topic, one.partition));
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
+    // A seek forgets it.
+    tellUnhandled(sought, member);
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
     this.#open = open;
     this.#sought = [...this.#sought, ...sought];
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
-    if (sought.length > 0) await commitAsMember(world, member, sought);
+    if (sought.length > 0) await commitAsMember(world, member, sought, this.isOpen);
     // Stopped before it was committed: the next inner consumer goes on with it.
     if (round !== this.#round || member.isRetired) return;
     this.#open = open.filter((one) => !this.#isHere(one)).map((one) => withSeen(one, existing));
@@ -209,8 +211,11 @@ export class LatePositions {
     member: Member,
   ): Promise<readonly ResumePosition[]> {
     if (here.length === 0 || !this.#parts.isBeforeFetch()) return here;
-    await commitAsMember(this.#parts.world, member, here);
-    return here.filter((one) => member.committed(one.topic, one.partition) !== one.offset);
+    await commitAsMember(this.#parts.world, member, here, this.isOpen);
+    return here.filter(({ topic, partition, offset }) => {
+      const isThere = member.progressOf(topic, partition)?.committed === offset;
+      return !isThere && this.isOpen(topic, partition);
+    });
   }
 
   #isHere({ topic, partition }: PhysicalOffset): boolean {
@@ -239,6 +244,15 @@ export class LatePositions {
       consumer.resume(here(resume));
     }
     this.#held = [];
+  }
+}
+
+function tellUnhandled(
+  positions: readonly ResumePosition[],
+  member: LatePositionsParts['member'],
+): void {
+  for (const { topic, partition, unhandled } of positions) {
+    member.progressOf(topic, partition)?.unhandled.continues(unhandled);
   }
 }
 

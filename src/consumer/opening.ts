@@ -141,7 +141,9 @@ async function positions(
   const access = core.parts.access(session.alias);
   // Nobody waits for it any more once the opening is called off: it must not go on by itself then.
   const store = async (wanted: readonly ResumePosition[]): Promise<readonly ResumePosition[]> => {
-    const unstored = await commitPositions(access, core.groupId, wanted, { signal });
+    const { world, limits } = core.parts;
+    const atWallMs = limits.commitMetadata ? world.wallMs() : undefined;
+    const unstored = await commitPositions(access, core.groupId, wanted, { signal, atWallMs });
     signal.throwIfAborted();
     return unstored;
   };

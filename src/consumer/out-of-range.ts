@@ -3,6 +3,7 @@ import type { OffsetRange } from '../position/need.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { CoordinatorCalls, OffsetCommit } from './coordinator-calls.js';
 import { readOffset, readPartition } from './offsets.js';
+import type { Beginning } from './standing.js';
 
 /** What kafkajs commits where its place is out of range and the group reads from the beginning (`offsetManager.setDefaultOffset`). */
 const BEGINNING = -2n;
@@ -11,6 +12,8 @@ const BEGINNING = -2n;
 export interface OutOfRangeParts {
   /** The cluster that is read. */
   readonly cluster: string;
+  /** Where the group goes on, by the plan of this process. */
+  planned(topic: string, partition: number): Beginning | undefined;
   /** kafkajs goes to the beginning of a partition; `begun` is where the group stood when it began there. */
   onLeaving(topic: string, partition: number, begun: bigint | undefined): void;
   /** The group's commit, at which it begins, says that records below were not handled. */
@@ -25,7 +28,7 @@ export interface OutOfRangeParts {
  *
  * @internal
  */
-export class OutOfRange implements CoordinatorCalls {
+export class OutOfRange implements Pick<CoordinatorCalls, 'commits' | 'begins'> {
   readonly #parts: OutOfRangeParts;
   readonly #begun = new PartitionMap<bigint>();
 
@@ -34,7 +37,7 @@ export class OutOfRange implements CoordinatorCalls {
   }
 
   begins(topic: string, partition: number, offset: bigint, metadata: string): void {
-    const { cluster, onLeaving, onUnhandled } = this.#parts;
+    const { cluster, planned, onLeaving, onUnhandled } = this.#parts;
     const log = { cluster, physicalTopic: topic, partition };
     if (offset === BEGINNING) {
       const left = readLeavingMetadata(metadata);
@@ -42,7 +45,12 @@ export class OutOfRange implements CoordinatorCalls {
     }
     if (offset < 0n) return;
     this.#begun.set(topic, partition, offset);
-    const unhandled = readMetadataOf({ offset, metadata }, log)?.unhandled;
+    const beginning = planned(topic, partition);
+    // The commit may be of before the group went to the other cluster, and handled them there.
+    const unhandled =
+      beginning?.offset === offset
+        ? beginning.unhandled
+        : readMetadataOf({ offset, metadata }, log)?.unhandled;
     if (unhandled !== undefined) onUnhandled(topic, partition, unhandled);
   }
 

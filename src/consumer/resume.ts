@@ -1,9 +1,12 @@
 import type { ClusterAccess, Commit } from '../cluster/access.js';
 import { PositionUnavailableError } from '../errors.js';
 import { judge } from '../health/failure.js';
+import { commitMetadata } from '../position/commit-metadata.js';
+import type { OffsetRange } from '../position/need.js';
 import type { GroupPlan } from '../position/plan.js';
 import { retry } from '../wait.js';
 import type { World } from '../world.js';
+import type { PartitionProgress } from './progress.js';
 
 /**
  * Throws where a plan says that a group must not start.
@@ -34,15 +37,17 @@ export interface ResumePosition extends Commit {
    * whatever has come since counts, also what is lower: a seek back, a reset, a topic made anew.
    */
   readonly seen?: { readonly offset: bigint | undefined } | undefined;
+  /** Records below it that were not handled: see {@link PartitionPlan}. */
+  readonly unhandled?: OffsetRange | undefined;
 }
 
 /** @internal The positions of a plan. */
 export function positionsOf(plan: GroupPlan): readonly ResumePosition[] {
   return plan.partitions.flatMap((one): ResumePosition[] => {
     if (one.kind !== 'resume') return [];
-    const { physicalTopic: topic, partition, offset, voidCommit } = one;
+    const { physicalTopic: topic, partition, offset, voidCommit, unhandled } = one;
     const voided = voidCommit === undefined ? undefined : { first: voidCommit, last: voidCommit };
-    return [{ topic, partition, offset, metadata: '', voided }];
+    return [{ topic, partition, offset, metadata: '', voided, unhandled }];
   });
 }
 
@@ -97,6 +102,7 @@ async function missingPositions(
  * members.
  *
  * @param options.signal - of the opening: a fence, or a stop, in between ends it before anything is written.
+ * @param options.atWallMs - wall-clock milliseconds since 1970, for the commits' metadata; undefined where they must have none.
  * @returns the positions that may not be there. The coordinator refuses all of them where the group has members: instances
  *   of the same service that were quicker, or dead ones of an earlier epoch that have not expired yet. And it refuses single
  *   ones: of a topic that was deleted meanwhile, or that may not be read; the others must not wait for those. Whoever joins
@@ -107,20 +113,33 @@ export async function commitPositions(
   access: ClusterAccess,
   groupId: string,
   wanted: readonly ResumePosition[],
-  { signal }: { signal: AbortSignal },
+  { signal, atWallMs }: { signal: AbortSignal; atWallMs: number | undefined },
 ): Promise<readonly ResumePosition[]> {
   const commits = await missingPositions(access, groupId, wanted);
   signal.throwIfAborted();
   if (commits.length === 0) return [];
+  // The access is not fenced with the session: after that nothing may be committed there.
+  const store = async (rows: readonly Commit[]): Promise<readonly ResumePosition[]> =>
+    (await access.commitIdle(groupId, rows, { signal })) === 'stored' ? [] : commits;
   try {
-    // The access is not fenced with the session: after that nothing may be committed there.
-    return (await access.commitIdle(groupId, commits, { signal })) === 'stored' ? [] : commits;
+    if (atWallMs === undefined) return await store(commits);
+    return await store(commits.map((one) => described(one, access.alias, atWallMs)));
   } catch (error) {
     const failure = judge(error);
+    if (failure.about === 'request' && failure.kind === 'too-large') return store(commits);
     if (!failure.answered || (failure.about !== 'partition' && failure.about !== 'auth'))
       throw error;
     return commits;
   }
+}
+
+/** With metadata that says which records below were not handled: whoever gets the partition next learns it from there. */
+function described(one: ResumePosition, cluster: string, atWallMs: number): ResumePosition {
+  const { topic: physicalTopic, partition, offset, unhandled } = one;
+  if (unhandled === undefined) return one;
+  const log = { cluster, physicalTopic, partition };
+  const metadata = commitMetadata({ ...log, offset, atWallMs, recent: [], unhandled });
+  return metadata === undefined ? one : { ...one, metadata };
 }
 
 /**
@@ -140,14 +159,18 @@ export function replanned(
 /** @internal The member that {@link commitAsMember} commits as. */
 export interface Member {
   readonly isRetired: boolean;
-  committed(topic: string, partition: number): bigint | undefined;
+  /** Undefined before it consumes. */
+  progressOf(
+    topic: string,
+    partition: number,
+  ): Pick<PartitionProgress, 'committed' | 'sought' | 'unhandled'> | undefined;
   commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;
 }
 
 /**
  * Commits positions that were sought at the join, as the member that sought them: without auto-commit kafkajs keeps a
  * seek to itself, and the next rebalance would forget it. Asked again while kafkajs is not in its group yet; given up
- * where user code has committed further. Never rejects: it saves a re-read, nothing else hangs on it.
+ * where user code has committed further, or moved the position since (`isOpen`). Never rejects: it saves a re-read, nothing else hangs on it.
  *
  * @internal
  */
@@ -155,15 +178,19 @@ export async function commitAsMember(
   world: World,
   member: Member,
   positions: readonly ResumePosition[],
+  isOpen: (topic: string, partition: number) => boolean,
 ): Promise<void> {
   const policy = { ...COMMIT_DELAYS, shouldRetry: () => !member.isRetired };
   const attempt = async (): Promise<void> => {
     const open = positions.filter(({ topic, partition, offset }) => {
-      const committed = member.committed(topic, partition);
-      return committed === undefined || committed < offset;
+      const committed = member.progressOf(topic, partition)?.committed;
+      return isOpen(topic, partition) && (committed === undefined || committed < offset);
     });
     if (open.length === 0) return;
-    await member.commit(open.map((one) => ({ ...one, offset: String(one.offset) })));
+    // Without metadata: the member gives them its own.
+    await member.commit(
+      open.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) })),
+    );
   };
   await retry(world, policy, attempt).catch(() => {});
 }

@@ -1,8 +1,10 @@
 import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed, SourcePosition, UntouchedPartition } from '../position/need.js';
+import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupMember } from './group-member.js';
 import type { Lane } from './lane.js';
 import type { PartitionProgress } from './progress.js';
+import type { ResumePosition } from './resume.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
 /** @internal How far the partitions of a member were handled, and in which nothing was yet. */
@@ -55,10 +57,30 @@ function openPart(
 }
 
 /** @internal Where a group began on a cluster, by this process's own plan. */
-export interface PlannedBeginning {
+export class PlannedBeginning {
   readonly switchEpoch: number;
   readonly plan: GroupPlan;
+  #positions: PartitionMap<Beginning> | undefined;
+
+  constructor(switchEpoch: number, plan: GroupPlan) {
+    this.switchEpoch = switchEpoch;
+    this.plan = plan;
+  }
+
+  /** Undefined where the plan knows no position. */
+  in(physicalTopic: string, partition: number): Beginning | undefined {
+    if (this.#positions === undefined) {
+      this.#positions = new PartitionMap();
+      for (const one of this.plan.partitions) {
+        if (one.kind === 'resume') this.#positions.set(one.physicalTopic, one.partition, one);
+      }
+    }
+    return this.#positions.get(physicalTopic, partition);
+  }
 }
+
+/** @internal A position of a plan, and what was not handled below it. */
+export type Beginning = Pick<ResumePosition, 'offset' | 'unhandled'>;
 
 /** @internal The places at which the group began, by that plan. */
 export function begunAt(plan: GroupPlan | undefined): GroupNeed['begunAt'] {

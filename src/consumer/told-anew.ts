@@ -1,8 +1,10 @@
 import type { Consumer } from 'kafkajs';
 import type { Dispatcher } from './dispatcher.js';
 import type { InnerConsumerParts } from './inner-config.js';
+import { KeptSeeks, type KeptSeeksParts } from './kept-seeks.js';
 import type { PausedTopic } from './pauses.js';
 import type { TopicNames } from './subscription.js';
+import type { FailoverConsumerRunConfig } from './types.js';
 
 type PhysicalSeek = ReturnType<Dispatcher['pendingSeeks']>[number];
 
@@ -15,6 +17,7 @@ type PauseCall = readonly ['pause' | 'resume', readonly PausedTopic[]];
  * @internal
  */
 export class ToldAnew {
+  readonly kept: KeptSeeks;
   readonly #consumer: Consumer;
   readonly #parts: InnerConsumerParts;
   #mustPause = true;
@@ -23,16 +26,27 @@ export class ToldAnew {
   readonly #early = new Map<string, PhysicalSeek>();
   #hasForgotten = false;
 
-  constructor(consumer: Consumer, parts: InnerConsumerParts) {
+  constructor(
+    consumer: Consumer,
+    parts: InnerConsumerParts,
+    progressOf: KeptSeeksParts['progressOf'],
+  ) {
     this.#consumer = consumer;
     this.#parts = parts;
+    this.kept = new KeptSeeks({ consumer, progressOf });
     this.#mustSeek = parts.carried.length > 0;
+  }
+
+  /** It begins to consume. */
+  begins({ autoCommit = true }: FailoverConsumerRunConfig): void {
+    this.kept.isNeeded = autoCommit;
   }
 
   /** kafkajs restarts. */
   restarted(): void {
     this.#mustPause = true;
     this.#hasForgotten = true;
+    this.kept.forget();
   }
 
   /** User code sought in a partition that this member has not got: while it is in no group, it may get it with its join. */
@@ -44,6 +58,7 @@ export class ToldAnew {
   /** Seeks that kafkajs has not carried out in the inner consumer before this one, or has forgotten since; once. */
   seeks(dispatcher: Dispatcher | undefined): readonly PhysicalSeek[] {
     const carried = this.#mustSeek ? (dispatcher?.pendingSeeks() ?? []) : [];
+    for (const one of carried) this.kept.sought(one);
     const forgotten = this.#hasForgotten ? [...this.#early.values()] : [];
     this.#mustSeek = false;
     this.#hasForgotten = false;

@@ -3,8 +3,10 @@ import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
 import type { HandledRecord } from './fingerprint.js';
 import { highest } from './highest.js';
+import { unhandledBelow } from './left-unhandled.js';
 import type { CommittableRange } from './log-ranges.js';
 import { missingBoundInWords, type MissingBound } from './missing.js';
+import type { OffsetRange } from './need.js';
 import type { UpstreamLog } from './upstream.js';
 
 /**
@@ -71,6 +73,11 @@ export type PartitionPlan =
       readonly awaited: readonly HandledRecord[];
       /** The log on the source that this one is a mirror of; undefined where it was born on the target. */
       readonly upstream?: UpstreamLog | undefined;
+      /**
+       * Records from `first` to `last` of this log lie before `offset` and were not handled, as far as is known: retention has removed them here. A later
+       * switch goes back to their copies, as long as these are there. Undefined where there are none.
+       */
+      readonly unhandled?: { readonly first: bigint; readonly last: bigint } | undefined;
       /** Why the position could be no better; empty where nothing is missing. */
       readonly missing: readonly MissingBound[];
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
@@ -133,6 +140,10 @@ export interface PartitionFacts {
   readonly missing: readonly MissingBound[];
   /** See {@link PartitionPlan}. */
   readonly upstream?: UpstreamLog | undefined;
+  /** See {@link leftUnhandled}; of a log that has no `upstream` it counts for all bounds, else for the group's commit. */
+  readonly unhandled?: OffsetRange | undefined;
+  /** True where the group has handled the copies of all records up to this one, on the cluster that it comes from; undefined where that is not known. */
+  readonly isHandledAsCopies?: ((offset: bigint) => boolean) | undefined;
 }
 
 /**
@@ -195,11 +206,14 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   }
   if (best === undefined) return planMissing(known, notes, onMissing);
   const { method } = best;
-  if (isInLog) return resumeAt(known, best.offset, method, notes);
+  // Of a commit that is void it was of another log.
+  const unhandled = voidCommit === undefined ? facts.unhandled : undefined;
+  const left = unhandledBelow(best, { ...known, unhandled });
+  if (isInLog) return { ...resumeAt(known, best.offset, method, notes), unhandled: left };
   notes.push(
     `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
   );
-  return resumeAt(known, range.low, method, notes);
+  return { ...resumeAt(known, range.low, method, notes), unhandled: left };
 }
 
 /** Of two that say the same, what says that it is the very next record; but a group's own commit is its own. */
@@ -213,7 +227,7 @@ function resumeAt(
   offset: bigint,
   method: PositionMethod,
   notes: readonly string[],
-): PartitionPlan {
+): Extract<PartitionPlan, { kind: 'resume' }> {
   const { topic, physicalTopic, partition, range, handledBelow } = facts;
   const { voidCommit, awaited, upstream, missing } = facts;
   // A limit below a sound bound is refuted by it: somebody else has handled further.

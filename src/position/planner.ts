@@ -14,17 +14,19 @@ import { askEnds, logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds } from './bounds.js';
 import { evidenceOf } from './evidence.js';
 import { toCopies } from './correspondence.js';
+import { highest } from './highest.js';
+import { leftUnhandled, type Left } from './left-unhandled.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
 import type { HandledCopies } from './retracing.js';
 import { asLeft, handledStretch } from './returned.js';
 import type { MissingBound } from './missing.js';
-import { goingBack } from './unhandled.js';
+import { areCopiesBelow, goingBack } from './unhandled.js';
 import { upstreamOf } from './upstream.js';
 import { notKnown, refreshMirror, type Refreshed } from './mirror-refresh.js';
 import { knownHere, type KnownHere } from './known-here.js';
 import { planGroup, type GroupPlan, type MissingPosition, type PartitionFacts } from './plan.js';
-import type { GroupNeed } from './need.js';
+import type { GroupNeed, SourcePosition } from './need.js';
 
 /** @internal What {@link planGroups} needs. */
 export interface PlannerParts {
@@ -126,7 +128,7 @@ async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const upstreamTopics = new Set(logs.flatMap(({ upstreamTopic }) => upstreamTopic ?? []));
   const [ranges, ends] = await Promise.all([
     logRanges([...names], target, world, (topic, partition) =>
-      highestOf(findings.map(({ ownCommits }) => ownCommits.get(topic, partition)?.offset)),
+      highest(...findings.map(({ ownCommits }) => ownCommits.get(topic, partition)?.offset)),
     ),
     askEnds([...upstreamTopics], parts.source, { world, untilMs }),
   ]);
@@ -236,11 +238,11 @@ function boundsOf(
           ? bounds.missing
           : [...bounds.missing, ...unread, ...unknown];
       const { name: physicalTopic } = log;
+      const wayHome = onTheWayHome(log, partition, findings, known, parts);
       all.set(log.name, partition, {
-        physicalTopic,
-        partition,
-        mirrored,
-        ...onTheWayHome(log, partition, findings, known, parts),
+        ...{ physicalTopic, partition, mirrored },
+        ...wayHome,
+        left: leftIn(log, partition, findings, wayHome.returned, parts),
         bounds: { ...bounds, missing },
       });
     }
@@ -291,8 +293,27 @@ function onTheWayHome(
   return { returned, copies };
 }
 
-function highestOf(offsets: readonly (bigint | undefined)[]): bigint | undefined {
-  return offsets.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a));
+/** What was left unhandled in a log of the target, and whether it was handled since. */
+function leftIn(
+  log: Log,
+  partition: number,
+  { ownCommits, sourceCommits }: Findings,
+  returned: SourcePosition | undefined,
+  parts: PlannerParts,
+): Left {
+  const { name: physicalTopic, upstreamTopic } = log;
+  const commit = ownCommits.get(physicalTopic, partition);
+  const { alias: cluster } = parts.target;
+  const unhandled = leftUnhandled(commit, returned, { cluster, physicalTopic, partition });
+  if (upstreamTopic !== undefined) return { unhandled };
+  const inCopies = sourceCommits.get(copiesTopic(log, parts), partition)?.offset;
+  const mirror = parts.mirrorBack;
+  return {
+    unhandled,
+    isHandledAsCopies: (offset) =>
+      inCopies !== undefined &&
+      areCopiesBelow({ mirror, upstreamTopic: physicalTopic, partition }, offset, inCopies),
+  };
 }
 
 const NOT_ASKED: Bounds = {
@@ -319,10 +340,10 @@ function factsOf(
       if (!known.has(partition)) throw new Error(`${name}-${partition} has no leader`);
     }
     return [...known].map(([partition, range]) => {
-      const { bounds = NOT_ASKED, mirrored } = all.get(name, partition) ?? {};
+      const { bounds = NOT_ASKED, mirrored, left } = all.get(name, partition) ?? {};
       const sourceEnd = mirrored && ends.get(mirrored.upstreamTopic, partition);
       const upstream = mirrored && upstreamOf(mirrored, range, sourceEnd, unread);
-      return { topic, physicalTopic: name, partition, range, upstream, ...bounds };
+      return { topic, physicalTopic: name, partition, range, upstream, ...left, ...bounds };
     });
   });
 }

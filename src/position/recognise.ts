@@ -7,6 +7,7 @@ import { soughtRecords } from './carried-records.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
+import type { Left } from './left-unhandled.js';
 import type { SourcePosition } from './need.js';
 import { abortable, untilAborted, withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
@@ -21,6 +22,8 @@ export interface Gathered {
   readonly returned: SourcePosition | undefined;
   /** What of it was handled on the source since, as copies; undefined where that is not known, or the source does not answer. */
   readonly copies: HandledCopies | undefined;
+  /** What was not handled of the log before the group left the target. */
+  readonly left: Left;
   readonly bounds: Bounds;
 }
 

@@ -1,4 +1,5 @@
 import type { Commit, LogRange } from '../cluster/access.js';
+import type { Mirror } from '../replication/mirror.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
 import { doubtOf } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
@@ -23,7 +24,7 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
   const { first, last } = mirrored.unhandled;
   const { mirror, upstreamTopic } = mirrored;
   const removed = `${upstreamTopic} ${first} to ${last} were removed on ${mirror.source} before the group had handled them`;
-  if (range !== undefined && isBelow(mirrored, last, range)) {
+  if (range !== undefined && areCopiesBelow(mirrored, last, range.low)) {
     const note = `${removed}, and they are not in this log any more`;
     return { ...gathered, bounds: { ...bounds, notes: [...bounds.notes, note] } };
   }
@@ -104,13 +105,24 @@ function asOf(evidence: MirroredEvidence, first: bigint): MirroredEvidence {
   };
 }
 
-/** True where the copies of all records up to one lie before the log's start. */
-function isBelow(
-  { mirror, upstreamTopic, partition }: MirroredEvidence,
+/**
+ * True where the copies of all records up to one lie before a place of the log that they are in.
+ *
+ * @internal
+ */
+export function areCopiesBelow(
+  {
+    mirror,
+    upstreamTopic,
+    partition,
+  }: { readonly mirror: Pick<Mirror, 'syncsAround'> } & Pick<
+    MirroredEvidence,
+    'upstreamTopic' | 'partition'
+  >,
   last: bigint,
-  { low }: LogRange,
+  place: bigint,
 ): boolean {
   const around = mirror.syncsAround(upstreamTopic, partition, last + 1n);
   if (around.kind !== 'known' || around.replay !== undefined) return false;
-  return around.ceiling !== undefined && around.ceiling.downstreamOffset <= low;
+  return around.ceiling !== undefined && around.ceiling.downstreamOffset <= place;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import type { Commit } from '../../src/cluster/access.js';
 import type { PausedTopic } from '../../src/consumer/pauses.js';
+import type { OffsetRange } from '../../src/position/need.js';
 import { FencedError } from '../../src/errors.js';
 import { SubscriptionState } from '../support/subscription-state.js';
 import { controlled, harness, planFor, settle, type Controlled, type Harness } from './support.js';
@@ -23,6 +24,7 @@ const at = (partition: number, offset: bigint): Commit => ({
 /** On B, joined, with the plan refused there; the second look at the group's commits is in the test's hands. */
 async function joinedLate(
   pause: PausedTopic[] = [],
+  unhandled?: OffsetRange,
 ): Promise<{ h: Harness; reads: Controlled<readonly Commit[]>[] }> {
   const h = harness();
   h.b.hasMembers = true;
@@ -44,7 +46,9 @@ async function joinedLate(
     ['A.orders', 0, 7n],
     ['A.orders', 1, 9n],
   ]);
-  await h.switchTo('B', { plan });
+  const [first, ...others] = plan.partitions;
+  const partitions = first?.kind === 'resume' ? [{ ...first, unhandled }, ...others] : [];
+  await h.switchTo('B', { plan: { ...plan, partitions } });
   return { h, reads };
 }
 
@@ -70,6 +74,33 @@ describe('positions that could not be committed before the join', () => {
     h.b.commitDelay.resolve();
     await settle();
     expect(pausedOf(h)).toEqual([]);
+  });
+
+  it('say still which records below were not handled, also through the seek', async () => {
+    const { h, reads } = await joinedLate([], { first: 2n, last: 4n });
+    reads[0]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toHaveLength(2);
+    for (const partition of [0, 1]) await h.b.inner.deliver('A.orders', partition, 9);
+    await settle();
+    expect(h.client.participant.need()?.processed).toMatchObject([
+      { partition: 0, offset: 9n, unhandled: { first: 2n, last: 4n } },
+      { partition: 1, offset: 9n, unhandled: undefined },
+    ]);
+  });
+
+  it('are not committed any more where user code has moved the position while the commit was tried again', async () => {
+    const { h, reads } = await joinedLate();
+    const first = controlled();
+    h.b.commitDelay = first;
+    reads[0]?.resolve([]);
+    await settle();
+    h.consumer.seek({ topic: 'orders', partition: 0, offset: '2' });
+    h.b.commitDelay = undefined;
+    first.reject(new Error('not in its group yet'));
+    await h.world.advance(1_000);
+    expect(h.b.inner.commits).toMatchObject([{ partition: 1, offset: '9' }]);
+    expect(h.b.inner.commits).toHaveLength(1);
   });
 
   it('are sought once more where a rebalance came before they were committed', async () => {

@@ -18,7 +18,11 @@ function refusal(type: string): Error {
   return Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable: false });
 }
 
-const none: CoordinatorCalls = { commits: (request, send) => send(request), begins: () => {} };
+const none: CoordinatorCalls = {
+  commits: (request, send) => send(request),
+  begins: () => {},
+  beforeFetch: () => {},
+};
 
 /** A cluster of one broker, as kafkajs hands it to assigners, and what that broker was asked to store. */
 function rig({

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { aroundCoordinator } from '../../src/consumer/coordinator-calls.js';
 import { OutOfRange } from '../../src/consumer/out-of-range.js';
 import { PartitionProgress } from '../../src/consumer/progress.js';
+import type { Beginning } from '../../src/consumer/standing.js';
 import { UnhandledRange } from '../../src/consumer/unhandled-range.js';
 import { commitMetadata, leavingMetadata } from '../../src/position/commit-metadata.js';
 
@@ -12,6 +13,7 @@ function rig(
     { partition: 0, offset: '7' },
     { partition: 1, offset: '-1' },
   ],
+  planned?: Beginning,
 ) {
   const told: unknown[][] = [];
   const learnt: unknown[][] = [];
@@ -19,14 +21,17 @@ function rig(
   const offsetFetch = vi.fn(async () => ({ responses: [{ topic: 'orders', partitions }] }));
   const broker = { offsetCommit, offsetFetch } as unknown as Broker;
   const cluster = { findBroker: async () => broker } as unknown as Cluster;
-  const [assigner] = aroundCoordinator(
-    [() => ({}) as never],
-    new OutOfRange({
-      cluster: 'A',
-      onLeaving: (...facts) => told.push(facts),
-      onUnhandled: (...facts) => learnt.push(facts),
-    }),
-  );
+  const outOfRange = new OutOfRange({
+    cluster: 'A',
+    planned: () => planned,
+    onLeaving: (...facts) => told.push(facts),
+    onUnhandled: (...facts) => learnt.push(facts),
+  });
+  const [assigner] = aroundCoordinator([() => ({}) as never], {
+    commits: (...call) => outOfRange.commits(...call),
+    begins: (...told) => outOfRange.begins(...told),
+    beforeFetch: () => {},
+  });
   assigner?.({ cluster, groupId: 'billing', logger: {} } as never);
   const commit = async (partition: number, offset: string): Promise<void> => {
     const found = await cluster.findBroker({ nodeId: '0' });
@@ -80,6 +85,19 @@ describe('what a member before had lost', () => {
     ]);
     await begin();
     expect(learnt).toEqual([['orders', 0, unhandled]]);
+  });
+
+  it('is what the plan says, where it names this very place: the commit may be of before the other cluster', async () => {
+    const partitions = [{ partition: 0, offset: '42', metadata: commitMetadata(said) ?? '' }];
+    const learntWith = async (planned: Beginning): Promise<unknown> => {
+      const { learnt, begin } = rig(partitions, planned);
+      await begin();
+      return learnt;
+    };
+    const more = { first: 3n, last: 9n };
+    expect(await learntWith({ offset: 42n })).toEqual([]);
+    expect(await learntWith({ offset: 42n, unhandled: more })).toEqual([['orders', 0, more]]);
+    expect(await learntWith({ offset: 41n })).toEqual([['orders', 0, unhandled]]);
   });
 
   it('is known where that one had left its place, and committed nothing since', async () => {

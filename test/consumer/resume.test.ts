@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { aheadOf, replanned, type ResumePosition } from '../../src/consumer/resume.js';
+import type { ClusterAccess, Commit } from '../../src/cluster/access.js';
+import {
+  aheadOf,
+  commitPositions,
+  replanned,
+  type ResumePosition,
+} from '../../src/consumer/resume.js';
+import { readMetadataOf } from '../../src/position/commit-metadata.js';
 
 const at = (offset: bigint, more: Partial<ResumePosition> = {}): ResumePosition => ({
   topic: 'orders',
@@ -46,5 +53,46 @@ describe('a later plan in the same epoch', () => {
     const planned = [at(9n), at(3n, { partition: 1 })];
     expect(replanned(late, planned)).toEqual([...late, at(3n, { partition: 1 })]);
     expect(replanned([], planned)).toEqual(planned);
+  });
+});
+
+describe('a position below which records were not handled', () => {
+  const unhandled = { first: 2n, last: 4n };
+  const signal = new AbortController().signal;
+  const log = { cluster: 'B', physicalTopic: 'orders', partition: 0 };
+
+  async function stored(
+    atWallMs: number | undefined,
+    refusal?: Error,
+  ): Promise<readonly (readonly Commit[])[]> {
+    const sent: (readonly Commit[])[] = [];
+    const access = {
+      alias: 'B',
+      committed: async () => [],
+      commitIdle: async (_group: string, commits: readonly Commit[]) => {
+        sent.push(commits);
+        if (refusal !== undefined && sent.length === 1) throw refusal;
+        return 'stored';
+      },
+    } as unknown as ClusterAccess;
+    const wanted = [at(5n, { unhandled }), at(7n, { partition: 1 })];
+    expect(await commitPositions(access, 'billing', wanted, { signal, atWallMs })).toEqual([]);
+    return sent;
+  }
+
+  it('is committed with metadata that says so, for whoever gets the partition next', async () => {
+    const [rows = []] = await stored(1_000);
+    const [first, second] = rows;
+    expect(first && readMetadataOf(first, log)).toMatchObject({ offset: 5n, unhandled });
+    expect(second?.metadata).toBe('');
+  });
+
+  it('is committed without where commits must have none, or the broker takes less', async () => {
+    expect((await stored(undefined)).map((rows) => rows[0]?.metadata)).toEqual(['']);
+    const type = 'OFFSET_METADATA_TOO_LARGE';
+    const name = 'KafkaJSProtocolError';
+    const tooLarge = Object.assign(new Error(type), { name, type, retriable: false });
+    const [, again] = await stored(1_000, tooLarge);
+    expect(again).toMatchObject([{ offset: 5n, metadata: '' }, { offset: 7n }]);
   });
 });

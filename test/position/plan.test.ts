@@ -120,6 +120,68 @@ describe('a position', () => {
   });
 });
 
+describe('what was not handled below a position', () => {
+  const range = { low: 200n, high: 1_000n, end: 1_000n };
+  const before = [{ method: 'own-commit', offset: 150n }] as const;
+  const behind = [{ method: 'own-commit', offset: 300n }] as const;
+  const unhandled = { first: 100n, last: 149n };
+
+  it('is what retention has removed between a bound and the beginning of the log', () => {
+    expect(plan({ range, bounds: before })).toHaveProperty('unhandled', {
+      first: 150n,
+      last: 199n,
+    });
+    expect(plan({ range, bounds: behind })).toHaveProperty('unhandled', undefined);
+  });
+
+  it('is also what was left before: one range counts for both', () => {
+    expect(plan({ bounds: behind, unhandled })).toHaveProperty('unhandled', unhandled);
+    expect(plan({ range, bounds: before, unhandled })).toHaveProperty('unhandled', {
+      first: 100n,
+      last: 199n,
+    });
+  });
+
+  it('is nothing once the group has handled the copies of all of them', () => {
+    const asked: bigint[] = [];
+    const handledUpTo = (end: bigint) => (offset: bigint) => {
+      asked.push(offset);
+      return offset <= end;
+    };
+    expect(
+      plan({ range, bounds: before, unhandled, isHandledAsCopies: handledUpTo(199n) }),
+    ).toHaveProperty('unhandled', undefined);
+    expect(
+      plan({ range, bounds: before, unhandled, isHandledAsCopies: handledUpTo(198n) }),
+    ).toHaveProperty('unhandled', { first: 100n, last: 199n });
+    expect(asked).toEqual([199n, 199n]);
+  });
+
+  it('lies below it: what comes again is handled', () => {
+    const bounds = [{ method: 'own-commit', offset: 120n }] as const;
+    expect(plan({ bounds, unhandled })).toHaveProperty('unhandled', { first: 100n, last: 119n });
+    const first = [{ method: 'own-commit', offset: 100n }] as const;
+    expect(plan({ bounds: first, unhandled })).toHaveProperty('unhandled', undefined);
+  });
+
+  it('is not what a commit says where a bound from the other cluster is better, or the commit is of another log', () => {
+    const upstream = {
+      topic: 'orders',
+      mirrored: { kind: 'known', end: 1_000n },
+      end: { kind: 'asked', offset: 1_000n },
+      handledEnd: 400n,
+    } as const;
+    const better = [...behind, { method: 'checkpoint', offset: 400n }] as const;
+    expect(plan({ bounds: behind, unhandled, upstream })).toHaveProperty('unhandled', unhandled);
+    expect(plan({ bounds: better, unhandled, upstream })).toHaveProperty('unhandled', undefined);
+    const beyond = [
+      { method: 'own-commit', offset: 2_000n },
+      { method: 'fingerprint', offset: 300n },
+    ] as const;
+    expect(plan({ bounds: beyond, unhandled })).toHaveProperty('unhandled', undefined);
+  });
+});
+
 describe('the re-read', () => {
   const bounds = [{ method: 'checkpoint', offset: 500n }] as const;
 

@@ -272,6 +272,69 @@ describe('a group that retention on the active cluster was quicker than', () => 
     });
   });
 
+  it('goes back once more where it had left B before they were all handled', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const { failover, handled } = await overtaken(memory);
+      const lost = missingOf(handled, 0, 60);
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'one of them is handled', () => handled.includes(lost[0] ?? ''));
+      await failover.switchTo('A', { planned: false });
+      expect(missingOf(handled, 0, 60).length).toBeGreaterThan(0);
+      await fillSlowly(memory, 60, 5);
+      await until(memory, 'new ones are handled', () => handled.includes('r64'));
+      await memory.clock.sleep(2_000);
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'nothing is missing', () => missingOf(handled, 0, 65).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('goes back for what retention on A has taken while it was on B, and had not handled it there', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 60);
+      const kafka = kafkaIn(memory);
+      const { handled, release } = await consumeWithPause(kafka);
+      await until(memory, 'twenty are handled on A', () => handled.length === 20);
+      await kafka.switchTo('B', { planned: false });
+      memory.cluster('A').trim('orders', 0, 40n);
+      const home = await kafka.switchTo('A', { planned: false });
+      expect(planOf(home, 'orders')).toMatchObject({ offset: 40n });
+      const plan = planOf(home, 'orders');
+      const unhandled = plan?.kind === 'resume' ? plan.unhandled : undefined;
+      expect(unhandled).toEqual({ first: 19n, last: 39n });
+      release();
+      await fillSlowly(memory, 60, 5);
+      await until(memory, 'new ones are handled', () => handled.includes('r64'));
+      expect(missingOf(handled, 0, 65).length).toBeGreaterThan(0);
+      await kafka.switchTo('B', { planned: false });
+      await until(memory, 'nothing is missing', () => missingOf(handled, 0, 65).length === 0);
+      await kafka.close();
+    });
+  });
+
+  it('is given them once: not again at a later switch, after they were handled on B', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const { failover, handled } = await overtaken(memory);
+      await failover.switchTo('B', { planned: false });
+      await until(memory, 'all has come', () => twice(handled).includes('r59'));
+      await memory.clock.sleep(2_000);
+      await failover.switchTo('A');
+      handled.length = 0;
+      await fillSlowly(memory, 60, 5);
+      await until(memory, 'new ones are handled', () => handled.includes('r64'));
+      await memory.clock.sleep(2_000);
+      await failover.switchTo('B', { planned: false });
+      await fillSlowly(memory, 65, 5);
+      await until(memory, 'newer ones are handled', () => handled.includes('r69'));
+      expect(twice(handled)).toEqual([]);
+      expect(handled[0]).toBe('r60');
+      await failover.close();
+    });
+  });
+
   it('goes back under the Identity policy, too', async () => {
     const memory = ordersWorld({
       mirror: { policy: 'identity', flows: ['A->B'] },

@@ -3,6 +3,37 @@ import { describe, expect, it } from 'vitest';
 import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 import { fill, fillSlowly, missingOf, planOf } from './support.js';
 
+describe('a seek that kafkajs cannot commit, because the cluster is away for a moment', () => {
+  it('is carried out when the cluster is back: kafkajs has forgotten it by then', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      await fillSlowly(memory, 0, 20);
+      const handled: string[] = [];
+      let joined = 0;
+      const consumer = await consume(failover, async ({ message }) => {
+        handled.push(String(message.value));
+      });
+      consumer.on(consumer.events.GROUP_JOIN, () => (joined += 1));
+      await until(memory, 'all are handled', () => handled.length === 20);
+      await memory.clock.sleep(500);
+      let refusedCount = 0;
+      const heal = memory.cluster('A').intercept(({ apiName }) => {
+        if (apiName !== 'OffsetCommit') return undefined;
+        refusedCount += 1;
+        return { kind: 'reset' };
+      });
+      consumer.seek({ topic: 'orders', partition: 0, offset: '5' });
+      await until(memory, 'it was tried', () => refusedCount > 0);
+      heal();
+      await until(memory, 'it goes on', () => handled.length > 20);
+      expect(handled[20]).toBe('r5');
+      expect(joined).toBe(0);
+      await failover.close();
+    });
+  });
+});
+
 describe('a handler that seeks back to try a record again', () => {
   it('gets it on the other cluster, where a planned switch comes before kafkajs has gone back', async () => {
     const memory = ordersWorld();
