@@ -178,14 +178,14 @@ export class Progress {
   }
 
   /**
-   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most. In a planned switch
-   * what they have handled is committed, so that only those matter that were at work when the plan was made. A fleet (`isFleet`) was waited for already.
+   * Waits for the last words of the group's other members, which leave the cluster as well, or have died with it: a second at most. A fleet (`isFleet`) was waited for already.
+   * Not for planned switches: there what they have handled is committed.
    *
    * @returns true where something was written since {@link recorded}: a plan that was made then may be a better one now.
    */
   async othersSaid(
     groupId: string,
-    { from, to, planned }: { from: string; to: string; planned: boolean },
+    { from, to }: { from: string; to: string },
     isFleet: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -202,7 +202,6 @@ export class Progress {
         await sleep(world, LOOK_EVERY_MS, { signal: until });
       }
     };
-    if (planned && (isFleet || isSaid())) return false;
     await this.#within(OTHERS_MS, look, signal);
     return log.readCount(groupId) !== this.#plannedAt.get(`${to} ${groupId}`);
   }

@@ -296,7 +296,7 @@ describe('progress', () => {
     ['died with the cluster', false, 1_000, false],
   ])('of a member that was at work is waited for until it %s', async (_, speaks, forMs, isNews) => {
     const { world, written, state, progress } = rig();
-    const turn = { from: 'A', to: 'B', planned: false };
+    const turn = { from: 'A', to: 'B' };
     written['B']?.push(ofAnother(40n, world.wallMs() - 900, false));
     await recorded(progress, 'billing');
     const answered: unknown[] = [];
@@ -314,21 +314,9 @@ describe('progress', () => {
     await progress.stop();
   });
 
-  it('costs a planned switch nothing where nobody else was at work: what was handled is committed', async () => {
-    const { world, written, state, progress } = rig();
-    const turn = { from: 'A', to: 'B', planned: true };
-    written['B']?.push(ofAnother(40n, world.wallMs() - 900, true));
-    await recorded(progress, 'billing');
-    const { reads } = state;
-    written['B']?.push(ofAnother(41n, world.wallMs(), false));
-    expect(await progress.othersSaid('billing', turn, false, never)).toBe(false);
-    expect(state.reads).toBe(reads);
-    await progress.stop();
-  });
-
   it('of members that were not at work any more, or are waited for by their fleet, is not waited for', async () => {
     const { world, written, progress } = rig();
-    const turn = { from: 'A', to: 'B', planned: false };
+    const turn = { from: 'A', to: 'B' };
     written['B']?.push(ofAnother(40n, world.wallMs() - 20_000, false));
     expect(await progress.othersSaid('billing', turn, false, never)).toBe(true);
     written['B']?.push(ofAnother(41n, world.wallMs(), false));

@@ -1,6 +1,6 @@
 import type { Commit } from '../cluster/access.js';
 import type { MirroredEvidence } from './bounds.js';
-import { doubtOf } from './checkpoint-bound.js';
+import { isDoubted } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
 
@@ -49,9 +49,8 @@ export function carriedRecords(
   // The commit is older than its checkpoint, whatever the member's clock says.
   const atWallMs = Math.min(carried.atWallMs, checkpoint?.recordedAtWallMs ?? Infinity);
   if (restartedAtWallMs !== undefined && restartedAtWallMs > atWallMs) return [];
-  if (newest === commit || checkpoint === undefined) return carried.recent;
-  const around = mirror.syncsAround(upstreamTopic, partition, newest.offset);
-  return doubtOf(checkpoint, around) === undefined ? carried.recent : [];
+  if (newest === commit) return carried.recent;
+  return isDoubted({ checkpoint, mirror, upstreamTopic, partition }) ? [] : carried.recent;
 }
 
 /**

@@ -95,8 +95,20 @@ function reachOf(
   return ceiling === undefined ? { kind: 'newer', end } : { kind: 'confirmed' };
 }
 
-/** @internal What speaks against a checkpoint, in words; undefined where nothing does. */
-export function doubtOf(checkpoint: Checkpoint, around: SyncsAround): string | undefined {
+/** @internal True where the offset syncs contradict what is known of a checkpoint: it says nothing of anybody then. */
+export function isDoubted({
+  checkpoint,
+  mirror,
+  upstreamTopic,
+  partition,
+}: Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'>): boolean {
+  if (checkpoint === undefined) return false;
+  const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
+  return doubtOf(checkpoint, around) !== undefined;
+}
+
+/** What speaks against a checkpoint, in words; undefined where nothing does. */
+function doubtOf(checkpoint: Checkpoint, around: SyncsAround): string | undefined {
   if (around.kind !== 'known') return undefined;
   const { downstreamOffset } = checkpoint;
   const name = nameOf(checkpoint);

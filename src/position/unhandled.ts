@@ -1,7 +1,7 @@
 import type { Commit, LogRange } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
-import { doubtOf } from './checkpoint-bound.js';
+import { isDoubted } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { OffsetRange, SourcePosition, UntouchedPartition } from './need.js';
 import type { Gathered } from './recognise.js';
@@ -51,15 +51,11 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
  * @internal
  */
 export function unhandledOf(
-  { processed, untouched, checkpoint, mirror, upstreamTopic, partition }: Told,
+  told: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
 ): OffsetRange | undefined {
-  // One that the syncs contradict says nothing of anybody.
-  const isDoubted =
-    checkpoint !== undefined &&
-    doubtOf(checkpoint, mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset)) !==
-      undefined;
-  const newest = newestCommit(commit, isDoubted ? undefined : checkpoint);
+  const { processed, untouched, checkpoint, mirror, upstreamTopic, partition } = told;
+  const newest = newestCommit(commit, isDoubted(told) ? undefined : checkpoint);
   const isOwn =
     processed !== undefined &&
     (newest === undefined ||

@@ -1,4 +1,5 @@
 import type { LogRange } from '../cluster/access.js';
+import type { SyncsAround } from '../replication/offset-sync-store.js';
 import type { OffsetSync } from '../replication/records.js';
 import type { MirroredEvidence } from './bounds.js';
 import { highest } from './highest.js';
@@ -15,7 +16,8 @@ export interface UpstreamLog {
   readonly topic: string;
   /**
    * Everything below `end` was copied to the target, and nothing from there on. `atLeast`: more may have been; `atMost`: less, because
-   * MirrorMaker has copied records twice. What of it is not there any more: see `gone`.
+   * MirrorMaker has copied records twice. What of it is not there any more: see `gone`. Too high by the records of a batch that MirrorMaker had to send twice since its newest offset sync:
+   * nothing tells of these.
    */
   readonly mirrored:
     | { readonly kind: 'known'; readonly end: bigint }
@@ -131,10 +133,7 @@ function isMadeAnew(newestSync: OffsetSync | undefined, high: bigint): newestSyn
   return newestSync !== undefined && newestSync.downstreamOffset >= high;
 }
 
-interface PairOfSyncs {
-  readonly floor: OffsetSync | undefined;
-  readonly ceiling: OffsetSync | undefined;
-}
+type PairOfSyncs = Pick<Extract<SyncsAround, { kind: 'known' }>, 'floor' | 'ceiling'>;
 
 function mirroredOf(
   { mirror, isShared, upstreamTopic, partition, newestSync }: MirroredEvidence,
