@@ -45,7 +45,7 @@ export async function measureOverhead(): Promise<number> {
     refusal: () => undefined,
     onRefused: () => {},
     pause: () => () => {},
-    onUnhandled: () => {},
+    onRemoved: () => {},
   }).runConfig();
   if (eachMessage === undefined) throw new Error('the run config has no eachMessage');
   // Each its own loop: V8 compiles it for the one that it calls, as in a service.

@@ -95,7 +95,7 @@ function allowanceOf(plan: PartitionPlan): string | undefined {
   if (plan.kind === 'unavailable') return `${log}: ${plan.because}`;
   const { offset, method, maxRereadCount, missing, awaited, upstream } = plan;
   if (maxRereadCount === 0n) return undefined;
-  return `${log}: at ${offset}, ${method}, predicted ${maxRereadCount ?? 'unknown'}; missing ${missing.map(({ kind }) => kind).join(' ')}; awaited ${awaited.length}; handled on source ${upstream?.handledEnd}`;
+  return `${log}: at ${offset}, ${method}, predicted ${maxRereadCount}; missing ${missing.map(({ kind }) => kind).join(' ')}; awaited ${awaited.length}; handled on source ${upstream?.handledEnd}`;
 }
 
 /** How many more of each id the first has than the second, summed up. */
@@ -115,7 +115,7 @@ function counts(ids: readonly string[]): Map<string, number> {
 export function predictedCount(plans: readonly PartitionPlan[]): number | undefined {
   let sum = 0n;
   for (const plan of plans) {
-    if (plan.kind === 'unavailable' || plan.maxRereadCount === undefined) return undefined;
+    if (plan.kind === 'unavailable') return undefined;
     sum += plan.maxRereadCount;
   }
   return Number(sum);

@@ -116,7 +116,7 @@ function inWords(plan: PartitionPlan): string {
   const log = `${plan.physicalTopic}-${plan.partition}`;
   if (plan.kind === 'unavailable') return `${log}: ${plan.because}`;
   const { offset, method, maxRereadCount, notes } = plan;
-  const words = `${log}: resumes at ${offset}, ${method}, predicted ${maxRereadCount ?? 'unknown'}`;
+  const words = `${log}: resumes at ${offset}, ${method}, predicted ${maxRereadCount}`;
   return [words, ...notes].join('\n    ');
 }
 

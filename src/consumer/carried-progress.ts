@@ -12,5 +12,5 @@ export interface CarriedProgress {
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
   readonly isTakenOver: boolean;
-  readonly unhandled: Window | undefined;
+  readonly removed: Window | undefined;
 }

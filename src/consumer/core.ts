@@ -178,7 +178,7 @@ export class ConsumerCore {
       onSeekKept: (inner) => this.#listener.onSeekKept(inner),
       onJoined: (inner) => this.#quiet.delete(inner),
       onOffsetRefused: (error) => this.reportRefused(error),
-      onUnhandled: (records) => {
+      onRemoved: (records) => {
         const where = { consumer: parts.id, groupId: this.groupId, cluster: session.alias };
         parts.events.emit('consumer.overtaken', { ...where, ...records });
       },

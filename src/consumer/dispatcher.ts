@@ -29,7 +29,8 @@ import { batchPayload, type BatchContext } from './payload.js';
 import { standingOf, type Standing } from './standing.js';
 import type { TopicNames } from './subscription.js';
 import type { FailoverConsumerRunConfig, FailoverEachMessagePayload } from './types.js';
-import type { UnhandledRecords } from './unhandled-range.js';
+import type { RemovedRecords } from './removed-range.js';
+import type { Sought } from './sought.js';
 
 /** @internal What a dispatcher is made of. */
 export interface DispatcherParts {
@@ -52,7 +53,7 @@ export interface DispatcherParts {
   /** An offset of an older epoch was refused. */
   onRefused(error: Error): void;
   pause(topic: string, partition: number): () => void;
-  onUnhandled(records: UnhandledRecords): void;
+  onRemoved(records: RemovedRecords): void;
 }
 
 const WENT_ELSEWHERE = 'another member of the group has had the partition';
@@ -106,8 +107,9 @@ export class Dispatcher {
     handler: (payload: FailoverEachMessagePayload) => Promise<void>,
   ): EachMessageHandler {
     const { gate, work } = this.#parts;
-    const call = (lane: Lane, message: KafkaMessage): Promise<void> => {
+    const call = (lane: Lane, message: KafkaMessage, sought?: Sought): Promise<void> => {
       lane.progress.deliversOne(message.offset);
+      lane.staysSought(sought);
       lane.recent.add(message);
       if (lane.wasHandled(message)) {
         // On the other cluster, as a rule.
@@ -134,7 +136,8 @@ export class Dispatcher {
       const { message } = payload;
       const lane = this.#laneFor(payload.topic, payload.partition, payload.heartbeat);
       if (lane.lock === undefined) return call(lane, message);
-      return this.#inTurn(lane.lock, payload, () => call(lane, message));
+      const before = lane.progress.sought;
+      return this.#inTurn(lane.lock, payload, () => call(lane, message, lane.soughtSince(before)));
     };
   }
 
@@ -145,7 +148,9 @@ export class Dispatcher {
       const { batch } = payload;
       const { progress } = lane;
       const last = batch.lastOffset();
+      const sought = payload.isStale() ? progress.sought : undefined;
       progress.delivers(batch.firstOffset() ?? last, last);
+      lane.staysSought(sought);
       lane.recent.addBatch(batch.messages);
       const messages = withoutHandled(batch.messages, lane);
       if (messages.length === 0 && batch.messages.length > 0) {
@@ -199,7 +204,7 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, onUnhandled, awaited, groupId, dedup, ...rest } = this.#parts;
+    const { names, locks, run, pause, onRemoved, awaited, groupId, dedup, ...rest } = this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
@@ -211,7 +216,7 @@ export class Dispatcher {
       reread: rest.work.counterOf(groupId, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
       pause,
-      onUnhandled,
+      onRemoved,
     });
   }
 
@@ -263,10 +268,7 @@ export class Dispatcher {
 
   /** Where user code moved positions to, and kafkajs did not go before another inner consumer took over. */
   pendingSeeks(): readonly (PhysicalOffset & { readonly offset: string })[] {
-    return this.#lanes.all().flatMap(({ physicalTopic: topic, partition, progress }) => {
-      const offset = progress.pendingSeek();
-      return offset === undefined ? [] : [{ topic, partition, offset }];
-    });
+    return this.#lanes.pendingSeeks();
   }
 
   /** Where this member stands in what it was assigned. */

@@ -11,11 +11,11 @@ import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import { aroundCoordinator } from './coordinator-calls.js';
-import type { KeptSeeks } from './kept-seeks.js';
+import type { PendingSeeks } from './pending-seeks.js';
 import { MetadataCarrier } from './metadata-carrier.js';
 import { OutOfRange } from './out-of-range.js';
 import type { PartitionProgress } from './progress.js';
-import type { UnhandledRecords } from './unhandled-range.js';
+import type { RemovedRecords } from './removed-range.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
 import type { CarriedLane, Lane } from './lane.js';
@@ -62,7 +62,7 @@ export interface InnerConsumerHost {
   onSeekKept(inner: InnerConsumer): void;
   onOffsetRefused(error: Error): void;
   /** Records were removed before they were delivered. */
-  onUnhandled(records: UnhandledRecords): void;
+  onRemoved(records: RemovedRecords): void;
   /** A question to the cluster has ended, for which a connection may have been opened. */
   releaseUnused(): void;
 }
@@ -92,7 +92,7 @@ export function dispatcherParts(
     heartbeatIntervalMs: config.heartbeatInterval ?? DEFAULT_HEARTBEAT_INTERVAL_MS,
     onRefused: (error) => host.onOffsetRefused(error),
     pause: (topic, partition) => host.pause(topic, partition),
-    onUnhandled: (records) => host.onUnhandled(records),
+    onRemoved: (records) => host.onRemoved(records),
   };
 }
 
@@ -108,7 +108,7 @@ export function innerConfig(
   { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
   inUse: Omit<AssignerGuard, 'isStandby'> & {
     isOpen(): boolean;
-    seeks(): KeptSeeks;
+    seeks(): PendingSeeks;
     laneOf(topic: string, partition: number): Pick<Lane, 'recent' | 'progress'> | undefined;
   },
 ): ConsumerConfig {
@@ -124,20 +124,20 @@ export function innerConfig(
     wallMs: () => world.wallMs(),
     recentBelow: (topic, partition, position) =>
       inUse.laneOf(topic, partition)?.recent.forCommit(position) ?? [],
-    unhandled: (...log) => progressOf(...log)?.unhandled.range,
+    removed: (...log) => progressOf(...log)?.removed.range,
     leaves: (...log) => {
       const progress = progressOf(...log);
-      return progress?.unhandled.leaves(progress.position());
+      return progress?.removed.leaves(progress.position());
     },
   });
   const outOfRange = new OutOfRange({
     cluster: session.alias,
     planned: (...log) => parts.host.planned(...log),
     onLeaving: (topic, partition, begun) => progressOf(topic, partition)?.outOfRange(begun),
-    onUnhandled: (topic, partition, range) => {
+    onRemoved: (topic, partition, range) => {
       const progress = progressOf(topic, partition);
       // The commit is older than a seek.
-      if (progress?.sought === undefined) progress?.unhandled.continues(range);
+      if (progress?.sought === undefined) progress?.removed.continues(range);
     },
   });
   const watched = aroundCoordinator(assigners, {

@@ -63,7 +63,7 @@ export class InnerConsumer {
         if (this.#retired !== undefined) throw this.#retired;
       },
       laneOf: (...log: [string, number]) => this.#dispatcher?.laneOf(...log),
-      seeks: () => this.#anew.kept,
+      seeks: () => this.#anew.pending,
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
@@ -216,7 +216,7 @@ export class InnerConsumer {
     const isMine = this.#member.isAssigned(topic, index);
     if (!isMine) return this.#anew.soughtElsewhere({ topic, partition, offset }, this.memberId);
     this.#dispatcher?.laneOf(topic, index).seek(position);
-    this.#anew.kept.sought({ topic, partition: index, offset });
+    this.#anew.pending.add({ topic, partition: index, offset });
   }
 
   /** Brings a change of the pauses to kafkajs, for every log of each topic. */
@@ -311,7 +311,7 @@ export class InnerConsumer {
   }
 
   #entered(before?: Readonly<Record<string, readonly number[]>>): void {
-    const keepsSeek = this.#late.keepsSeekFor(this.#member.assignment);
+    const keepsSeek = this.#anew.pending.keepsOneOf(this.#member.assignment);
     this.#member.entered(before);
     if (this.#retired === undefined) this.#dispatcher?.assigned(this.#member.assignment, before);
     if (keepsSeek) this.#parts.host.onSeekKept(this);
@@ -337,7 +337,7 @@ export class InnerConsumer {
     // What waits on the standby says nothing of a cluster that is worked with.
     if (this.hold?.isStandby !== true) this.session.traffic.failed('consume', error);
     this.#member.crashed();
-    this.#late.restarted();
+    this.#late.interrupt();
     this.#anew.restarted();
     if (restart) return;
     this.#joined.reject(error);

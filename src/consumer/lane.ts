@@ -5,10 +5,11 @@ import type { AwaitedRecords } from './awaited-records.js';
 import type { DedupLane } from './dedup-lane.js';
 import type { Gate } from './gate.js';
 import type { PartitionLock } from './locks.js';
-import type { UnhandledRecords } from './unhandled-range.js';
+import type { RemovedRecords } from './removed-range.js';
 import type { CarriedProgress } from './carried-progress.js';
 import { PartitionProgress } from './progress.js';
 import { RecentRecords } from './recent-records.js';
+import { soughtOffset, type Sought } from './sought.js';
 
 /** @internal What a lane is made of. */
 export interface LaneParts {
@@ -29,7 +30,7 @@ export interface LaneParts {
   readonly dedup: DedupLane | undefined;
   pause(topic: string, partition: number): () => void;
   /** Records were removed before they were delivered. */
-  onUnhandled(records: UnhandledRecords): void;
+  onRemoved(records: RemovedRecords): void;
 }
 
 /** @internal What is carried from one inner consumer to the next of the same epoch. */
@@ -78,8 +79,8 @@ export class Lane implements PhysicalSource {
     this.dedup = parts.dedup;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.progress.onMovedBack = () => this.recent.clear();
-    this.progress.unhandled.onFound = (range) =>
-      parts.onUnhandled({ topic, physicalTopic, partition, ...range });
+    this.progress.removed.onFound = (range) =>
+      parts.onRemoved({ topic, physicalTopic, partition, ...range });
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());
     this.pause = () => parts.pause(topic, partition);
   }
@@ -94,6 +95,17 @@ export class Lane implements PhysicalSource {
   seek(offset: bigint): void {
     this.progress.seek(offset);
     this.awaited?.forget();
+  }
+
+  /** Where the position was moved to, if it was since it was there. */
+  soughtSince(before: Sought | undefined): Sought | undefined {
+    const { sought } = this.progress;
+    return sought === before ? undefined : sought;
+  }
+
+  /** What was delivered was fetched before the position was moved: kafkajs has still to go there. */
+  staysSought(sought: Sought | undefined): void {
+    if (sought !== undefined) this.progress.seek(BigInt(soughtOffset(sought)));
   }
 
   /** The cluster confirmed a commit. */

@@ -1,3 +1,4 @@
+import type { PhysicalOffset } from './commits.js';
 import type { Lane } from './lane.js';
 
 /**
@@ -26,6 +27,14 @@ export class Lanes {
   /** Undefined where nothing was asked of it yet. */
   known(physicalTopic: string, partition: number): Lane | undefined {
     return this.#lanes.get(physicalTopic)?.[partition];
+  }
+
+  /** Where user code moved positions to, as far as no commit says it. */
+  pendingSeeks(): readonly (PhysicalOffset & { readonly offset: string })[] {
+    return this.all().flatMap(({ physicalTopic: topic, partition, progress }) => {
+      const offset = progress.pendingSeek();
+      return offset === undefined ? [] : [{ topic, partition, offset }];
+    });
   }
 
   all(): readonly Lane[] {

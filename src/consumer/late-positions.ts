@@ -55,10 +55,6 @@ export class LatePositions {
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
-  /** Partitions of this member that were sought: kafkajs keeps a seek until one of its next fetches. */
-  #sought: readonly PhysicalOffset[] = [];
-  /** Of those, partitions that went to another member before kafkajs is known to have carried the seek out. */
-  #lost: readonly PhysicalOffset[] = [];
   /** One for each state of the membership: work that began in another one is dropped. */
   #round = 0;
 
@@ -80,32 +76,9 @@ export class LatePositions {
   readonly isOpen = (topic: string, partition: number): boolean =>
     this.#open.some((one) => one.topic === topic && one.partition === partition);
 
-  /** User code moved this partition: that counts, and it is what kafkajs keeps now. */
+  /** User code moved this partition: that counts. */
   drop(topic: string, partition: number): void {
-    const isOther = (one: PhysicalOffset): boolean =>
-      one.topic !== topic || one.partition !== partition;
-    this.#open = this.#open.filter(isOther);
-    this.#sought = this.#sought.filter(isOther);
-    this.#lost = this.#lost.filter(isOther);
-  }
-
-  /**
-   * In GROUP_JOIN, before anything else learns of the assignment. True where a partition comes back whose seek kafkajs may
-   * still keep: in its next fetch it would take the group back to where it stood when the partition left, hours ago maybe.
-   * It cannot be asked to forget one; only a new inner consumer has none.
-   */
-  keepsSeekFor(assignment: Assignment): boolean {
-    const isHere = ({ topic, partition }: PhysicalOffset): boolean =>
-      assignment[topic]?.includes(partition) === true;
-    if (this.#lost.some(isHere)) return true;
-    const { member } = this.#parts;
-    const left = this.#sought.filter((one) => !isHere(one));
-    this.#sought = this.#sought.filter(isHere);
-    this.#lost = [
-      ...this.#lost,
-      ...left.filter((one) => member.progressOf(one.topic, one.partition)?.sought !== undefined),
-    ];
-    return false;
+    this.#open = this.#open.filter((one) => one.topic !== topic || one.partition !== partition);
   }
 
   /**
@@ -133,13 +106,6 @@ export class LatePositions {
     this.#round += 1;
     // Until now nobody else could commit for these partitions.
     this.#early = undefined;
-  }
-
-  /** kafkajs restarts: with a group of its own making, which keeps no seek. */
-  restarted(): void {
-    this.interrupt();
-    this.#sought = [];
-    this.#lost = [];
   }
 
   /**
@@ -179,23 +145,23 @@ export class LatePositions {
         ? this.#open.filter((one) => one.ifNone !== true && one.seen === undefined)
         : aheadOf(this.#open, existing);
     const here = behind.filter((one) => this.#isHere(one));
-    tellUnhandled(here, member);
+    tellRemoved(here, member);
     const sought = await this.#withoutSeek(here, member);
     if (round !== this.#round || member.isRetired) return;
     // Without what user code has moved meanwhile.
     const open = behind.filter((one) => this.isOpen(one.topic, one.partition));
     for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
     // A seek forgets it.
-    tellUnhandled(sought, member);
+    tellRemoved(sought, member);
     // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
     this.#open = open;
-    this.#sought = [...this.#sought, ...sought];
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.
     if (sought.length > 0) await commitAsMember(world, member, sought, this.isOpen);
     // Stopped before it was committed: the next inner consumer goes on with it.
     if (round !== this.#round || member.isRetired) return;
-    this.#open = open.filter((one) => !this.#isHere(one)).map((one) => withSeen(one, existing));
+    const elsewhere = this.#open.filter((one) => !this.#isHere(one));
+    this.#open = elsewhere.map((one) => withSeen(one, existing));
     this.#release();
     this.#parts.onSettled();
   }
@@ -247,12 +213,12 @@ export class LatePositions {
   }
 }
 
-function tellUnhandled(
+function tellRemoved(
   positions: readonly ResumePosition[],
   member: LatePositionsParts['member'],
 ): void {
-  for (const { topic, partition, unhandled } of positions) {
-    member.progressOf(topic, partition)?.unhandled.continues(unhandled);
+  for (const { topic, partition, removed } of positions) {
+    member.progressOf(topic, partition)?.removed.continues(removed);
   }
 }
 

@@ -13,7 +13,7 @@ export interface MetadataParts {
   /** The last few records that handlers were given below a position, in their order. */
   recentBelow(topic: string, partition: number, position: bigint): readonly HandledRecord[];
   /** What retention was quicker with, below the group's position. */
-  unhandled(topic: string, partition: number): OffsetRange | undefined;
+  removed(topic: string, partition: number): OffsetRange | undefined;
   /** The place that kafkajs leaves because it is out of range. */
   leaves(topic: string, partition: number): bigint | undefined;
 }
@@ -80,10 +80,10 @@ export class MetadataCarrier implements Pick<CoordinatorCalls, 'commits'> {
       return leaves === undefined ? row : { ...row, metadata: leavingMetadata({ ...log, leaves }) };
     }
     const recent = this.#parts.recentBelow(topic, partition, offset);
-    const found = this.#parts.unhandled(topic, partition);
-    const unhandled = found !== undefined && found.last < offset ? found : undefined;
+    const found = this.#parts.removed(topic, partition);
+    const removed = found !== undefined && found.last < offset ? found : undefined;
     const atWallMs = this.#parts.wallMs();
-    const metadata = commitMetadata({ ...log, offset, atWallMs, recent, unhandled });
+    const metadata = commitMetadata({ ...log, offset, atWallMs, recent, removed });
     return metadata === undefined ? row : { ...row, metadata };
   }
 }

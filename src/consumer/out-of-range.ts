@@ -17,7 +17,7 @@ export interface OutOfRangeParts {
   /** kafkajs goes to the beginning of a partition; `begun` is where the group stood when it began there. */
   onLeaving(topic: string, partition: number, begun: bigint | undefined): void;
   /** The group's commit, at which it begins, says that records below were not handled. */
-  onUnhandled(topic: string, partition: number, unhandled: OffsetRange): void;
+  onRemoved(topic: string, partition: number, removed: OffsetRange): void;
 }
 
 /**
@@ -37,7 +37,7 @@ export class OutOfRange implements Pick<CoordinatorCalls, 'commits' | 'begins'> 
   }
 
   begins(topic: string, partition: number, offset: bigint, metadata: string): void {
-    const { cluster, planned, onLeaving, onUnhandled } = this.#parts;
+    const { cluster, planned, onLeaving, onRemoved } = this.#parts;
     const log = { cluster, physicalTopic: topic, partition };
     if (offset === BEGINNING) {
       const left = readLeavingMetadata(metadata);
@@ -47,11 +47,11 @@ export class OutOfRange implements Pick<CoordinatorCalls, 'commits' | 'begins'> 
     this.#begun.set(topic, partition, offset);
     const beginning = planned(topic, partition);
     // The commit may be of before the group went to the other cluster, and handled them there.
-    const unhandled =
+    const removed =
       beginning?.offset === offset
-        ? beginning.unhandled
-        : readMetadataOf({ offset, metadata }, log)?.unhandled;
-    if (unhandled !== undefined) onUnhandled(topic, partition, unhandled);
+        ? beginning.removed
+        : readMetadataOf({ offset, metadata }, log)?.removed;
+    if (removed !== undefined) onRemoved(topic, partition, removed);
   }
 
   /** Noticed before the answer: the broker may have stored what it did not answer. */

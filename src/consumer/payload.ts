@@ -121,8 +121,10 @@ function placed(offsets: HandedBackOffsets, lane: Lane, context: BatchContext): 
   for (const { topic, physicalTopic, switchEpoch, partitions } of offsets.topics) {
     for (const partition of partitions) {
       const entry = { physicalTopic, switchEpoch, ...partition, topic };
+      // As kafkajs's own `commitOffsets` does: what has no metadata is a commit of kafkajs's own making (PendingSeeks).
+      const row = { metadata: null, ...partition };
       const names = isOwn(lane, entry) ? [lane.physicalTopic] : (context.place(entry) ?? [topic]);
-      for (const name of names) topics.set(name, [...(topics.get(name) ?? []), partition]);
+      for (const name of names) topics.set(name, [...(topics.get(name) ?? []), row]);
     }
   }
   return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) };

@@ -3,7 +3,7 @@ import type { BatchWords } from './batch-words.js';
 import type { CarriedProgress } from './carried-progress.js';
 import { union, type Window } from './offsets.js';
 import { handledAt, soughtOf, soughtOffset, type Sought } from './sought.js';
-import { UnhandledRange } from './unhandled-range.js';
+import { RemovedRange } from './removed-range.js';
 
 /** The handler has not been called, or threw before it returned a promise. */
 const NOT_ENDED: unique symbol = Symbol('not ended');
@@ -42,7 +42,7 @@ export class PartitionProgress {
   /** Called where the log has turned out to be another one, or the group was set back. */
   onMovedBack: () => void = () => {};
   /** Below the position, and not handled. */
-  readonly unhandled: UnhandledRange = new UnhandledRange();
+  readonly removed: RemovedRange = new RemovedRange();
   /** First offset delivered since the partition was assigned, or the position was moved. */
   first: string | undefined = undefined;
   #committed: bigint | undefined = undefined;
@@ -111,12 +111,12 @@ export class PartitionProgress {
   #begins(first: string): void {
     const isBehind = this.#committed !== undefined && BigInt(first) < this.#committed;
     if (isBehind) this.#goesBack();
-    this.unhandled.delivers(BigInt(first), this.position());
+    this.removed.delivers(BigInt(first), this.position());
     this.first = first;
   }
 
   #goesBack(): void {
-    this.unhandled.clear();
+    this.removed.clear();
     this.#committed = undefined;
     // User code moved it back: what was given to handlers before is of the same log.
     if (this.sought !== undefined) return;
@@ -270,14 +270,14 @@ export class PartitionProgress {
   outOfRange(begun: bigint | undefined): void {
     // A seek to the beginning looks the same.
     if (this.sought === 'beginning') return;
-    this.unhandled.outOfRange(begun);
+    this.removed.outOfRange(begun);
     void this.ended();
     this.#fold();
   }
 
   /** User code moved the position. */
   seek(offset: bigint): void {
-    this.unhandled.clear();
+    this.removed.clear();
     // Where nothing is known yet, any commit may be older than this.
     this.#rewoundBelow =
       highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed) ?? ANYWHERE;
@@ -297,7 +297,7 @@ export class PartitionProgress {
 
   /** The partition went to another member, also where it is back now: what is known here is no longer the group's progress. */
   revoked(): void {
-    this.unhandled.clear();
+    this.removed.clear();
     this.#deliveredBefore = this.everDelivered();
     this.floor = undefined;
     this.resolved = undefined;
@@ -322,7 +322,7 @@ export class PartitionProgress {
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
       isTakenOver: this.#isTakenOver,
-      unhandled: this.unhandled.range,
+      removed: this.removed.range,
     };
   }
 
@@ -336,7 +336,7 @@ export class PartitionProgress {
     this.#isTakenOver = carried.isTakenOver;
     this.#committed = committed;
     this.#folded = delivered;
-    this.unhandled.continues(carried.unhandled);
+    this.removed.continues(carried.removed);
   }
 
   /** What follows may begin anywhere: it opens a window of its own, and the union of both counts. */

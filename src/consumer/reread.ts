@@ -29,7 +29,7 @@ export class Reread implements RereadCounter {
   readonly groupId: string;
   readonly physicalTopic: string;
   readonly partition: number;
-  readonly #newFrom: bigint | undefined;
+  readonly #newFrom: bigint;
   readonly #remembered: readonly HandledRecord[];
   readonly #timestamps: ReadonlySet<string>;
   /** The last record that was handled is the last that handlers were given. */
@@ -53,8 +53,7 @@ export class Reread implements RereadCounter {
     // What lies below the end that the option `latest` begins at was handled by nobody.
     this.#from = plan.method === 'latest' ? 0n : plan.offset;
     this.#next = plan.offset;
-    this.#newFrom =
-      plan.maxRereadCount === undefined ? undefined : plan.offset + plan.maxRereadCount;
+    this.#newFrom = plan.offset + plan.maxRereadCount;
     const mayBeAny = plan.maxRereadCount !== 0n;
     this.#remembered = mayBeAny ? (handled?.recent.all() ?? []) : [];
     this.#timestamps = new Set(this.#remembered.map(({ timestamp }) => timestamp));
@@ -84,7 +83,7 @@ export class Reread implements RereadCounter {
     }
     // A record whose handler has failed comes again.
     if (offset < this.#next) return false;
-    if (this.#newFrom !== undefined && offset >= this.#newFrom) {
+    if (offset >= this.#newFrom) {
       this.#isOver = true;
       return true;
     }

@@ -38,16 +38,16 @@ export interface ResumePosition extends Commit {
    */
   readonly seen?: { readonly offset: bigint | undefined } | undefined;
   /** Records below it that were not handled: see {@link PartitionPlan}. */
-  readonly unhandled?: OffsetRange | undefined;
+  readonly removed?: OffsetRange | undefined;
 }
 
 /** @internal The positions of a plan. */
 export function positionsOf(plan: GroupPlan): readonly ResumePosition[] {
   return plan.partitions.flatMap((one): ResumePosition[] => {
     if (one.kind !== 'resume') return [];
-    const { physicalTopic: topic, partition, offset, voidCommit, unhandled } = one;
+    const { physicalTopic: topic, partition, offset, voidCommit, removed } = one;
     const voided = voidCommit === undefined ? undefined : { first: voidCommit, last: voidCommit };
-    return [{ topic, partition, offset, metadata: '', voided, unhandled }];
+    return [{ topic, partition, offset, metadata: '', voided, removed }];
   });
 }
 
@@ -135,10 +135,10 @@ export async function commitPositions(
 
 /** With metadata that says which records below were not handled: whoever gets the partition next learns it from there. */
 function described(one: ResumePosition, cluster: string, atWallMs: number): ResumePosition {
-  const { topic: physicalTopic, partition, offset, unhandled } = one;
-  if (unhandled === undefined) return one;
+  const { topic: physicalTopic, partition, offset, removed } = one;
+  if (removed === undefined) return one;
   const log = { cluster, physicalTopic, partition };
-  const metadata = commitMetadata({ ...log, offset, atWallMs, recent: [], unhandled });
+  const metadata = commitMetadata({ ...log, offset, atWallMs, recent: [], removed });
   return metadata === undefined ? one : { ...one, metadata };
 }
 
@@ -163,7 +163,7 @@ export interface Member {
   progressOf(
     topic: string,
     partition: number,
-  ): Pick<PartitionProgress, 'committed' | 'sought' | 'unhandled'> | undefined;
+  ): Pick<PartitionProgress, 'committed' | 'sought' | 'removed'> | undefined;
   commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;
 }
 

@@ -52,8 +52,8 @@ function openPart(
   const tried = progress?.triedBelow();
   if (tried !== undefined) return { deliveredBelow: tried };
   if (before === undefined) return {};
-  const unhandled = progress?.unhandled.range;
-  return { ...before, deliveredBelow: before.committed ?? 0n, unhandled };
+  const removed = progress?.removed.range;
+  return { ...before, deliveredBelow: before.committed ?? 0n, removed };
 }
 
 /** @internal Where a group began on a cluster, by this process's own plan. */
@@ -80,7 +80,7 @@ export class PlannedBeginning {
 }
 
 /** @internal A position of a plan, and what was not handled below it. */
-export type Beginning = Pick<ResumePosition, 'offset' | 'unhandled'>;
+export type Beginning = Pick<ResumePosition, 'offset' | 'removed'>;
 
 /** @internal The places at which the group began, by that plan. */
 export function begunAt(plan: GroupPlan | undefined): GroupNeed['begunAt'] {
@@ -130,7 +130,7 @@ function positionOf(
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
     handledFrom: progress.delivered()?.first,
     committed: progress.committed,
-    unhandled: progress.unhandled.range,
+    removed: progress.removed.range,
     recent: recent.below(offset),
   };
 }

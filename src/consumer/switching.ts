@@ -170,13 +170,13 @@ function ownPositions(core: ConsumerCore, session: ClusterSession): readonly Res
   if (before.session.alias !== session.alias) return core.latePositionsOn(session.alias);
   const own = before
     .standing()
-    .processed.map(({ physicalTopic, partition, offset, rewoundBelow, unhandled }) => ({
+    .processed.map(({ physicalTopic, partition, offset, rewoundBelow, removed }) => ({
       topic: physicalTopic,
       partition,
       offset,
       metadata: '',
       voided: rewoundBelow === undefined ? undefined : { first: offset, last: rewoundBelow },
-      unhandled,
+      removed,
     }));
   return replanned(before.latePositions, replanned(own, before.beginnings()));
 }

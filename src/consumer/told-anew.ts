@@ -1,7 +1,7 @@
 import type { Consumer } from 'kafkajs';
 import type { Dispatcher } from './dispatcher.js';
 import type { InnerConsumerParts } from './inner-config.js';
-import { KeptSeeks, type KeptSeeksParts } from './kept-seeks.js';
+import { PendingSeeks, type PendingSeeksParts } from './pending-seeks.js';
 import type { PausedTopic } from './pauses.js';
 import type { TopicNames } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
@@ -17,7 +17,7 @@ type PauseCall = readonly ['pause' | 'resume', readonly PausedTopic[]];
  * @internal
  */
 export class ToldAnew {
-  readonly kept: KeptSeeks;
+  readonly pending: PendingSeeks;
   readonly #consumer: Consumer;
   readonly #parts: InnerConsumerParts;
   #mustPause = true;
@@ -29,36 +29,39 @@ export class ToldAnew {
   constructor(
     consumer: Consumer,
     parts: InnerConsumerParts,
-    progressOf: KeptSeeksParts['progressOf'],
+    progressOf: PendingSeeksParts['progressOf'],
   ) {
     this.#consumer = consumer;
     this.#parts = parts;
-    this.kept = new KeptSeeks({ consumer, progressOf });
+    this.pending = new PendingSeeks({ consumer, progressOf });
     this.#mustSeek = parts.carried.length > 0;
   }
 
   /** It begins to consume. */
   begins({ autoCommit = true }: FailoverConsumerRunConfig): void {
-    this.kept.isNeeded = autoCommit;
+    this.pending.isCommitted = autoCommit;
   }
 
   /** kafkajs restarts. */
   restarted(): void {
     this.#mustPause = true;
     this.#hasForgotten = true;
-    this.kept.forget();
+    this.pending.forget();
   }
 
   /** User code sought in a partition that this member has not got: while it is in no group, it may get it with its join. */
   soughtElsewhere(seek: PhysicalSeek, memberId: string | undefined): void {
+    this.pending.addElsewhere(seek);
     if (memberId !== undefined) return;
     this.#early.set(`${seek.partition} ${seek.topic}`, seek);
   }
 
   /** Seeks that kafkajs has not carried out in the inner consumer before this one, or has forgotten since; once. */
   seeks(dispatcher: Dispatcher | undefined): readonly PhysicalSeek[] {
-    const carried = this.#mustSeek ? (dispatcher?.pendingSeeks() ?? []) : [];
-    for (const one of carried) this.kept.sought(one);
+    // Without auto-commit kafkajs forgets a seek in each join.
+    const isForgotten = this.#mustSeek || !this.pending.isCommitted;
+    const carried = isForgotten ? (dispatcher?.pendingSeeks() ?? []) : [];
+    for (const one of carried) this.pending.add(one);
     const forgotten = this.#hasForgotten ? [...this.#early.values()] : [];
     this.#mustSeek = false;
     this.#hasForgotten = false;

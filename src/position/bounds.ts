@@ -62,8 +62,8 @@ export interface MirroredEvidence {
    * where none was given any.
    */
   readonly deliveredOnTarget: bigint | undefined;
-  /** As {@link unhandledOf}. */
-  readonly unhandled?: OffsetRange | undefined;
+  /** As {@link removedOf}. */
+  readonly removed?: OffsetRange | undefined;
   /** As {@link carriedRecords}: what the checkpoint brings along. Empty, or left out: nothing that counts. */
   readonly carried?: readonly HandledRecord[] | undefined;
 }

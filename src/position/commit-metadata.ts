@@ -20,7 +20,7 @@ export interface CommitMetadata extends CommittedLog {
   /** The last few handled records below `offset`, in their order. */
   readonly recent: readonly HandledRecord[];
   /** As in `SourcePosition`: below `offset`, and not handled. */
-  readonly unhandled?: OffsetRange | undefined;
+  readonly removed?: OffsetRange | undefined;
 }
 
 /** @internal What is carried by the commit with which kafkajs leaves a place that is out of range, for the beginning of the log. */
@@ -57,9 +57,9 @@ export function commitMetadata({
   offset,
   atWallMs,
   recent,
-  unhandled,
+  removed,
 }: CommitMetadata): string | undefined {
-  const least = unhandled === undefined ? 1 : 0;
+  const least = removed === undefined ? 1 : 0;
   for (let count = Math.min(recent.length, NAMED_RECORDS); count >= least; count -= 1) {
     const text = JSON.stringify({
       failover: VERSION,
@@ -69,7 +69,7 @@ export function commitMetadata({
       recent: recent
         .slice(recent.length - count)
         .map((one) => [String(one.offset), one.timestamp, one.hash]),
-      ...(unhandled && { unhandled: [unhandled.first, unhandled.last].map(String) }),
+      ...(removed && { removed: [removed.first, removed.last].map(String) }),
     });
     if (text.length <= MAX_LENGTH) return text;
   }
@@ -108,12 +108,12 @@ export function readCommitMetadata(text: string): CommitMetadata | undefined {
   const offset = readOffset(get('offset'));
   const atWallMs = get('at');
   if (log === undefined || offset === undefined || typeof atWallMs !== 'number') return undefined;
-  const hasRange = get('unhandled') !== undefined;
-  const unhandled = readRange(get('unhandled'));
-  if (hasRange && (unhandled === undefined || unhandled.last >= offset)) return undefined;
+  const hasRange = get('removed') !== undefined;
+  const removed = readRange(get('removed'));
+  if (hasRange && (removed === undefined || removed.last >= offset)) return undefined;
   const recent = readRecent(get('recent'), offset);
   if (recent === undefined || (recent.length === 0 && !hasRange)) return undefined;
-  return { ...log, offset, atWallMs, recent, ...(unhandled && { unhandled }) };
+  return { ...log, offset, atWallMs, recent, ...(removed && { removed }) };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { KnownHere } from './known-here.js';
 import { withoutOverruled } from './overruled.js';
 import { stillValid, type KnownPosition } from './recorded.js';
 import { isBeforeSetBack } from './set-back.js';
-import { unhandledOf } from './unhandled.js';
+import { removedOf } from './removed.js';
 
 /** @internal What {@link evidenceOf} is put together from. */
 export interface EvidenceParts {
@@ -68,8 +68,8 @@ export function evidenceOf({
         }),
   };
   const carried = carriedRecords(evidence, restartedAtWallMs, asked);
-  const unhandled = unhandledOf(evidence, asked);
-  return withoutOverruled({ ...evidence, carried, unhandled }, ownCommit, known);
+  const removed = removedOf(evidence, asked);
+  return withoutOverruled({ ...evidence, carried, removed }, ownCommit, known);
 }
 
 /** What handlers were given in an earlier epoch may have been handled as well, and not come as far again. */

@@ -4,7 +4,7 @@ import { unreachable } from '../unreachable.js';
 /**
  * Why a position could be no better in one partition.
  *
- * - `no-own-commit`: the group has no commit in the log on the target.
+ * - `no-own-commit`: the group has no commit in the log on the target that counts.
  * - `no-checkpoint`: MirrorMaker has written no checkpoint for the group.
  * - `no-source-position`: where the group is on the source is not known.
  * - `no-translation`: the offset syncs do not lead from there to the target.
@@ -27,7 +27,7 @@ export type MissingBound =
 export function missingBoundInWords(missing: MissingBound): string {
   switch (missing.kind) {
     case 'no-own-commit':
-      return 'the group has no commit in this log';
+      return 'the group has no commit in this log that counts';
     case 'no-checkpoint':
       return 'MirrorMaker has written no checkpoint for the group';
     case 'no-source-position':

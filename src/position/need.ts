@@ -47,7 +47,7 @@ export interface UntouchedPartition extends PhysicalPartition {
    */
   readonly deliveredBelow?: bigint | undefined;
   /** As in {@link SourcePosition}, below `committed`: the group's commit said so when the member got it. */
-  readonly unhandled?: OffsetRange | undefined;
+  readonly removed?: OffsetRange | undefined;
 }
 
 /** @internal How far this process handled one log of the source. */
@@ -78,7 +78,7 @@ export interface SourcePosition extends PhysicalPartition {
    * Records below `offset` that were *not* handled, all the same: retention had removed them on the source before the group came to them. The last is
    * the newest one of them; what lies between may be handled. Undefined where there are none.
    */
-  readonly unhandled?: OffsetRange | undefined;
+  readonly removed?: OffsetRange | undefined;
   readonly recent: RecentlyHandled;
 }
 

@@ -18,5 +18,5 @@ export function withoutOverruled(
   const recorded = recordedOnly.get(upstreamTopic, partition);
   if (!isSetSince({ ownCommit, checkpointed, recorded })) return evidence;
   const none = { checkpoint: undefined, sourceCommit: undefined, processed: undefined };
-  return { ...evidence, ...none, carried: [], unhandled: undefined };
+  return { ...evidence, ...none, carried: [], removed: undefined };
 }

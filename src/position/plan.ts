@@ -3,7 +3,7 @@ import { unreachable } from '../unreachable.js';
 import type { Bound } from './bounds.js';
 import type { HandledRecord } from './fingerprint.js';
 import { highest } from './highest.js';
-import { unhandledBelow } from './left-unhandled.js';
+import { removedBelow } from './removed-here.js';
 import type { CommittableRange } from './log-ranges.js';
 import { missingBoundInWords, type MissingBound } from './missing.js';
 import type { OffsetRange } from './need.js';
@@ -54,16 +54,17 @@ export type PartitionPlan =
       readonly method: PositionMethod;
       /**
        * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
-       * already; undefined where it cannot be known. Never too low; and no more than what comes, as a rule, where this process
+       * already: where nothing limits it, all that is in the log. Never too low; and no more than what comes, as a rule, where this process
        * had the partition last and its handlers have ended well. Counted in offsets of the target's log. Two kinds come on top, which
        * nobody can see from here: records that the group handled before they were mirrored, and that are mirrored later;
        * and records that a process handled and did not commit before it died, where the one that began in its place has not
        * come as far again.
        */
-      readonly maxRereadCount: bigint | undefined;
+      readonly maxRereadCount: bigint;
       /**
-       * A commit of the group in this log that does not count and is replaced: it lies beyond the log's end (the topic was
-       * re-created or truncated), or is older than a seek back. Undefined, as a rule: there is none.
+       * A commit of the group in this log that does not count and is replaced. It lies beyond the log's end (the topic was re-created or truncated), is older than a
+       * seek back, is the place of a checkpoint that does not count (MirrorMaker may have made it), or lies behind records that the group goes back for.
+       * Undefined, as a rule: there is none.
        */
       readonly voidCommit: bigint | undefined;
       /**
@@ -77,7 +78,7 @@ export type PartitionPlan =
        * Records from `first` to `last` of this log lie before `offset` and were not handled, as far as is known: retention has removed them here. A later
        * switch goes back to their copies, as long as these are there. Undefined where there are none.
        */
-      readonly unhandled?: { readonly first: bigint; readonly last: bigint } | undefined;
+      readonly removed?: { readonly first: bigint; readonly last: bigint } | undefined;
       /** Why the position could be no better; empty where nothing is missing. */
       readonly missing: readonly MissingBound[];
       /** What is worth knowing, in words: a clamp, a missing checkpoint. */
@@ -140,8 +141,8 @@ export interface PartitionFacts {
   readonly missing: readonly MissingBound[];
   /** See {@link PartitionPlan}. */
   readonly upstream?: UpstreamLog | undefined;
-  /** See {@link leftUnhandled}; of a log that has no `upstream` it counts for all bounds, else for the group's commit. */
-  readonly unhandled?: OffsetRange | undefined;
+  /** See {@link removedEarlier}; of a log that has no `upstream` it counts for all bounds, else for the group's commit. */
+  readonly removed?: OffsetRange | undefined;
   /** True where the group has handled the copies of all records up to this one, on the cluster that it comes from; undefined where that is not known. */
   readonly isHandledAsCopies?: ((offset: bigint) => boolean) | undefined;
 }
@@ -206,14 +207,12 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   }
   if (best === undefined) return planMissing(known, notes, onMissing);
   const { method } = best;
-  // Of a commit that is void it was of another log.
-  const unhandled = voidCommit === undefined ? facts.unhandled : undefined;
-  const left = unhandledBelow(best, { ...known, unhandled });
-  if (isInLog) return { ...resumeAt(known, best.offset, method, notes), unhandled: left };
+  const removed = removedBelow(best, known);
+  if (isInLog) return { ...resumeAt(known, best.offset, method, notes), removed };
   notes.push(
     `${method} ${best.offset} lies before the log's start ${range.low}: retention has removed what lay between`,
   );
-  return { ...resumeAt(known, range.low, method, notes), unhandled: left };
+  return { ...resumeAt(known, range.low, method, notes), removed };
 }
 
 /** Of two that say the same, what says that it is the very next record; but a group's own commit is its own. */

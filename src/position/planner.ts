@@ -13,20 +13,17 @@ import type { World } from '../world.js';
 import { askEnds, logRanges, type CommittableRange } from './log-ranges.js';
 import { gatherBounds, type Bounds } from './bounds.js';
 import { evidenceOf } from './evidence.js';
-import { toCopies } from './correspondence.js';
 import { highest } from './highest.js';
-import { leftUnhandled, type Left } from './left-unhandled.js';
 import { recognise, type Gathered } from './recognise.js';
 import type { Recorded } from './progress-record.js';
-import type { HandledCopies } from './retracing.js';
-import { asLeft, handledStretch } from './returned.js';
 import type { MissingBound } from './missing.js';
-import { areCopiesBelow, goingBack } from './unhandled.js';
+import { goingBack } from './removed.js';
 import { upstreamOf } from './upstream.js';
 import { notKnown, refreshMirror, type Refreshed } from './mirror-refresh.js';
-import { knownHere, type KnownHere } from './known-here.js';
+import { knownHere } from './known-here.js';
 import { planGroup, type GroupPlan, type MissingPosition, type PartitionFacts } from './plan.js';
-import type { GroupNeed, SourcePosition } from './need.js';
+import type { GroupNeed } from './need.js';
+import { onTheWayHome } from './way-home.js';
 
 /** @internal What {@link planGroups} needs. */
 export interface PlannerParts {
@@ -224,7 +221,7 @@ function boundsOf(
 ): PartitionMap<Gathered> {
   const { group, ownCommits, sourceCommits, recorded, unknown } = findings;
   const { groupId } = group.need;
-  const { mirror } = parts;
+  const { mirror, mirrorBack, policy, target } = parts;
   const known = knownHere(group.need, recorded, mirror.target);
   const all = new PartitionMap<Gathered>();
   for (const log of group.logs) {
@@ -238,82 +235,20 @@ function boundsOf(
           ? bounds.missing
           : [...bounds.missing, ...unread, ...unknown];
       const { name: physicalTopic } = log;
-      const wayHome = onTheWayHome(log, partition, findings, known, parts);
+      const copiesTopic = policy.formatRemoteTopic(target.alias, log.name);
       all.set(log.name, partition, {
         ...{ physicalTopic, partition, mirrored },
-        ...wayHome,
-        left: leftIn(log, partition, findings, wayHome.returned, parts),
+        ...onTheWayHome({
+          ...{ log, partition, copiesTopic, known, mirrorBack },
+          ...{ target: target.alias, source: mirror.source },
+          ownCommit: ownCommits.get(log.name, partition),
+          commitInCopies: sourceCommits.get(copiesTopic, partition),
+        }),
         bounds: { ...bounds, missing },
       });
     }
   }
   return all;
-}
-
-/** The topic on the source that holds the copies of a log that was born on the target. */
-function copiesTopic({ name }: Log, { policy, target }: PlannerParts): string {
-  return policy.formatRemoteTopic(target.alias, name);
-}
-
-/** Of a log that was born on the target. */
-function onTheWayHome(
-  log: Log,
-  partition: number,
-  { ownCommits, sourceCommits }: Findings,
-  { processed, own, begunAt, earlier, deliveredOnTarget, deliveredOnSource }: KnownHere,
-  parts: PlannerParts,
-): Pick<Gathered, 'returned' | 'copies'> {
-  const { name, upstreamTopic } = log;
-  const nothing = { returned: undefined, copies: undefined };
-  if (upstreamTopic !== undefined) return nothing;
-  const physicalTopic = copiesTopic(log, parts);
-  const ofCopy = processed.get(physicalTopic, partition);
-  const ownCommit = ownCommits.get(name, partition)?.offset;
-  const before = earlier.get(name, partition);
-  const returned = asLeft(before, { ofCopy, ownCommit });
-  const commit = sourceCommits.get(physicalTopic, partition)?.offset;
-  const stretch = handledStretch(own.get(physicalTopic, partition), {
-    commit,
-    begunAt: begunAt.get(physicalTopic, partition),
-    isCopiedAgain: parts.mirrorBack.restartedAtWallMs(name, partition) !== undefined,
-  });
-  const delivered = deliveredOnTarget.get(name, partition);
-  const isNew = before === undefined && ownCommit === undefined && delivered === undefined;
-  const isAsLeft = returned !== undefined || (isNew && ofCopy?.rewoundBelow === undefined);
-  if (!isAsLeft || stretch === undefined) return { ...nothing, returned };
-  const correspondence = toCopies(parts.mirrorBack, name, partition);
-  // What failed in an epoch before, or was not committed, is given again.
-  const deliveredThere = deliveredOnSource.get(physicalTopic, partition);
-  const isBeyond = deliveredThere !== undefined && deliveredThere > stretch.below;
-  const copies: HandledCopies = {
-    ...{ physicalTopic, ...stretch, correspondence },
-    deliveredBelow: isBeyond ? undefined : stretch.deliveredBelow,
-    ...{ isNew, deliveredOnTarget: delivered },
-  };
-  return { returned, copies };
-}
-
-/** What was left unhandled in a log of the target, and whether it was handled since. */
-function leftIn(
-  log: Log,
-  partition: number,
-  { ownCommits, sourceCommits }: Findings,
-  returned: SourcePosition | undefined,
-  parts: PlannerParts,
-): Left {
-  const { name: physicalTopic, upstreamTopic } = log;
-  const commit = ownCommits.get(physicalTopic, partition);
-  const { alias: cluster } = parts.target;
-  const unhandled = leftUnhandled(commit, returned, { cluster, physicalTopic, partition });
-  if (upstreamTopic !== undefined) return { unhandled };
-  const inCopies = sourceCommits.get(copiesTopic(log, parts), partition)?.offset;
-  const mirror = parts.mirrorBack;
-  return {
-    unhandled,
-    isHandledAsCopies: (offset) =>
-      inCopies !== undefined &&
-      areCopiesBelow({ mirror, upstreamTopic: physicalTopic, partition }, offset, inCopies),
-  };
 }
 
 const NOT_ASKED: Bounds = {

@@ -35,7 +35,7 @@ export interface RecordedPosition {
   /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
   readonly rewoundBelow: SourcePosition['rewoundBelow'];
   /** As in {@link SourcePosition}. */
-  readonly unhandled?: SourcePosition['unhandled'];
+  readonly removed?: SourcePosition['removed'];
   /** Where the group stood on the cluster that this is written on, by its own commit in the copy of the log there: see {@link StandbyCommit}. */
   readonly onStandby: StandbyCommit;
   /** The last few handled records below `offset`. */
@@ -86,7 +86,7 @@ export function progressValue({
   isPast,
   committed,
   rewoundBelow,
-  unhandled,
+  removed,
   onStandby,
   recent,
 }: Omit<RecordedPosition, 'physicalTopic' | 'partition'>): string {
@@ -100,9 +100,7 @@ export function progressValue({
     ...(isPast ? { past: true } : {}),
     ...(committed === undefined ? {} : { committed: String(committed) }),
     ...(rewoundBelow === undefined ? {} : { rewound: String(rewoundBelow) }),
-    ...(unhandled === undefined
-      ? {}
-      : { unhandled: [unhandled.first, unhandled.last].map(String) }),
+    ...(removed === undefined ? {} : { removed: [removed.first, removed.last].map(String) }),
     ...(onStandby === undefined ? {} : { standby: String(onStandby) }),
     recent: recent.map((one) => [String(one.offset), one.timestamp, one.hash]),
   });
@@ -126,8 +124,8 @@ export function readProgress(
   const isLast = get('last') === true;
   const rewoundBelow = readOffset(get('rewound'));
   const recent = readRecent(get('recent'));
-  const unhandled = readRange(get('unhandled'));
-  if (get('unhandled') !== undefined && unhandled === undefined) return { kind: 'unreadable' };
+  const removed = readRange(get('removed'));
+  if (get('removed') !== undefined && removed === undefined) return { kind: 'unreadable' };
   if (get('v') !== VERSION || offset === undefined || recent === undefined) {
     return { kind: 'unreadable' };
   }
@@ -150,7 +148,7 @@ export function readProgress(
       isPast: get('past') === true,
       committed: readOffset(get('committed')),
       rewoundBelow,
-      unhandled,
+      removed,
       onStandby: get('standby') === 'none' ? 'none' : readOffset(get('standby')),
       recent,
     },

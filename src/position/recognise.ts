@@ -7,7 +7,7 @@ import { soughtRecords } from './carried-records.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
-import type { Left } from './left-unhandled.js';
+import type { Left } from './removed-here.js';
 import type { SourcePosition } from './need.js';
 import { abortable, untilAborted, withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';

@@ -39,7 +39,7 @@ export function positionOf({
   atWallMs,
   rewoundBelow,
   committed,
-  unhandled,
+  removed,
   recent,
 }: RecordedPosition): KnownPosition {
   return {
@@ -52,7 +52,7 @@ export function positionOf({
     rewoundBelow,
     handledFrom: undefined,
     committed,
-    unhandled,
+    removed,
     recent: { all: () => recent, few: () => recent },
   };
 }

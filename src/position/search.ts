@@ -18,8 +18,8 @@ export interface SearchResult {
   /** True where it ended before the log did, so that `awaited` may be in what was not looked at. */
   readonly isCut: boolean;
   /**
-   * True where the copies of all of them were found, and no record behind looks like the last one: then the bound is
-   * the position itself. Of several that look alike an earlier one may have been taken.
+   * True where the bound is the position itself: the last one was met, at a place that is certain, or with all before it and no twin; and nothing around it may be a batch
+   * that was written twice. Of several that look alike an earlier one may have been taken.
    */
   readonly isExact: boolean;
 }

@@ -134,7 +134,10 @@ export interface UnmirroredLog {
   readonly partition: number;
   /** How many, counted in offsets of the source: the end of a transaction counts like a record. */
   readonly records: RecordCount;
-  /** The first offset that is not on the target; undefined where that is not known. */
+  /**
+   * The first offset that is not on the target; undefined where that is not known. A lower limit where the plan's `upstream.mirrored` is `atLeast`, an upper one where
+   * it is `atMost`.
+   */
   readonly mirroredEnd: string | undefined;
   /**
    * The offset behind the last record that is known. Where the source does not answer: the end of what this process's producers were told, and
@@ -304,10 +307,7 @@ function partitionOf(plan: PartitionPlan, ends: readonly AcknowledgedEnd[]): Par
   return {
     ...log,
     position: { kind: 'resume', offset: String(offset), method },
-    predictedReread:
-      maxRereadCount === undefined
-        ? { kind: 'unknown', because: 'nothing limits it' }
-        : records(maxRereadCount === 0n ? 'counted' : 'atMost', maxRereadCount),
+    predictedReread: records(maxRereadCount === 0n ? 'counted' : 'atMost', maxRereadCount),
     awaitedCount: awaited.length,
     unhandled,
     gone,

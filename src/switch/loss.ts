@@ -134,7 +134,8 @@ function openAbove(mirrored: UpstreamLog['mirrored'], end: LogEnd | undefined): 
       if (end.kind === 'asked') return records(count > 0n ? 'atMost' : 'counted', count);
       return {
         kind: 'unknown',
-        because: 'copies share the log with records that were born on the target',
+        because:
+          'how much is mirrored is known as a lower limit only: the copies share the log with records that were born on the target, or the topic was made anew there',
       };
     default:
       return unreachable(mirrored);

@@ -36,7 +36,7 @@ const OVERHEAD: OverheadFigures = {
 
 const plan = (
   method: 'exact' | 'fingerprint' | 'earliest',
-  maxRereadCount: bigint | undefined,
+  maxRereadCount: bigint,
   notes: readonly string[] = [],
 ): PartitionPlan => ({
   kind: 'resume',
@@ -124,7 +124,13 @@ describe('the judge of a switch', () => {
       methods: { earliest: 1, exact: 1, fingerprint: 1 },
       notes: ['no position'],
     });
-    const unknown = [...plans, plan('fingerprint', undefined)];
+    const unknown: PartitionPlan[] = [
+      ...plans,
+      {
+        ...{ kind: 'unavailable', topic: 'orders', physicalTopic: 'A.orders', partition: 0 },
+        ...{ because: 'nothing is known', missing: [] },
+      },
+    ];
     expect(judge({ ...evidence, plans: unknown }).predicted).toBeUndefined();
   });
 

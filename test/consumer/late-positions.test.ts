@@ -24,7 +24,7 @@ const at = (partition: number, offset: bigint): Commit => ({
 /** On B, joined, with the plan refused there; the second look at the group's commits is in the test's hands. */
 async function joinedLate(
   pause: PausedTopic[] = [],
-  unhandled?: OffsetRange,
+  removed?: OffsetRange,
 ): Promise<{ h: Harness; reads: Controlled<readonly Commit[]>[] }> {
   const h = harness();
   h.b.hasMembers = true;
@@ -47,7 +47,7 @@ async function joinedLate(
     ['A.orders', 1, 9n],
   ]);
   const [first, ...others] = plan.partitions;
-  const partitions = first?.kind === 'resume' ? [{ ...first, unhandled }, ...others] : [];
+  const partitions = first?.kind === 'resume' ? [{ ...first, removed }, ...others] : [];
   await h.switchTo('B', { plan: { ...plan, partitions } });
   return { h, reads };
 }
@@ -84,8 +84,8 @@ describe('positions that could not be committed before the join', () => {
     for (const partition of [0, 1]) await h.b.inner.deliver('A.orders', partition, 9);
     await settle();
     expect(h.client.participant.need()?.processed).toMatchObject([
-      { partition: 0, offset: 9n, unhandled: { first: 2n, last: 4n } },
-      { partition: 1, offset: 9n, unhandled: undefined },
+      { partition: 0, offset: 9n, removed: { first: 2n, last: 4n } },
+      { partition: 1, offset: 9n, removed: undefined },
     ]);
   });
 

@@ -27,9 +27,9 @@ const none: CoordinatorCalls = {
 /** A cluster of one broker, as kafkajs hands it to assigners, and what that broker was asked to store. */
 function rig({
   maxLength = 4_096,
-  unhandled,
+  removed,
   leaves,
-}: { maxLength?: number; unhandled?: { first: bigint; last: bigint }; leaves?: bigint } = {}) {
+}: { maxLength?: number; removed?: { first: bigint; last: bigint }; leaves?: bigint } = {}) {
   const stored: Row[][] = [];
   const asked: string[] = [];
   const offsetCommit = vi.fn(async ({ topics }: Commit) => {
@@ -49,7 +49,7 @@ function rig({
       asked.push(`${topic}-${partition} ${position}`);
       return partition === 9 ? [] : recent;
     },
-    unhandled: () => unhandled,
+    removed: () => removed,
     leaves: () => leaves,
   };
   const config = { cluster, groupId: 'billing', logger: {} } as never;
@@ -88,14 +88,14 @@ describe('what a consumer commits', () => {
   });
 
   it('names what was removed before it was handled, below the commit, also where no record is named', async () => {
-    const unhandled = { first: 20n, last: 29n };
-    const { stored, commit } = rig({ unhandled });
+    const removed = { first: 20n, last: 29n };
+    const { stored, commit } = rig({ removed });
     await commit({ partition: 0, offset: '42' });
     await commit({ partition: 9, offset: '42' });
     await commit({ partition: 0, offset: '25' });
     const read = stored.map(([row]) => readCommitMetadata(row?.metadata ?? ''));
-    expect(read[0]).toMatchObject({ recent, unhandled });
-    expect(read[1]).toMatchObject({ recent: [], unhandled });
+    expect(read[0]).toMatchObject({ recent, removed });
+    expect(read[1]).toMatchObject({ recent: [], removed });
     expect(read[2]).toBeUndefined();
   });
 

@@ -4,7 +4,7 @@ import { aroundCoordinator } from '../../src/consumer/coordinator-calls.js';
 import { OutOfRange } from '../../src/consumer/out-of-range.js';
 import { PartitionProgress } from '../../src/consumer/progress.js';
 import type { Beginning } from '../../src/consumer/standing.js';
-import { UnhandledRange } from '../../src/consumer/unhandled-range.js';
+import { RemovedRange } from '../../src/consumer/removed-range.js';
 import { commitMetadata, leavingMetadata } from '../../src/position/commit-metadata.js';
 
 /** kafkajs's cluster, whose coordinator answers that the group is at 7 in partition 0 and nowhere in partition 1. */
@@ -25,7 +25,7 @@ function rig(
     cluster: 'A',
     planned: () => planned,
     onLeaving: (...facts) => told.push(facts),
-    onUnhandled: (...facts) => learnt.push(facts),
+    onRemoved: (...facts) => learnt.push(facts),
   });
   const [assigner] = aroundCoordinator([() => ({}) as never], {
     commits: (...call) => outOfRange.commits(...call),
@@ -76,15 +76,15 @@ describe('a place that is out of range', () => {
 
 describe('what a member before had lost', () => {
   const log = { cluster: 'A', physicalTopic: 'orders', partition: 0 };
-  const unhandled = { first: 5n, last: 9n };
-  const said = { ...log, offset: 42n, atWallMs: 1, recent: [], unhandled };
+  const removed = { first: 5n, last: 9n };
+  const said = { ...log, offset: 42n, atWallMs: 1, recent: [], removed };
 
   it('is known by the commit at which a member begins', async () => {
     const { learnt, begin } = rig([
       { partition: 0, offset: '42', metadata: commitMetadata(said) ?? '' },
     ]);
     await begin();
-    expect(learnt).toEqual([['orders', 0, unhandled]]);
+    expect(learnt).toEqual([['orders', 0, removed]]);
   });
 
   it('is what the plan says, where it names this very place: the commit may be of before the other cluster', async () => {
@@ -96,8 +96,8 @@ describe('what a member before had lost', () => {
     };
     const more = { first: 3n, last: 9n };
     expect(await learntWith({ offset: 42n })).toEqual([]);
-    expect(await learntWith({ offset: 42n, unhandled: more })).toEqual([['orders', 0, more]]);
-    expect(await learntWith({ offset: 41n })).toEqual([['orders', 0, unhandled]]);
+    expect(await learntWith({ offset: 42n, removed: more })).toEqual([['orders', 0, more]]);
+    expect(await learntWith({ offset: 41n })).toEqual([['orders', 0, removed]]);
   });
 
   it('is known where that one had left its place, and committed nothing since', async () => {
@@ -126,7 +126,7 @@ describe('what a member before had lost', () => {
 
 describe('what was removed before it was handled', () => {
   it('lies between the place and the next record that is delivered; several count as one', () => {
-    const range = new UnhandledRange();
+    const range = new RemovedRange();
     const found: unknown[] = [];
     range.onFound = (one) => found.push(one);
     range.delivers(3n, 3n);
@@ -143,7 +143,7 @@ describe('what was removed before it was handled', () => {
   });
 
   it('begins at the commit where nothing was delivered before, and is not known without one', () => {
-    const range = new UnhandledRange();
+    const range = new RemovedRange();
     range.outOfRange(7n);
     range.delivers(10n, undefined);
     expect(range.range).toEqual({ first: 7n, last: 9n });
@@ -154,7 +154,7 @@ describe('what was removed before it was handled', () => {
   });
 
   it('is nothing where the log had lost its end', () => {
-    const range = new UnhandledRange();
+    const range = new RemovedRange();
     range.outOfRange(7n);
     range.delivers(3n, 20n);
     expect(range.range).toBeUndefined();
@@ -167,7 +167,7 @@ describe('what was removed before it was handled', () => {
     progress.outOfRange(undefined);
     await progress.ended();
     progress.delivers('20', '20');
-    expect(progress.unhandled.range).toEqual({ first: 9n, last: 19n });
+    expect(progress.removed.range).toEqual({ first: 9n, last: 19n });
   });
 
   it.each([
@@ -186,9 +186,9 @@ describe('what was removed before it was handled', () => {
     progress.outOfRange(7n);
     progress.delivers('20', '20');
     progress.outcome = undefined;
-    expect(progress.unhandled.range).toEqual({ first: 7n, last: 19n });
+    expect(progress.removed.range).toEqual({ first: 7n, last: 19n });
     move(progress);
-    expect(progress.unhandled.range).toBeUndefined();
+    expect(progress.removed.range).toBeUndefined();
   });
 
   it('is carried to the next inner consumer of the epoch', () => {
@@ -197,7 +197,7 @@ describe('what was removed before it was handled', () => {
     progress.delivers('20', '20');
     const next = new PartitionProgress('orders', 'orders', 0);
     next.continues(progress.carry());
-    expect(next.unhandled.range).toEqual({ first: 7n, last: 19n });
+    expect(next.removed.range).toEqual({ first: 7n, last: 19n });
   });
 
   it('is none where user code has gone to the beginning', () => {
@@ -206,6 +206,6 @@ describe('what was removed before it was handled', () => {
     progress.seek(-2n);
     progress.outOfRange(undefined);
     progress.delivers('20', '20');
-    expect(progress.unhandled.range).toBeUndefined();
+    expect(progress.removed.range).toBeUndefined();
   });
 });

@@ -54,7 +54,9 @@ describe('what a batch commits', () => {
     pending.delete(0);
     await h.b.inner.deliverBatch(new FakeBatch('orders', 1, [12]), commit);
     expect(commits).toEqual([
-      { topics: [{ topic: 'orders', partitions: [{ partition: 1, offset: '13' }] }] },
+      {
+        topics: [{ topic: 'orders', partitions: [{ partition: 1, offset: '13', metadata: null }] }],
+      },
     ]);
   });
 
@@ -83,7 +85,11 @@ describe('what a batch commits', () => {
     // kafkajs says 7 of this partition; the batch at hand is another one of it, far behind.
     await h.b.inner.deliverBatch(new FakeBatch('A.orders', 0, [3]), commit);
     expect(commits).toEqual([
-      { topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7' }] }] },
+      {
+        topics: [
+          { topic: 'A.orders', partitions: [{ partition: 0, offset: '7', metadata: null }] },
+        ],
+      },
     ]);
   });
 });

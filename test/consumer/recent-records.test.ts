@@ -43,7 +43,7 @@ function laneWith(awaited: AwaitedRecords | undefined): Lane {
     reread: undefined,
     work: new SessionWork({ nowMs: () => 0, after: () => () => {} }),
     pause: () => () => {},
-    onUnhandled: () => {},
+    onRemoved: () => {},
   });
 }
 

@@ -57,7 +57,7 @@ describe('a later plan in the same epoch', () => {
 });
 
 describe('a position below which records were not handled', () => {
-  const unhandled = { first: 2n, last: 4n };
+  const removed = { first: 2n, last: 4n };
   const signal = new AbortController().signal;
   const log = { cluster: 'B', physicalTopic: 'orders', partition: 0 };
 
@@ -75,7 +75,7 @@ describe('a position below which records were not handled', () => {
         return 'stored';
       },
     } as unknown as ClusterAccess;
-    const wanted = [at(5n, { unhandled }), at(7n, { partition: 1 })];
+    const wanted = [at(5n, { removed }), at(7n, { partition: 1 })];
     expect(await commitPositions(access, 'billing', wanted, { signal, atWallMs })).toEqual([]);
     return sent;
   }
@@ -83,7 +83,7 @@ describe('a position below which records were not handled', () => {
   it('is committed with metadata that says so, for whoever gets the partition next', async () => {
     const [rows = []] = await stored(1_000);
     const [first, second] = rows;
-    expect(first && readMetadataOf(first, log)).toMatchObject({ offset: 5n, unhandled });
+    expect(first && readMetadataOf(first, log)).toMatchObject({ offset: 5n, removed });
     expect(second?.metadata).toBe('');
   });
 

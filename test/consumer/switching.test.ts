@@ -953,7 +953,7 @@ describe('batches', () => {
     await h.b.inner.deliverBatch(new FakeBatch('orders', 0, [6]));
     await h.b.inner.deliverBatch(new FakeBatch('A.orders', 0, [6]), commit);
     const expected = {
-      topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7' }] }],
+      topics: [{ topic: 'A.orders', partitions: [{ partition: 0, offset: '7', metadata: null }] }],
     };
     expect(committed).toEqual([expected, expected]);
   });

@@ -149,7 +149,7 @@ describe('the gate of the positions', () => {
 
   it.each([
     ['would be read again from its beginning', { method: 'earliest', maxRereadCount: 7n }],
-    ['could be skipped', { method: 'latest', maxRereadCount: undefined }],
+    ['could be skipped', { method: 'latest', maxRereadCount: 7n }],
   ] as const)('is shut where a partition %s', (_what, more) => {
     expect(positionsGate(planOf(resume, { ...resume, partition: 1, ...more }))).toMatchObject({
       state: 'closed',

@@ -45,7 +45,7 @@ export interface ResumedAt {
   readonly offset: number;
   readonly method: string;
   /** Records that may come again, at most; null where nobody can say. */
-  readonly mostAgain: number | null;
+  readonly mostAgain: number;
 }
 
 export type GroupFactOf<Kind extends GroupFact['kind']> = Extract<GroupFact, { kind: Kind }>;

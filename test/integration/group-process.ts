@@ -74,7 +74,7 @@ async function switchTo(to: Alias, planned: boolean): Promise<void> {
     .flatMap((one) => {
       if (one.kind !== 'resume') return [];
       const { physicalTopic, partition, method, maxRereadCount } = one;
-      const mostAgain = maxRereadCount === undefined ? null : Number(maxRereadCount);
+      const mostAgain = Number(maxRereadCount);
       return [
         { log: `${physicalTopic}-${partition}`, offset: Number(one.offset), method, mostAgain },
       ];

@@ -96,7 +96,7 @@ export function predictedBy(processes: readonly GroupProcess[]): ReadonlyMap<str
   const most = new Map<string, number>();
   for (const { positions } of processes.flatMap((one) => one.of('switched').at(-1) ?? [])) {
     for (const { log, mostAgain } of positions) {
-      most.set(log, Math.max(most.get(log) ?? 0, mostAgain ?? Infinity));
+      most.set(log, Math.max(most.get(log) ?? 0, mostAgain));
     }
   }
   return most;

@@ -211,5 +211,5 @@ export async function startGroup(
 
 /** What the report allows for, over all its partitions. */
 export function predictedCount(resumed: readonly Resume[]): number {
-  return resumed.reduce((sum, { maxRereadCount }) => sum + Number(maxRereadCount ?? Infinity), 0);
+  return resumed.reduce((sum, { maxRereadCount }) => sum + Number(maxRereadCount), 0);
 }

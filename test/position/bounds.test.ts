@@ -395,7 +395,7 @@ describe('the bounds of a log', () => {
         mirrored: evidence(mirror, processed === undefined ? {} : { processed }),
       }).missing.map(missingBoundInWords);
     expect(missing(mirrorOf())).toEqual([
-      'the group has no commit in this log',
+      'the group has no commit in this log that counts',
       'MirrorMaker has written no checkpoint for the group',
       'no position of the group on A is known',
     ]);

@@ -124,19 +124,19 @@ describe('what was not handled below a position', () => {
   const range = { low: 200n, high: 1_000n, end: 1_000n };
   const before = [{ method: 'own-commit', offset: 150n }] as const;
   const behind = [{ method: 'own-commit', offset: 300n }] as const;
-  const unhandled = { first: 100n, last: 149n };
+  const removed = { first: 100n, last: 149n };
 
   it('is what retention has removed between a bound and the beginning of the log', () => {
-    expect(plan({ range, bounds: before })).toHaveProperty('unhandled', {
+    expect(plan({ range, bounds: before })).toHaveProperty('removed', {
       first: 150n,
       last: 199n,
     });
-    expect(plan({ range, bounds: behind })).toHaveProperty('unhandled', undefined);
+    expect(plan({ range, bounds: behind })).toHaveProperty('removed', undefined);
   });
 
   it('is also what was left before: one range counts for both', () => {
-    expect(plan({ bounds: behind, unhandled })).toHaveProperty('unhandled', unhandled);
-    expect(plan({ range, bounds: before, unhandled })).toHaveProperty('unhandled', {
+    expect(plan({ bounds: behind, removed })).toHaveProperty('removed', removed);
+    expect(plan({ range, bounds: before, removed })).toHaveProperty('removed', {
       first: 100n,
       last: 199n,
     });
@@ -149,19 +149,19 @@ describe('what was not handled below a position', () => {
       return offset <= end;
     };
     expect(
-      plan({ range, bounds: before, unhandled, isHandledAsCopies: handledUpTo(199n) }),
-    ).toHaveProperty('unhandled', undefined);
+      plan({ range, bounds: before, removed, isHandledAsCopies: handledUpTo(199n) }),
+    ).toHaveProperty('removed', undefined);
     expect(
-      plan({ range, bounds: before, unhandled, isHandledAsCopies: handledUpTo(198n) }),
-    ).toHaveProperty('unhandled', { first: 100n, last: 199n });
+      plan({ range, bounds: before, removed, isHandledAsCopies: handledUpTo(198n) }),
+    ).toHaveProperty('removed', { first: 100n, last: 199n });
     expect(asked).toEqual([199n, 199n]);
   });
 
   it('lies below it: what comes again is handled', () => {
     const bounds = [{ method: 'own-commit', offset: 120n }] as const;
-    expect(plan({ bounds, unhandled })).toHaveProperty('unhandled', { first: 100n, last: 119n });
+    expect(plan({ bounds, removed })).toHaveProperty('removed', { first: 100n, last: 119n });
     const first = [{ method: 'own-commit', offset: 100n }] as const;
-    expect(plan({ bounds: first, unhandled })).toHaveProperty('unhandled', undefined);
+    expect(plan({ bounds: first, removed })).toHaveProperty('removed', undefined);
   });
 
   it('is not what a commit says where a bound from the other cluster is better, or the commit is of another log', () => {
@@ -172,13 +172,15 @@ describe('what was not handled below a position', () => {
       handledEnd: 400n,
     } as const;
     const better = [...behind, { method: 'checkpoint', offset: 400n }] as const;
-    expect(plan({ bounds: behind, unhandled, upstream })).toHaveProperty('unhandled', unhandled);
-    expect(plan({ bounds: better, unhandled, upstream })).toHaveProperty('unhandled', undefined);
+    expect(plan({ bounds: behind, removed, upstream })).toHaveProperty('removed', removed);
+    expect(plan({ bounds: better, removed, upstream })).toHaveProperty('removed', undefined);
     const beyond = [
       { method: 'own-commit', offset: 2_000n },
       { method: 'fingerprint', offset: 300n },
     ] as const;
-    expect(plan({ bounds: beyond, unhandled })).toHaveProperty('unhandled', undefined);
+    // The log is the same where records were found in it.
+    expect(plan({ bounds: beyond, removed })).toHaveProperty('removed', removed);
+    expect(plan({ bounds: beyond, removed, upstream })).toHaveProperty('removed', undefined);
   });
 });
 

@@ -12,7 +12,7 @@ const position = {
   isPast: true,
   committed: 76n,
   rewoundBelow: 77n,
-  unhandled: { first: 60n, last: 69n },
+  removed: { first: 60n, last: 69n },
   onStandby: 78n,
   recent: [
     { offset: 9_007_199_254_740_992n, timestamp: '1789999999999', hash: '0123456789abcdef' },
@@ -58,7 +58,7 @@ describe('a progress record', () => {
     [
       'a range that is none',
       progressKey(key),
-      '{"v":1,"offset":"5","epoch":1,"at":1,"by":"a","unhandled":["4","3"],"recent":[]}',
+      '{"v":1,"offset":"5","epoch":1,"at":1,"by":"a","removed":["4","3"],"recent":[]}',
     ],
     ['null', progressKey(key), 'null'],
   ])('is not guessed where it holds %s', (_, keyText, valueText) => {

@@ -302,14 +302,45 @@ describe('a group that retention on the active cluster was quicker than', () => 
       const home = await kafka.switchTo('A', { planned: false });
       expect(planOf(home, 'orders')).toMatchObject({ offset: 40n });
       const plan = planOf(home, 'orders');
-      const unhandled = plan?.kind === 'resume' ? plan.unhandled : undefined;
-      expect(unhandled).toEqual({ first: 19n, last: 39n });
+      const removed = plan?.kind === 'resume' ? plan.removed : undefined;
+      expect(removed).toEqual({ first: 19n, last: 39n });
       release();
       await fillSlowly(memory, 60, 5);
       await until(memory, 'new ones are handled', () => handled.includes('r64'));
       expect(missingOf(handled, 0, 65).length).toBeGreaterThan(0);
       await kafka.switchTo('B', { planned: false });
       await until(memory, 'nothing is missing', () => missingOf(handled, 0, 65).length === 0);
+      await kafka.close();
+    });
+  });
+
+  it('goes back once more where MirrorMaker has set the group on B behind them while it was on its way home', async () => {
+    const memory = ordersWorld({
+      mirror: { syncGroupOffsets: true, syncGroupOffsetsIntervalMs: 200 },
+    });
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 60);
+      memory.cluster('A').setCommit('billing', 'orders', 0, { offset: 10n, metadata: '' });
+      memory.cluster('A').trim('orders', 0, 40n);
+      const kafka = kafkaIn(memory);
+      const handled: string[] = [];
+      await consume(kafka, async ({ message, cluster }) => {
+        if (cluster === 'B') await memory.clock.sleep(100);
+        handled.push(String(message.value));
+      });
+      await until(memory, 'what is left is handled', () => handled.includes('r59'));
+      await memory.clock.sleep(5_000);
+      await kafka.switchTo('B', { planned: false });
+      await until(memory, 'some of them are handled', () => handled.includes('r14'));
+      // The switch waits for this record, and the group on B has no members meanwhile.
+      memory.mirror('B->A').setCopyLag(3_500);
+      memory.cluster('B').append('orders', 0, [{ value: 'b1' }]);
+      const home = await kafka.switchTo('A');
+      expect(memory.cluster('B').commit('billing', 'A.orders', 0)?.offset).toBe(60n);
+      expect(planOf(home, 'orders')).toMatchObject({ removed: { first: 10n, last: 39n } });
+      await memory.clock.sleep(3_000);
+      await kafka.switchTo('B', { planned: false });
+      await until(memory, 'nothing is missing', () => missingOf(handled, 10, 60).length === 0);
       await kafka.close();
     });
   });
@@ -334,6 +365,33 @@ describe('a group that retention on the active cluster was quicker than', () => 
       await failover.close();
     });
   });
+
+  it.each(['earliest', 'latest', 'fail'] as const)(
+    'goes home to its own commit under the Identity policy, where only A is copied and retention was quicker on B (onMissingPosition %s)',
+    async (onMissingPosition) => {
+      const memory = ordersWorld({ mirror: { policy: 'identity', flows: ['A->B'] } });
+      await memory.run(async () => {
+        const kafka = kafkaIn(memory, {
+          mirror: { policy: 'identity' },
+          consumer: { onMissingPosition },
+        });
+        await fillSlowly(memory, 0, 60);
+        const { handled, release } = await consumeWithPause(kafka);
+        await until(memory, 'twenty are handled on A', () => handled.length === 20);
+        await memory.clock.sleep(3_000);
+        memory.cluster('B').trim('orders', 0, 40n);
+        const away = await kafka.switchTo('B', { planned: false });
+        expect(planOf(away, 'orders')).toMatchObject({ removed: { first: 19n, last: 39n } });
+        release();
+        await until(memory, 'what is left is handled', () => handled.includes('r59'));
+        await memory.clock.sleep(3_000);
+        const home = await kafka.switchTo('A', { planned: false });
+        expect(planOf(home, 'orders')).toMatchObject({ offset: 19n, method: 'own-commit' });
+        await until(memory, 'nothing is missing', () => missingOf(handled, 0, 60).length === 0);
+        await kafka.close();
+      });
+    },
+  );
 
   it('goes back under the Identity policy, too', async () => {
     const memory = ordersWorld({

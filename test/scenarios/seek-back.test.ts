@@ -34,6 +34,153 @@ describe('a seek that kafkajs cannot commit, because the cluster is away for a m
   });
 });
 
+describe('a seek while kafkajs has records at hand that it has fetched before', () => {
+  const topics = { orders: 2 };
+
+  it('outlives a batch of before, which is given to the handler all the same', async () => {
+    const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      let staleCount = 0;
+      let hasSought = false;
+      let isBusy = true;
+      const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({
+        eachBatch: async ({ batch: { partition, messages }, isStale }) => {
+          if (isStale()) {
+            staleCount += 1;
+            return;
+          }
+          handled.push(...messages.map(({ value }) => `${partition}:${String(value)}`));
+          // One fetch brings what was written meanwhile, of both partitions.
+          if (handled.includes('1:r5') && isBusy) {
+            await memory.clock.sleep(50);
+            isBusy = false;
+          }
+          if (!hasSought && partition === 1 && handled.includes('1:r6')) {
+            hasSought = true;
+            consumer.seek({ topic: 'orders', partition: 0, offset: '3' });
+          }
+        },
+      });
+      for (const partition of [0, 1]) fill(memory, { partition, from: 0, count: 5 });
+      await until(memory, 'all are handled', () => handled.length === 10);
+      await memory.clock.sleep(2_000);
+      let commitCount = 0;
+      memory.cluster('A').intercept(({ apiName }) => {
+        if (!hasSought || apiName !== 'OffsetCommit') return undefined;
+        commitCount += 1;
+        // Those of the two batches come before that of the seek.
+        return commitCount === 3 ? { kind: 'reset' } : undefined;
+      });
+      fill(memory, { partition: 1, from: 5, count: 1 });
+      await until(memory, 'it is busy', () => handled.includes('1:r5'));
+      fill(memory, { partition: 1, from: 6, count: 4 });
+      fill(memory, { partition: 0, from: 5, count: 5 });
+      await until(memory, 'it goes on', () => handled.includes('0:r9'));
+      expect(staleCount).toBe(1);
+      expect(commitCount).toBeGreaterThanOrEqual(4);
+      const again = handled.filter((one) => one.startsWith('0:')).slice(5);
+      expect(again).toEqual(['0:r3', '0:r4', '0:r5', '0:r6', '0:r7', '0:r8', '0:r9']);
+      await failover.close();
+    });
+  });
+
+  it('outlives the handler that commits the same offset itself', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      let hasSought = false;
+      const consumer = failover.consumer({ groupId: 'billing', maxWaitTimeInMs: 100 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({
+        eachBatch: async ({ batch: { topic, partition, messages }, commitOffsetsIfNecessary }) => {
+          for (const { value, offset } of messages) {
+            if (String(value) === 'r7' && !hasSought) {
+              consumer.seek({ topic, partition, offset });
+              await commitOffsetsIfNecessary({
+                topics: [{ topic, partitions: [{ partition, offset }] }],
+              });
+              hasSought = true;
+              return;
+            }
+            handled.push(String(value));
+          }
+        },
+      });
+      fill(memory, { from: 0, count: 5 });
+      await until(memory, 'the first are handled', () => handled.length === 5);
+      await memory.clock.sleep(1_000);
+      let commitCount = 0;
+      memory.cluster('A').intercept(({ apiName }) => {
+        if (!hasSought || apiName !== 'OffsetCommit') return undefined;
+        commitCount += 1;
+        // The first is kafkajs's own behind the batch, the second the seek's.
+        return commitCount === 2 ? { kind: 'reset' } : undefined;
+      });
+      fill(memory, { from: 5, count: 5 });
+      await until(memory, 'it goes on', () => handled.includes('r9'));
+      expect(handled.slice(5)).toEqual(['r5', 'r6', 'r7', 'r8', 'r9']);
+      expect(commitCount).toBeGreaterThanOrEqual(3);
+      await failover.close();
+    });
+  });
+
+  it.each([true, false])(
+    'outlives a rebalance in which the member keeps the partition, while that is paused (autoCommit %s)',
+    async (autoCommit) => {
+      const memory = ordersWorld({ clusters: { A: { topics }, B: { topics } } });
+      await memory.run(async () => {
+        const failover = kafkaIn(memory);
+        const handled: string[] = [];
+        const member = async (name: string) => {
+          const consumer = failover.consumer({
+            groupId: 'billing',
+            maxWaitTimeInMs: 100,
+            heartbeatInterval: 300,
+          });
+          await consumer.connect();
+          await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+          await consumer.run({
+            autoCommit,
+            eachMessage: async ({ message: { value, offset }, partition, topic }) => {
+              handled.push(`${name} ${partition}:${String(value)}`);
+              if (autoCommit) return;
+              const next = String(BigInt(offset) + 1n);
+              await consumer.commitOffsets([{ topic, partition, offset: next }]);
+            },
+          });
+          return consumer;
+        };
+        const one = await member('one');
+        for (const partition of [0, 1]) fill(memory, { partition, count: 10 });
+        await until(memory, 'all are handled', () => handled.length === 20);
+        await memory.clock.sleep(1_000);
+        one.pause([{ topic: 'orders' }]);
+        for (const partition of [0, 1]) one.seek({ topic: 'orders', partition, offset: '5' });
+        await memory.clock.sleep(2_000);
+        await member('two');
+        const own = (): readonly number[] =>
+          failover.status().consumers[0]?.assignment['orders'] ?? [];
+        await until(memory, 'the other has one of them', () => own().length === 1);
+        const [kept = -1] = own();
+        one.resume([{ topic: 'orders' }]);
+        for (const partition of [0, 1]) fill(memory, { partition, from: 10, count: 1 });
+        const again = (): string[] =>
+          handled.slice(20).filter((line) => line.startsWith(`one ${kept}:`));
+        await until(memory, 'it goes on', () => again().includes(`one ${kept}:r10`));
+        expect(again()).toEqual([5, 6, 7, 8, 9, 10].map((id) => `one ${kept}:r${id}`));
+        await failover.close();
+      });
+    },
+  );
+});
+
 describe('a handler that seeks back to try a record again', () => {
   it('gets it on the other cluster, where a planned switch comes before kafkajs has gone back', async () => {
     const memory = ordersWorld();

@@ -99,7 +99,7 @@ class Barrier {
   readonly #members = new Membership();
   readonly #known = new Map<number, readonly number[]>();
   readonly #places = new Map<number, Place>();
-  readonly #fencesAtMs = new Map<number, number[]>();
+  readonly #fences = new Map<number, EventOf<'fenced'>[]>();
   readonly #calls = new Map<number, Map<string, Call>>();
   readonly #alone = new OrderedAlone();
   /** Processes that have handled something where they are, or have waited for as long as they have to. */
@@ -124,10 +124,7 @@ class Barrier {
         this.#open(event);
         return [];
       case 'fenced':
-        this.#fencesAtMs.set(event.process, [
-          ...(this.#fencesAtMs.get(event.process) ?? []),
-          event.atMs,
-        ]);
+        this.#fences.set(event.process, [...(this.#fences.get(event.process) ?? []), event]);
         return [];
       case 'crashed':
       case 'consumer-stopping':
@@ -180,12 +177,12 @@ class Barrier {
   #handlesElsewhere(other: number, here: Place, nowMs: number): Call | undefined {
     const there = this.#places.get(other);
     if (there === undefined || there.isAlone) return undefined;
-    const fencesAtMs = this.#fencesAtMs.get(other) ?? [];
+    const fences = this.#fences.get(other) ?? [];
     return [...(this.#calls.get(other)?.values() ?? [])].find(({ place, atMs }) => {
       if (place.cluster === here.cluster) return false;
       // Later ones are of places where it has been since.
-      const fencedAtMs = fencesAtMs.find((one) => one >= atMs);
-      if (fencedAtMs !== undefined) return nowMs - fencedAtMs < DEADLINES.handlersMs - SLACK_MS;
+      const fence = fences.find((one) => one.cluster === place.cluster && one.atMs >= atMs);
+      if (fence !== undefined) return nowMs - fence.atMs < DEADLINES.handlersMs - SLACK_MS;
       return there.agreedEpoch < here.agreedEpoch;
     });
   }

@@ -72,7 +72,7 @@ export function planned(
       return { ...one, kind: offset, because: 'nothing is known', missing: [] };
     const known = {
       method,
-      maxRereadCount: undefined,
+      maxRereadCount: 1_000n,
       voidCommit: undefined,
       awaited: [],
       missing: [],

@@ -31,7 +31,7 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     for (const event of events) {
       if (event.kind === 'planned') {
         for (const one of event.plan.partitions) {
-          const end = one.kind === 'resume' ? one.offset + (one.maxRereadCount ?? 0n) : 0n;
+          const end = one.kind === 'resume' ? one.offset + one.maxRereadCount : 0n;
           const log = {
             cluster: event.plan.cluster,
             topic: one.physicalTopic,

@@ -109,8 +109,8 @@ vi.mock('../../src/position/upstream.js', async (importOriginal) => {
   return { ...original, upstreamOf };
 });
 
-vi.mock('../../src/position/unhandled.js', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/position/unhandled.js')>();
+vi.mock('../../src/position/removed.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/position/removed.js')>();
   const goingBack: typeof original.goingBack = (gathered, range) =>
     is('what retention removed before it was handled counts as handled')
       ? gathered

@@ -5,17 +5,17 @@ import type { OffsetRange, SourcePosition } from './need.js';
 import type { PartitionFacts } from './plan.js';
 
 /**
- * What the group had left unhandled in a log when it left the target, as far as it is known: by the metadata of its commit there, and by what this process remembers. Pure.
+ * What retention was quicker with than the group in a log of the target, before the group left it, as far as it is known: by the metadata of its commit there, and by what this process remembers. Pure.
  *
  * @internal
  */
-export function leftUnhandled(
+export function removedEarlier(
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
-  returned: Pick<SourcePosition, 'unhandled'> | undefined,
+  returned: Pick<SourcePosition, 'removed'> | undefined,
   log: CommittedLog,
 ): OffsetRange | undefined {
-  const said = commit && readMetadataOf(commit, log)?.unhandled;
-  return both(said, returned?.unhandled);
+  const said = commit && readMetadataOf(commit, log)?.removed;
+  return both(said, returned?.removed);
 }
 
 /**
@@ -33,22 +33,22 @@ export function leftUnhandled(
  *
  * @internal
  */
-export function unhandledBelow(
+export function removedBelow(
   best: Bound,
-  { range, upstream, unhandled, isHandledAsCopies }: Told,
+  { range, upstream, removed, isHandledAsCopies }: Told,
 ): OffsetRange | undefined {
   const isOfThisLog = upstream === undefined || best.method === 'own-commit';
-  const position = best.offset < range.low ? range.low : best.offset;
-  const removed =
-    best.offset < range.low ? { first: best.offset, last: range.low - 1n } : undefined;
-  const all = both(isOfThisLog ? unhandled : undefined, removed);
+  const isBefore = best.offset < range.low;
+  const position = isBefore ? range.low : best.offset;
+  const now = isBefore ? { first: best.offset, last: range.low - 1n } : undefined;
+  const all = both(isOfThisLog ? removed : undefined, now);
   if (all === undefined || all.first >= position) return undefined;
   const last = all.last < position ? all.last : position - 1n;
   return isHandledAsCopies?.(last) === true ? undefined : { first: all.first, last };
 }
 
 /** @internal What a stay on the target before has left there, and whether it was handled since. */
-export type Left = Pick<PartitionFacts, 'unhandled' | 'isHandledAsCopies'>;
+export type Left = Pick<PartitionFacts, 'removed' | 'isHandledAsCopies'>;
 
 type Told = Pick<PartitionFacts, 'range' | 'upstream'> & Left;
 

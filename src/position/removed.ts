@@ -7,22 +7,24 @@ import type { OffsetRange, SourcePosition, UntouchedPartition } from './need.js'
 import type { Gathered } from './recognise.js';
 
 /**
- * Goes back for what retention had removed on the source before the group came to it ({@link SourcePosition.unhandled}), where the target may still have the
+ * Goes back for what retention had removed on the source before the group came to it ({@link SourcePosition.removed}), where the target may still have the
  * copies. Pure.
  *
  * The group's position there, and whatever was committed since, say that all below was handled; these records were not. So nothing counts that lies
  * behind the first of them, neither on the source nor in checkpoints, and no commit on the target, which MirrorMaker may have made of such a checkpoint
  * (`sync.group.offsets.enabled`). What was handled since is handled again.
  *
- * Not where the copies are gone as well: there is nothing to go back for.
+ * Not where the copies are gone as well, or MirrorMaker has made none (no offset sync): there is nothing to go back for then, and no commit that MirrorMaker may have
+ * made. Where nothing is left to go by, because the offset syncs cannot be read, the target is read from its beginning, whatever is to happen to a group that nothing is known of.
  *
  * @internal
  */
 export function goingBack(gathered: Gathered, range: LogRange | undefined): Gathered {
   const { mirrored, bounds } = gathered;
-  if (mirrored?.unhandled === undefined) return gathered;
-  const { first, last } = mirrored.unhandled;
-  const { mirror, upstreamTopic } = mirrored;
+  if (mirrored?.removed === undefined) return gathered;
+  const { first, last } = mirrored.removed;
+  const { mirror, upstreamTopic, partition } = mirrored;
+  if (mirror.syncsAround(upstreamTopic, partition, first).kind === 'no-sync') return gathered;
   const removed = `${upstreamTopic} ${first} to ${last} were removed on ${mirror.source} before the group had handled them`;
   if (range !== undefined && areCopiesBelow(mirrored, last, range.low)) {
     const note = `${removed}, and they are not in this log any more`;
@@ -36,6 +38,7 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
     mirrored: evidence,
     bounds: {
       ...found,
+      bounds: found.bounds.length > 0 ? found.bounds : [{ method: 'earliest', offset: 0n }],
       voidCommit: own?.offset ?? bounds.voidCommit,
       missing: bounds.missing,
       notes: [...found.notes, `${removed}: it goes back to their copies`],
@@ -50,7 +53,7 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
  * @param commit - the group's commit on the source.
  * @internal
  */
-export function unhandledOf(
+export function removedOf(
   told: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
 ): OffsetRange | undefined {
@@ -61,15 +64,15 @@ export function unhandledOf(
     (newest === undefined ||
       processed.rewoundBelow !== undefined ||
       processed.offset >= newest.offset);
-  if (isOwn) return isBehind(processed.offset, processed.unhandled);
+  if (isOwn) return isBehind(processed.offset, processed.removed);
   const atJoin = untouched?.committed;
   const isOfJoin =
     atJoin !== undefined &&
     commit === undefined &&
     (newest === undefined || atJoin >= newest.offset);
-  if (isOfJoin) return isBehind(atJoin, untouched?.unhandled);
+  if (isOfJoin) return isBehind(atJoin, untouched?.removed);
   const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
-  return newest && readMetadataOf(newest, log)?.unhandled;
+  return newest && readMetadataOf(newest, log)?.removed;
 }
 
 /** Of a position that lies before it nothing has to be brought back. */
@@ -78,8 +81,8 @@ function isBehind(position: bigint, range: OffsetRange | undefined): OffsetRange
 }
 
 type Told = Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'> & {
-  readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'unhandled'> | undefined;
-  readonly untouched?: Pick<UntouchedPartition, 'committed' | 'unhandled'> | undefined;
+  readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'removed'> | undefined;
+  readonly untouched?: Pick<UntouchedPartition, 'committed' | 'removed'> | undefined;
 };
 
 /** What is known of the group, without all that lies behind a record. */

@@ -1,7 +1,7 @@
 import { union, type Window } from './offsets.js';
 
 /** @internal Records of a partition that were removed before the member came to them. */
-export interface UnhandledRecords extends Window {
+export interface RemovedRecords extends Window {
   readonly topic: string;
   readonly physicalTopic: string;
   readonly partition: number;
@@ -21,7 +21,7 @@ export interface UnhandledRecords extends Window {
  *
  * @internal
  */
-export class UnhandledRange {
+export class RemovedRange {
   /** Set from where kafkajs leaves its place until the next record is delivered. */
   #isOpen = false;
   /** The group's commit when the member got the partition. */

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { MirroredEvidence } from '../../src/position/bounds.js';
+import type { Gathered } from '../../src/position/recognise.js';
+import { goingBack } from '../../src/position/removed.js';
+
+const range = { low: 0n, high: 60n };
+
+/** A group whose own commit lies behind records that were removed on the source. */
+function gathered(kind: 'not-read' | 'no-sync'): Gathered {
+  const mirrored = {
+    mirror: {
+      source: 'A',
+      target: 'B',
+      syncsAround: () => ({ kind }),
+      translate: () => ({ kind: 'unavailable', reason: kind }),
+      foreignFrom: () => undefined,
+    },
+    isShared: false,
+    upstreamTopic: 'orders',
+    partition: 0,
+    removed: { first: 10n, last: 39n },
+  } as unknown as MirroredEvidence;
+  return {
+    ...{ physicalTopic: 'A.orders', partition: 0, mirrored, returned: undefined },
+    ...{ copies: undefined, left: {} },
+    bounds: {
+      bounds: [{ method: 'own-commit', offset: 60n }],
+      ...{ handledBelow: undefined, voidCommit: undefined, awaited: [], notes: [], missing: [] },
+    },
+  };
+}
+
+describe('going back for what was removed on the source', () => {
+  it('reads the target from its beginning where the offset syncs cannot be read: its commit says nothing', () => {
+    const { bounds } = goingBack(gathered('not-read'), range);
+    expect(bounds).toMatchObject({
+      bounds: [{ method: 'earliest', offset: 0n }],
+      voidCommit: 60n,
+      notes: [expect.stringContaining('goes back to their copies')],
+    });
+  });
+
+  it('is out of place where MirrorMaker has copied nothing', () => {
+    const found = gathered('no-sync');
+    expect(goingBack(found, range)).toBe(found);
+  });
+});
