@@ -1,4 +1,4 @@
-import type { Broker, Cluster, PartitionAssigner } from 'kafkajs';
+import type { Broker, Cluster, PartitionAssigner, TopicOffsets } from 'kafkajs';
 import { readOffset, readPartition } from './offsets.js';
 
 /** @internal */
@@ -11,7 +11,10 @@ export interface CoordinatorCalls {
     request: OffsetCommit,
     send: (request: OffsetCommit) => Promise<unknown>,
   ): Promise<unknown>;
-  /** kafkajs was told what the group has committed of a partition, and begins there; a negative offset is none. */
+  /**
+   * kafkajs was told what the group has committed of a partition, and begins there; a negative offset is none. Or it was told where a log begins, or ends, and begins
+   * there: without metadata.
+   */
   begins(topic: string, partition: number, offset: bigint, metadata: string): void;
   /** kafkajs is about to fetch, or to connect. */
   beforeFetch(): void;
@@ -36,17 +39,20 @@ export function aroundCoordinator(
     broker.offsetCommit = (request) => calls.commits(request, commit);
     broker.offsetFetch = async (request) => {
       const answer = await fetch(request);
-      for (const { topic, partitions } of answer.responses) {
-        for (const row of partitions) {
-          const partition = readPartition(row.partition);
-          const offset = readOffset(row.offset);
-          if (partition === undefined || offset === undefined) continue;
-          const metadata: unknown = Reflect.get(row, 'metadata');
-          calls.begins(topic, partition, offset, typeof metadata === 'string' ? metadata : '');
-        }
-      }
+      tell(answer.responses);
       return answer;
     };
+  };
+  const tell = (topics: readonly TopicOffsets[]): void => {
+    for (const { topic, partitions } of topics) {
+      for (const row of partitions) {
+        const partition = readPartition(row.partition);
+        const offset = readOffset(row.offset);
+        if (partition === undefined || offset === undefined) continue;
+        const metadata: unknown = Reflect.get(row, 'metadata');
+        calls.begins(topic, partition, offset, typeof metadata === 'string' ? metadata : '');
+      }
+    }
   };
   const watch = (cluster: Cluster): void => {
     if (known.has(cluster) || !hasMethod(cluster, 'findBroker')) return;
@@ -56,6 +62,14 @@ export function aroundCoordinator(
       cluster.refreshMetadataIfNecessary = () => {
         calls.beforeFetch();
         return refresh();
+      };
+    }
+    if (hasMethod(cluster, 'fetchTopicsOffset')) {
+      const ends = cluster.fetchTopicsOffset.bind(cluster);
+      cluster.fetchTopicsOffset = async (topics) => {
+        const answer = await ends(topics);
+        tell(answer);
+        return answer;
       };
     }
     const find = cluster.findBroker.bind(cluster);

@@ -218,6 +218,27 @@ describe('a group that retention on the active cluster was quicker than', () => 
     });
   });
 
+  it('goes back where the group had no commit yet: it had begun at the beginning as it was then', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      const consumer = await consume(failover, async ({ message }) => {
+        handled.push(String(message.value));
+      });
+      consumer.pause([{ topic: 'orders' }]);
+      await memory.clock.sleep(1_000);
+      await fillSlowly(memory, 0, 60);
+      memory.cluster('A').trim('orders', 0, 40n);
+      consumer.resume([{ topic: 'orders' }]);
+      await until(memory, 'what is left is handled', () => handled.includes('r59'));
+      expect(handled[0]).toBe('r40');
+      await failover.switchTo('B');
+      await until(memory, 'nothing is missing', () => missingOf(handled, 0, 60).length === 0);
+      await failover.close();
+    });
+  });
+
   it('does not where user code has moved since: it has decided', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {

@@ -161,8 +161,9 @@ export function healthNeedsAQuorum({ events, automation, agreement }: Run): read
       const isFailover = by === 'health' && !planned && !obedience.explains(event);
       if (isFailover) {
         const heard = members.surelyHeardBy(process, atMs, silentMs);
-        const recent = members.recent(atMs, silentMs);
-        const wanting = recent.filter(
+        // Itself always, also where its contact is not over yet.
+        const recent = new Set([process, ...members.recent(atMs, silentMs)]);
+        const wanting = [...recent].filter(
           (one) => atMs - truth.faultyAtMs(from, one, atMs) <= blameMs(automation) + silentMs,
         );
         const needed =

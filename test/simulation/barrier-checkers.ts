@@ -78,8 +78,6 @@ interface Place {
   readonly agreedEpoch: number;
   readonly openedAtMs: number;
   readonly isAlone: boolean;
-  /** Members that it surely knew when its switch began. */
-  readonly known: readonly number[];
 }
 
 /**
@@ -97,6 +95,7 @@ export function nobodyHandlesOnBothClusters({ events, agreement }: Run): readonl
 class Barrier {
   readonly #absentMs: number;
   readonly #members = new Membership();
+  /** Members that a process has surely known ever since its switch began: one that was silent for once need not be waited for. */
   readonly #known = new Map<number, readonly number[]>();
   readonly #places = new Map<number, Place>();
   readonly #fences = new Map<number, EventOf<'fenced'>[]>();
@@ -112,6 +111,15 @@ class Barrier {
   take(event: HistoryEvent): readonly string[] {
     this.#members.take(event);
     this.#alone.take(event);
+    for (const [process, known] of this.#known) {
+      if (this.#isPast.has(process)) continue;
+      const heard = this.#heard({ process, atMs: event.atMs });
+      if (known.some((one) => !heard.includes(one)))
+        this.#known.set(
+          process,
+          known.filter((one) => heard.includes(one)),
+        );
+    }
     switch (event.kind) {
       case 'switching':
         this.#isPast.delete(event.process);
@@ -148,8 +156,8 @@ class Barrier {
 
   #open({ process, cluster, agreedEpoch = 0, atMs }: EventOf<'opened'>): void {
     const isAlone = this.#alone.allows(process, cluster);
-    const known = this.#known.get(process) ?? this.#heard({ process, atMs });
-    this.#places.set(process, { cluster, agreedEpoch, openedAtMs: atMs, isAlone, known });
+    if (!this.#known.has(process)) this.#known.set(process, this.#heard({ process, atMs }));
+    this.#places.set(process, { cluster, agreedEpoch, openedAtMs: atMs, isAlone });
   }
 
   /** Who is not silent, for one process. */
@@ -163,8 +171,8 @@ class Barrier {
     if (here === undefined || here.cluster !== place.cluster || here.isAlone) return [];
     const barrierMs = this.#absentMs + DEADLINES.drainMs + DEADLINES.handlersMs;
     if (this.#isPast.has(process) || atMs - here.openedAtMs > barrierMs - SLACK_MS) return [];
-    return this.#heard(call).flatMap((other) => {
-      if (other === process || !here.known.includes(other)) return [];
+    return (this.#known.get(process) ?? []).flatMap((other) => {
+      if (other === process) return [];
       const rival = this.#handlesElsewhere(other, here, atMs);
       return rival === undefined
         ? []
