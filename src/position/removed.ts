@@ -72,7 +72,14 @@ export function removedOf(
     (newest === undefined || atJoin >= newest.offset);
   if (isOfJoin) return isBehind(atJoin, untouched?.removed);
   const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
-  return newest && readMetadataOf(newest, log)?.removed;
+  const said = newest && readMetadataOf(newest, log);
+  if (said !== undefined || newest === commit) return said?.removed;
+  // A checkpoint that names nothing, junk or of a commit without metadata, takes back nothing that is known.
+  return (
+    (processed && isBehind(processed.offset, processed.removed)) ??
+    (commit && readMetadataOf(commit, log)?.removed) ??
+    (atJoin === undefined ? undefined : isBehind(atJoin, untouched?.removed))
+  );
 }
 
 /** Of a position that lies before it nothing has to be brought back. */

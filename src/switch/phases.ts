@@ -163,15 +163,19 @@ async function drain({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseO
   return { kind: 'done', warnings };
 }
 
-async function fence({ turn }: SwitchRun, context: PhaseContext): Promise<PhaseOutcome> {
+async function fence(
+  { turn, rollBackOf }: SwitchRun,
+  context: PhaseContext,
+): Promise<PhaseOutcome> {
   // Where an unplanned order has cut a planned switch short, only some are held so far.
   context.hold('all');
   context.fence(turn.reason);
   const { late, failed } = await eachParticipant(context, context.deadlines.handlersMs, (one) =>
     one.detach(turn),
   );
-  // Before the others hear that this process has left: they go on from what it says now.
-  if (!turn.planned)
+  // Before the others hear that this process has left: they go on from what it says now. One that is rolled back has handled nothing there: what its consumers know is
+  // of the cluster that it goes back to.
+  if (!turn.planned && rollBackOf === undefined)
     await context.operations.lastWords(turn, needsOf(context.participants()), context.signal);
   if (turn.agreedEpoch !== undefined) context.fleet?.obeyed(turn.agreedEpoch);
   const warnings = failed.map((reason) => `fence: ${reason}`);

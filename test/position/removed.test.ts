@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { MirroredEvidence } from '../../src/position/bounds.js';
 import type { Gathered } from '../../src/position/recognise.js';
-import { goingBack } from '../../src/position/removed.js';
+import { goingBack, removedOf } from '../../src/position/removed.js';
 
 const range = { low: 0n, high: 60n };
 
@@ -43,5 +43,23 @@ describe('going back for what was removed on the source', () => {
   it('is out of place where MirrorMaker has copied nothing', () => {
     const found = gathered('no-sync');
     expect(goingBack(found, range)).toBe(found);
+  });
+});
+
+describe('what was removed below the position of a group', () => {
+  const removed = { first: 10n, last: 39n };
+  const junk = { upstreamOffset: 70n, downstreamOffset: 1_000_070n, metadata: '' };
+  const told = (more: object): Parameters<typeof removedOf>[0] =>
+    ({ ...gathered('no-sync').mirrored, checkpoint: junk, ...more }) as never;
+  const processed = { offset: 60n, rewoundBelow: undefined, removed };
+
+  it('is not taken back by a checkpoint that names nothing: it may be junk', () => {
+    expect(removedOf(told({ processed }), undefined)).toEqual(removed);
+    expect(removedOf(told({ untouched: { committed: 60n, removed } }), undefined)).toEqual(removed);
+  });
+
+  it('is by a commit on the source that names nothing: somebody has set the group there', () => {
+    const byHand = { offset: 80n, metadata: '' };
+    expect(removedOf(told({ processed }), byHand)).toBeUndefined();
   });
 });

@@ -152,6 +152,24 @@ describe('a planned switch', () => {
     expect(coordinator.session()?.alias).toBe('B');
   });
 
+  it('says no last words where it goes back: its consumers have handled nothing there, and what they know is of the source', async () => {
+    const said: string[] = [];
+    operations.lastWords = ({ from, to }) => {
+      said.push(`${from}->${to}`);
+      return Promise.resolve();
+    };
+    operations.plan = () => Promise.reject(new Error('no position'));
+    coordinator.register(participant('c', { need: () => need }));
+    const refused = switchToB(true);
+    await world.advance(DEADLINES.translateMs);
+    await expect(refused).rejects.toThrow();
+    expect(coordinator.session()?.alias).toBe('A');
+    expect(said).toEqual([]);
+    operations.plan = (turn) => Promise.resolve(planFor(turn.to));
+    await switchToB(false);
+    expect(said).toEqual(['A->B']);
+  });
+
   it('touches nothing when the target is not ready', async () => {
     operations.checkReadiness = () =>
       Promise.resolve({
