@@ -123,7 +123,14 @@ export class GroupService {
       { until: () => true, timeoutMs: SWITCH_LIMIT_MS, everyMs: 500 },
     );
     if (outcome.kind !== 'switched') throw new Error(`${this.#topic}: ${outcome.kind}`);
-    return outcome.report.plans.flatMap(({ partitions }) => partitions);
+    const { plans, phases, pending, warnings } = outcome.report;
+    if (plans.length === 0) {
+      const facts = JSON.stringify({ phases, pending, warnings });
+      console.error(
+        `${this.#topic}: the report of the switch to ${to} names no position: ${facts}`,
+      );
+    }
+    return plans.flatMap(({ partitions }) => partitions);
   }
 
   close(): Promise<void> {
