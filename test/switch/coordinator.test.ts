@@ -160,9 +160,11 @@ describe('a planned switch', () => {
     };
     operations.plan = () => Promise.reject(new Error('no position'));
     coordinator.register(participant('c', { need: () => need }));
-    const refused = switchToB(true);
+    const refused = expect(switchToB(true)).rejects.toMatchObject({
+      code: 'ERR_FAILOVER_SWITCH_ROLLED_BACK',
+    });
     await world.advance(DEADLINES.translateMs);
-    await expect(refused).rejects.toThrow();
+    await refused;
     expect(coordinator.session()?.alias).toBe('A');
     expect(said).toEqual([]);
     operations.plan = (turn) => Promise.resolve(planFor(turn.to));
