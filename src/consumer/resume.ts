@@ -163,7 +163,7 @@ export interface Member {
   progressOf(
     topic: string,
     partition: number,
-  ): Pick<PartitionProgress, 'committed' | 'sought' | 'removed'> | undefined;
+  ): Pick<PartitionProgress, 'committed' | 'removed'> | undefined;
   commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;
 }
 
