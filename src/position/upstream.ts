@@ -17,7 +17,8 @@ export interface UpstreamLog {
   /**
    * Everything below `end` was copied to the target, and nothing from there on. `atLeast`: more may have been; `atMost`: less, because
    * MirrorMaker has copied records twice. What of it is not there any more: see `gone`. Too high by the records of a batch that MirrorMaker had to send twice since its newest offset sync:
-   * nothing tells of these.
+   * nothing tells of these. And too low by gaps (the ends of transactions) behind which MirrorMaker had not written an offset sync when it, or the source, ended: it
+   * has ten under way at most, and writes the others with its next commit of offsets.
    */
   readonly mirrored:
     | { readonly kind: 'known'; readonly end: bigint }
@@ -112,7 +113,11 @@ function lastBefore(
   };
   const isBelow = (sync: OffsetSync | undefined): sync is OffsetSync =>
     sync !== undefined && sync.downstreamOffset <= low;
-  let newest = here.floor ?? here.ceiling;
+  const { floor: below, ceiling: above } = here;
+  if (below === undefined && above !== undefined && !isBelow(above)) {
+    return lastBeforeOldest(above, low);
+  }
+  let newest = below ?? above;
   if (!isBelow(newest)) return undefined;
   // Offsets of both logs only grow from sync to sync, so it is found by halves.
   let end = NEWEST;
@@ -126,6 +131,15 @@ function lastBefore(
   const ceiling = around(newest.upstreamOffset + 1n).ceiling?.upstreamOffset;
   const firstThere = newest.upstreamOffset + (low - newest.downstreamOffset);
   return (ceiling !== undefined && ceiling < firstThere ? ceiling : firstThere) - 1n;
+}
+
+/**
+ * The same where all syncs are gone that were of copies below the log's start (their topic is compacted): a copy's place is no higher than that of its record, and between two
+ * copies lie no fewer records than places.
+ */
+function lastBeforeOldest(oldest: OffsetSync, low: bigint): bigint {
+  const atMost = oldest.upstreamOffset - (oldest.downstreamOffset - low);
+  return (atMost < low ? atMost : low) - 1n;
 }
 
 /** The log was made anew, and no sync is of this one. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchReport } from '../../src/switch/report.js';
 import type { SwitchMeasurement } from '../../src/switch/exactness.js';
+import { deferred } from '../../src/consumer/deferred.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
@@ -125,6 +126,32 @@ async function idsIn(cluster: 'A' | 'B', topic: string): Promise<readonly string
   return ids;
 }
 
+/**
+ * Until B has everything that is on A, but for the marker that ends the last transaction, and the offset syncs say so: MirrorMaker
+ * has ten of them under way at most, and writes the others a moment later.
+ */
+async function untilMirrorSaysAll(): Promise<void> {
+  const ends = await endsOf('A', 'orders');
+  const behind = async (): Promise<readonly number[]> => {
+    const { groups } = await failover.plan({ to: 'B' });
+    const mirrored = new Map<number, number>();
+    for (const one of groups.flatMap(({ partitions }) => partitions)) {
+      if (one.kind !== 'resume' || one.physicalTopic !== 'A.orders') continue;
+      const known = one.upstream?.mirrored;
+      if (known !== undefined && known.kind !== 'unknown') {
+        mirrored.set(one.partition, Number(known.end));
+      }
+    }
+    return [...ends].flatMap(([partition, end]) =>
+      (mirrored.get(partition) ?? 0) >= end - 1 ? [] : [partition],
+    );
+  };
+  await waitFor('the offset syncs to name all of A', behind, {
+    until: ({ length }) => length === 0,
+    timeoutMs: 60_000,
+  });
+}
+
 async function untilHandled(ids: readonly string[]): Promise<void> {
   await waitFor('all of it is handled', () => missing(ids).length, {
     until: (count) => count === 0,
@@ -215,11 +242,13 @@ it('is the very next record when A is killed in the middle of the work; and on t
   const consumer = failover.consumer({ groupId: 'handling', maxWaitTimeInMs: 100 });
   await consumer.connect();
   await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  const mirrorSaysAll = deferred<void>();
   await consumer.run({
     // Nothing is committed before the switch.
     autoCommitInterval: 600_000,
     partitionsConsumedConcurrently: PARTITIONS,
     eachMessage: async ({ message }) => {
+      await mirrorSaysAll.promise;
       await new Promise<void>((resolve) => {
         setTimeout(resolve, 1);
       });
@@ -227,6 +256,8 @@ it('is the very next record when A is killed in the middle of the work; and on t
       if (id !== undefined) handled.push(String(id));
     },
   });
+  await untilMirrorSaysAll();
+  mirrorSaysAll.resolve();
   await waitFor('a third of it is handled', () => handled.length, {
     until: (count) => count >= ids.length / 3,
     timeoutMs: 60_000,
@@ -288,6 +319,7 @@ it('is found again and again, out and home, also where MirrorMaker is killed bet
 
 it('tells what was acknowledged and is not mirrored, by its offsets, when A is killed again', async () => {
   const LOST = 50;
+  await untilMirrorSaysAll();
   await stack.mirror.flow('A->B').kill();
   const producer = failover.producer();
   await producer.connect();

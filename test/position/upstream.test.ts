@@ -209,6 +209,15 @@ describe('copies that are gone', () => {
     expect(goneIn(few, 34, 34)).toBeUndefined();
   });
 
+  it('are those below the start of the log, also where no sync is left of them', () => {
+    expect(goneIn(every(100, 100, 100), 34, 50)).toEqual([34n, 49n]);
+    expect(goneIn([[210, 100]], 34, 50)).toEqual([34n, 49n]);
+    // Copied again before: 100 places hold fewer records.
+    expect(goneIn([[80, 100]], 4, 50)).toEqual([4n, 29n]);
+    expect(goneIn(every(100, 100, 100), 34, 0)).toBeUndefined();
+    expect(goneIn(every(100, 100, 100), 50, 50)).toBeUndefined();
+  });
+
   it('are not known in a log that copies share with others', () => {
     const known = evidence(every(300), { ...handled(34), isShared: true });
     const { gone } = upstreamOf(known, { low: 200n, high: 1_000n }, undefined, []);

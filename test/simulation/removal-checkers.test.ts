@@ -120,6 +120,22 @@ describe('copies that retention has removed', () => {
   });
 });
 
+describe('copies in a topic that was made anew', () => {
+  const leftIn = (...ids: readonly string[]): Run =>
+    runOf([opened('A'), remade(COPY), translating(), plannedCopies(0)], {
+      logs: [{ ...logOf(COPY, ids), isEnded: true }, logOf(COPY, ['m4']), logOf(A, [...ids, 'm4'])],
+      finalClusters: ['B'],
+    });
+
+  it('have to be named', () => {
+    expect(broken(leftIn('m1', 'm2'))).toContain('I14');
+  });
+
+  it('need not be where there was one: MirrorMaker writes no offset sync then', () => {
+    expect(broken(leftIn('m1'))).not.toContain('I14');
+  });
+});
+
 describe('a topic that was made anew', () => {
   const logs = [
     { ...logOf(COPY, ['m1', 'm2', 'm3']), isEnded: true },

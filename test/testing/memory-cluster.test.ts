@@ -419,6 +419,40 @@ describe('a memory cluster', () => {
     });
   });
 
+  it('has a member back that had left in a rebalance it died in, until its session is over: Kafka writes the group down behind one', async () => {
+    const memory = createMemoryWorld({ clusters: { A: { topics: { orders: 2 } } } });
+    const cluster = memory.cluster('A');
+    await memory.run(async () => {
+      const start = async () => {
+        const consumer = memory.createKafka('A', quiet).consumer({
+          groupId: 'g',
+          sessionTimeout: 6000,
+          heartbeatInterval: 3000,
+          maxWaitTimeInMs: 100,
+          retry: { retries: 50, initialRetryTime: 50, maxRetryTime: 500 },
+        });
+        await consumer.connect();
+        await consumer.subscribe({ topics: ['orders'] });
+        await consumer.run({ eachMessage: () => Promise.resolve() });
+        return consumer;
+      };
+      const shares = (): unknown =>
+        cluster.group('g')?.members.map(({ assignment }) => assignment['orders']);
+      await start();
+      const second = await start();
+      await until(memory, 'a generation of two', () => cluster.group('g')?.state === 'Stable');
+      expect(shares()).toHaveLength(2);
+      await second.stop();
+      expect(cluster.group('g')?.state).toBe('PreparingRebalance');
+      cluster.down();
+      cluster.up();
+      expect(cluster.group('g')?.state).toBe('Stable');
+      expect(shares()).toHaveLength(2);
+      await memory.clock.sleep(20_000);
+      expect(shares()).toEqual([[0, 1]]);
+    });
+  });
+
   it("waits for a group's first members as long as it is told to", async () => {
     const memory = createMemoryWorld({
       clusters: { A: { topics: { orders: 2 }, initialRebalanceDelayMs: 3000 } },

@@ -215,7 +215,7 @@ export class ClusterFace implements MemoryCluster {
     if (group === undefined) return undefined;
     return {
       state: group.state,
-      generation: group.generation,
+      generation: group.current.id,
       members: [...group.members.values()].map(({ id, clientId, assignment }) => ({
         memberId: id,
         clientId,

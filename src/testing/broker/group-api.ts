@@ -143,7 +143,9 @@ export function groupApi(surroundings: {
     },
 
     ListGroups(_request, reply) {
-      const listed = groups.all().map(({ id, protocolType }) => ({ groupId: id, protocolType }));
+      const listed = groups
+        .all()
+        .map(({ id, current: { protocolType } }) => ({ groupId: id, protocolType }));
       reply({ errorCode: errorCodes.NONE, groups: listed });
     },
 
@@ -194,13 +196,15 @@ function describe(
     errorCode: errorCodes.NONE,
     groupId,
     state: group.state,
-    protocolType: group.protocolType,
-    protocol: isStable ? group.protocolName : '',
+    protocolType: group.current.protocolType,
+    protocol: isStable ? group.current.protocolName : '',
     members: [...group.members.values()].map((member) => ({
       memberId: member.id,
       clientId: member.clientId,
       clientHost: '/127.0.0.1',
-      memberMetadata: isStable ? metadataOf(member.protocols, group.protocolName) : NO_BYTES,
+      memberMetadata: isStable
+        ? metadataOf(member.protocols, group.current.protocolName)
+        : NO_BYTES,
       memberAssignment: member.assignment,
     })),
   };

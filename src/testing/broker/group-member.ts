@@ -28,6 +28,22 @@ export interface GroupMember {
   cancelSession: CancelTimer;
 }
 
+/** @internal What all members of a group have in common, from one rebalance to the next. */
+export interface Generation {
+  readonly id: number;
+  readonly leaderId: string;
+  readonly protocolType: string;
+  readonly protocolName: string;
+}
+
+/** @internal */
+export const NO_GENERATION: Generation = {
+  id: 0,
+  leaderId: '',
+  protocolType: '',
+  protocolName: '',
+};
+
 /** @internal */
 export const NO_BYTES: Buffer = Buffer.alloc(0);
 
@@ -71,25 +87,21 @@ export function chooseProtocol(members: Iterable<GroupMember>): string {
 /** @internal The answer to a join that succeeded. Only the leader hears of the other members. */
 export function joined(
   member: GroupMember,
-  group: {
-    members: ReadonlyMap<string, GroupMember>;
-    generation: number;
-    leaderId: string;
-    protocolName: string;
-  },
+  { id: generationId, leaderId, protocolName }: Generation,
+  all: ReadonlyMap<string, GroupMember>,
 ): JoinAnswer {
-  const members = [...group.members.values()].map(({ id, protocols }) => ({
+  const members = [...all.values()].map(({ id, protocols }) => ({
     memberId: id,
     groupInstanceId: null,
-    memberMetadata: metadataOf(protocols, group.protocolName),
+    memberMetadata: metadataOf(protocols, protocolName),
   }));
   return {
     errorCode: errorCodes.NONE,
-    generationId: group.generation,
-    groupProtocol: group.protocolName,
-    leaderId: group.leaderId,
+    generationId,
+    groupProtocol: protocolName,
+    leaderId,
     memberId: member.id,
-    members: member.id === group.leaderId ? members : [],
+    members: member.id === leaderId ? members : [],
   };
 }
 
@@ -119,4 +131,9 @@ export function sameProtocols(a: Protocols, b: Protocols): boolean {
       return other?.name === name && metadata.equals(other.metadata);
     })
   );
+}
+
+/** @internal In milliseconds; 0 where there are none. */
+export function longestRebalanceTimeoutMs(members: Iterable<GroupMember>): number {
+  return Math.max(0, ...[...members].map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs));
 }

@@ -4,13 +4,16 @@ import type { BrokerTimers } from './broker-timers.js';
 import { GroupCommits } from './group-commits.js';
 import {
   chooseProtocol,
+  type Generation,
   type GroupMember,
   isSupportedByAll,
   type JoinAnswer,
   joined,
   joinRefused,
   type JoinRequest,
+  longestRebalanceTimeoutMs,
   NO_BYTES,
+  NO_GENERATION,
   newMember,
   sameProtocols,
   type SyncAnswer,
@@ -43,11 +46,13 @@ export class Group {
   /** Members that have got an id and have not come back with it yet. */
   readonly #pendingMembers = new Map<string, CancelTimer>();
   #state: GroupState = 'Empty';
-  #generation = 0;
-  #leaderId = '';
-  #protocolType = '';
-  #protocolName = '';
+  #current: Generation = NO_GENERATION;
   #cancelPhase: CancelTimer = NO_TIMER;
+  /** What is left of it when its coordinator dies. */
+  #written: { readonly generation: Generation; readonly members: readonly GroupMember[] } = {
+    generation: NO_GENERATION,
+    members: [],
+  };
   /** An empty group waits for its first members: no join completes before that is over. */
   #isInitialJoin = false;
   #isMemberAdded = false;
@@ -61,20 +66,8 @@ export class Group {
     return this.#state;
   }
 
-  get generation(): number {
-    return this.#generation;
-  }
-
-  get leaderId(): string {
-    return this.#leaderId;
-  }
-
-  get protocolType(): string {
-    return this.#protocolType;
-  }
-
-  get protocolName(): string {
-    return this.#protocolName;
+  get current(): Generation {
+    return this.#current;
   }
 
   join(request: JoinRequest, clientId: string, reply: (answer: JoinAnswer) => void): void {
@@ -97,21 +90,21 @@ export class Group {
     const refuse = (errorCode: number): void => reply({ errorCode, memberAssignment: NO_BYTES });
     const member = this.members.get(request.memberId);
     if (member === undefined) return refuse(errorCodes.UNKNOWN_MEMBER_ID);
-    if (request.generationId !== this.#generation) return refuse(errorCodes.ILLEGAL_GENERATION);
+    if (request.generationId !== this.#current.id) return refuse(errorCodes.ILLEGAL_GENERATION);
     if (this.#state === 'PreparingRebalance') return refuse(errorCodes.REBALANCE_IN_PROGRESS);
     if (this.#state === 'Stable') {
       this.#startSession(member);
       return reply({ errorCode: errorCodes.NONE, memberAssignment: member.assignment });
     }
     member.sync = reply;
-    if (member.id === this.#leaderId) this.#assign(request.groupAssignment);
+    if (member.id === this.#current.leaderId) this.#assign(request.groupAssignment);
   }
 
   /** @returns the error code of the heartbeat's answer. */
   heartbeat(memberId: string, generation: number): number {
     const member = this.members.get(memberId);
     if (member === undefined) return errorCodes.UNKNOWN_MEMBER_ID;
-    if (generation !== this.#generation) return errorCodes.ILLEGAL_GENERATION;
+    if (generation !== this.#current.id) return errorCodes.ILLEGAL_GENERATION;
     this.#startSession(member);
     return this.#state === 'PreparingRebalance'
       ? errorCodes.REBALANCE_IN_PROGRESS
@@ -137,7 +130,7 @@ export class Group {
     if (isWithoutMembership) return errorCodes.NONE;
     const member = this.members.get(memberId);
     if (member === undefined) return errorCodes.UNKNOWN_MEMBER_ID;
-    if (generation !== this.#generation) return errorCodes.ILLEGAL_GENERATION;
+    if (generation !== this.#current.id) return errorCodes.ILLEGAL_GENERATION;
     if (this.#state === 'CompletingRebalance') return errorCodes.REBALANCE_IN_PROGRESS;
     this.#startSession(member);
     return errorCodes.NONE;
@@ -153,17 +146,23 @@ export class Group {
     this.#cancelPhase = NO_TIMER;
   }
 
-  /** The broker's process runs again and has read the log: members that are still there must say so in time. */
+  /**
+   * The broker's process runs again and has read the log: members that are still there must say so in time. A rebalance that was under way, also one that
+   * somebody's leaving has begun, was never written down.
+   */
   restored(): void {
+    for (const { cancelSession } of this.members.values()) cancelSession();
+    this.members.clear();
+    for (const member of this.#written.members) this.members.set(member.id, { ...member });
+    this.#current = this.#written.generation;
     for (const member of this.members.values()) this.#startSession(member);
-    // A rebalance under way was never written down: the last generation that everybody knew is what was loaded.
     this.#state = this.members.size === 0 ? 'Empty' : 'Stable';
   }
 
   #supports({ protocolType, groupProtocols }: JoinRequest): boolean {
     if (groupProtocols.length === 0) return false;
     if (this.members.size === 0) return true;
-    if (protocolType !== this.#protocolType) return false;
+    if (protocolType !== this.#current.protocolType) return false;
     return groupProtocols.some(({ name }) => isSupportedByAll(this.members.values(), name));
   }
 
@@ -185,8 +184,8 @@ export class Group {
   #addMember(request: JoinRequest, clientId: string, reply: (answer: JoinAnswer) => void): void {
     const member = newMember(request, clientId, reply);
     if (this.members.size === 0) {
-      this.#protocolType = request.protocolType;
-      this.#leaderId = member.id;
+      const { protocolType } = request;
+      this.#current = { ...this.#current, protocolType, leaderId: member.id };
     }
     this.members.set(member.id, member);
     if (this.#isInitialJoin) this.#isMemberAdded = true;
@@ -195,7 +194,7 @@ export class Group {
 
   #rejoin(member: GroupMember, request: JoinRequest, reply: (answer: JoinAnswer) => void): void {
     const isChanged = !sameProtocols(member.protocols, request.groupProtocols);
-    const isLeader = member.id === this.#leaderId;
+    const isLeader = member.id === this.#current.leaderId;
     const isSettled =
       this.#state === 'CompletingRebalance' || (this.#state === 'Stable' && !isLeader);
     if (isSettled && !isChanged) {
@@ -223,11 +222,12 @@ export class Group {
     this.#cancelPhase();
     if (isFirst) {
       this.#isInitialJoin = true;
-      this.#waitForFirstMembers(this.#longestRebalanceTimeoutMs());
+      this.#waitForFirstMembers(longestRebalanceTimeoutMs(this.members.values()));
       return;
     }
-    this.#cancelPhase = this.#surroundings.timers.after(this.#longestRebalanceTimeoutMs(), () =>
-      this.#completeJoin(),
+    this.#cancelPhase = this.#surroundings.timers.after(
+      longestRebalanceTimeoutMs(this.members.values()),
+      () => this.#completeJoin(),
     );
     this.#tryCompleteJoin();
   }
@@ -259,16 +259,18 @@ export class Group {
     for (const member of [...this.members.values()]) {
       if (member.join === undefined) this.#forget(member);
     }
-    this.#generation += 1;
+    const id = this.#current.id + 1;
     if (this.members.size === 0) {
       this.#state = 'Empty';
-      this.#protocolName = '';
+      this.#current = { ...this.#current, id, protocolName: '' };
+      this.#write();
       return;
     }
-    this.#protocolName = chooseProtocol(this.members.values());
+    this.#current = { ...this.#current, id, protocolName: chooseProtocol(this.members.values()) };
     this.#state = 'CompletingRebalance';
-    this.#cancelPhase = this.#surroundings.timers.after(this.#longestRebalanceTimeoutMs(), () =>
-      this.#expelUnsynced(),
+    this.#cancelPhase = this.#surroundings.timers.after(
+      longestRebalanceTimeoutMs(this.members.values()),
+      () => this.#expelUnsynced(),
     );
     for (const member of this.members.values()) {
       const reply = member.join;
@@ -279,12 +281,7 @@ export class Group {
   }
 
   #joinAnswer(member: GroupMember): JoinAnswer {
-    return joined(member, {
-      members: this.members,
-      generation: this.#generation,
-      leaderId: this.#leaderId,
-      protocolName: this.#protocolName,
-    });
+    return joined(member, this.#current, this.members);
   }
 
   #assign(assignments: SyncRequest['groupAssignment']): void {
@@ -299,6 +296,7 @@ export class Group {
       this.#startSession(member);
       reply({ errorCode: errorCodes.NONE, memberAssignment: member.assignment });
     }
+    this.#write();
   }
 
   #expelUnsynced(): void {
@@ -334,15 +332,19 @@ export class Group {
   #forget(member: GroupMember): void {
     member.cancelSession();
     this.members.delete(member.id);
-    if (this.#leaderId === member.id) this.#leaderId = [...this.members.keys()][0] ?? '';
+    if (this.#current.leaderId === member.id) {
+      this.#current = { ...this.#current, leaderId: [...this.members.keys()][0] ?? '' };
+    }
     member.join?.(joinRefused(errorCodes.UNKNOWN_MEMBER_ID, ''));
     member.sync?.({ errorCode: errorCodes.UNKNOWN_MEMBER_ID, memberAssignment: NO_BYTES });
   }
 
-  #longestRebalanceTimeoutMs(): number {
-    return Math.max(
-      0,
-      ...[...this.members.values()].map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs),
-    );
+  /** What a coordinator writes: a generation with its assignment, or that nobody is left. */
+  #write(): void {
+    const members = [...this.members.values()];
+    this.#written = {
+      generation: this.#current,
+      members: members.map((member) => ({ ...member, join: undefined, sync: undefined })),
+    };
   }
 }
