@@ -5,7 +5,7 @@ import { openAccess } from '../../src/cluster/kafka-access.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import type { FailoverKafkaConfig } from '../../src/options.js';
-import type { PartitionPlan } from '../../src/position/plan.js';
+import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
 import type { SwitchReport } from '../../src/switch/report.js';
 import { realWorld } from '../../src/world.js';
@@ -131,6 +131,8 @@ export interface Group {
   readonly handled: string[];
   /** Why records of MirrorMaker's topics were not taken. */
   readonly skipped: string[];
+  /** Where the group was to begin, as it was said, one after another. */
+  readonly planned: GroupPlan[];
   /** Milliseconds that a handler takes. */
   handleMs: number;
   /** Where the group resumes on the other cluster. */
@@ -174,6 +176,7 @@ export async function startGroup(
     kafka: failover,
     handled: [],
     skipped: [],
+    planned: [],
     handleMs,
     async switchTo(to, { planned }) {
       const outcome = await failover.switchTo(to, { planned });
@@ -195,6 +198,7 @@ export async function startGroup(
       });
     },
   };
+  failover.on('positions.planned', ({ plan }) => group.planned.push(plan));
   failover.on('mirror.record-skipped', ({ because }) => group.skipped.push(because));
   const consumer = failover.consumer({ groupId, maxWaitTimeInMs: 100 });
   await consumer.connect();

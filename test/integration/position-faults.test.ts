@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
@@ -523,7 +524,12 @@ it('is set back by MirrorMaker (KAFKA-19794): what lies between is handled again
   await second.untilKnown(ids.slice(stood, stood + 50));
   const began = ids.indexOf(second.handled[0] ?? '');
   // It knows more of the group than MirrorMaker, and never too much.
-  expect(began).toBeGreaterThanOrEqual(Number(setBackTo));
+  const seen = {
+    plans: second.planned,
+    syncs: await syncsOf('setback'),
+    copiedTwice: twice(await logs.ids('B', 'A.setback')),
+  };
+  expect(began, inspect(seen, { depth: 9 })).toBeGreaterThanOrEqual(Number(setBackTo));
   expect(began).toBeLessThanOrEqual(stood);
   const { resumed } = await second.switchTo('A', { planned: true });
   const handledAway = second.handled.length;
