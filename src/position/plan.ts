@@ -192,12 +192,12 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
     }
   }
   const isInLog = best !== undefined && best.offset >= range.low;
-  // A sound position in the log says that everything below was handled. A commit may be of a member that had to begin where the log begins now.
+  // A sound position in the log says that everything below was handled; not so 0, with nothing below it. And a commit may be of a member that had to begin where the log begins
+  // now.
   const isCommit = best?.method === 'own-commit';
+  const isRefuted = isInLog && best !== undefined && best.offset > 0n && !isCommit;
   const upstream =
-    isInLog && !isCommit && facts.upstream
-      ? { ...facts.upstream, gone: undefined }
-      : facts.upstream;
+    isRefuted && facts.upstream ? { ...facts.upstream, gone: undefined } : facts.upstream;
   const known = { ...facts, voidCommit, upstream };
   if (upstream?.gone !== undefined) {
     const { topic, gone } = upstream;

@@ -57,6 +57,19 @@ describe('a position', () => {
     expect(goneBy('own-commit')).toEqual({ first: 10n, last: 49n });
   });
 
+  it('at 0 refutes nothing: nothing lies below it in a topic that was made anew', () => {
+    const upstream = {
+      topic: 'orders',
+      mirrored: { kind: 'known', end: 100n },
+      end: { kind: 'asked', offset: 100n },
+      handledEnd: 10n,
+      gone: { first: 10n, last: 49n },
+    } as const;
+    const bounds = [{ method: 'checkpoint', offset: 0n }] as const;
+    const range = { low: 0n, high: 50n, end: 50n };
+    expect(plan({ bounds, range, upstream }).upstream?.gone).toEqual({ first: 10n, last: 49n });
+  });
+
   it('is named after the first of equal bounds', () => {
     const bounds = [
       { method: 'own-commit', offset: 500n },

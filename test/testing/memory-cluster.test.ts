@@ -453,6 +453,27 @@ describe('a memory cluster', () => {
     });
   });
 
+  it('begins to wait for first members anew where it died while it did', async () => {
+    const memory = createMemoryWorld({
+      clusters: { A: { topics: { orders: 1 }, initialRebalanceDelayMs: 3000 } },
+    });
+    const cluster = memory.cluster('A');
+    await memory.run(async () => {
+      const consumer = memory.createKafka('A', quiet).consumer({
+        groupId: 'g',
+        retry: { retries: 50, initialRetryTime: 50, maxRetryTime: 500 },
+      });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'] });
+      void consumer.run({ eachMessage: () => Promise.resolve() }).catch(() => {});
+      await until(memory, 'a join', () => cluster.group('g')?.state === 'PreparingRebalance');
+      cluster.down();
+      cluster.up();
+      await until(memory, 'a generation', () => cluster.group('g')?.state === 'Stable');
+      await consumer.disconnect();
+    });
+  });
+
   it("waits for a group's first members as long as it is told to", async () => {
     const memory = createMemoryWorld({
       clusters: { A: { topics: { orders: 2 }, initialRebalanceDelayMs: 3000 } },

@@ -64,7 +64,6 @@ export class ClusterFace implements MemoryCluster {
   down(): void {
     if (this.state === 'down') return;
     this.#parts.broker.kill();
-    for (const group of this.#parts.groups.all()) group.crashed();
   }
 
   up(): void {

@@ -136,22 +136,14 @@ export class Group {
     return errorCodes.NONE;
   }
 
-  /** The broker's process died: whoever waited hears nothing. Membership is in the log and comes back. */
-  crashed(): void {
-    for (const member of this.members.values()) {
-      member.join = undefined;
-      member.sync = undefined;
-    }
-    this.#pendingMembers.clear();
-    this.#cancelPhase = NO_TIMER;
-  }
-
   /**
    * The broker's process runs again and has read the log: members that are still there must say so in time. A rebalance that was under way, also one that
    * somebody's leaving has begun, was never written down.
    */
   restored(): void {
-    for (const { cancelSession } of this.members.values()) cancelSession();
+    this.#pendingMembers.clear();
+    this.#cancelPhase = NO_TIMER;
+    this.#isInitialJoin = false;
     this.members.clear();
     for (const member of this.#written.members) this.members.set(member.id, { ...member });
     this.#current = this.#written.generation;
