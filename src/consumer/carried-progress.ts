@@ -1,4 +1,4 @@
-import type { Window } from './offsets.js';
+import type { OffsetSpan } from '../position/offset-span.js';
 import type { Sought } from './sought.js';
 
 /** @internal What is carried from one inner consumer to the next of the same epoch. */
@@ -6,11 +6,11 @@ export interface CarriedProgress {
   readonly physicalTopic: string;
   readonly partition: number;
   readonly handled: bigint | undefined;
-  readonly delivered: Window | undefined;
-  readonly everDelivered: Window | undefined;
+  readonly delivered: OffsetSpan | undefined;
+  readonly everDelivered: OffsetSpan | undefined;
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
   readonly isTakenOver: boolean;
-  readonly removed: Window | undefined;
+  readonly removed: OffsetSpan | undefined;
 }

@@ -1,7 +1,7 @@
 import { judge } from '../health/failure.js';
 import { commitMetadata, leavingMetadata } from '../position/commit-metadata.js';
 import type { HandledRecord } from '../position/fingerprint.js';
-import type { OffsetRange } from '../position/need.js';
+import { type OffsetSpan, partBelow } from '../position/offset-span.js';
 import type { CoordinatorCalls, OffsetCommit } from './coordinator-calls.js';
 import { readOffset, readPartition } from './offsets.js';
 
@@ -13,7 +13,7 @@ export interface MetadataParts {
   /** The last few records that handlers were given below a position, in their order. */
   recentBelow(topic: string, partition: number, position: bigint): readonly HandledRecord[];
   /** What retention was quicker with, below the group's position. */
-  removed(topic: string, partition: number): OffsetRange | undefined;
+  removed(topic: string, partition: number): OffsetSpan | undefined;
   /** The place that kafkajs leaves because it is out of range. */
   leaves(topic: string, partition: number): bigint | undefined;
 }
@@ -80,8 +80,7 @@ export class MetadataCarrier implements Pick<CoordinatorCalls, 'commits'> {
       return leaves === undefined ? row : { ...row, metadata: leavingMetadata({ ...log, leaves }) };
     }
     const recent = this.#parts.recentBelow(topic, partition, offset);
-    const found = this.#parts.removed(topic, partition);
-    const removed = found !== undefined && found.last < offset ? found : undefined;
+    const removed = partBelow(this.#parts.removed(topic, partition), offset);
     const atWallMs = this.#parts.wallMs();
     const metadata = commitMetadata({ ...log, offset, atWallMs, recent, removed });
     return metadata === undefined ? row : { ...row, metadata };

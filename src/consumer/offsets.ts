@@ -1,19 +1,14 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { AmbiguousOffsetError, StaleOffsetError } from '../errors.js';
 import type { EarlierDelivery } from '../position/need.js';
+import { type OffsetSpan, union } from '../position/offset-span.js';
 import { unreachable } from '../unreachable.js';
 import type { OffsetOrigin } from './types.js';
-
-/** @internal Offsets from `first` to `last` were delivered. */
-export interface Window {
-  readonly first: bigint;
-  readonly last: bigint;
-}
 
 /** @internal What is known of one log of a logical partition in the epoch in force. */
 export interface LogFacts {
   readonly physicalTopic: string;
-  readonly delivered: Window | undefined;
+  readonly delivered: OffsetSpan | undefined;
   /** Next offset according to the last confirmed commit of this epoch. */
   readonly committed: bigint | undefined;
 }
@@ -38,7 +33,7 @@ export type Placement =
 export function placeOffset(
   offset: bigint,
   logs: readonly LogFacts[],
-  older: readonly Window[],
+  older: readonly OffsetSpan[],
 ): Placement {
   const fitting = logs.filter(({ delivered }) => fits(offset, delivered));
   const isOlder = older.some((window) => fits(offset, window));
@@ -63,7 +58,7 @@ export function placeOffset(
   return isOlder ? { kind: 'stale' } : { kind: 'ambiguous' };
 }
 
-function fits(offset: bigint, window: Window | undefined): boolean {
+function fits(offset: bigint, window: OffsetSpan | undefined): boolean {
   return window !== undefined && offset >= window.first && offset <= window.last + 1n;
 }
 
@@ -192,8 +187,8 @@ export interface DeliverySource {
 interface Deliveries {
   readonly key: string;
   readonly switchEpoch: number;
-  readonly window: Window;
-  readonly before: Window | undefined;
+  readonly window: OffsetSpan;
+  readonly before: OffsetSpan | undefined;
 }
 
 /**
@@ -209,7 +204,7 @@ export class OlderDeliveries {
   readonly #remote = new Set<string>();
   readonly #ends = new Map<string, EarlierDelivery>();
 
-  add(source: DeliverySource, window: Window): void {
+  add(source: DeliverySource, window: OffsetSpan): void {
     const { cluster, topic, physicalTopic, partition, switchEpoch } = source;
     if (physicalTopic !== topic) this.#remote.add(physicalTopic);
     const key = `${cluster} ${physicalTopic}`;
@@ -229,11 +224,11 @@ export class OlderDeliveries {
   }
 
   /** Windows of a partition in epochs before `switchEpoch`, by its original or a physical name: one per log and cluster. */
-  of(topic: string, partition: number, switchEpoch: number): readonly Window[] {
+  of(topic: string, partition: number, switchEpoch: number): readonly OffsetSpan[] {
     return (this.#deliveries.get(`${partition} ${topic}`) ?? []).flatMap((one) => {
       const { before } = one;
       if (one.switchEpoch >= switchEpoch) return before === undefined ? [] : [before];
-      return [before === undefined ? one.window : union(before, one.window)];
+      return [union(one.window, before)];
     });
   }
 
@@ -250,14 +245,5 @@ export class OlderDeliveries {
 function mergedDeliveries(a: Deliveries, b: Deliveries): Deliveries {
   if (a.switchEpoch === b.switchEpoch) return { ...a, window: union(a.window, b.window) };
   const [older, newer] = a.switchEpoch < b.switchEpoch ? [a, b] : [b, a];
-  const windows = [older.window, older.before, newer.before].filter((one) => one !== undefined);
-  return { ...newer, before: windows.reduce(union) };
-}
-
-/** @internal The smallest window that holds both. */
-export function union(a: Window, b: Window): Window {
-  return {
-    first: a.first < b.first ? a.first : b.first,
-    last: a.last > b.last ? a.last : b.last,
-  };
+  return { ...newer, before: union(union(older.window, older.before), newer.before) };
 }

@@ -1,5 +1,5 @@
 import { isOfLog, readLeavingMetadata, readMetadataOf } from '../position/commit-metadata.js';
-import type { OffsetRange } from '../position/need.js';
+import type { OffsetSpan } from '../position/offset-span.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { CoordinatorCalls, OffsetCommit } from './coordinator-calls.js';
 import { readOffset, readPartition } from './offsets.js';
@@ -17,7 +17,7 @@ export interface OutOfRangeParts {
   /** kafkajs goes to the beginning of a partition; `begun` is where the group stood when it began there. */
   onLeaving(topic: string, partition: number, begun: bigint | undefined): void;
   /** The group's commit, at which it begins, says that records below were not handled. */
-  onRemoved(topic: string, partition: number, removed: OffsetRange): void;
+  onRemoved(topic: string, partition: number, removed: OffsetSpan): void;
 }
 
 /**

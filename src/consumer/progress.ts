@@ -1,7 +1,7 @@
 import { highest } from '../position/highest.js';
 import type { BatchWords } from './batch-words.js';
 import type { CarriedProgress } from './carried-progress.js';
-import { union, type Window } from './offsets.js';
+import { type OffsetSpan, union } from '../position/offset-span.js';
 import { handledAt, soughtOf, soughtOffset, type Sought } from './sought.js';
 import { RemovedRange } from './removed-range.js';
 
@@ -50,11 +50,11 @@ export class PartitionProgress {
   #passed: bigint | undefined = undefined;
   #endedWell: unknown = undefined;
   /** What was delivered before a seek or a rebalance moved the position. */
-  #folded: Window | undefined = undefined;
+  #folded: OffsetSpan | undefined = undefined;
   /** Handled before the last join, or with an inner consumer before this one: what is delivered again does not undo it. */
   #handledBefore: bigint | undefined = undefined;
   /** As {@link everDelivered}, of before a revocation, or of an inner consumer before this one. */
-  #deliveredBefore: Window | undefined = undefined;
+  #deliveredBefore: OffsetSpan | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
   #rewoundBelow: bigint | undefined = undefined;
   #isTakenOver = false;
@@ -194,22 +194,20 @@ export class PartitionProgress {
   }
 
   /** What was delivered in this epoch since the partition was assigned; undefined where nothing was. */
-  delivered(): Window | undefined {
+  delivered(): OffsetSpan | undefined {
     if (this.first === undefined || this.ceiling === undefined) return this.#folded;
     const window = { first: BigInt(this.first), last: BigInt(this.ceiling) };
-    return this.#folded === undefined ? window : union(this.#folded, window);
+    return union(window, this.#folded);
   }
 
   /**
    * What was delivered in this epoch, also before the partition went to another member: user code may still hold offsets
    * of it, and hand them back after a switch.
    */
-  everDelivered(): Window | undefined {
+  everDelivered(): OffsetSpan | undefined {
     const before = this.#deliveredBefore;
     const delivered = this.delivered();
-    return before === undefined || delivered === undefined
-      ? (delivered ?? before)
-      : union(before, delivered);
+    return delivered === undefined ? before : union(delivered, before);
   }
 
   /**

@@ -1,7 +1,7 @@
-import { union, type Window } from './offsets.js';
+import { type OffsetSpan, union } from '../position/offset-span.js';
 
 /** @internal Records of a partition that were removed before the member came to them. */
-export interface RemovedRecords extends Window {
+export interface RemovedRecords extends OffsetSpan {
   readonly topic: string;
   readonly physicalTopic: string;
   readonly partition: number;
@@ -26,11 +26,11 @@ export class RemovedRange {
   #isOpen = false;
   /** The group's commit when the member got the partition. */
   #begun: bigint | undefined;
-  #range: Window | undefined;
-  onFound: (range: Window) => void = () => {};
+  #range: OffsetSpan | undefined;
+  onFound: (range: OffsetSpan) => void = () => {};
 
   /** Undefined where there is none. */
-  get range(): Window | undefined {
+  get range(): OffsetSpan | undefined {
     return this.#range;
   }
 
@@ -64,8 +64,7 @@ export class RemovedRange {
   }
 
   /** Somebody has told of it: an inner consumer before this one, or the group's commit. */
-  continues(range: Window | undefined): void {
-    const before = this.#range;
-    if (range !== undefined) this.#range = before === undefined ? range : union(before, range);
+  continues(range: OffsetSpan | undefined): void {
+    if (range !== undefined) this.#range = union(range, this.#range);
   }
 }

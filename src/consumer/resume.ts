@@ -2,7 +2,7 @@ import type { ClusterAccess, Commit } from '../cluster/access.js';
 import { PositionUnavailableError } from '../errors.js';
 import { judge } from '../health/failure.js';
 import { commitMetadata } from '../position/commit-metadata.js';
-import type { OffsetRange } from '../position/need.js';
+import { type OffsetSpan, partBelow } from '../position/offset-span.js';
 import type { GroupPlan } from '../position/plan.js';
 import { retry } from '../wait.js';
 import type { World } from '../world.js';
@@ -38,7 +38,7 @@ export interface ResumePosition extends Commit {
    */
   readonly seen?: { readonly offset: bigint | undefined } | undefined;
   /** Records below it that were not handled: see {@link PartitionPlan}. */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
 }
 
 /** @internal The positions of a plan. */
@@ -135,7 +135,8 @@ export async function commitPositions(
 
 /** With metadata that says which records below were not handled: whoever gets the partition next learns it from there. */
 function described(one: ResumePosition, cluster: string, atWallMs: number): ResumePosition {
-  const { topic: physicalTopic, partition, offset, removed } = one;
+  const { topic: physicalTopic, partition, offset } = one;
+  const removed = partBelow(one.removed, offset);
   if (removed === undefined) return one;
   const log = { cluster, physicalTopic, partition };
   const metadata = commitMetadata({ ...log, offset, atWallMs, recent: [], removed });

@@ -1,13 +1,13 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { Mirror } from '../replication/mirror.js';
 import type { OffsetSync } from '../replication/records.js';
-import { checkpointBound, isOfDoubted } from './checkpoint-bound.js';
+import { checkpointBound, isOfVoidCheckpoint } from './checkpoint-bound.js';
 import type { FoundCopies } from './exact.js';
 import type { HandledRecord } from './fingerprint.js';
 import { behindLastHandled, handledBelowOf, isHandledBeyond } from './handled-below.js';
 import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
-import type { OffsetRange } from './need.js';
+import type { OffsetSpan } from './offset-span.js';
 import type { PartitionFacts, PositionMethod } from './plan.js';
 import type { SourcePosition, UntouchedPartition } from './need.js';
 
@@ -63,7 +63,7 @@ export interface MirroredEvidence {
    */
   readonly deliveredOnTarget: bigint | undefined;
   /** As {@link removedOf}. */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
   /** As {@link carriedRecords}: what the checkpoint brings along. Empty, or left out: nothing that counts. */
   readonly carried?: readonly HandledRecord[] | undefined;
 }
@@ -108,8 +108,9 @@ export type Bounds = Omit<
  */
 export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Bounds {
   const bounds: Bound[] = [];
-  const isMadeAnew = mirrored !== undefined && isOfDoubtedCheckpoint(committed, mirrored);
-  const ownCommit = isMadeAnew ? undefined : committed;
+  const isVoid =
+    mirrored !== undefined && committed !== undefined && isOfVoidCheckpoint(committed, mirrored);
+  const ownCommit = isVoid ? undefined : committed;
   const missing: MissingBound[] = ownCommit === undefined ? [{ kind: 'no-own-commit' }] : [];
   const isRewound = mirrored?.processed?.rewoundBelow !== undefined;
   if (ownCommit !== undefined && !isRewound) {
@@ -118,7 +119,7 @@ export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Boun
   const found = {
     bounds,
     missing,
-    voidCommit: isRewound || isMadeAnew ? committed : undefined,
+    voidCommit: isRewound || isVoid ? committed : undefined,
     awaited: [],
   };
   if (mirrored === undefined) {
@@ -176,13 +177,6 @@ export function withFoundCopies(
     bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
     handledBelow: isKnown ? bound.offset : known.handledBelow,
   };
-}
-
-function isOfDoubtedCheckpoint(ownCommit: bigint | undefined, evidence: MirroredEvidence): boolean {
-  if (ownCommit === undefined) return false;
-  const { isShared, checkpoint } = evidence;
-  const isBehindFirst = ownCommit === 1n && checkpoint?.downstreamOffset === 1n && !isShared;
-  return isBehindFirst || isOfDoubted(ownCommit, evidence);
 }
 
 /** Second copies of handled records lie behind the first ones. */

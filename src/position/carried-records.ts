@@ -1,13 +1,13 @@
 import type { Commit } from '../cluster/access.js';
 import type { MirroredEvidence } from './bounds.js';
-import { isDoubted } from './checkpoint-bound.js';
+import { verdictOn } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
 
 /** @internal What {@link carriedRecords} is asked about. */
 export type CarriedEvidence = Pick<
   MirroredEvidence,
-  'mirror' | 'upstreamTopic' | 'partition' | 'checkpoint' | 'processed'
+  'mirror' | 'upstreamTopic' | 'partition' | 'hasAllSyncs' | 'checkpoint' | 'processed'
 >;
 
 /**
@@ -35,10 +35,11 @@ export type CarriedEvidence = Pick<
  * @internal
  */
 export function carriedRecords(
-  { mirror, upstreamTopic, partition, checkpoint, processed }: CarriedEvidence,
+  evidence: CarriedEvidence,
   restartedAtWallMs: number | undefined,
   commit?: Pick<Commit, 'offset' | 'metadata'>,
 ): readonly HandledRecord[] {
+  const { mirror, upstreamTopic, partition, checkpoint, processed } = evidence;
   const newest = newestCommit(commit, checkpoint);
   if (newest === undefined || processed?.rewoundBelow !== undefined) return [];
   const own = processed !== undefined && processed.offset >= newest.offset ? processed : undefined;
@@ -49,8 +50,8 @@ export function carriedRecords(
   // The commit is older than its checkpoint, whatever the member's clock says.
   const atWallMs = Math.min(carried.atWallMs, checkpoint?.recordedAtWallMs ?? Infinity);
   if (restartedAtWallMs !== undefined && restartedAtWallMs > atWallMs) return [];
-  if (newest === commit) return carried.recent;
-  return isDoubted({ checkpoint, mirror, upstreamTopic, partition }) ? [] : carried.recent;
+  if (newest === commit || checkpoint === undefined) return carried.recent;
+  return verdictOn(checkpoint, evidence).kind === 'doubted' ? [] : carried.recent;
 }
 
 /**

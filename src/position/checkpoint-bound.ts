@@ -11,7 +11,7 @@ export function checkpointBound(evidence: MirroredEvidence): {
   readonly bound?: Bound;
   readonly notes: readonly string[];
 } {
-  const { mirror, isShared, upstreamTopic, partition, checkpoint, outdated } = evidence;
+  const { mirror, isShared, checkpoint, outdated } = evidence;
   if (outdated !== undefined) {
     return {
       notes: [
@@ -21,20 +21,18 @@ export function checkpointBound(evidence: MirroredEvidence): {
   }
   if (checkpoint === undefined) return { notes: [] };
   const { upstreamOffset, downstreamOffset } = checkpoint;
-  const around = mirror.syncsAround(upstreamTopic, partition, upstreamOffset);
-  const doubt = doubtOf(checkpoint, around);
-  if (doubt !== undefined) return { notes: [`${doubt}, so it is not used`] };
-  const reach = reachOf(checkpoint, around, evidence.hasAllSyncs);
-  if (reach.kind === 'confirmed') {
+  const verdict = verdictOn(checkpoint, evidence);
+  if (verdict.kind === 'doubted') return { notes: [`${verdict.because}, so it is not used`] };
+  if (verdict.kind === 'confirmed') {
     return { bound: { method: 'checkpoint', offset: downstreamOffset }, notes: [] };
   }
-  if (reach.kind === 'newer' && !isShared) {
+  if (verdict.kind === 'newer' && !isShared) {
     return { bound: { method: 'unverified-checkpoint', offset: downstreamOffset }, notes: [] };
   }
-  const { end } = reach;
+  const { end } = verdict;
   if (end === undefined) return { notes: [] };
   const because =
-    reach.kind === 'newer'
+    verdict.kind === 'newer'
       ? `where the offset syncs end that are known: beyond it records born on ${mirror.target} may lie among the copies`
       : `where ${upstreamOffset} is by the offset syncs that are known: it was taken from one of a topic that is gone, as a rule`;
   return {
@@ -43,16 +41,41 @@ export function checkpointBound(evidence: MirroredEvidence): {
   };
 }
 
-/** Is this commit of the group on the target the very place of a checkpoint that does not count? Then MirrorMaker may have made it (`sync.group.offsets.enabled`). @internal */
-export function isOfDoubted(
-  commit: bigint,
-  { checkpoint, outdated, mirror, upstreamTopic, partition, hasAllSyncs }: MirroredEvidence,
-): boolean {
+/**
+ * Is this commit of the group on the target at the place of a checkpoint that does not count? Then MirrorMaker may have made it (`sync.group.offsets.enabled`).
+ *
+ * @internal
+ */
+export function isOfVoidCheckpoint(commit: bigint, evidence: MirroredEvidence): boolean {
+  const { checkpoint, outdated, isShared } = evidence;
   if (outdated !== undefined) return commit === outdated.downstreamOffset;
-  if (commit !== checkpoint?.downstreamOffset) return false;
+  if (checkpoint === undefined || commit !== checkpoint.downstreamOffset) return false;
+  // What lies behind the log's very first record only that record can tell: `behindFirst`.
+  if (commit === 1n && !isShared) return true;
+  const { kind } = verdictOn(checkpoint, evidence);
+  return kind === 'doubted' || kind === 'contradicted';
+}
+
+/** @internal What the offset syncs that are known say of a checkpoint. */
+export type CheckpointVerdict =
+  | Reach
+  /** One speaks against it, or it points among second copies: it says nothing of anybody. */
+  | { readonly kind: 'doubted'; readonly because: string };
+
+/** @internal Pure. */
+export function verdictOn(
+  checkpoint: Checkpoint,
+  {
+    mirror,
+    upstreamTopic,
+    partition,
+    hasAllSyncs,
+  }: Pick<MirroredEvidence, 'mirror' | 'upstreamTopic' | 'partition' | 'hasAllSyncs'>,
+): CheckpointVerdict {
   const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
-  if (doubtOf(checkpoint, around) !== undefined) return true;
-  return reachOf(checkpoint, around, hasAllSyncs).kind === 'contradicted';
+  const because = doubtOf(checkpoint, around);
+  if (because !== undefined) return { kind: 'doubted', because };
+  return reachOf(checkpoint, around, hasAllSyncs);
 }
 
 /** How far a checkpoint counts by the offset syncs that are known. */
@@ -93,18 +116,6 @@ function reachOf(
   const isTooFar = downstreamOffset > floor.downstreamOffset + distance;
   if (isComplete || isTooFar) return { kind: 'contradicted', end };
   return ceiling === undefined ? { kind: 'newer', end } : { kind: 'confirmed' };
-}
-
-/** @internal True where the offset syncs contradict what is known of a checkpoint: it says nothing of anybody then. */
-export function isDoubted({
-  checkpoint,
-  mirror,
-  upstreamTopic,
-  partition,
-}: Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'>): boolean {
-  if (checkpoint === undefined) return false;
-  const around = mirror.syncsAround(upstreamTopic, partition, checkpoint.upstreamOffset);
-  return doubtOf(checkpoint, around) !== undefined;
 }
 
 /** What speaks against a checkpoint, in words; undefined where nothing does. */

@@ -1,7 +1,7 @@
 import type { Commit } from '../cluster/access.js';
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import type { HandledRecord } from './fingerprint.js';
-import type { OffsetRange } from './need.js';
+import type { OffsetSpan } from './offset-span.js';
 
 /** @internal Which log a commit is about. */
 export interface CommittedLog {
@@ -20,7 +20,7 @@ export interface CommitMetadata extends CommittedLog {
   /** The last few handled records below `offset`, in their order. */
   readonly recent: readonly HandledRecord[];
   /** As in `SourcePosition`: below `offset`, and not handled. */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
 }
 
 /** @internal What is carried by the commit with which kafkajs leaves a place that is out of range, for the beginning of the log. */
@@ -109,7 +109,7 @@ export function readCommitMetadata(text: string): CommitMetadata | undefined {
   const atWallMs = get('at');
   if (log === undefined || offset === undefined || typeof atWallMs !== 'number') return undefined;
   const hasRange = get('removed') !== undefined;
-  const removed = readRange(get('removed'));
+  const removed = readSpan(get('removed'));
   if (hasRange && (removed === undefined || removed.last >= offset)) return undefined;
   const recent = readRecent(get('recent'), offset);
   if (recent === undefined || (recent.length === 0 && !hasRange)) return undefined;
@@ -180,7 +180,7 @@ function readOffset(text: unknown): bigint | undefined {
 }
 
 /** @internal A range of offsets, as two texts. Undefined for anything else. */
-export function readRange(range: unknown): OffsetRange | undefined {
+export function readSpan(range: unknown): OffsetSpan | undefined {
   if (!Array.isArray(range) || range.length !== 2) return undefined;
   const [first, last] = range.map(readOffset);
   return first === undefined || last === undefined || last < first ? undefined : { first, last };

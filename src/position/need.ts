@@ -1,4 +1,5 @@
 import type { TopicSelector } from '../replication/topic-names.js';
+import type { OffsetSpan } from './offset-span.js';
 import type { HandledRecord } from './fingerprint.js';
 
 /** @internal What a consumer needs planned, and what it knows of its own progress on the source. */
@@ -25,12 +26,6 @@ export interface EarlierDelivery {
   readonly below: bigint;
 }
 
-/** @internal Offsets from `first` to `last`. */
-export interface OffsetRange {
-  readonly first: bigint;
-  readonly last: bigint;
-}
-
 /** @internal A log, by its name on its cluster. */
 export interface PhysicalPartition {
   readonly physicalTopic: string;
@@ -47,7 +42,7 @@ export interface UntouchedPartition extends PhysicalPartition {
    */
   readonly deliveredBelow?: bigint | undefined;
   /** As in {@link SourcePosition}, below `committed`: the group's commit said so when the member got it. */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
 }
 
 /** @internal How far this process handled one log of the source. */
@@ -78,7 +73,7 @@ export interface SourcePosition extends PhysicalPartition {
    * Records below `offset` that were *not* handled, all the same: retention had removed them on the source before the group came to them. The last is
    * the newest one of them; what lies between may be handled. Undefined where there are none.
    */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
   readonly recent: RecentlyHandled;
 }
 

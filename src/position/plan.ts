@@ -6,7 +6,7 @@ import { highest } from './highest.js';
 import { removedBelow } from './removed-here.js';
 import type { CommittableRange } from './log-ranges.js';
 import { missingBoundInWords, type MissingBound } from './missing.js';
-import type { OffsetRange } from './need.js';
+import type { OffsetSpan } from './offset-span.js';
 import type { UpstreamLog } from './upstream.js';
 
 /**
@@ -142,7 +142,7 @@ export interface PartitionFacts {
   /** See {@link PartitionPlan}. */
   readonly upstream?: UpstreamLog | undefined;
   /** See {@link removedEarlier}; of a log that has no `upstream` it counts for all bounds, else for the group's commit. */
-  readonly removed?: OffsetRange | undefined;
+  readonly removed?: OffsetSpan | undefined;
   /** True where the group has handled the copies of all records up to this one, on the cluster that it comes from; undefined where that is not known. */
   readonly isHandledAsCopies?: ((offset: bigint) => boolean) | undefined;
 }

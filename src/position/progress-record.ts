@@ -1,4 +1,4 @@
-import { readRange } from './commit-metadata.js';
+import { readSpan } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
 import type { SourcePosition } from './need.js';
 
@@ -124,7 +124,7 @@ export function readProgress(
   const isLast = get('last') === true;
   const rewoundBelow = readOffset(get('rewound'));
   const recent = readRecent(get('recent'));
-  const removed = readRange(get('removed'));
+  const removed = readSpan(get('removed'));
   if (get('removed') !== undefined && removed === undefined) return { kind: 'unreadable' };
   if (get('v') !== VERSION || offset === undefined || recent === undefined) {
     return { kind: 'unreadable' };

@@ -1,7 +1,8 @@
 import type { Commit } from '../cluster/access.js';
 import type { Bound } from './bounds.js';
 import { readMetadataOf, type CommittedLog } from './commit-metadata.js';
-import type { OffsetRange, SourcePosition } from './need.js';
+import type { SourcePosition } from './need.js';
+import { type OffsetSpan, partBelow, union } from './offset-span.js';
 import type { PartitionFacts } from './plan.js';
 
 /**
@@ -13,9 +14,9 @@ export function removedEarlier(
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
   returned: Pick<SourcePosition, 'removed'> | undefined,
   log: CommittedLog,
-): OffsetRange | undefined {
+): OffsetSpan | undefined {
   const said = commit && readMetadataOf(commit, log)?.removed;
-  return both(said, returned?.removed);
+  return said === undefined ? returned?.removed : union(said, returned?.removed);
 }
 
 /**
@@ -36,26 +37,17 @@ export function removedEarlier(
 export function removedBelow(
   best: Bound,
   { range, upstream, removed, isHandledAsCopies }: Told,
-): OffsetRange | undefined {
+): OffsetSpan | undefined {
   const isOfThisLog = upstream === undefined || best.method === 'own-commit';
   const isBefore = best.offset < range.low;
   const position = isBefore ? range.low : best.offset;
   const now = isBefore ? { first: best.offset, last: range.low - 1n } : undefined;
-  const all = both(isOfThisLog ? removed : undefined, now);
-  if (all === undefined || all.first >= position) return undefined;
-  const last = all.last < position ? all.last : position - 1n;
-  return isHandledAsCopies?.(last) === true ? undefined : { first: all.first, last };
+  const before = isOfThisLog ? removed : undefined;
+  const below = partBelow(now === undefined ? before : union(now, before), position);
+  return below === undefined || isHandledAsCopies?.(below.last) === true ? undefined : below;
 }
 
 /** @internal What a stay on the target before has left there, and whether it was handled since. */
 export type Left = Pick<PartitionFacts, 'removed' | 'isHandledAsCopies'>;
 
 type Told = Pick<PartitionFacts, 'range' | 'upstream'> & Left;
-
-function both(a: OffsetRange | undefined, b: OffsetRange | undefined): OffsetRange | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return {
-    first: a.first < b.first ? a.first : b.first,
-    last: a.last > b.last ? a.last : b.last,
-  };
-}

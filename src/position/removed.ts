@@ -1,9 +1,10 @@
 import type { Commit, LogRange } from '../cluster/access.js';
 import type { Mirror } from '../replication/mirror.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
-import { isDoubted } from './checkpoint-bound.js';
+import { verdictOn } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
-import type { OffsetRange, SourcePosition, UntouchedPartition } from './need.js';
+import type { SourcePosition, UntouchedPartition } from './need.js';
+import { type OffsetSpan, partBelow } from './offset-span.js';
 import type { Gathered } from './recognise.js';
 
 /**
@@ -56,38 +57,37 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
 export function removedOf(
   told: Told,
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
-): OffsetRange | undefined {
+): OffsetSpan | undefined {
   const { processed, untouched, checkpoint, mirror, upstreamTopic, partition } = told;
-  const newest = newestCommit(commit, isDoubted(told) ? undefined : checkpoint);
+  const isDoubted = checkpoint !== undefined && verdictOn(checkpoint, told).kind === 'doubted';
+  const newest = newestCommit(commit, isDoubted ? undefined : checkpoint);
   const isOwn =
     processed !== undefined &&
     (newest === undefined ||
       processed.rewoundBelow !== undefined ||
       processed.offset >= newest.offset);
-  if (isOwn) return isBehind(processed.offset, processed.removed);
+  if (isOwn) return partBelow(processed.removed, processed.offset);
   const atJoin = untouched?.committed;
   const isOfJoin =
     atJoin !== undefined &&
     commit === undefined &&
     (newest === undefined || atJoin >= newest.offset);
-  if (isOfJoin) return isBehind(atJoin, untouched?.removed);
+  if (isOfJoin) return partBelow(untouched?.removed, atJoin);
   const log = { cluster: mirror.source, physicalTopic: upstreamTopic, partition };
   const said = newest && readMetadataOf(newest, log);
   if (said !== undefined || newest === commit) return said?.removed;
   // A checkpoint that names nothing, junk or of a commit without metadata, takes back nothing that is known.
   return (
-    (processed && isBehind(processed.offset, processed.removed)) ??
+    (processed && partBelow(processed.removed, processed.offset)) ??
     (commit && readMetadataOf(commit, log)?.removed) ??
-    (atJoin === undefined ? undefined : isBehind(atJoin, untouched?.removed))
+    (atJoin === undefined ? undefined : partBelow(untouched?.removed, atJoin))
   );
 }
 
-/** Of a position that lies before it nothing has to be brought back. */
-function isBehind(position: bigint, range: OffsetRange | undefined): OffsetRange | undefined {
-  return range !== undefined && range.first < position ? range : undefined;
-}
-
-type Told = Pick<MirroredEvidence, 'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition'> & {
+type Told = Pick<
+  MirroredEvidence,
+  'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition' | 'hasAllSyncs'
+> & {
   readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'removed'> | undefined;
   readonly untouched?: Pick<UntouchedPartition, 'committed' | 'removed'> | undefined;
 };

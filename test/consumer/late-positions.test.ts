@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CONSUMER_EVENTS } from '../../src/consumer/consumer-events.js';
 import type { Commit } from '../../src/cluster/access.js';
 import type { PausedTopic } from '../../src/consumer/pauses.js';
-import type { OffsetRange } from '../../src/position/need.js';
+import type { OffsetSpan } from '../../src/position/offset-span.js';
 import { FencedError } from '../../src/errors.js';
 import { SubscriptionState } from '../support/subscription-state.js';
 import { controlled, harness, planFor, settle, type Controlled, type Harness } from './support.js';
@@ -24,7 +24,7 @@ const at = (partition: number, offset: bigint): Commit => ({
 /** On B, joined, with the plan refused there; the second look at the group's commits is in the test's hands. */
 async function joinedLate(
   pause: PausedTopic[] = [],
-  removed?: OffsetRange,
+  removed?: OffsetSpan,
 ): Promise<{ h: Harness; reads: Controlled<readonly Commit[]>[] }> {
   const h = harness();
   h.b.hasMembers = true;

@@ -5,8 +5,8 @@ import {
   readOffset,
   readPartition,
   type LogFacts,
-  type Window,
 } from '../../src/consumer/offsets.js';
+import type { OffsetSpan } from '../../src/position/offset-span.js';
 
 function log(physicalTopic: string, delivered?: [number, number], committed?: number): LogFacts {
   return {
@@ -15,13 +15,13 @@ function log(physicalTopic: string, delivered?: [number, number], committed?: nu
     committed: committed === undefined ? undefined : BigInt(committed),
   };
 }
-const older = (first: number, last: number): Window => ({
+const older = (first: number, last: number): OffsetSpan => ({
   first: BigInt(first),
   last: BigInt(last),
 });
 
 describe('placing an offset', () => {
-  it.each<[what: string, offset: bigint, logs: LogFacts[], older: Window[], expected: string]>([
+  it.each<[what: string, offset: bigint, logs: LogFacts[], older: OffsetSpan[], expected: string]>([
     ['delivered in this epoch', 6n, [log('o', [5, 5])], [], 'o'],
     ['delivered now and before', 6n, [log('o', [5, 5])], [older(0, 9)], 'o'],
     ['the record itself', 5n, [log('o', [5, 9])], [], 'o'],
