@@ -271,6 +271,7 @@ export class ClusterOperations implements SwitchOperations {
       needs: [isReturn ? { ...need, processed: [], untouched: [] } : need],
       // The source of an unplanned switch is not asked: it is judged dead, and its answer would only be waited for.
       source: turn.planned && !isReturn ? this.access(turn.from) : undefined,
+      isStart: turn.isFirst,
       target: this.access(turn.to),
       mirror: this.#mirror(turn.to),
       mirrorBack: this.#mirror(other),

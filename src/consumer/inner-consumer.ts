@@ -21,6 +21,7 @@ import { NOWHERE, type Standing } from './standing.js';
 import { ToldAnew } from './told-anew.js';
 import { subscribeCalls, TopicNames, type ResolvedSubscription } from './subscription.js';
 import type { FailoverConsumerRunConfig } from './types.js';
+import type { MovedBy } from './sought.js';
 
 /**
  * One kafkajs consumer in one session, with what stands around it. Runs at most once; never revived.
@@ -207,7 +208,7 @@ export class InnerConsumer {
   }
 
   /** Moves the position in one physical partition. */
-  seek({ topic, partition, offset }: PhysicalOffset & { offset: string }): void {
+  seek({ topic, partition, offset }: PhysicalOffset & { offset: string }, by?: MovedBy): void {
     this.consumer.seek({ topic, partition, offset });
     const position = readOffset(offset);
     const index = readPartition(partition);
@@ -215,7 +216,7 @@ export class InnerConsumer {
     this.#late.drop(topic, index);
     const isMine = this.#member.isAssigned(topic, index);
     if (!isMine) return this.#anew.soughtElsewhere({ topic, partition, offset }, this.memberId);
-    this.#dispatcher?.laneOf(topic, index).seek(position);
+    this.#dispatcher?.laneOf(topic, index).seek(position, by);
     this.#anew.pending.add({ topic, partition: index, offset });
   }
 

@@ -9,7 +9,7 @@ import type { RemovedRecords } from './removed-range.js';
 import type { CarriedProgress } from './carried-progress.js';
 import { PartitionProgress } from './progress.js';
 import { RecentRecords } from './recent-records.js';
-import { soughtOffset, type Sought } from './sought.js';
+import { type MovedBy, soughtOffset, type Sought } from './sought.js';
 
 /** @internal What a lane is made of. */
 export interface LaneParts {
@@ -92,8 +92,8 @@ export class Lane implements PhysicalSource {
   }
 
   /** User code moved the position, or a late one is put in place. */
-  seek(offset: bigint): void {
-    this.progress.seek(offset);
+  seek(offset: bigint, by?: MovedBy): void {
+    this.progress.seek(offset, by);
     this.awaited?.forget();
   }
 

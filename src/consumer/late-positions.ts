@@ -7,6 +7,7 @@ import type { PausedTopic, Pauses } from './pauses.js';
 import { aheadOf, commitAsMember, type Member, type ResumePosition } from './resume.js';
 import type { PhysicalOffset } from './commits.js';
 import type { TopicNames } from './subscription.js';
+import type { MovedBy } from './sought.js';
 
 /** @internal What late positions are put in place with. */
 export interface LatePositionsParts {
@@ -25,7 +26,7 @@ export interface LatePositionsParts {
   readonly onSettled: () => void;
   readonly member: Member & {
     readonly names: TopicNames;
-    seek(entry: PhysicalOffset & { offset: string }): void;
+    seek(entry: PhysicalOffset & { offset: string }, by: MovedBy): void;
   };
 }
 
@@ -150,10 +151,13 @@ export class LatePositions {
     if (round !== this.#round || member.isRetired) return;
     // Without what user code has moved meanwhile.
     const open = behind.filter((one) => this.isOpen(one.topic, one.partition));
-    for (const one of sought) member.seek({ ...one, offset: String(one.offset) });
+    for (const { topic, partition, offset, voided } of sought) {
+      const by = { voidedUpTo: voided?.last };
+      member.seek({ topic, partition, offset: String(offset) }, by);
+    }
     // A seek forgets it.
     tellRemoved(sought, member);
-    // After the seeks, which count as the user's: should a rebalance come before the commit, they are needed once more.
+    // After the seeks: should a rebalance come before the commit, they are needed once more.
     this.#open = open;
     // Held back until they are committed: a fetch that kafkajs has begun before the seek would read from the log's
     // beginning. Its answer is dropped, but kafkajs keeps the offset as resolved, and would commit it behind ours.

@@ -77,7 +77,9 @@ export class MetadataCarrier implements Pick<CoordinatorCalls, 'commits'> {
     if (offset < 0n) {
       // An end of the log, which kafkajs commits where its offset was out of range.
       const leaves = this.#parts.leaves(topic, partition);
-      return leaves === undefined ? row : { ...row, metadata: leavingMetadata({ ...log, leaves }) };
+      if (leaves === undefined) return row;
+      const removed = partBelow(this.#parts.removed(topic, partition), leaves);
+      return { ...row, metadata: leavingMetadata({ ...log, leaves, removed }) };
     }
     const recent = this.#parts.recentBelow(topic, partition, offset);
     const removed = partBelow(this.#parts.removed(topic, partition), offset);

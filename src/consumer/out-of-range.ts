@@ -41,7 +41,9 @@ export class OutOfRange implements Pick<CoordinatorCalls, 'commits' | 'begins'> 
     const log = { cluster, physicalTopic: topic, partition };
     if (offset === BEGINNING) {
       const left = readLeavingMetadata(metadata);
-      if (left !== undefined && isOfLog(left, log)) onLeaving(topic, partition, left.leaves);
+      if (left === undefined || !isOfLog(left, log)) return;
+      onLeaving(topic, partition, left.leaves);
+      if (left.removed !== undefined) onRemoved(topic, partition, left.removed);
     }
     if (offset < 0n) return;
     this.#begun.set(topic, partition, offset);

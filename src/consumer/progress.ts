@@ -2,7 +2,7 @@ import { highest } from '../position/highest.js';
 import type { BatchWords } from './batch-words.js';
 import type { CarriedProgress } from './carried-progress.js';
 import { type OffsetSpan, union } from '../position/offset-span.js';
-import { handledAt, soughtOf, soughtOffset, type Sought } from './sought.js';
+import { handledAt, type MovedBy, soughtOf, soughtOffset, type Sought } from './sought.js';
 import { RemovedRange } from './removed-range.js';
 
 /** The handler has not been called, or threw before it returned a promise. */
@@ -273,12 +273,12 @@ export class PartitionProgress {
     this.#fold();
   }
 
-  /** User code moved the position. */
-  seek(offset: bigint): void {
+  /** The position is moved, by user code or to where a plan says that the group is. */
+  seek(offset: bigint, by: MovedBy = 'user'): void {
     this.removed.clear();
-    // Where nothing is known yet, any commit may be older than this.
-    this.#rewoundBelow =
-      highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed) ?? ANYWHERE;
+    const known = highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed);
+    // Where nothing is known yet, any commit may be older than what user code does; a plan has weighed them.
+    this.#rewoundBelow = by === 'user' ? (known ?? ANYWHERE) : highest(known, by.voidedUpTo);
     this.#fold();
     this.sought = soughtOf(offset);
     // What was committed before is not the group's position any more.

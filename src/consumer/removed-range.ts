@@ -36,8 +36,9 @@ export class RemovedRange {
 
   /** kafkajs leaves the place where it was for the beginning of the log. */
   outOfRange(begun: bigint | undefined): void {
+    // Again, before anything was delivered: kafkajs has never been where it leaves now.
+    this.#begun = this.#isOpen ? (this.#begun ?? begun) : begun;
     this.#isOpen = true;
-    this.#begun = begun;
   }
 
   /** The place that kafkajs leaves, as it is known now; undefined where it leaves none. */

@@ -25,3 +25,6 @@ export function handledAt(sought: Sought): bigint | undefined {
   if (typeof sought === 'bigint') return sought;
   return sought === 'beginning' ? 0n : undefined;
 }
+
+/** @internal Who moves a position: user code, or a plan that lets commits of the group up to an offset count as none. */
+export type MovedBy = 'user' | { readonly voidedUpTo: bigint | undefined };

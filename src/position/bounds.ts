@@ -134,7 +134,9 @@ export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Boun
   }
   const notes = [...rewindNotes, ...checkpointNotes];
   addTranslation(translated, evidence, missing);
-  const handledBelow = handledBelowOf(evidence);
+  const limit = handledBelowOf(evidence);
+  // Where user code has moved back what was committed is handled again.
+  const handledBelow = isRewound && limit !== undefined ? highest(limit, committed) : limit;
   if (mirrored.isShared && !hasKnownSyncs(mirrored)) {
     missing.push({ kind: 'no-origin' });
     return { ...found, handledBelow: undefined, notes };
@@ -170,6 +172,7 @@ export function withFoundCopies(
   const isKnown =
     isWhole &&
     hasAllSyncs &&
+    processed?.rewoundBelow === undefined &&
     processed?.deliveredBelow === processed?.offset &&
     !mayBeCopiedTwice(evidence, bound.offset);
   return {

@@ -27,6 +27,8 @@ export interface CommitMetadata extends CommittedLog {
 export interface LeavingMetadata extends CommittedLog {
   /** The place that it leaves. */
   readonly leaves: bigint;
+  /** What retention was quicker with before, below it. */
+  readonly removed?: OffsetSpan | undefined;
 }
 
 /** So many records are named, at most: one tells the place, the others where it is not mirrored yet. */
@@ -82,9 +84,14 @@ export function leavingMetadata({
   physicalTopic,
   partition,
   leaves,
+  removed,
 }: LeavingMetadata): string {
-  const log = [cluster, physicalTopic, partition];
-  return JSON.stringify({ failover: VERSION, log, leaves: String(leaves) });
+  return JSON.stringify({
+    failover: VERSION,
+    log: [cluster, physicalTopic, partition],
+    leaves: String(leaves),
+    ...(removed && { removed: [removed.first, removed.last].map(String) }),
+  });
 }
 
 /** @internal Reads what {@link leavingMetadata} has written; undefined for anything else. */
@@ -92,7 +99,8 @@ export function readLeavingMetadata(text: string): LeavingMetadata | undefined {
   const get = fieldsOf(text);
   const log = readLog(get?.('log'));
   const leaves = readOffset(get?.('leaves'));
-  return log === undefined || leaves === undefined ? undefined : { ...log, leaves };
+  if (log === undefined || leaves === undefined) return undefined;
+  return { ...log, leaves, removed: readSpan(get?.('removed')) };
 }
 
 /**

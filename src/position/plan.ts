@@ -255,18 +255,21 @@ function planMissing(
 ): PartitionPlan {
   const { topic, physicalTopic, partition, range, missing, upstream } = facts;
   const because = ['no position is known', ...facts.missing.map(missingBoundInWords)].join('; ');
+  const removed = removedBelow({ method: 'earliest', offset: 0n }, facts);
   // An empty log has one position, and resuming there neither skips nor repeats anything that is in it.
-  if (range.low >= range.high) return resumeAt(facts, range.low, 'earliest', notes);
+  if (range.low >= range.high) {
+    return { ...resumeAt(facts, range.low, 'earliest', notes), removed };
+  }
   switch (onMissing) {
     case 'earliest': {
       // Nothing was handled that is in the log: no bound refutes that.
       const { handledBelow } = facts;
       const limit = handledBelow === undefined ? undefined : highest(handledBelow, range.low);
       const limited = { ...facts, handledBelow: limit };
-      return resumeAt(limited, range.low, 'earliest', [
-        ...notes,
-        `${because}; read from the start`,
-      ]);
+      return {
+        ...resumeAt(limited, range.low, 'earliest', [...notes, `${because}; read from the start`]),
+        removed,
+      };
     }
     case 'latest':
       return resumeAt(facts, range.high, 'latest', [

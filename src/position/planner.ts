@@ -32,6 +32,8 @@ export interface PlannerParts {
   readonly target: ClusterAccess;
   /** The cluster that was worked with, for the groups' commits; undefined where it is given up. */
   readonly source: ClusterAccess | undefined;
+  /** True where this process has just begun, and may have read no offset sync yet: those on the source are waited for then, also where it is given up. */
+  readonly isStart?: boolean | undefined;
   /** The flow from the source to the target. */
   readonly mirror: Mirror;
   /** The flow from the target to the source. */
@@ -106,7 +108,8 @@ interface Findings {
 async function plan(parts: PlannerParts): Promise<readonly GroupPlan[]> {
   const { needs, target, world, onMissing } = parts;
   const untilMs = Math.min(parts.deadlineAtMs, world.nowMs() + SOURCE_MAX_WAIT_MS);
-  const sourceUntilMs = parts.source === undefined ? undefined : untilMs;
+  const asksForSyncs = parts.source !== undefined || parts.isStart === true;
+  const sourceUntilMs = asksForSyncs ? untilMs : undefined;
   const [existing, refreshed, answers] = await Promise.all([
     target.topics(),
     refreshMirror({ ...parts, sourceUntilMs }),

@@ -3,6 +3,7 @@ import type { Mirror } from '../replication/mirror.js';
 import { gatherBounds, type MirroredEvidence } from './bounds.js';
 import { verdictOn } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
+import { highest } from './highest.js';
 import type { SourcePosition, UntouchedPartition } from './need.js';
 import { type OffsetSpan, partBelow } from './offset-span.js';
 import type { Gathered } from './recognise.js';
@@ -31,8 +32,10 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
     const note = `${removed}, and they are not in this log any more`;
     return { ...gathered, bounds: { ...bounds, notes: [...bounds.notes, note] } };
   }
-  const evidence = asOf(mirrored, first);
   const own = bounds.bounds.find(({ method }) => method === 'own-commit');
+  // Up to there it was handled, as far as is known, and is handled again.
+  const deliveredOnTarget = highest(mirrored.deliveredOnTarget, own?.offset);
+  const evidence = { ...asOf(mirrored, first), deliveredOnTarget };
   const found = gatherBounds({ ownCommit: undefined, mirrored: evidence });
   return {
     ...gathered,

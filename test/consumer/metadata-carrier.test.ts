@@ -106,6 +106,13 @@ describe('what a consumer commits', () => {
     expect(readLeavingMetadata(stored[0]?.[0]?.metadata ?? '')).toEqual({ ...log, leaves: 17n });
   });
 
+  it('names there what was removed before as well, below that place', async () => {
+    const { stored, commit } = rig({ leaves: 17n, removed: { first: 3n, last: 40n } });
+    await commit({ partition: 0, offset: -2 });
+    const said = readLeavingMetadata(stored[0]?.[0]?.metadata ?? '');
+    expect(said?.removed).toEqual({ first: 3n, last: 16n });
+  });
+
   it('is what kafkajs says, in all else', async () => {
     const { offsetCommit, commit } = rig();
     await commit({ partition: 3, offset: '42' });

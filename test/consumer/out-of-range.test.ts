@@ -108,6 +108,15 @@ describe('what a member before had lost', () => {
     expect(told).toEqual([['orders', 0, 5n]]);
   });
 
+  it('also what was removed before, and is not handled yet', async () => {
+    const removed = { first: 1n, last: 3n };
+    const metadata = leavingMetadata({ ...log, leaves: 5n, removed });
+    const { told, learnt, begin } = rig([{ partition: 0, offset: '-2', metadata }]);
+    await begin();
+    expect(told).toEqual([['orders', 0, 5n]]);
+    expect(learnt).toEqual([['orders', 0, removed]]);
+  });
+
   it.each([
     ['another offset', { partition: 0, offset: '41', metadata: commitMetadata(said) ?? '' }],
     ['another partition', { partition: 1, offset: '42', metadata: commitMetadata(said) ?? '' }],
@@ -151,6 +160,15 @@ describe('what was removed before it was handled', () => {
     range.outOfRange(undefined);
     range.delivers(10n, undefined);
     expect(range.range).toBeUndefined();
+  });
+
+  it('begins where it did where the place is out of range again before anything is delivered', () => {
+    const range = new RemovedRange();
+    range.outOfRange(10n);
+    range.outOfRange(30n);
+    expect(range.leaves(undefined)).toBe(10n);
+    range.delivers(60n, undefined);
+    expect(range.range).toEqual({ first: 10n, last: 59n });
   });
 
   it('is nothing where the log had lost its end', () => {

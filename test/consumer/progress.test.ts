@@ -118,6 +118,17 @@ describe('the progress of a partition', () => {
     expect(after.deliveredBelow()).toBe(111n);
   });
 
+  it('is moved back by user code for as long as nothing else is known, and not by a plan, but for the commits that it voids', () => {
+    const [one, other, voiding] = [progress(), progress(), progress()];
+    one.seek(3n);
+    expect(one.rewoundBelow()).toBeGreaterThan(10n ** 18n);
+    other.seek(3n, { voidedUpTo: undefined });
+    expect(other.rewoundBelow()).toBeUndefined();
+    expect(other.position()).toBe(3n);
+    voiding.seek(3n, { voidedUpTo: 9n });
+    expect(voiding.rewoundBelow()).toBe(9n);
+  });
+
   it('knows how far commits may reach that are older than a seek back, until it is there again', () => {
     const one = progress();
     one.delivers('0', '9');

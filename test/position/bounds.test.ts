@@ -220,6 +220,11 @@ describe('the bounds of a log', () => {
       voidCommit: 255n,
       notes: [expect.stringContaining('moved back on A and stands at 110')],
     });
+    // What was committed there is handled again.
+    const handledBelow = (ownCommit: bigint): bigint | undefined =>
+      gatherBounds({ ownCommit, mirrored }).handledBelow;
+    expect(handledBelow(300n)).toBe(300n);
+    expect(handledBelow(255n)).toBe(handledBelow(0n));
   });
 
   it('count what others committed beyond the place that user code moved back from', () => {

@@ -139,6 +139,20 @@ describe('what was not handled below a position', () => {
   const behind = [{ method: 'own-commit', offset: 300n }] as const;
   const removed = { first: 100n, last: 149n };
 
+  it('is all below the beginning of the log where nothing is known to be handled of it, also of an empty one', () => {
+    const all = { first: 0n, last: 199n };
+    const end = 200n;
+    expect(plan({ range, bounds: [] })).toHaveProperty('removed', all);
+    expect(plan({ range: { low: end, high: end, end }, bounds: [] })).toMatchObject({
+      offset: end,
+      removed: all,
+    });
+    const isHandledAsCopies = (offset: bigint): boolean => offset <= 199n;
+    expect(plan({ range, bounds: [], isHandledAsCopies })).toHaveProperty('removed', undefined);
+    const from0 = { low: 0n, high: 500n, end: 500n };
+    expect(plan({ range: from0, bounds: [] })).toHaveProperty('removed', undefined);
+  });
+
   it('is what retention has removed between a bound and the beginning of the log', () => {
     expect(plan({ range, bounds: before })).toHaveProperty('removed', {
       first: 150n,

@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import type { GroupNeed } from '../../src/position/need.js';
 import { planGroups, type PlannerParts } from '../../src/position/planner.js';
@@ -291,6 +291,28 @@ describe('a plan', () => {
         offset: 310n,
         maxRereadCount: asked === 'asked' ? 0n : 690n,
       });
+    },
+  );
+
+  it.each([true, false])(
+    'waits for syncs on a source that is given up where the process has just begun: %s',
+    async (isStart) => {
+      const { source, target, world, parts } = rig();
+      source.create('mm2-offset-syncs.B.internal');
+      const mirror = openMirror({
+        source: 'A',
+        target: 'B',
+        policy: parts.policy,
+        offsetSyncsLocation: 'source',
+        targetAccess: target,
+        sourceAccess: source,
+        world,
+        events: new EventLog(),
+      });
+      onTestFinished(() => mirror.close());
+      const waited = vi.spyOn(mirror, 'refreshSyncs');
+      await planOne({ ...parts, mirror, source: undefined, isStart });
+      expect(waited).toHaveBeenCalledTimes(isStart ? 1 : 0);
     },
   );
 

@@ -40,6 +40,11 @@ describe('going back for what was removed on the source', () => {
     });
   });
 
+  it('knows that what lies below the commit on the target comes again', () => {
+    const { mirrored } = goingBack(gathered('not-read'), range);
+    expect(mirrored?.deliveredOnTarget).toBe(60n);
+  });
+
   it('is out of place where MirrorMaker has copied nothing', () => {
     const found = gathered('no-sync');
     expect(goingBack(found, range)).toBe(found);

@@ -2,6 +2,7 @@ import type { MemoryWorld } from '../../src/testing/index.js';
 import type { Automation } from './automation.js';
 import { everybodyArrives } from './decision-checkers.js';
 import type { HistoryEvent } from './history.js';
+import { OpenOrders } from './open-orders.js';
 import { MEASURES } from './size.js';
 import type { Scenario } from './scenario.js';
 import { isMirrored } from './observation.js';
@@ -11,7 +12,7 @@ import type { Stage } from './steps.js';
 const REST_LIMIT_MS = 120_000;
 
 /**
- * Waits until the mirrors have copied everything, every send has settled, and everything that was acknowledged is
+ * Waits until the mirrors have copied everything, every send and order has settled, and everything that was acknowledged is
  * handled; or until nothing has happened for so long that nothing will.
  */
 export async function comeToRest(
@@ -24,11 +25,13 @@ export async function comeToRest(
   const giveUpAtMs = clock.nowMs() + REST_LIMIT_MS;
   const unhandled = new Set<string>();
   const handled = new Set<string>();
+  const orders = new OpenOrders();
   let quietSinceMs = clock.nowMs();
   let seenCount = 0;
   while (clock.nowMs() < giveUpAtMs) {
     await clock.sleep(restLookMs);
     for (const event of events.slice(seenCount)) {
+      orders.take(event);
       if (event.kind === 'handling' || event.kind === 'planned') quietSinceMs = clock.nowMs();
       if (event.kind === 'acknowledged' && !handled.has(event.id)) unhandled.add(event.id);
       if (event.kind !== 'handled') continue;
@@ -36,7 +39,8 @@ export async function comeToRest(
       unhandled.delete(event.id);
     }
     seenCount = events.length;
-    if (pending.size > 0 || !isMirrored(memory)) quietSinceMs = clock.nowMs();
+    const isBusy = pending.size > 0 || orders.areSome || !isMirrored(memory);
+    if (isBusy) quietSinceMs = clock.nowMs();
     const isDone = !scenario.isRestLong && unhandled.size === 0;
     if (clock.nowMs() - quietSinceMs > (isDone ? doneMs : quietMs)) return;
   }
