@@ -42,14 +42,15 @@ describe('a position', () => {
     });
   });
 
+  const upstream = {
+    topic: 'orders',
+    mirrored: { kind: 'known', end: 100n },
+    end: { kind: 'asked', offset: 100n },
+    handledEnd: 10n,
+    gone: { first: 10n, last: 49n },
+  } as const;
+
   it('in the log refutes that records are gone, but a commit does not: it may be of a member that had to begin behind them', () => {
-    const upstream = {
-      topic: 'orders',
-      mirrored: { kind: 'known', end: 100n },
-      end: { kind: 'asked', offset: 100n },
-      handledEnd: 10n,
-      gone: { first: 10n, last: 49n },
-    } as const;
     const range = { low: 50n, high: 100n, end: 100n };
     const goneBy = (method: 'checkpoint' | 'own-commit') =>
       plan({ bounds: [{ method, offset: 60n }], range, upstream }).upstream?.gone;
@@ -58,13 +59,6 @@ describe('a position', () => {
   });
 
   it('at 0 refutes nothing: nothing lies below it in a topic that was made anew', () => {
-    const upstream = {
-      topic: 'orders',
-      mirrored: { kind: 'known', end: 100n },
-      end: { kind: 'asked', offset: 100n },
-      handledEnd: 10n,
-      gone: { first: 10n, last: 49n },
-    } as const;
     const bounds = [{ method: 'checkpoint', offset: 0n }] as const;
     const range = { low: 0n, high: 50n, end: 50n };
     expect(plan({ bounds, range, upstream }).upstream?.gone).toEqual({ first: 10n, last: 49n });

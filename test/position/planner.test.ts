@@ -122,6 +122,22 @@ function at(plan: GroupPlan, physicalTopic: string, partition = 0): PartitionPla
   );
 }
 
+/** Closed with the test. */
+function withSyncsOnSource({ source, target, world, parts }: ReturnType<typeof rig>): Mirror {
+  const mirror = openMirror({
+    source: 'A',
+    target: 'B',
+    policy: parts.policy,
+    offsetSyncsLocation: 'source',
+    targetAccess: target,
+    sourceAccess: source,
+    world,
+    events: new EventLog(),
+  });
+  onTestFinished(() => mirror.close());
+  return mirror;
+}
+
 describe('a plan', () => {
   it('has an entry for every physical partition of the target', async () => {
     const { parts } = rig();
@@ -265,20 +281,11 @@ describe('a plan', () => {
   it.each(['asked', 'not asked'] as const)(
     'knows what MirrorMaker may have copied again only where the syncs can be read: on the source, %s',
     async (asked) => {
-      const { source, target, world, parts } = rig();
+      const known = rig();
+      const { source, parts } = known;
       source.create('mm2-offset-syncs.B.internal');
       writeSync(source, 'B', 'orders', 300n, 310n);
-      const mirror = openMirror({
-        source: 'A',
-        target: 'B',
-        policy: parts.policy,
-        offsetSyncsLocation: 'source',
-        targetAccess: target,
-        sourceAccess: source,
-        world,
-        events: new EventLog(),
-      });
-      onTestFinished(() => mirror.close());
+      const mirror = withSyncsOnSource(known);
       await mirror.refreshSyncs();
       const plan = await planOne({
         ...parts,
@@ -297,19 +304,10 @@ describe('a plan', () => {
   it.each([true, false])(
     'waits for syncs on a source that is given up where the process has just begun: %s',
     async (isStart) => {
-      const { source, target, world, parts } = rig();
+      const known = rig();
+      const { source, parts } = known;
       source.create('mm2-offset-syncs.B.internal');
-      const mirror = openMirror({
-        source: 'A',
-        target: 'B',
-        policy: parts.policy,
-        offsetSyncsLocation: 'source',
-        targetAccess: target,
-        sourceAccess: source,
-        world,
-        events: new EventLog(),
-      });
-      onTestFinished(() => mirror.close());
+      const mirror = withSyncsOnSource(known);
       const waited = vi.spyOn(mirror, 'refreshSyncs');
       await planOne({ ...parts, mirror, source: undefined, isStart });
       expect(waited).toHaveBeenCalledTimes(isStart ? 1 : 0);
