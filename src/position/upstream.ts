@@ -134,12 +134,12 @@ function lastBefore(
 }
 
 /**
- * The same where all syncs are gone that were of copies below the log's start (their topic is compacted): a copy's place is no higher than that of its record, and between two
- * copies lie no fewer records than places.
+ * The same where no sync is left of what lay below the log's start (their topic is compacted): a first copy lies no further than its record, so the copies of the records below
+ * `low` lay below it. Second copies have moved places up, by at least as many as the oldest sync lies further than its record, so as many records fewer are certain.
  */
 function lastBeforeOldest(oldest: OffsetSync, low: bigint): bigint {
-  const atMost = oldest.upstreamOffset - (oldest.downstreamOffset - low);
-  return (atMost < low ? atMost : low) - 1n;
+  const lessSecondCopies = oldest.upstreamOffset - (oldest.downstreamOffset - low);
+  return (lessSecondCopies < low ? lessSecondCopies : low) - 1n;
 }
 
 /** The log was made anew, and no sync is of this one. */
