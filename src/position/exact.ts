@@ -2,7 +2,7 @@ import { messageOf } from '../caught.js';
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import { untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import type { Correspondence } from './correspondence.js';
+import type { Correspondence, Pair } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import { isWhereEnclosed, isWherePredicted, Search, syncAtOrAfter } from './search.js';
@@ -24,6 +24,8 @@ export interface SoughtLog {
   readonly correspondence: Correspondence;
   /** True where it also holds records that were born on the target: the Identity policy. */
   readonly isShared: boolean;
+  /** True where MirrorMaker has written no offset sync of it yet, for certain. */
+  readonly isUnsynced?: boolean;
   /** As it is now; records that come later are not looked at. */
   readonly range: LogRange;
   /** In the order of the log in which they were handled. */
@@ -124,9 +126,15 @@ function startOf({
   return undefined;
 }
 
+/**
+ * Before the first record of both logs. It counts as the pair before a record where there is no offset sync yet, so that nothing speaks against it: MirrorMaker began
+ * a moment ago, and writes the first sync of a partition after the first copies.
+ */
+const BEFORE_THE_FIRST: Pair = { handledAt: -1n, soughtAt: -1n };
+
 /** What the nearest pairs say of a place. */
 function rulesOf(
-  { correspondence, isShared }: SoughtLog,
+  { correspondence, isShared, isUnsynced = false }: SoughtLog,
   isCompacted: boolean,
 ): ConstructorParameters<typeof Search>[1] {
   const isAsFar = (record: HandledRecord, copyAt: bigint): boolean =>
@@ -135,8 +143,9 @@ function rulesOf(
     syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling);
   return {
     isShared,
+    isUnsynced,
     isPredicted(record, copyAt, solidFrom) {
-      const floor = correspondence.around(record.offset)?.floor;
+      const floor = isUnsynced ? BEFORE_THE_FIRST : correspondence.around(record.offset)?.floor;
       const isSolid = floor !== undefined && solidFrom <= floor.soughtAt + 1n;
       return isSolid && isWherePredicted(record, copyAt, floor);
     },

@@ -67,6 +67,7 @@ export class Search {
   readonly #isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isShared: boolean;
+  readonly #isUnsynced: boolean;
   #hasMetStranger = false;
   /** From here on a record was met at every offset. */
   #solidFrom = 0n;
@@ -93,6 +94,7 @@ export class Search {
    * @param options.isPredicted - true where the one before it says that it is at this very place, with records at all offsets from `solidFrom` on.
    * @param options.isCertain - true where they say so from both sides.
    * @param options.isShared - whether the log also holds records that were born on the target.
+   * @param options.isUnsynced - whether MirrorMaker has written no sync of it yet.
    */
   constructor(
     handled: readonly HandledRecord[],
@@ -102,12 +104,14 @@ export class Search {
       isPredicted,
       isCertain,
       isShared,
+      isUnsynced,
     }: {
       readonly isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isShared: boolean;
+      readonly isUnsynced: boolean;
     },
   ) {
     this.#handled = handled;
@@ -116,6 +120,7 @@ export class Search {
     this.#isPredicted = isPredicted;
     this.#isCertain = isCertain;
     this.#isShared = isShared;
+    this.#isUnsynced = isUnsynced;
     for (const [index, { timestamp }] of handled.entries()) {
       const same = this.#byTimestamp.get(timestamp);
       if (same === undefined) this.#byTimestamp.set(timestamp, [index]);
@@ -163,14 +168,21 @@ export class Search {
     this.#lastAt = this.#around.length - 1;
     if (found !== last) return;
     this.#isLastCertain = this.#isWhereItMustBe(found, copyAt);
-    this.#isLastPredicted = this.#isPredicted(found, copyAt, this.#solidFrom);
+    this.#isLastPredicted = this.#isWherePredicted(found, copyAt);
   }
 
   /** By the syncs on both sides; or by the one before it, where many stand one directly behind the other in both logs. */
   #isWhereItMustBe(record: HandledRecord, copyAt: bigint): boolean {
     if (this.#isCertain(record, copyAt, this.#solidFrom)) return true;
     const areMany = this.#inARow >= Math.min(IN_A_ROW, this.#handled.length);
-    return areMany && !this.#isShared && this.#isPredicted(record, copyAt, this.#solidFrom);
+    return areMany && !this.#isShared && this.#isWherePredicted(record, copyAt);
+  }
+
+  #isWherePredicted(record: HandledRecord, copyAt: bigint): boolean {
+    // Nothing but these says that nothing is missing before them: as many as there can be, then.
+    const areEnough =
+      !this.#isUnsynced || this.#inARow >= Math.min(IN_A_ROW, Number(record.offset) + 1);
+    return areEnough && this.#isPredicted(record, copyAt, this.#solidFrom);
   }
 
   /** The first handled record, of those behind the newest that was met, that looks like this one. */

@@ -56,6 +56,18 @@ describe('the last handled records, looked for on the target', () => {
     expect(Number(found.bound?.offset)).toBeLessThanOrEqual(10);
   });
 
+  it('are exact before the first offset sync, too, where many of them, one directly behind the other, are at the very offsets that they had', async () => {
+    // The last one is 242, and 249 looks like it.
+    const looks = { lookCount: 7, perMillisecond: 10 };
+    const flow = plainFlow(300, 0);
+    const found = async (count: number, isUnsynced = true) =>
+      (await findIn(flow, handledOf(flow, 243, count, looks), looks, () => ({ isUnsynced }))).bound;
+    expect(await found(128)).toEqual({ method: 'exact', offset: 243n });
+    // A few of them may be others that look the same; and where syncs were not read they may say something else.
+    expect(await found(31)).toMatchObject({ method: 'fingerprint' });
+    expect(await found(128, false)).toMatchObject({ method: 'fingerprint' });
+  });
+
   it('are a bound and no more where what looks like the last one may be a second copy of an earlier one', async () => {
     // 6 looks like 4 and is not copied yet; MirrorMaker has sent its last batch twice.
     const looks = { lookCount: 2, perMillisecond: 4 };

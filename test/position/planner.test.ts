@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { LazyFingerprint } from '../../src/position/fingerprint.js';
 import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import type { GroupNeed } from '../../src/position/need.js';
 import { planGroups, type PlannerParts } from '../../src/position/planner.js';
@@ -313,6 +314,26 @@ describe('a plan', () => {
       expect(waited).toHaveBeenCalledTimes(isStart ? 1 : 0);
     },
   );
+
+  it('is exact before MirrorMaker has written an offset sync, too, where the last records lie as in the log of the source', async () => {
+    const { target, mirror, parts } = rig();
+    target.create('A.orders', 2);
+    const recent = [...Array.from({ length: 60 }).keys()].map((offset) => {
+      // 45 looks like 39, the last one.
+      const record = { key: null, value: Buffer.from(`${offset === 45 ? 39 : offset}`) };
+      target.append('A.orders', record);
+      return new LazyFingerprint(BigInt(offset), { ...record, timestamp: '0' });
+    });
+    const all = () => recent.slice(0, 40);
+    const handled = { ...handledTo(40n), recent: { all, few: all } };
+    const needs = [need([handled])];
+    const plan = at(await planOne({ ...parts, needs }), 'A.orders');
+    expect(plan).toMatchObject({ method: 'exact', offset: 40n, maxRereadCount: 0n });
+    // What was not read may say something else.
+    vi.spyOn(mirror, 'refresh').mockRejectedValue(new Error('not now'));
+    const careful = at(await planOne({ ...parts, needs }), 'A.orders');
+    expect(careful).toMatchObject({ method: 'fingerprint', offset: 40n, maxRereadCount: 20n });
+  });
 
   it('follows the option where nothing is known', async () => {
     const { parts } = rig();
