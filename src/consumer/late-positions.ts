@@ -1,7 +1,7 @@
 import type { Consumer } from 'kafkajs';
 import type { ClusterAccess, Commit } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
-import { untilAborted } from '../wait.js';
+import { sleep, untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import type { PausedTopic, Pauses } from './pauses.js';
 import { aheadOf, commitAsMember, type Member, type ResumePosition } from './resume.js';
@@ -30,6 +30,9 @@ export interface LatePositionsParts {
   };
 }
 
+/** Commits that could not be read, and have to be, are asked for again after so long, in milliseconds. */
+const ASKED_AGAIN_MS = 500;
+
 /** By physical names. */
 type Assignment = Readonly<Record<string, readonly number[]>>;
 
@@ -44,7 +47,8 @@ type Assignment = Readonly<Record<string, readonly number[]>>;
  *      └──── a rebalance ◄──────┘  the answer is dropped, and what is assigned then begins anew
  * ```
  *
- * Where they cannot be read it seeks: records may be handled again, none is skipped.
+ * Where they cannot be read it seeks: records may be handled again, none is skipped. But a position that another member may have put in place and gone back from since, or that
+ * any commit outranks, waits until they can be.
  *
  * @internal
  */
@@ -135,16 +139,9 @@ export class LatePositions {
 
   async #settle(round: number): Promise<void> {
     const { member, world } = this.#parts;
-    const early = this.#early;
-    this.#early = undefined;
-    const existing = await (early?.then((known) => known ?? this.#committed()) ??
-      this.#committed());
+    const existing = await this.#known(round);
     if (round !== this.#round || member.isRetired) return;
-    // Where nobody knows what the group has, only what is no further than it may be sought.
-    const behind =
-      existing === undefined
-        ? this.#open.filter((one) => one.ifNone !== true && one.seen === undefined)
-        : aheadOf(this.#open, existing);
+    const behind = existing === undefined ? this.#open : aheadOf(this.#open, existing);
     const here = behind.filter((one) => this.#isHere(one));
     tellRemoved(here, member);
     const sought = await this.#withoutSeek(here, member);
@@ -190,6 +187,27 @@ export class LatePositions {
 
   #isHere({ topic, partition }: PhysicalOffset): boolean {
     return this.#assignment[topic]?.includes(partition) === true;
+  }
+
+  /** The group's commits; undefined where they cannot be read, and every position here may be sought all the same. */
+  async #known(round: number): Promise<readonly Commit[] | undefined> {
+    const { world, session, member } = this.#parts;
+    const early = this.#early;
+    this.#early = undefined;
+    let known = await (early?.then((all) => all ?? this.#committed()) ?? this.#committed());
+    while (known === undefined && this.#mustKnow) {
+      await sleep(world, ASKED_AGAIN_MS, { signal: session.signal }).catch(() => {});
+      if (round !== this.#round || member.isRetired) break;
+      known = await this.#committed();
+    }
+    return known;
+  }
+
+  /** One of those here may lead too far: what another member has done counts more. */
+  get #mustKnow(): boolean {
+    return this.#open.some(
+      (one) => this.#isHere(one) && (one.ifNone === true || one.seen !== undefined),
+    );
   }
 
   async #committed(): Promise<readonly Commit[] | undefined> {

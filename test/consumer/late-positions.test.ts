@@ -158,6 +158,37 @@ describe('positions that could not be committed before the join', () => {
     expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 0, offset: '7' }]);
   });
 
+  it('are kept for such a partition, too, where the commits cannot be read once', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.join({ 'A.orders': [2] });
+    reads[1]?.resolve([]);
+    await settle();
+    h.b.inner.join({ 'A.orders': [1] });
+    reads[2]?.reject(new Error('down'));
+    await settle();
+    h.b.inner.join({ 'A.orders': [0] });
+    reads[3]?.resolve([]);
+    await settle();
+    expect(h.b.inner.seeks).toContainEqual({ topic: 'A.orders', partition: 0, offset: '7' });
+  });
+
+  it('wait for the commits where another member may have put them in place, and has gone back since', async () => {
+    const { h, reads } = await joinedLate();
+    h.b.inner.join({ 'A.orders': [2] });
+    reads[1]?.resolve([]);
+    await settle();
+    h.b.inner.join({ 'A.orders': [0, 1] });
+    reads[2]?.reject(new Error('down'));
+    await settle();
+    expect(h.b.inner.seeks).toEqual([]);
+    expect(pausedOf(h)).toEqual([0, 1]);
+    await h.world.advance(500);
+    reads[3]?.resolve([at(0, 3n)]);
+    await settle();
+    expect(h.b.inner.seeks).toEqual([{ topic: 'A.orders', partition: 1, offset: '9' }]);
+    expect(pausedOf(h)).toEqual([]);
+  });
+
   it('do not count once the group has another commit, also where this member has had none of the partitions', async () => {
     const { h, reads } = await joinedLate();
     h.b.inner.join({ 'A.orders': [2] });
