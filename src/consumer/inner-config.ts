@@ -137,7 +137,7 @@ export function innerConfig(
     onRemoved: (topic, partition, range) => {
       const progress = progressOf(topic, partition);
       // The commit is older than a seek.
-      if (progress?.sought === undefined) progress?.removed.continues(range);
+      if (progress?.sought === undefined) progress?.removed.add(range);
     },
   });
   const watched = aroundCoordinator(assigners, {

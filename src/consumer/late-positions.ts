@@ -240,7 +240,7 @@ function tellRemoved(
   member: LatePositionsParts['member'],
 ): void {
   for (const { topic, partition, removed } of positions) {
-    member.progressOf(topic, partition)?.removed.continues(removed);
+    member.progressOf(topic, partition)?.removed.add(removed);
   }
 }
 

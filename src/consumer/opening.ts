@@ -16,6 +16,7 @@ import {
   replanned,
   type ResumePosition,
 } from './resume.js';
+import { NOWHERE } from './standing.js';
 import { enterWith, leaveFor, waitingFor } from './standby-entry.js';
 import type { WaitingMember } from './standby-member.js';
 import { continued, type ResolvedSubscription } from './subscription.js';
@@ -100,16 +101,16 @@ async function openWith(
   const { world } = core.parts;
   const { signal } = policy;
   const unstored = await retry(world, policy, () =>
-    untilAborted(signal, positions(core, session, opening, { waiting: waiting?.inner, signal })),
+    untilAborted(signal, putPositions(core, session, opening, { waiting: waiting?.inner, signal })),
   );
   const begin = async (): Promise<InnerConsumer> => {
     if (waiting?.inner.isRetired === false) {
       const onEntered = (): void => applySeeks(core, waiting.inner);
       return enterWith(core, waiting, { onEntered, signal });
     }
-    const resolved = await topics(core, session, opening, signal);
+    const resolved = await findTopics(core, session, opening, signal);
     await noteEnds(core, session, opening, { resolved, signal });
-    return start(core, session, opening, { resolved, unstored, signal });
+    return startInner(core, session, opening, { resolved, unstored, signal });
   };
   const inner = await retry(world, policy, begin);
   // It has them all, for good.
@@ -132,7 +133,7 @@ function wantedOf({ plan, own }: Extract<Opening, { kind: 'attach' }>): readonly
  * The group's commits on the target carry the resume positions: they are there before anybody joins. Answers those that
  * could not be put there, because the group has members.
  */
-async function positions(
+async function putPositions(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
@@ -175,30 +176,39 @@ async function positions(
       return unreachable(opening);
   }
   core.beginAnew(session.alias);
+  return store(await positionsAtStart(core, session, { late, signal }));
+}
+
+/** Where nobody has made a plan for it: it makes its own. */
+async function positionsAtStart(
+  core: ConsumerCore,
+  session: ClusterSession,
+  { late, signal }: { late: readonly ResumePosition[]; signal: AbortSignal },
+): Promise<readonly ResumePosition[]> {
+  const { groupId, setup, earlier, parts } = core;
   const need = {
-    groupId: core.groupId,
-    selectors: core.setup.selectors,
-    processed: [],
-    untouched: [],
+    groupId,
+    selectors: setup.selectors,
+    ...NOWHERE,
     begunAt: [],
-    earlier: core.earlier.list(),
+    earlier: earlier.list(),
     deliveredBefore: [],
   };
   // Where it has run before its own commits are there, but for what it could not commit until it was stopped.
   const hasRun = core.firstEpoch === session.switchEpoch;
-  const plan = await core.parts.active.planAtStart(need, hasRun);
+  const plan = await parts.active.planAtStart(need, hasRun);
   signal.throwIfAborted();
   // Others of this process were planned with what was known of its work on the other cluster.
-  const others = furthest(core.parts.latePositions(core.groupId, session));
+  const others = furthest(parts.latePositions(groupId, session));
   const known = replanned(late, others);
-  if (plan === undefined) return store(known);
+  if (plan === undefined) return known;
   assertAvailable(plan, session.switchEpoch);
   core.follow(plan, session);
-  return store(replanned(known, positionsOf(plan)));
+  return replanned(known, positionsOf(plan));
 }
 
 /** What to read. Where nothing of it exists after a switch, waits for it: nothing is created on a standby. */
-async function topics(
+async function findTopics(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,
@@ -234,7 +244,7 @@ async function noteEnds(
   }
 }
 
-async function start(
+async function startInner(
   core: ConsumerCore,
   session: ClusterSession,
   opening: Opening,

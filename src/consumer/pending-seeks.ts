@@ -34,9 +34,9 @@ export class PendingSeeks implements Pick<CoordinatorCalls, 'commits' | 'beforeF
   /** Of those, seeks that kafkajs commits now. */
   readonly #underWay = new PartitionMap<Seek>();
   /** Seeks of partitions that went to another member. */
-  readonly #left = new PartitionMap<Seek>();
+  readonly #elsewhere = new PartitionMap<Seek>();
   /** False without auto-commit. */
-  isCommitted = true;
+  isAutoCommit = true;
 
   constructor(parts: PendingSeeksParts) {
     this.#parts = parts;
@@ -44,19 +44,19 @@ export class PendingSeeks implements Pick<CoordinatorCalls, 'commits' | 'beforeF
 
   /** A seek in a partition that the member has, whose progress knows it. */
   add(seek: Seek): void {
-    this.#left.delete(seek.topic, seek.partition);
+    this.#elsewhere.delete(seek.topic, seek.partition);
     this.#open.set(seek.topic, seek.partition, seek);
   }
 
   /** User code sought in a partition that another member has: what kafkajs keeps of it is that. */
-  addElsewhere({ topic, partition }: Seek): void {
-    this.#left.delete(topic, partition);
+  soughtElsewhere({ topic, partition }: Seek): void {
+    this.#elsewhere.delete(topic, partition);
   }
 
   /** kafkajs begins anew, in a group of its own making, which keeps no seek. */
   forget(): void {
     this.#open.clear();
-    this.#left.clear();
+    this.#elsewhere.clear();
   }
 
   /**
@@ -65,16 +65,16 @@ export class PendingSeeks implements Pick<CoordinatorCalls, 'commits' | 'beforeF
   keepsOneOf(assignment: Assignment): boolean {
     const isHere = ({ topic, partition }: PhysicalOffset): boolean =>
       assignment[topic]?.includes(partition) === true;
-    if ([...this.#left.values()].some(isHere)) return true;
+    if ([...this.#elsewhere.values()].some(isHere)) return true;
     for (const seek of [...this.#open.values()].filter((one) => !isHere(one))) {
-      if (this.#isOpen(seek)) this.#left.set(seek.topic, seek.partition, seek);
+      if (this.#isOpen(seek)) this.#elsewhere.set(seek.topic, seek.partition, seek);
       this.#open.delete(seek.topic, seek.partition);
     }
     return false;
   }
 
   beforeFetch(): void {
-    if (!this.isCommitted) return;
+    if (!this.isAutoCommit) return;
     for (const seek of this.#open.values()) {
       const { topic, partition } = seek;
       if (!this.#isOpen(seek)) this.#open.delete(topic, partition);

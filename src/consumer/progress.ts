@@ -334,7 +334,7 @@ export class PartitionProgress {
     this.#isTakenOver = carried.isTakenOver;
     this.#committed = committed;
     this.#folded = delivered;
-    this.removed.continues(carried.removed);
+    this.removed.add(carried.removed);
   }
 
   /** What follows may begin anywhere: it opens a window of its own, and the union of both counts. */

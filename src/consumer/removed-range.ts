@@ -54,7 +54,7 @@ export class RemovedRange {
     // Where the log had lost its end, or is another one, it has gone back.
     if (at === undefined || first <= at) return;
     const found = { first: at, last: first - 1n };
-    this.continues(found);
+    this.add(found);
     this.onFound(found);
   }
 
@@ -65,7 +65,7 @@ export class RemovedRange {
   }
 
   /** Somebody has told of it: an inner consumer before this one, or the group's commit. */
-  continues(range: OffsetSpan | undefined): void {
+  add(range: OffsetSpan | undefined): void {
     if (range !== undefined) this.#range = union(range, this.#range);
   }
 }

@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs';
 import { contentHash, type HandledRecord } from '../position/fingerprint.js';
 import type { GroupPlan, PartitionPlan } from '../position/plan.js';
-import type { SourcePosition } from '../position/need.js';
+import type { HandledPosition } from '../position/need.js';
 import { sumOf, type RecordCount } from '../record-count.js';
 import type { RereadCounter } from '../session-work.js';
 
@@ -13,7 +13,7 @@ export interface RereadParts {
     'physicalTopic' | 'partition' | 'offset' | 'method' | 'maxRereadCount'
   >;
   /** How far this process handled the log on the source; undefined where it does not know. */
-  readonly handled: SourcePosition | undefined;
+  readonly handled: HandledPosition | undefined;
 }
 
 /**
@@ -125,7 +125,7 @@ export class Reread implements RereadCounter {
 /** @internal Of each partition of a plan; `processed` is where this process stood on the source. */
 export function rereadsOf(
   { groupId, partitions }: GroupPlan,
-  processed: readonly SourcePosition[],
+  processed: readonly HandledPosition[],
 ): readonly Reread[] {
   return partitions.flatMap((plan) => {
     if (plan.kind !== 'resume') return [];

@@ -1,5 +1,5 @@
 import type { GroupPlan } from '../position/plan.js';
-import type { GroupNeed, SourcePosition, UntouchedPartition } from '../position/need.js';
+import type { GroupNeed, HandledPosition, UntouchedPartition } from '../position/need.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { GroupMember } from './group-member.js';
 import type { Lane } from './lane.js';
@@ -95,7 +95,7 @@ export function begunAt(plan: GroupPlan | undefined): GroupNeed['begunAt'] {
 
 /** @internal Where a consumer stood on each cluster when it left it: the log may have lost its end when the service comes back. */
 export class EarlierStandings {
-  readonly #clusters = new Map<string, readonly SourcePosition[]>();
+  readonly #clusters = new Map<string, readonly HandledPosition[]>();
 
   /** Of an older epoch there nothing is kept: others have worked on its partitions since. */
   add(cluster: string, { processed }: Standing): void {
@@ -117,7 +117,7 @@ export class EarlierStandings {
 function positionOf(
   { physicalTopic, partition, progress, recent }: Lane,
   autoCommit: boolean,
-): SourcePosition | undefined {
+): HandledPosition | undefined {
   const offset = autoCommit ? progress.position() : progress.committed;
   if (offset === undefined) return undefined;
   const end = progress.triedBelow() ?? offset;

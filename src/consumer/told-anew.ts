@@ -39,7 +39,7 @@ export class ToldAnew {
 
   /** It begins to consume. */
   begins({ autoCommit = true }: FailoverConsumerRunConfig): void {
-    this.pending.isCommitted = autoCommit;
+    this.pending.isAutoCommit = autoCommit;
   }
 
   /** kafkajs restarts. */
@@ -51,7 +51,7 @@ export class ToldAnew {
 
   /** User code sought in a partition that this member has not got: while it is in no group, it may get it with its join. */
   soughtElsewhere(seek: PhysicalSeek, memberId: string | undefined): void {
-    this.pending.addElsewhere(seek);
+    this.pending.soughtElsewhere(seek);
     if (memberId !== undefined) return;
     this.#early.set(`${seek.partition} ${seek.topic}`, seek);
   }
@@ -59,7 +59,7 @@ export class ToldAnew {
   /** Seeks that kafkajs has not carried out in the inner consumer before this one, or has forgotten since; once. */
   seeks(dispatcher: Dispatcher | undefined): readonly PhysicalSeek[] {
     // Without auto-commit kafkajs forgets a seek in each join.
-    const isForgotten = this.#mustSeek || !this.pending.isCommitted;
+    const isForgotten = this.#mustSeek || !this.pending.isAutoCommit;
     const carried = isForgotten ? (dispatcher?.pendingSeeks() ?? []) : [];
     for (const one of carried) this.pending.add(one);
     const forgotten = this.#hasForgotten ? [...this.#early.values()] : [];

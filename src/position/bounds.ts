@@ -9,7 +9,7 @@ import { highest } from './highest.js';
 import type { MissingBound } from './missing.js';
 import type { OffsetSpan } from './offset-span.js';
 import type { PartitionFacts, PositionMethod } from './plan.js';
-import type { SourcePosition, UntouchedPartition } from './need.js';
+import type { HandledPosition, UntouchedPartition } from './need.js';
 
 /** @internal One sound lower bound for a target partition: everything below `offset` was handled by the group. */
 export interface Bound {
@@ -52,7 +52,7 @@ export interface MirroredEvidence {
   readonly sourceCommit: bigint | undefined;
   /** How far this process itself came on the source. */
   readonly processed:
-    Pick<SourcePosition, 'offset' | 'deliveredBelow' | 'rewoundBelow' | 'recent'> | undefined;
+    Pick<HandledPosition, 'offset' | 'deliveredBelow' | 'rewoundBelow' | 'recent'> | undefined;
   /** Where this process has the partition there, and nothing is known to be handled: what is known all the same. */
   readonly untouched?: Pick<UntouchedPartition, 'deliveredBelow'> | undefined;
   /** The offset syncs are known as they are now. Not so where they are kept on the source, and that is not asked. */

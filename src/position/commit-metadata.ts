@@ -19,7 +19,7 @@ export interface CommitMetadata extends CommittedLog {
   readonly atWallMs: number;
   /** The last few handled records below `offset`, in their order. */
   readonly recent: readonly HandledRecord[];
-  /** As in `SourcePosition`: below `offset`, and not handled. */
+  /** As in `HandledPosition`: below `offset`, and not handled. */
   readonly removed?: OffsetSpan | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { PartitionMap } from '../replication/partition-map.js';
-import type { GroupNeed, SourcePosition, UntouchedPartition } from './need.js';
+import type { GroupNeed, HandledPosition, UntouchedPartition } from './need.js';
 import type { Recorded, RecordedPosition } from './progress-record.js';
 import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 
@@ -7,14 +7,14 @@ import { positionOf, withRecorded, type KnownPosition } from './recorded.js';
 export interface KnownHere {
   readonly processed: PartitionMap<KnownPosition>;
   /** The same by the memory of this process alone. */
-  readonly own: PartitionMap<SourcePosition>;
+  readonly own: PartitionMap<HandledPosition>;
   /** Logs of the source of which nothing is known to be handled. */
   readonly untouched: PartitionMap<UntouchedPartition>;
   readonly deliveredOnTarget: PartitionMap<bigint>;
   /** The same of the source, in epochs before this one: a handler that failed then may have handled what is not given to it again yet. */
   readonly deliveredOnSource: PartitionMap<bigint>;
   /** Where this process stood on the target before. */
-  readonly earlier: PartitionMap<SourcePosition>;
+  readonly earlier: PartitionMap<HandledPosition>;
   /** Where the group began on the source, by the plan of this process. */
   readonly begunAt: PartitionMap<bigint>;
   /** What members had written down of the source, where this process begins: it has handled nothing yet on either cluster. */
@@ -57,8 +57,8 @@ export function knownHere(need: GroupNeed, recorded: Recorded, target: string): 
 }
 
 /** Where several consumers of the process handled a partition in turn, the furthest one counts. */
-function processedPositions(processed: readonly SourcePosition[]): PartitionMap<SourcePosition> {
-  const positions = new PartitionMap<SourcePosition>();
+function processedPositions(processed: readonly HandledPosition[]): PartitionMap<HandledPosition> {
+  const positions = new PartitionMap<HandledPosition>();
   for (const one of processed) {
     const { physicalTopic, partition } = one;
     const known = positions.get(physicalTopic, partition) ?? one;
@@ -78,7 +78,7 @@ function higherOf(a: bigint | undefined, b: bigint | undefined): bigint | undefi
 }
 
 /** The furthest of each log, with the highest commit that any of them has seen. */
-function earlierPositions(all: readonly SourcePosition[]): PartitionMap<SourcePosition> {
+function earlierPositions(all: readonly HandledPosition[]): PartitionMap<HandledPosition> {
   const positions = processedPositions(all);
   for (const { physicalTopic, partition, committed } of all) {
     const known = positions.get(physicalTopic, partition);

@@ -7,13 +7,13 @@ export interface GroupNeed {
   readonly groupId: string;
   readonly selectors: readonly TopicSelector[];
   /** Next offset to handle on the source, for each physical partition of the source that this process handled. */
-  readonly processed: readonly SourcePosition[];
+  readonly processed: readonly HandledPosition[];
   /** Partitions of the source that a member of this process has, and of which it is not known to have handled anything. */
   readonly untouched: readonly UntouchedPartition[];
   /** Where the group began on the source with the switch there, in each log, by the plan of this process; empty where it has made none. */
   readonly begunAt: readonly (PhysicalPartition & { readonly offset: bigint })[];
   /** Where this process stood on the clusters that it has left, in its last epoch on each. */
-  readonly earlier: readonly { readonly cluster: string; readonly position: SourcePosition }[];
+  readonly earlier: readonly { readonly cluster: string; readonly position: HandledPosition }[];
   /** What handlers of this process were given in earlier epochs. */
   readonly deliveredBefore: readonly EarlierDelivery[];
 }
@@ -37,16 +37,16 @@ export interface UntouchedPartition extends PhysicalPartition {
   /** What the group had committed when the member got it, and since; undefined where it has no commit, or that is not known. */
   readonly committed?: bigint | undefined;
   /**
-   * As in {@link SourcePosition}, of the whole group: 0 where nobody has handled anything of it. More than `committed` where records were
+   * As in {@link HandledPosition}, of the whole group: 0 where nobody has handled anything of it. More than `committed` where records were
    * given to handlers under `autoCommit: false`, without a commit. Undefined where it is not known.
    */
   readonly deliveredBelow?: bigint | undefined;
-  /** As in {@link SourcePosition}, below `committed`: the group's commit said so when the member got it. */
+  /** As in {@link HandledPosition}, below `committed`: the group's commit said so when the member got it. */
   readonly removed?: OffsetSpan | undefined;
 }
 
 /** @internal How far this process handled one log of the source. */
-export interface SourcePosition extends PhysicalPartition {
+export interface HandledPosition extends PhysicalPartition {
   /** The processed prefix: everything below it was handled. */
   readonly offset: bigint;
   /**

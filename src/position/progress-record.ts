@@ -1,6 +1,6 @@
 import { readSpan } from './commit-metadata.js';
 import type { HandledRecord } from './fingerprint.js';
-import type { SourcePosition } from './need.js';
+import type { HandledPosition } from './need.js';
 
 /** @internal Whose progress it is, and in which log. */
 export interface ProgressKey {
@@ -30,12 +30,12 @@ export interface RecordedPosition {
    * from there.
    */
   readonly isPast: boolean;
-  /** As in {@link SourcePosition}. */
+  /** As in {@link HandledPosition}. */
   readonly committed: bigint | undefined;
-  /** As in {@link SourcePosition}: user code has moved back, and what was committed up to here is void. */
-  readonly rewoundBelow: SourcePosition['rewoundBelow'];
-  /** As in {@link SourcePosition}. */
-  readonly removed?: SourcePosition['removed'];
+  /** As in {@link HandledPosition}: user code has moved back, and what was committed up to here is void. */
+  readonly rewoundBelow: HandledPosition['rewoundBelow'];
+  /** As in {@link HandledPosition}. */
+  readonly removed?: HandledPosition['removed'];
   /** Where the group stood on the cluster that this is written on, by its own commit in the copy of the log there: see {@link StandbyCommit}. */
   readonly onStandby: StandbyCommit;
   /** The last few handled records below `offset`. */

@@ -7,8 +7,8 @@ import { soughtRecords } from './carried-records.js';
 import { toCopies } from './correspondence.js';
 import { findCopies, type FindCopiesParts, type FoundCopies, type SoughtLog } from './exact.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
-import type { Left } from './removed-here.js';
-import type { SourcePosition } from './need.js';
+import type { EarlierStay } from './removed-here.js';
+import type { HandledPosition } from './need.js';
 import { abortable, untilAborted, withinDeadline } from '../wait.js';
 import { retrace, type HandledCopies, type RetraceParts } from './retracing.js';
 import { soughtOnReturn, withFoundEarlier } from './returned.js';
@@ -19,11 +19,11 @@ export interface Gathered {
   readonly partition: number;
   readonly mirrored: MirroredEvidence | undefined;
   /** How far the log was handled before the switch away, on the way home. */
-  readonly returned: SourcePosition | undefined;
+  readonly returned: HandledPosition | undefined;
   /** What of it was handled on the source since, as copies; undefined where that is not known, or the source does not answer. */
   readonly copies: HandledCopies | undefined;
   /** What was not handled of the log before the group left the target. */
-  readonly left: Left;
+  readonly left: EarlierStay;
   readonly bounds: Bounds;
 }
 

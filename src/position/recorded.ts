@@ -1,10 +1,10 @@
 import type { Checkpoint } from '../replication/checkpoint-store.js';
 import { PartitionMap } from '../replication/partition-map.js';
-import type { SourcePosition } from './need.js';
+import type { HandledPosition } from './need.js';
 import type { RecordedPosition } from './progress-record.js';
 
 /** @internal Where a group is on the source, from the memory of this process or from what a member has written down. */
-export interface KnownPosition extends SourcePosition {
+export interface KnownPosition extends HandledPosition {
   /** When it was written down, in wall-clock milliseconds since 1970; undefined for this process's own memory. */
   readonly recordedAtWallMs?: number;
 }
@@ -16,7 +16,7 @@ export interface KnownPosition extends SourcePosition {
  * @internal
  */
 export function withRecorded(
-  own: PartitionMap<SourcePosition>,
+  own: PartitionMap<HandledPosition>,
   recorded: readonly RecordedPosition[],
 ): PartitionMap<KnownPosition> {
   const known = new PartitionMap<KnownPosition>();

@@ -1,7 +1,7 @@
 import type { Commit } from '../cluster/access.js';
 import type { Bound } from './bounds.js';
 import { readMetadataOf, type CommittedLog } from './commit-metadata.js';
-import type { SourcePosition } from './need.js';
+import type { HandledPosition } from './need.js';
 import { type OffsetSpan, partBelow, union } from './offset-span.js';
 import type { PartitionFacts } from './plan.js';
 
@@ -12,7 +12,7 @@ import type { PartitionFacts } from './plan.js';
  */
 export function removedEarlier(
   commit: Pick<Commit, 'offset' | 'metadata'> | undefined,
-  returned: Pick<SourcePosition, 'removed'> | undefined,
+  returned: Pick<HandledPosition, 'removed'> | undefined,
   log: CommittedLog,
 ): OffsetSpan | undefined {
   const said = commit && readMetadataOf(commit, log)?.removed;
@@ -48,6 +48,6 @@ export function removedBelow(
 }
 
 /** @internal What a stay on the target before has left there, and whether it was handled since. */
-export type Left = Pick<PartitionFacts, 'removed' | 'isHandledAsCopies'>;
+export type EarlierStay = Pick<PartitionFacts, 'removed' | 'isHandledAsCopies'>;
 
-type Told = Pick<PartitionFacts, 'range' | 'upstream'> & Left;
+type Told = Pick<PartitionFacts, 'range' | 'upstream'> & EarlierStay;

@@ -4,12 +4,12 @@ import { gatherBounds, type MirroredEvidence } from './bounds.js';
 import { verdictOn } from './checkpoint-bound.js';
 import { newestCommit, readMetadataOf } from './commit-metadata.js';
 import { highest } from './highest.js';
-import type { SourcePosition, UntouchedPartition } from './need.js';
+import type { HandledPosition, UntouchedPartition } from './need.js';
 import { type OffsetSpan, partBelow } from './offset-span.js';
 import type { Gathered } from './recognise.js';
 
 /**
- * Goes back for what retention had removed on the source before the group came to it ({@link SourcePosition.removed}), where the target may still have the
+ * Goes back for what retention had removed on the source before the group came to it ({@link HandledPosition.removed}), where the target may still have the
  * copies. Pure.
  *
  * The group's position there, and whatever was committed since, say that all below was handled; these records were not. So nothing counts that lies
@@ -91,7 +91,7 @@ type Told = Pick<
   MirroredEvidence,
   'checkpoint' | 'mirror' | 'upstreamTopic' | 'partition' | 'hasAllSyncs'
 > & {
-  readonly processed: Pick<SourcePosition, 'offset' | 'rewoundBelow' | 'removed'> | undefined;
+  readonly processed: Pick<HandledPosition, 'offset' | 'rewoundBelow' | 'removed'> | undefined;
   readonly untouched?: Pick<UntouchedPartition, 'committed' | 'removed'> | undefined;
 };
 

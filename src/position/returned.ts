@@ -1,7 +1,7 @@
 import type { Bounds } from './bounds.js';
 import { UNMOVED } from './correspondence.js';
 import type { FoundCopies, SoughtLog } from './exact.js';
-import type { SourcePosition } from './need.js';
+import type { HandledPosition } from './need.js';
 import type { HandledCopies } from './retracing.js';
 
 /**
@@ -13,9 +13,9 @@ import type { HandledCopies } from './retracing.js';
  * @internal
  */
 export function asLeft(
-  earlier: SourcePosition | undefined,
-  known: { readonly ofCopy: SourcePosition | undefined; readonly ownCommit: bigint | undefined },
-): SourcePosition | undefined {
+  earlier: HandledPosition | undefined,
+  known: { readonly ofCopy: HandledPosition | undefined; readonly ownCommit: bigint | undefined },
+): HandledPosition | undefined {
   if (earlier === undefined || earlier.rewoundBelow !== undefined) return undefined;
   if (known.ofCopy?.rewoundBelow !== undefined) return undefined;
   const { ownCommit } = known;
@@ -38,8 +38,8 @@ export function asLeft(
  * @internal
  */
 export function handledStretch(
-  own: SourcePosition | undefined,
-  { commit, begunAt, isCopiedAgain }: CopiesHandled,
+  own: HandledPosition | undefined,
+  { commit, begunAt, isCopiedAgain }: StretchEvidence,
 ): Pick<HandledCopies, 'from' | 'below' | 'deliveredBelow'> | undefined {
   if (commit === undefined) return undefined;
   // Where the commit is further somebody else has handled more, and may have been given more.
@@ -54,7 +54,7 @@ export function handledStretch(
 }
 
 /** @internal What else {@link handledStretch} goes by. */
-export interface CopiesHandled {
+export interface StretchEvidence {
   /** The group's commit in the copies. */
   readonly commit: bigint | undefined;
   /** Where the group began in the copies, by the plan of this process; undefined where that is not known. */
@@ -65,7 +65,7 @@ export interface CopiesHandled {
 
 /** @internal What to look for: each record at its very offset, or it is lost. */
 export function soughtOnReturn(
-  earlier: SourcePosition,
+  earlier: HandledPosition,
   log: Pick<SoughtLog, 'physicalTopic' | 'partition' | 'range'>,
 ): readonly SoughtLog[] {
   const handled = earlier.recent.all();

@@ -15,14 +15,14 @@ function requestOf(row: Row): Parameters<PendingSeeks['commits']>[0] {
 }
 
 /** A consumer that has sought to 7 in partition 0, and what kafkajs is told. */
-function rig({ isCommitted = true } = {}) {
+function rig({ isAutoCommit = true } = {}) {
   const told: string[] = [];
   const progress = new PartitionProgress('orders', 'orders', 0);
   const pending = new PendingSeeks({
     consumer: { seek: ({ offset }) => told.push(offset) },
     progressOf: (_topic, partition) => (partition === 0 ? progress : undefined),
   });
-  pending.isCommitted = isCommitted;
+  pending.isAutoCommit = isAutoCommit;
   const seek = (offset: bigint): void => {
     progress.seek(offset);
     pending.add({ topic: 'orders', partition: 0, offset: String(offset) });
@@ -109,7 +109,7 @@ describe('a seek', () => {
     progress.revoked();
     expect(pending.keepsOneOf(elsewhere)).toBe(false);
     expect(pending.keepsOneOf(here)).toBe(true);
-    pending.addElsewhere({ topic: 'orders', partition: 0, offset: '9' });
+    pending.soughtElsewhere({ topic: 'orders', partition: 0, offset: '9' });
     expect(pending.keepsOneOf(here)).toBe(false);
     const done = rig();
     await done.commits({ partition: 0, offset: '7' });
@@ -118,7 +118,7 @@ describe('a seek', () => {
   });
 
   it('is not told anew without auto-commit: there kafkajs forgets none', () => {
-    const { told, pending } = rig({ isCommitted: false });
+    const { told, pending } = rig({ isAutoCommit: false });
     pending.beforeFetch();
     expect(told).toEqual([]);
   });

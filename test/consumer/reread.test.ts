@@ -4,7 +4,7 @@ import type { KafkaMessage } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { RecentRecords } from '../../src/consumer/recent-records.js';
 import { Reread } from '../../src/consumer/reread.js';
-import type { SourcePosition } from '../../src/position/need.js';
+import type { HandledPosition } from '../../src/position/need.js';
 
 function record(id: number, offset: bigint): KafkaMessage {
   return {
@@ -18,7 +18,7 @@ function record(id: number, offset: bigint): KafkaMessage {
 }
 
 /** A process that has handled records 0 to `count - 1` on the source. */
-function handledUpTo(count: number): SourcePosition {
+function handledUpTo(count: number): HandledPosition {
   const recent = new RecentRecords();
   for (let id = 0; id < count; id += 1) recent.add(record(id, BigInt(id)));
   const offset = BigInt(count);
@@ -34,7 +34,7 @@ function handledUpTo(count: number): SourcePosition {
   };
 }
 
-function reread(offset: number, limit: number, handled: SourcePosition | undefined): Reread {
+function reread(offset: number, limit: number, handled: HandledPosition | undefined): Reread {
   const maxRereadCount = BigInt(limit - offset);
   return new Reread({
     groupId: 'billing',

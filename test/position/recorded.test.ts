@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { SourcePosition } from '../../src/position/need.js';
+import type { HandledPosition } from '../../src/position/need.js';
 import { stillValid, withRecorded, type KnownPosition } from '../../src/position/recorded.js';
 import { PartitionMap } from '../../src/replication/partition-map.js';
 
 const log = { physicalTopic: 'orders', partition: 0 };
 const nothing = { all: () => [], few: () => [] };
 
-function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<SourcePosition> {
-  const positions = new PartitionMap<SourcePosition>();
+function own(offset: bigint, rewoundBelow?: bigint): PartitionMap<HandledPosition> {
+  const positions = new PartitionMap<HandledPosition>();
   positions.set('orders', 0, {
     ...log,
     offset,
@@ -36,7 +36,7 @@ const recorded = [
   },
 ];
 
-function known(mine: PartitionMap<SourcePosition>): KnownPosition | undefined {
+function known(mine: PartitionMap<HandledPosition>): KnownPosition | undefined {
   return withRecorded(mine, recorded).get('orders', 0);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { GroupNeed, SourcePosition } from '../../src/position/need.js';
+import type { GroupNeed, HandledPosition } from '../../src/position/need.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import { planGroups, type PlannerParts } from '../../src/position/planner.js';
 import type { RecordedPosition } from '../../src/position/progress-record.js';
@@ -13,7 +13,7 @@ import { manualWorld } from '../support/manual-world.js';
 
 const none = { all: () => [], few: () => [] };
 
-function position(physicalTopic: string, offset: bigint, handledFrom: bigint): SourcePosition {
+function position(physicalTopic: string, offset: bigint, handledFrom: bigint): HandledPosition {
   const log = { physicalTopic, partition: 0, rewoundBelow: undefined, recent: none };
   return { ...log, offset, deliveredBelow: offset, handledFrom, committed: offset };
 }
