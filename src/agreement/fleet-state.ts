@@ -1,3 +1,4 @@
+import type { Leaving } from '../switch/fleet.js';
 import { unreachable } from '../unreachable.js';
 import type { AgreedDecision, AgreementNews, MemberState, Quorum } from './agreement.js';
 
@@ -233,34 +234,42 @@ export function isTogetherOn(
   );
 }
 
-/** @internal Whom the others have to wait for. */
-export interface Departure {
-  /** The decision that is being obeyed. */
-  readonly epoch: number;
-  /** Members of these groups only; undefined: all members. */
-  readonly groups: readonly string[] | undefined;
+/** @internal Whom a process has to wait for. */
+export interface Departure extends Leaving {
   /** The process that asks; it does not wait for itself. */
   readonly instance: string;
+  /** Where the decision in force wants it by now; undefined where none is heard. */
+  readonly place: string | undefined;
 }
 
 /**
- * Who may still handle records, or send, in an older epoch: members that have not said that they obey the decision, unless they
+ * Who may still handle records, or send, elsewhere: members that have not said that they obey the decision, unless they
  * have been silent for so long that they have stopped by themselves (a lease), or are given up.
+ *
+ * And members that were never where it leads: they work elsewhere by a newer one. Where the newest of all leads there as well they leave when they obey that; otherwise this
+ * process has to come to them, and must not begin before.
  *
  * @internal
  */
 export function stillThere(
-  { members }: FleetState,
-  { epoch, groups, instance }: Departure,
+  { members, decision }: FleetState,
+  { epoch, to, groups, instance, place }: Departure,
   { nowMs, silentMs }: Hearing,
 ): readonly HeardMember[] {
+  const newest = decision?.epoch ?? 0;
+  const isElsewhere = ({ obeyedEpoch, cluster }: MemberState): boolean =>
+    obeyedEpoch > epoch &&
+    cluster !== to &&
+    // It is starting, and begins where the fleet is.
+    cluster !== '' &&
+    (place !== to || obeyedEpoch < newest);
   return [...members.values()].filter(
     (heard) =>
       heard.member.instance !== instance &&
       nowMs - heard.heardAtMs <= silentMs &&
       atWork(heard).some(
         (member) =>
-          member.obeyedEpoch < epoch &&
+          (member.obeyedEpoch < epoch || isElsewhere(member)) &&
           (groups === undefined || member.groups.some((group) => groups.includes(group))),
       ),
   );

@@ -1,6 +1,6 @@
 import type { AgreementLostError } from '../errors.js';
 import type { EventSink } from '../events.js';
-import type { AgreeOutcome, SwitchFleet } from '../switch/fleet.js';
+import type { AgreeOutcome, Leaving, SwitchFleet } from '../switch/fleet.js';
 import type { SwitchTurn } from '../switch/participant.js';
 import { abortable } from '../wait.js';
 import { Waiters } from '../waiters.js';
@@ -272,21 +272,19 @@ export class Fleet implements SwitchFleet {
       // Where nobody can be told, nobody is waited for.
       isSaid: () => this.#contact.reachedSince(sinceMs) || this.#contact.isLost,
       placeOfGroup: (group) => this.obedience.placeOfGroup(group),
-      othersLeft: (them) => this.othersLeft(this.obeyedEpoch, them, signal),
+      othersLeft: (them) =>
+        this.othersLeft({ epoch: this.obeyedEpoch, to: cluster, groups: them }, signal),
     });
   }
 
-  othersLeft(
-    epoch: number,
-    groups: readonly string[] | undefined,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    return othersLeft({ epoch, groups, instance: this.#statements.instance }, signal, {
+  othersLeft(leaving: Leaving, signal: AbortSignal): Promise<readonly string[]> {
+    return othersLeft({ ...leaving, instance: this.#statements.instance }, signal, {
       world: this.#parts.world,
       limits: this.limits,
       rhythm: this.#rhythm,
       waiters: this.waiters,
       state: () => this.#state,
+      place: () => this.own?.cluster,
     });
   }
 

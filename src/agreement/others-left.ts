@@ -11,6 +11,8 @@ export interface OthersParts {
   readonly rhythm: Rhythm;
   readonly waiters: Waiters;
   state(): FleetState;
+  /** Where the decision in force wants this process. */
+  place(): string | undefined;
 }
 
 /**
@@ -19,12 +21,16 @@ export interface OthersParts {
  * @internal
  */
 export async function othersLeft(
-  departure: Departure,
+  departure: Omit<Departure, 'place'>,
   signal: AbortSignal,
-  { world, limits: { leaseMs, silentMs }, rhythm, waiters, state }: OthersParts,
+  { world, limits: { leaseMs, silentMs }, rhythm, waiters, state, place }: OthersParts,
 ): Promise<readonly string[]> {
   const left = (): readonly HeardMember[] =>
-    stillThere(state(), departure, { nowMs: world.nowMs(), silentMs: leaseMs ?? silentMs });
+    stillThere(
+      state(),
+      { ...departure, place: place() },
+      { nowMs: world.nowMs(), silentMs: leaseMs ?? silentMs },
+    );
   const calm = rhythm.quicken();
   try {
     await waiters.until(() => left().length === 0, signal);

@@ -30,14 +30,14 @@ export async function barrier({ turn }: SwitchRun, context: PhaseContext): Promi
 
 /** @internal Who had not left in time; nobody where there is no fleet. */
 export async function othersLeft(
-  { agreedEpoch }: SwitchRun['turn'],
+  { agreedEpoch: epoch, to }: SwitchRun['turn'],
   groups: readonly string[] | undefined,
   signal: AbortSignal,
   { fleet, world, deadlines }: PhaseContext,
 ): Promise<readonly string[]> {
-  if (fleet === undefined || agreedEpoch === undefined) return [];
+  if (fleet === undefined || epoch === undefined) return [];
   const deadlineAtMs = world.nowMs() + deadlines.barrierMs;
-  const waiting = (until: AbortSignal) => fleet.othersLeft(agreedEpoch, groups, until);
+  const waiting = (until: AbortSignal) => fleet.othersLeft({ epoch, to, groups }, until);
   return answerByDeadline(world, deadlineAtMs, waiting, { signal });
 }
 

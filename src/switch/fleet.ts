@@ -31,13 +31,15 @@ export interface SwitchFleet {
     cluster: string,
     signal: AbortSignal,
   ): Promise<readonly string[]>;
-  /**
-   * Waits until no other member may still work in an epoch before this decision; of `groups` only, where they are given.
-   * Resolves with who had not left when `signal` was aborted. Never rejects.
-   */
-  othersLeft(
-    epoch: number,
-    groups: readonly string[] | undefined,
-    signal: AbortSignal,
-  ): Promise<readonly string[]>;
+  /** Waits for the others. Resolves with who had not left when `signal` was aborted. Never rejects. */
+  othersLeft(leaving: Leaving, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+/** @internal What the others have to leave: wherever they work in an epoch before a decision, or by a newer one elsewhere. */
+export interface Leaving {
+  readonly epoch: number;
+  /** The cluster that the decision names. */
+  readonly to: string;
+  /** Members of these groups only; undefined: all members. */
+  readonly groups: readonly string[] | undefined;
 }

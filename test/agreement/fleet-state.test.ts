@@ -136,7 +136,7 @@ describe('a process that was restarted under the same name', () => {
       said('one', { incarnation: 'second', obeyedEpoch: 3, cluster: 'B' }),
     ];
     const soon = { nowMs: 10, silentMs: 6_000 };
-    const departure = { epoch: 4, groups: ['billing'], instance: 'self' };
+    const departure = { epoch: 4, to: 'B', groups: ['billing'], instance: 'self', place: 'B' };
     const names = (...news: readonly TimedNews[]): readonly string[] =>
       stillThere(after(...news), departure, soon).map(({ member }) => member.instance);
     expect(names([0, dead])).toEqual([]);
@@ -298,7 +298,7 @@ describe('a vote in a fleet that works with both clusters', () => {
 });
 
 describe('who is still there', () => {
-  const departure = { epoch: 4, groups: ['billing'], instance: 'self' };
+  const departure = { epoch: 4, to: 'B', groups: ['billing'], instance: 'self', place: 'B' };
   const names = (state: FleetState, more: Partial<typeof departure> | { groups: undefined } = {}) =>
     stillThere(state, { ...departure, ...more }, SILENT).map(({ member }) => member.instance);
 
@@ -307,11 +307,25 @@ describe('who is still there', () => {
       [9_000, said('self')],
       [9_000, said('busy', { obeyedEpoch: 3 })],
       [9_000, said('gone', { obeyedEpoch: 4 })],
-      [9_000, said('ahead', { obeyedEpoch: 5 })],
+      [9_000, said('ahead', { obeyedEpoch: 5, cluster: 'B' })],
       [9_000, said('stranger', { groups: ['audit'] })],
       [3_999, said('silent', { obeyedEpoch: 3 })],
     );
     expect(names(state)).toEqual(['busy']);
     expect(names(state, { groups: undefined })).toEqual(['busy', 'stranger']);
+  });
+
+  it('is who stays elsewhere by a newer decision, which this process has not obeyed, or a still newer one will take from there', () => {
+    const ahead = said('ahead', { obeyedEpoch: 5, cluster: 'A' });
+    const starting = said('starting', { obeyedEpoch: 5, cluster: '' });
+    // On the way to B by 4: everybody stays on A by 5, or goes to B by 6.
+    const back = after([9_000, decided(5, 'A')], [9_000, ahead], [9_000, starting]);
+    expect(names(back, { place: 'A' })).toEqual(['ahead']);
+    const on = after([9_000, decided(6, 'B')], [9_000, ahead], [9_000, starting]);
+    expect(names(on)).toEqual(['ahead']);
+    // 5 leaves this process on B, and others on A: they work with other groups.
+    const part = after([9_000, decided(5, 'A', { groups: ['audit'], instances: [] })]);
+    const apart = reduceFleet(part, said('apart', { obeyedEpoch: 5, groups: ['audit'] }), 9_000);
+    expect(names(apart, { groups: undefined })).toEqual([]);
   });
 });

@@ -252,6 +252,13 @@ describe('I14, no silent reset', () => {
     const run = runOf([translating(), refused, begun], { logs, onMissingPosition: 'fail' });
     expect(broken(run)).toEqual(['I14']);
   });
+
+  it('accepts a group that begins by a newer plan', () => {
+    const [refused, found] = [planned([[BORN, 'unavailable']]), planned([[BORN, 0]])];
+    const begun = done('m1', place(BORN, 0), { epoch: 2 });
+    const events = [translating(), refused, found, begun];
+    expect(check(runOf(events, { logs, onMissingPosition: 'fail' }))).toEqual([]);
+  });
 });
 
 describe('I16, commits never run ahead', () => {

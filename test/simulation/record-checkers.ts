@@ -106,9 +106,14 @@ export function noSilentReset({ events, onMissingPosition }: Run): readonly stri
         : [];
     }
     if (event.kind !== 'planned') return [];
-    return positionsOf(event).flatMap(({ log, one }) => {
+    const positions = positionsOf(event);
+    const isUnstarted = positions.some(({ one }) => one.kind === 'unavailable');
+    // The newest plan counts: the last words of another member may bring what was missing.
+    const member = `${event.process} ${event.switchEpoch}`;
+    if (isUnstarted) unstarted.add(member);
+    else unstarted.delete(member);
+    return positions.flatMap(({ log, one }) => {
       if (one.kind === 'unavailable') {
-        unstarted.add(`${event.process} ${event.switchEpoch}`);
         return onMissingPosition === 'fail' ? [] : [`${log} was not planned: ${one.because}`];
       }
       if (one.method === 'latest' && onMissingPosition !== 'latest') {
