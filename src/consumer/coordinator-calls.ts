@@ -16,8 +16,8 @@ export interface CoordinatorCalls {
    * there: without metadata.
    */
   begins(topic: string, partition: number, offset: bigint, metadata: string): void;
-  /** kafkajs is about to fetch, or to connect. */
-  beforeFetch(): void;
+  /** kafkajs is about to fetch, or to connect; it waits for this. */
+  beforeFetch(): Promise<void> | void;
 }
 
 /**
@@ -59,8 +59,8 @@ export function aroundCoordinator(
     known.add(cluster);
     if (hasMethod(cluster, 'refreshMetadataIfNecessary')) {
       const refresh = cluster.refreshMetadataIfNecessary.bind(cluster);
-      cluster.refreshMetadataIfNecessary = () => {
-        calls.beforeFetch();
+      cluster.refreshMetadataIfNecessary = async () => {
+        await calls.beforeFetch();
         return refresh();
       };
     }

@@ -108,6 +108,8 @@ export function innerConfig(
   { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
   inUse: Omit<AssignerGuard, 'isStandby'> & {
     isOpen(): boolean;
+    /** Nothing is held back of what it has been assigned, or that takes long. */
+    positionsInPlace(): Promise<void>;
     seeks(): PendingSeeks;
     laneOf(topic: string, partition: number): Pick<Lane, 'recent' | 'progress'> | undefined;
   },
@@ -149,7 +151,10 @@ export function innerConfig(
             commitMetadata ? metadata.commits(one, send) : send(one),
           ),
         ),
-    beforeFetch: () => inUse.seeks().beforeFetch(),
+    async beforeFetch() {
+      await inUse.positionsInPlace();
+      inUse.seeks().beforeFetch();
+    },
     begins: (...told) => outOfRange.begins(...told),
   });
   return {

@@ -78,7 +78,11 @@ export class Lane implements PhysicalSource {
     this.#work = parts.work;
     this.dedup = parts.dedup;
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
-    this.progress.onMovedBack = () => this.recent.clear();
+    this.progress.onMovedBack = () => {
+      this.recent.clear();
+      // They are of the log that was there.
+      this.awaited?.forget();
+    };
     this.progress.removed.onFound = (range) =>
       parts.onRemoved({ topic, physicalTopic, partition, ...range });
     this.heartbeat = () => (gate.isOver ? Promise.resolve() : this.beat());

@@ -1,7 +1,7 @@
 import type { Consumer } from 'kafkajs';
 import type { ClusterAccess, Commit } from '../cluster/access.js';
 import type { ClusterSession } from '../cluster/session.js';
-import { sleep, untilAborted } from '../wait.js';
+import { sleep, untilAborted, untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
 import type { PausedTopic, Pauses } from './pauses.js';
 import { aheadOf, commitAsMember, type Member, type ResumePosition } from './resume.js';
@@ -33,6 +33,9 @@ export interface LatePositionsParts {
 /** Commits that could not be read, and have to be, are asked for again after so long, in milliseconds. */
 const ASKED_AGAIN_MS = 500;
 
+/** So long, in milliseconds, a fetch waits for positions: partitions that are not held back should not wait for long. */
+const FETCH_WAITS_MS = 500;
+
 /** By physical names. */
 type Assignment = Readonly<Record<string, readonly number[]>>;
 
@@ -60,6 +63,7 @@ export class LatePositions {
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
+  #inPlace: Promise<void> = Promise.resolve();
   /** One for each state of the membership: work that began in another one is dropped. */
   #round = 0;
 
@@ -80,6 +84,14 @@ export class LatePositions {
 
   readonly isOpen = (topic: string, partition: number): boolean =>
     this.#open.some((one) => one.topic === topic && one.partition === partition);
+
+  /**
+   * Resolves when no partition is held back, or after a while. A fetch waits for it: kafkajs sleeps for `maxWaitTimeInMs` (five seconds) where all partitions are paused, or no other has
+   * records, and nothing wakes it.
+   */
+  get inPlace(): Promise<void> {
+    return this.#inPlace;
+  }
 
   /** User code moved this partition: that counts. */
   drop(topic: string, partition: number): void {
@@ -102,8 +114,10 @@ export class LatePositions {
       return;
     }
     this.hold();
+    const { world } = this.#parts;
     // It fails where kafkajs has let go of its group, and then there is nothing to move any more.
-    this.#settle(this.#round).catch(() => {});
+    const settled = this.#settle(this.#round).catch(() => {});
+    this.#inPlace = untilDeadline(world, world.nowMs() + FETCH_WAITS_MS, settled).then(() => {});
   }
 
   /** A rebalance began: what is held now stays so, and the next join decides. */

@@ -279,6 +279,8 @@ export class PartitionProgress {
     const known = highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed);
     // Where nothing is known yet, any commit may be older than what user code does; a plan has weighed them.
     this.#rewoundBelow = by === 'user' ? (known ?? ANYWHERE) : highest(known, by.voidedUpTo);
+    // Nor what others have handled, before this member had the partition.
+    if (by === 'user' && known === undefined) this.#isTakenOver = true;
     this.#fold();
     this.sought = soughtOf(offset);
     // What was committed before is not the group's position any more.

@@ -20,6 +20,8 @@ export interface Bound {
    * counts.
    */
   readonly named?: bigint;
+  /** True where the last record that this process has handled was met there, or what looks like it. */
+  readonly isOfLast?: boolean;
 }
 
 /** @internal What is known of a group in one log of the target. */
@@ -152,7 +154,7 @@ export function gatherBounds({ ownCommit: committed, mirrored }: Evidence): Boun
  */
 export function withFoundCopies(
   known: Bounds,
-  { bound, awaited, notes }: FoundCopies,
+  { bound, awaited, isLastMet, isLookedBehind, notes }: FoundCopies,
   evidence: MirroredEvidence,
 ): Bounds {
   const all = { ...known, awaited, notes: [...known.notes, ...notes] };
@@ -162,22 +164,29 @@ export function withFoundCopies(
   const isUncut = limited.offset === bound.offset && bound.method === 'exact';
   // Behind a commit the group may have handled more.
   const isOwn = carried.length === 0;
+  const isNewest = !isOvertaken(evidence);
   const isWhole =
     isUncut &&
     isOwn &&
+    isNewest &&
     !isCopiedAgain(evidence) &&
-    !isOvertaken(evidence) &&
     !isHandledBeyond(evidence, bound.offset);
   // What handlers were given beyond the position is handled in part: the offset syncs say how far that may reach.
   const isKnown =
     isWhole &&
+    isLookedBehind &&
     hasAllSyncs &&
     processed?.rewoundBelow === undefined &&
     processed?.deliveredBelow === processed?.offset &&
     !mayBeCopiedTwice(evidence, bound.offset);
   return {
     ...all,
-    bounds: [isWhole ? bound : { ...limited, method: 'fingerprint' }, ...known.bounds],
+    bounds: [
+      isWhole
+        ? bound
+        : { ...limited, method: 'fingerprint', isOfLast: isLastMet && isOwn && isNewest },
+      ...known.bounds,
+    ],
     handledBelow: isKnown ? bound.offset : known.handledBelow,
   };
 }

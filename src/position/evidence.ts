@@ -49,6 +49,7 @@ export function evidenceOf({
   const processed = stillValid(position, latest, restartedAtWallMs);
   const deliveredBefore = known.deliveredOnSource.get(upstreamTopic, partition);
   const isOutdated = latest !== undefined && isBeforeSetBack(latest, { sourceCommit, processed });
+  const isUnsynced = mirror.syncsAround(upstreamTopic, partition, 0n).kind === 'no-sync';
   const evidence = {
     mirror,
     isShared: origin === undefined,
@@ -58,7 +59,8 @@ export function evidenceOf({
     copiedBefore: mirror.copiedBefore(upstreamTopic, partition),
     sourceCommit,
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
-    hasAllSyncs,
+    // MirrorMaker has made that of a sync, which is lost.
+    hasAllSyncs: hasAllSyncs && !(isUnsynced && latest !== undefined),
     ...(isOutdated
       ? { checkpoint: undefined, outdated: latest, ...withoutLimit(processed) }
       : {

@@ -38,6 +38,10 @@ export interface FoundCopies {
   readonly bound: { readonly method: 'exact' | 'fingerprint'; readonly offset: bigint } | undefined;
   /** Handled records whose copies were not found. */
   readonly awaited: readonly HandledRecord[];
+  /** True where the last of the handled records was found. */
+  readonly isLastMet: boolean;
+  /** True where all was looked at behind the bound, up to the log's end or to a copy that a sync names: no second copies lie there unseen. */
+  readonly isLookedBehind: boolean;
   readonly notes: readonly string[];
 }
 
@@ -68,12 +72,12 @@ export async function findCopies(
 }
 
 async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopies> {
-  const { physicalTopic, range } = log;
+  const { physicalTopic, range, correspondence } = log;
   const start = startOf(log);
   if (start === undefined) {
     const note =
       'where the copies of the last handled records begin is not known: no offset sync leads there';
-    return { bound: undefined, awaited: [], notes: log.handled.length === 0 ? [] : [note] };
+    return { ...NOTHING_FOUND, notes: log.handled.length === 0 ? [] : [note] };
   }
   const { from, handled } = start;
   try {
@@ -85,7 +89,9 @@ async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopi
         const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
         const search = new Search(handled, rulesOf(log, isCompacted));
         const end = await scan(log, from, search, parts, limit);
-        return { search, end, isCompacted };
+        const mayCome = ({ offset }: HandledRecord): boolean =>
+          correspondence.around(offset)?.ceiling === undefined;
+        return { search, end, isCompacted, mayCome };
       },
       { signal },
     );
@@ -101,10 +107,14 @@ function signalled(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();
 }
 
+const NOTHING_FOUND = {
+  ...{ bound: undefined, awaited: [] },
+  ...{ isLastMet: false, isLookedBehind: false },
+} as const;
+
 function nothing(because: string): FoundCopies {
   return {
-    bound: undefined,
-    awaited: [],
+    ...NOTHING_FOUND,
     notes: [`the last handled records were not looked for on the target: ${because}`],
   };
 }
@@ -191,6 +201,7 @@ function conclude({
   range,
   handled,
   isCompacted,
+  mayCome,
 }: {
   search: Search;
   from: bigint;
@@ -198,6 +209,8 @@ function conclude({
   range: LogRange;
   handled: readonly HandledRecord[];
   isCompacted: boolean;
+  /** False where MirrorMaker has been at the record, or beyond: its copy went with a log that is gone, or there was none. */
+  mayCome(record: HandledRecord): boolean;
 }): FoundCopies {
   const isRead = end >= range.high;
   const {
@@ -206,15 +219,16 @@ function conclude({
     isExact,
     isUnbroken,
     isCut,
+    reachesNext,
   } = search.result({
     isWhole: isRead && !search.isOver,
   });
   // What a search does not look at any more may have been read all the same.
   const isWhole = isRead && !isCut;
   // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.
-  const awaited = isWhole && !isCompacted ? missing : [];
+  const awaited = isWhole && !isCompacted ? missing.filter(mayCome) : [];
   if (offset === undefined) {
-    if (from >= range.high) return { bound: undefined, awaited, notes: [] };
+    if (from >= range.high) return { ...NOTHING_FOUND, awaited, notes: [] };
     const looked = isCut
       ? 'before a record that is none of them'
       : isWhole
@@ -225,7 +239,7 @@ function conclude({
     const notes = [
       `none of the last ${handled.length} handled records was found ${looked}: ${because}`,
     ];
-    return { bound: undefined, awaited, notes };
+    return { ...NOTHING_FOUND, awaited, notes };
   }
   // Behind the copy there is nothing: whatever was handled after it is not on the target.
   const isAtEnd = isWhole && isUnbroken && offset >= range.high && missing.length > 0;
@@ -233,5 +247,11 @@ function conclude({
     'records that were handled are not on the target yet: they are recognised when they come';
   const method = isExact || isAtEnd ? 'exact' : 'fingerprint';
   const notes = awaited.length === 0 ? [] : [`${awaited.length} ${recognised}`];
-  return { bound: { method, offset }, awaited, notes };
+  return {
+    bound: { method, offset },
+    awaited,
+    isLastMet: missing.length === 0,
+    isLookedBehind: reachesNext || (isRead && !search.isOver),
+    notes,
+  };
 }

@@ -8,7 +8,7 @@ import type { MissingBound } from './missing.js';
 export interface Refreshed {
   /** What of it is not known as it is now, in words; empty where all on the target is. */
   readonly unread: readonly MissingBound[];
-  /** Every offset sync is known that there was when it was asked for. */
+  /** Every offset sync is known that there was when it was asked for, and they are where they are looked for. */
   readonly hasAllSyncs: boolean;
 }
 
@@ -29,7 +29,9 @@ export async function refreshMirror(parts: {
   const { mirror } = parts;
   const syncs = mirror.syncsAreOnTarget ? undefined : syncsOfSource(parts);
   const unread = await unreadOf(parts);
-  const hasAllSyncs = syncs === undefined ? unread.length === 0 : await syncs;
+  const areRead = syncs === undefined ? unread.length === 0 : await syncs;
+  // Where there is none at all they may be elsewhere: MirrorMaker writes some for its own topics, at once.
+  const hasAllSyncs = areRead && mirror.state().syncedPartitionCount > 0;
   return { unread, hasAllSyncs };
 }
 

@@ -177,7 +177,9 @@ export function planPartition(facts: PartitionFacts, onMissing: MissingPosition)
   let best: Bound | undefined;
   let { voidCommit } = facts;
   // Beside what was recognised, nothing counts that was not verified.
-  const isRecognised = facts.bounds.some(({ method }) => method === 'exact');
+  const isRecognised = facts.bounds.some(
+    ({ method, isOfLast = false }) => method === 'exact' || isOfLast,
+  );
   for (const bound of facts.bounds) {
     if (isRecognised && bound.method === 'unverified-checkpoint') continue;
     const end = bound.method === 'own-commit' ? range.end : range.high;

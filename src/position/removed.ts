@@ -16,8 +16,8 @@ import type { Gathered } from './recognise.js';
  * behind the first of them, neither on the source nor in checkpoints, and no commit on the target, which MirrorMaker may have made of such a checkpoint
  * (`sync.group.offsets.enabled`). What was handled since is handled again.
  *
- * Not where the copies are gone as well, or MirrorMaker has made none (no offset sync): there is nothing to go back for then, and no commit that MirrorMaker may have
- * made. Where nothing is left to go by, because the offset syncs cannot be read, the target is read from its beginning, whatever is to happen to a group that nothing is known of.
+ * Not where the copies are gone as well, or MirrorMaker has made none (the log has never held anything): there is nothing to go back for then, and no commit that MirrorMaker may have
+ * made. That there is no offset sync proves nothing: they may be lost, or elsewhere. Where nothing is left to go by, because the offset syncs cannot be read, the target is read from its beginning, whatever is to happen to a group that nothing is known of.
  *
  * @internal
  */
@@ -26,7 +26,10 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
   if (mirrored?.removed === undefined) return gathered;
   const { first, last } = mirrored.removed;
   const { mirror, upstreamTopic, partition } = mirrored;
-  if (mirror.syncsAround(upstreamTopic, partition, first).kind === 'no-sync') return gathered;
+  const isUnsynced = mirror.syncsAround(upstreamTopic, partition, first).kind === 'no-sync';
+  // What lies in a shared log need not be a copy.
+  const mayHoldCopies = range !== undefined && range.high > 0n && !mirrored.isShared;
+  if (isUnsynced && !mayHoldCopies) return gathered;
   const removed = `${upstreamTopic} ${first} to ${last} were removed on ${mirror.source} before the group had handled them`;
   if (range !== undefined && areCopiesBelow(mirrored, last, range.low)) {
     const note = `${removed}, and they are not in this log any more`;
@@ -98,6 +101,11 @@ type Told = Pick<
 /** What is known of the group, without all that lies behind a record. */
 function asOf(evidence: MirroredEvidence, first: bigint): MirroredEvidence {
   const { sourceCommit, checkpoint, processed } = evidence;
+  const deliveredBelow = processed?.deliveredBelow;
+  // Others have handled more, which comes again as well.
+  const isKnown = [sourceCommit, checkpoint?.upstreamOffset].every(
+    (one) => one === undefined || deliveredBelow === undefined || one <= deliveredBelow,
+  );
   const recent = processed?.recent.all().filter(({ offset }) => offset < first) ?? [];
   return {
     ...evidence,
@@ -106,7 +114,7 @@ function asOf(evidence: MirroredEvidence, first: bigint): MirroredEvidence {
       checkpoint !== undefined && checkpoint.upstreamOffset > first ? undefined : checkpoint,
     carried: [],
     processed: {
-      deliveredBelow: processed?.deliveredBelow,
+      deliveredBelow: isKnown ? deliveredBelow : undefined,
       rewoundBelow: processed?.rewoundBelow,
       offset: first,
       recent: { all: () => recent, few: () => recent },

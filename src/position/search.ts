@@ -22,10 +22,12 @@ export interface SearchResult {
    * that was written twice. Of several that look alike an earlier one may have been taken.
    */
   readonly isExact: boolean;
+  /** True where all was looked at between it and the copy that the next sync names. */
+  readonly reachesNext: boolean;
 }
 
-/** So many records behind the last handled one are looked at for a twin of it. */
-const LOOK_AHEAD = 64;
+/** So many records behind the last handled one are looked at for a twin of it, and for second copies: more than MirrorMaker writes in one batch, as a rule. */
+const LOOK_AHEAD = 512;
 
 /** So many in a row are no coincidence. */
 const IN_A_ROW = 32;
@@ -202,6 +204,7 @@ export class Search {
       awaited: this.#handled.slice(this.#newest + 1),
       isUnbroken,
       isCut: this.#hasMetStranger,
+      reachesNext: this.#nextAt !== undefined,
       isExact:
         isLast &&
         (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())) &&

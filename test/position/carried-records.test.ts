@@ -139,11 +139,17 @@ describe('the records that a checkpoint brings along', () => {
 
   it('are a lower bound, never called exact: the group may have handled more since', () => {
     const evidence = evidenceOf(checkpointOf(commitMetadata(carried)));
-    const copies = { bound: { method: 'exact', offset: 60n }, awaited: [], notes: [] } as const;
+    const copies = {
+      bound: { method: 'exact', offset: 60n },
+      awaited: [],
+      isLastMet: true,
+      isLookedBehind: true,
+      notes: [],
+    } as const;
     const known = gatherBounds({ ownCommit: undefined, mirrored: evidence });
     expect(withFoundCopies(known, copies, { ...evidence, carried: carried.recent }).bounds).toEqual(
       [
-        { method: 'fingerprint', offset: 60n },
+        { method: 'fingerprint', offset: 60n, isOfLast: false },
         { method: 'checkpoint', offset: 41n },
       ],
     );

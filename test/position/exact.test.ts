@@ -33,6 +33,8 @@ describe('the last handled records, looked for on the target', () => {
     expect(await findIn(flow, handled)).toEqual({
       bound: { method: 'exact', offset: 60n },
       awaited: [],
+      isLastMet: true,
+      isLookedBehind: true,
       notes: [],
     });
   });

@@ -327,6 +327,12 @@ describe('a plan', () => {
     const all = () => recent.slice(0, 40);
     const handled = { ...handledTo(40n), recent: { all, few: all } };
     const needs = [need([handled])];
+    // Where there are none at all they may be elsewhere.
+    expect(at(await planOne({ ...parts, needs }), 'A.orders')).toMatchObject({
+      method: 'fingerprint',
+      maxRereadCount: 20n,
+    });
+    writeSync(target, 'A', 'heartbeats', 0n, 0n);
     const plan = at(await planOne({ ...parts, needs }), 'A.orders');
     expect(plan).toMatchObject({ method: 'exact', offset: 40n, maxRereadCount: 0n });
     // What was not read may say something else.

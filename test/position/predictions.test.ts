@@ -52,6 +52,8 @@ function planOf(
   const copies = {
     bound: { method: 'exact' as const, offset: BigInt(known.found) },
     awaited: [],
+    isLastMet: true,
+    isLookedBehind: true,
     notes: [],
   };
   const bounds = withFoundCopies(gathered, copies, evidence);

@@ -47,7 +47,26 @@ describe('going back for what was removed on the source', () => {
 
   it('is out of place where MirrorMaker has copied nothing', () => {
     const found = gathered('no-sync');
-    expect(goingBack(found, range)).toBe(found);
+    expect(goingBack(found, { low: 0n, high: 0n })).toBe(found);
+    const shared = { ...found, mirrored: { ...found.mirrored, isShared: true } } as Gathered;
+    expect(goingBack(shared, range)).toBe(shared);
+  });
+
+  it('is not where it has written no offset sync of what it has copied: they may be lost', () => {
+    const { bounds } = goingBack(gathered('no-sync'), range);
+    expect(bounds).toMatchObject({ bounds: [{ method: 'earliest', offset: 0n }], voidCommit: 60n });
+  });
+
+  it('counts what others have handled beyond this process, in what comes again', () => {
+    const known = { ...gathered('not-read').mirrored, sourceCommit: 50n } as MirroredEvidence;
+    const went = (deliveredBelow: bigint): bigint | undefined => {
+      const processed = { offset: 40n, deliveredBelow, recent: { all: () => [], few: () => [] } };
+      const mirrored = { ...known, processed } as unknown as MirroredEvidence;
+      return goingBack({ ...gathered('not-read'), mirrored }, range).mirrored?.processed
+        ?.deliveredBelow;
+    };
+    expect(went(50n)).toBe(50n);
+    expect(went(49n)).toBeUndefined();
   });
 });
 

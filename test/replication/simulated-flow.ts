@@ -110,7 +110,10 @@ export const ALL_TROUBLES: FlowTroubles = {
 export function flowScripts(troubles: FlowTroubles): fc.Arbitrary<FlowScript> {
   const copy = fc.record({
     kind: fc.constant('copy' as const),
-    count: fc.integer({ min: 1, max: 25 }),
+    count: fc.oneof(
+      { weight: 5, arbitrary: fc.integer({ min: 1, max: 25 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 26, max: 150 }) },
+    ),
     isRetried: troubles.extras ? fc.boolean() : fc.constant(false),
   });
   const steps: fc.WeightedArbitrary<Step>[] = [

@@ -235,3 +235,72 @@ describe('user code that moves back before anything was delivered', () => {
     });
   });
 });
+
+describe('records that were handled on A and not mirrored', () => {
+  it('are not taken for new ones at the same offsets, once they have come and the remote topic was made anew', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      fill(memory, { count: 100 });
+      const failover = kafkaIn(memory);
+      const handled = await consumeOrders(failover);
+      await until(memory, 'all is handled', () => handled.length === 100);
+      const mirror = memory.mirror('A->B');
+      mirror.pause();
+      fill(memory, { from: 100, count: 40 });
+      await until(memory, 'the tail is handled', () => handled.length === 140);
+      const { A, B } = { A: memory.cluster('A'), B: memory.cluster('B') };
+      A.down();
+      await failover.switchTo('B', { planned: false });
+      await memory.clock.sleep(3_000);
+      A.up();
+      mirror.resume();
+      const recognised = (): number =>
+        failover.status().consumers[0]?.recognisedCount ?? Number.NaN;
+      await until(memory, 'the tail is recognised', () => recognised() === 40);
+      await memory.clock.sleep(3_000);
+      B.deleteTopic('A.orders');
+      B.createTopic('A.orders', 1);
+      await memory.clock.sleep(500);
+      for (let from = 140; from < 280; from += 10) {
+        fill(memory, { from, count: 10 });
+        await memory.clock.sleep(500);
+      }
+      await until(memory, 'nothing is missing', () => missingOf(handled, 0, 280).length === 0);
+      await failover.close();
+    });
+  });
+
+  it('are not awaited in a remote topic that was made anew behind them: what looks like them there is new', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      await fillSlowly(memory, 0, 95);
+      twins(memory, 5);
+      const handled: string[] = [];
+      const failover = kafkaIn(memory);
+      let isStuck = true;
+      await consume(failover, async ({ message, cluster }) => {
+        const isLast = cluster === 'A' && message.offset === '98';
+        while (isLast && isStuck) await memory.clock.sleep(50);
+        if (isLast) throw new Error('not handled');
+        handled.push(`${cluster}${message.offset}`);
+      });
+      await until(memory, '97 is handled', () => handled.includes('A97'));
+      await memory.clock.sleep(3_000);
+      const B = memory.cluster('B');
+      memory.mirror('A->B').pause();
+      B.deleteTopic('A.orders');
+      B.createTopic('A.orders', 1);
+      twins(memory, 5);
+      memory.mirror('A->B').resume();
+      await until(memory, 'new copies', () => B.range('A.orders', 0).high === 5n);
+      memory.cluster('A').down();
+      const switching = failover.switchTo('B', { planned: false });
+      await memory.clock.sleep(10);
+      isStuck = false;
+      await switching;
+      const onB = (): readonly string[] => handled.filter((one) => one.startsWith('B'));
+      await until(memory, 'all of them are handled', () => onB().length === 5);
+      await failover.close();
+    });
+  });
+});

@@ -294,3 +294,45 @@ describe('a consumer of the process that is run hours later', () => {
     });
   });
 });
+
+describe('a member whose positions could not be committed before its join', () => {
+  it('handles records as soon as they are in place: kafkajs would sleep for five seconds', async () => {
+    const memory = world();
+    await memory.run(async () => {
+      fill(memory, { count: 10 });
+      const failover = kafkaIn(memory);
+      const handled: string[] = [];
+      // With kafkajs's own `maxWaitTimeInMs`.
+      const consumer = failover.consumer({ groupId: 'billing', heartbeatInterval: 500 });
+      await consumer.connect();
+      await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+      await consumer.run({
+        eachMessage: async ({ message }) => {
+          handled.push(String(message.value));
+        },
+      });
+      await until(memory, 'A is read', () => handled.length === 10);
+      await memory.clock.sleep(3_000);
+      const die = await stranger(memory);
+      die();
+      // The library's own question for the group's commits takes longer than kafkajs's, which goes over another connection.
+      memory
+        .cluster('B')
+        .intercept(({ apiName, topics: [topic] }) =>
+          apiName === 'OffsetFetch' && topic === undefined
+            ? { kind: 'delay', delayMs: 100 }
+            : undefined,
+        );
+      let isJoined = false;
+      failover.on('consumer.attached', () => {
+        isJoined = true;
+      });
+      const switching = failover.switchTo('B', { planned: false });
+      await until(memory, 'it joins', () => isJoined);
+      fill(memory, { cluster: 'B', from: 10 });
+      await until(memory, 'it handles', () => handled.includes('r10'), 1_000);
+      await switching;
+      await failover.close();
+    });
+  });
+});

@@ -1,48 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { FailoverKafka } from '../../src/failover-kafka.js';
 import { manualStrategy } from '../../src/strategy/manual.js';
-import type { MemoryWorld } from '../../src/testing/index.js';
 import { consume, consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
-import { fillSlowly, missingOf, planOf, twice } from './support.js';
-
-/** A service that has handled twenty records when retention on A takes the first forty of sixty; MirrorMaker has copied them all. */
-async function overtaken(
-  memory: MemoryWorld,
-  { kafka = kafkaIn(memory) } = {},
-): Promise<{ failover: FailoverKafka; handled: string[] }> {
-  await fillSlowly(memory, 0, 60);
-  const { handled, release } = await consumeWithPause(kafka);
-  await until(memory, 'twenty are handled on A', () => handled.length === 20);
-  memory.cluster('A').trim('orders', 0, 40n);
-  release();
-  await until(memory, 'what is left is handled', () => handled.includes('r59'));
-  return { failover: kafka, handled };
-}
-
-/** Stands still after twenty records, so that its place is out of range afterwards. */
-async function consumeWithPause(
-  kafka: FailoverKafka,
-): Promise<{ handled: string[]; release: () => void }> {
-  const handled: string[] = [];
-  let release = (): void => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const consumer = kafka.consumer({
-    groupId: 'billing',
-    maxWaitTimeInMs: 100,
-    maxBytesPerPartition: 1,
-  });
-  await consumer.connect();
-  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
-  await consumer.run({
-    eachMessage: async ({ message }) => {
-      handled.push(String(message.value));
-      if (handled.length === 20) await released;
-    },
-  });
-  return { handled, release };
-}
+import {
+  consumeWithPause,
+  fillSlowly,
+  missingOf,
+  overtakenOrders,
+  planOf,
+  twice,
+} from './support.js';
 
 describe('a group that retention on the active cluster was quicker than', () => {
   it('handles the copies of what it had lost, after the switch, and says so', async () => {
@@ -51,7 +17,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
       const kafka = kafkaIn(memory);
       const told: unknown[] = [];
       kafka.on('consumer.overtaken', (event) => told.push(event));
-      const { failover, handled } = await overtaken(memory, { kafka });
+      const { failover, handled } = await overtakenOrders(memory, { kafka });
       const lost = missingOf(handled, 0, 60);
       const log = { topic: 'orders', physicalTopic: 'orders', partition: 0 };
       const { first, last } = { first: BigInt(40 - lost.length), last: 39n };
@@ -76,7 +42,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('finds them where its process has died together with the cluster', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       // MirrorMaker has seen the commits that were made behind the gap.
       await memory.clock.sleep(10_000);
       memory.cluster('A').down();
@@ -95,7 +61,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
       const memory = ordersWorld();
       await memory.run(async () => {
         const config = { consumer: consumerOptions };
-        const { failover, handled } = await overtaken(memory, {
+        const { failover, handled } = await overtakenOrders(memory, {
           kafka: kafkaIn(memory, config),
         });
         await memory.clock.sleep(2_000);
@@ -124,7 +90,9 @@ describe('a group that retention on the active cluster was quicker than', () => 
     const memory = ordersWorld({ mirror: { emitCheckpointsIntervalMs: 3_600_000 } });
     await memory.run(async () => {
       const config = { consumer: { progress: false as const } };
-      const { failover, handled } = await overtaken(memory, { kafka: kafkaIn(memory, config) });
+      const { failover, handled } = await overtakenOrders(memory, {
+        kafka: kafkaIn(memory, config),
+      });
       await failover.close();
       const second = kafkaIn(memory, config);
       const again = await consumeOrders(second);
@@ -142,7 +110,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it("finds them where MirrorMaker has set the group on B behind them, by a checkpoint of the group's place", async () => {
     const memory = ordersWorld({ mirror: { syncGroupOffsets: true } });
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       const commitOnB = (): bigint =>
         memory.cluster('B').commit('billing', 'A.orders', 0)?.offset ?? 0n;
       await until(memory, 'MirrorMaker has set it', () => commitOnB() > 40n, 60_000);
@@ -155,7 +123,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('does not after its group was set by hand', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover } = await overtaken(memory);
+      const { failover } = await overtakenOrders(memory);
       await memory.clock.sleep(2_000);
       await failover.close();
       memory.cluster('A').setCommit('billing', 'orders', 0, { offset: 55n, metadata: '' });
@@ -173,7 +141,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('does not go back where the copies are gone as well, and says that they are', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       await memory.clock.sleep(2_000);
       memory.cluster('B').trim('A.orders', 0, 50n);
       const outcome = await failover.switchTo('B', { planned: false });
@@ -190,7 +158,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('goes back to what is left of them, and names the rest', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       const lost = missingOf(handled, 0, 60);
       memory.cluster('B').trim('A.orders', 0, 38n);
       const outcome = await failover.switchTo('B', { planned: false });
@@ -279,7 +247,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('handles each once on the way home', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       await failover.switchTo('B', { planned: false });
       await until(memory, 'nothing is missing', () => missingOf(handled, 0, 60).length === 0);
       await until(memory, 'all has come', () => twice(handled).includes('r59'));
@@ -296,7 +264,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('goes back once more where it had left B before they were all handled', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       const lost = missingOf(handled, 0, 60);
       await failover.switchTo('B', { planned: false });
       await until(memory, 'one of them is handled', () => handled.includes(lost[0] ?? ''));
@@ -369,7 +337,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
   it('is given them once: not again at a later switch, after they were handled on B', async () => {
     const memory = ordersWorld();
     await memory.run(async () => {
-      const { failover, handled } = await overtaken(memory);
+      const { failover, handled } = await overtakenOrders(memory);
       await failover.switchTo('B', { planned: false });
       await until(memory, 'all has come', () => twice(handled).includes('r59'));
       await memory.clock.sleep(2_000);
@@ -420,7 +388,7 @@ describe('a group that retention on the active cluster was quicker than', () => 
     });
     await memory.run(async () => {
       const kafka = kafkaIn(memory, { mirror: { policy: 'identity' } });
-      const { failover, handled } = await overtaken(memory, { kafka });
+      const { failover, handled } = await overtakenOrders(memory, { kafka });
       expect(missingOf(handled, 0, 60).length).toBeGreaterThan(0);
       memory.cluster('A').down();
       await failover.switchTo('B', { planned: false });

@@ -1,7 +1,7 @@
 import type { EachMessageHandler } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { consume, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
-import { fill, fillSlowly, missingOf, planOf } from './support.js';
+import { consume, consumeOrders, kafkaIn, ordersWorld, until } from '../support/memory-service.js';
+import { fill, fillSlowly, limitOf, missingOf, planOf } from './support.js';
 
 describe('a seek that kafkajs cannot commit, because the cluster is away for a moment', () => {
   it('is carried out when the cluster is back: kafkajs has forgotten it by then', async () => {
@@ -278,4 +278,45 @@ describe('a handler that seeks back to try a record again', () => {
     expect(resubscribedCount).toBeGreaterThan(0);
     expect(missingOf(handled, 0, 20)).toEqual([]);
   });
+});
+
+describe('a seek back right after the start of a service', () => {
+  it.each([false, true])(
+    'is counted in what may be handled again: an earlier service had handled it (planned: %s)',
+    async (planned) => {
+      const memory = ordersWorld();
+      await memory.run(async () => {
+        await fillSlowly(memory, 0, 100);
+        const first = kafkaIn(memory);
+        const before = await consumeOrders(first);
+        await until(memory, 'all is handled', () => before.length === 100);
+        await memory.clock.sleep(3_000);
+        await first.close();
+        const second = kafkaIn(memory);
+        const handled: string[] = [];
+        const consumer = second.consumer({
+          groupId: 'billing',
+          maxWaitTimeInMs: 100,
+          maxBytesPerPartition: 1,
+        });
+        await consumer.connect();
+        await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+        await consumer.run({
+          eachMessage: async ({ message, cluster }) => {
+            if (cluster === 'A') await memory.clock.sleep(400);
+            handled.push(`${cluster}${message.offset}`);
+          },
+        });
+        consumer.seek({ topic: 'orders', physicalTopic: 'orders', partition: 0, offset: '0' });
+        await until(memory, 'five are handled', () => handled.length === 5);
+        if (!planned) memory.cluster('A').down();
+        const plan = planOf(await second.switchTo('B', { planned }), 'A.orders');
+        const onB = (): readonly string[] => handled.filter((one) => one.startsWith('B'));
+        await until(memory, 'all is handled again', () => onB().length >= 94);
+        await memory.clock.sleep(3_000);
+        expect(onB().length).toBeLessThanOrEqual(limitOf(plan));
+        await second.close();
+      });
+    },
+  );
 });

@@ -2,7 +2,7 @@ import type { FailoverKafka } from '../../src/failover-kafka.js';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchOutcome } from '../../src/switch/report.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
-import { consumeOrders, until, write } from '../support/memory-service.js';
+import { consumeOrders, kafkaIn, until, write } from '../support/memory-service.js';
 
 /** Appends records `r<from>`, `r<from + 1>`, ... */
 export function fill(
@@ -72,4 +72,48 @@ export async function consumeSlowly(memory: MemoryWorld, kafka: FailoverKafka): 
 /** Values that come again. */
 export function twice(values: readonly string[]): readonly string[] {
   return values.filter((value, index) => values.indexOf(value) !== index);
+}
+
+/** What a plan says may come again, at most; -1 where there is no plan. */
+export function limitOf(plan: PartitionPlan | undefined): number {
+  return plan?.kind === 'resume' ? Number(plan.maxRereadCount) : -1;
+}
+
+/** A service that has handled twenty records when retention on A takes the first forty of sixty; MirrorMaker has copied them all. */
+export async function overtakenOrders(
+  memory: MemoryWorld,
+  { kafka = kafkaIn(memory) } = {},
+): Promise<{ failover: FailoverKafka; handled: string[] }> {
+  await fillSlowly(memory, 0, 60);
+  const { handled, release } = await consumeWithPause(kafka);
+  await until(memory, 'twenty are handled on A', () => handled.length === 20);
+  memory.cluster('A').trim('orders', 0, 40n);
+  release();
+  await until(memory, 'what is left is handled', () => handled.includes('r59'));
+  return { failover: kafka, handled };
+}
+
+/** Stands still after twenty records, so that its place is out of range afterwards. */
+export async function consumeWithPause(
+  kafka: FailoverKafka,
+): Promise<{ handled: string[]; release: () => void }> {
+  const handled: string[] = [];
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const consumer = kafka.consumer({
+    groupId: 'billing',
+    maxWaitTimeInMs: 100,
+    maxBytesPerPartition: 1,
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topics: ['orders'], fromBeginning: true });
+  await consumer.run({
+    eachMessage: async ({ message }) => {
+      handled.push(String(message.value));
+      if (handled.length === 20) await released;
+    },
+  });
+  return { handled, release };
 }

@@ -11,6 +11,14 @@ import type { Stage } from './steps.js';
 /** Longest wait for the fleet to come to rest after everything was healed, in simulated milliseconds. */
 const REST_LIMIT_MS = 120_000;
 
+/** A handler that is at work for long is silent, and what it holds up comes behind it. */
+const ACTIVITY: ReadonlySet<HistoryEvent['kind']> = new Set([
+  'handling',
+  'handled',
+  'handler-failed',
+  'planned',
+]);
+
 /**
  * Waits until the mirrors have copied everything, every send and order has settled, and everything that was acknowledged is
  * handled; or until nothing has happened for so long that nothing will.
@@ -32,7 +40,7 @@ export async function comeToRest(
     await clock.sleep(restLookMs);
     for (const event of events.slice(seenCount)) {
       orders.take(event);
-      if (event.kind === 'handling' || event.kind === 'planned') quietSinceMs = clock.nowMs();
+      if (ACTIVITY.has(event.kind)) quietSinceMs = clock.nowMs();
       if (event.kind === 'acknowledged' && !handled.has(event.id)) unhandled.add(event.id);
       if (event.kind !== 'handled') continue;
       handled.add(event.id);
