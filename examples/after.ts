@@ -4,6 +4,8 @@
  *   A_BROKERS=127.0.0.1:9092 B_BROKERS=127.0.0.1:9093 npx tsx examples/after.ts
  *
  * What is new: the import, and `clusters` in place of `brokers`.
+ *
+ * Its topics `orders` and `invoices` must exist, on both clusters.
  */
 import { FailoverKafka as Kafka, type EachMessagePayload } from 'kafkajs-failover';
 import { brokersOf, untilToldToStop } from './service.js';

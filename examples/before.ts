@@ -4,6 +4,8 @@
  *   A_BROKERS=127.0.0.1:9092 npx tsx examples/before.ts
  *
  * `after.ts` is the same service on two clusters: compare the two files.
+ *
+ * Its topics `orders` and `invoices` must exist.
  */
 import { Kafka, type EachMessagePayload } from 'kafkajs';
 import { brokersOf, untilToldToStop } from './service.js';

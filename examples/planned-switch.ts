@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FailoverKafka, logLevel } from 'kafkajs-failover';
 import { openClusters } from './clusters.js';
 
+/** Records of an earlier run are in the topics as well. */
+const RUN = Date.now().toString(36);
 const RECORDS_BEFORE = 100;
 const RECORDS_AFTER = 50;
 
@@ -31,11 +33,12 @@ async function main(): Promise<void> {
   await consumer.run({
     eachMessage: async ({ message }) => {
       const id = String(message.value);
+      if (!id.startsWith(`parcel-${RUN}-`)) return;
       handled.set(id, (handled.get(id) ?? 0) + 1);
     },
   });
   const send = async (first: number, count: number): Promise<void> => {
-    const ids = Array.from({ length: count }, (_, index) => `parcel-${first + index}`);
+    const ids = Array.from({ length: count }, (_, index) => `parcel-${RUN}-${first + index}`);
     await producer.send({
       topic: 'parcels',
       messages: ids.map((id) => ({ key: id, value: id })),

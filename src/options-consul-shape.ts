@@ -5,7 +5,9 @@ import { readAddress } from './signals/consul-address.js';
 
 const text = z.string().min(1, 'must not be empty');
 
-const key = text
+const key = z
+  .string({ error: 'must be the name of a Consul key, for example "failover/orders"' })
+  .min(1, 'must not be empty')
   .refine((value) => !value.startsWith('/'), "must not begin with a slash: Consul's keys do not")
   .refine(
     (value) => value.split('/').every((part) => part !== '.' && part !== '..'),

@@ -82,6 +82,7 @@ function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]): reado
   ) {
     return knownKeys(schema.unwrap(), path);
   }
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap((one) => knownKeys(one, path));
   const [first, ...rest] = path;
   if (schema instanceof z.ZodRecord) return knownKeys(schema.valueType, rest);
   if (!(schema instanceof z.ZodObject)) return [];

@@ -53,13 +53,22 @@ const clusterShape = z.strictObject({
 /** The characters of a Kafka topic name: an alias becomes part of one. */
 const ALIAS = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 
+/** JavaScript sorts the keys of an object that are whole numbers. */
+const NOT_A_NUMBER = /^(?!\d+$)/;
+
 /** A topic, by Kafka's rules. */
 const topicName = z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be the name of a topic');
 
 const shape = z.strictObject({
   ...CONNECTION,
   clusters: z.record(
-    z.string().regex(ALIAS, 'an alias may hold letters, digits, ".", "_" and "-"'),
+    z
+      .string()
+      .regex(ALIAS, 'an alias may hold letters, digits, ".", "_" and "-"')
+      .regex(
+        NOT_A_NUMBER,
+        'an alias must not be a whole number: JavaScript puts such names before all others, and the first cluster is the preferred one. Give it a letter, in MirrorMaker as well',
+      ),
     clusterShape,
     {
       error:
@@ -113,13 +122,16 @@ const shape = z.strictObject({
       commitMetadata: z.boolean().default(true),
       hotStandby: z.boolean().default(false),
       progress: z
-        .union([
-          z.literal(false),
-          z.strictObject({
-            everyMs: timerFrom(100).default(1_000),
-            topic: topicName.max(200).default('kafkajs-failover'),
-          }),
-        ])
+        .union(
+          [
+            z.literal(false),
+            z.strictObject({
+              everyMs: timerFrom(100).default(1_000),
+              topic: topicName.max(200).default('kafkajs-failover'),
+            }),
+          ],
+          { error: 'must be false, or options such as { everyMs: 1000 }' },
+        )
         .prefault({}),
       dedup: z
         .strictObject({

@@ -10,7 +10,7 @@ describe('the options of an agreement in Consul', () => {
   it.each([
     [{ key, tokn: 'secret' }, 'tokn', 'Did you mean "token"?'],
     [{ key, heartbeat: 5 }, 'heartbeat', 'Did you mean "heartbeatMs"?'],
-    [{}, 'key', 'must be a string, got undefined'],
+    [{}, 'key', 'must be the name of a Consul key, for example "failover/orders", got undefined'],
     [{ key: 'kafka/' }, 'key', 'must not end with a slash'],
     [{ key: '/kafka' }, 'key', 'must not begin with a slash'],
     [{ key: 'kafka/../acl' }, 'key', 'must hold no "." or ".."'],

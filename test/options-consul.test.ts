@@ -11,7 +11,7 @@ describe('the options of a Consul signal', () => {
     [{ key, tokn: 'secret' }, 'tokn', 'Did you mean "token"?'],
     [{ key, tls: { cafile: '/ca' } }, 'tls.cafile', 'Did you mean "caFile"?'],
     [{ key, wait: 5_000 }, 'wait', 'waitMs'],
-    [{}, 'key', 'must be a string, got undefined'],
+    [{}, 'key', 'must be the name of a Consul key, for example "failover/orders", got undefined'],
     [{ key: '' }, 'key', 'must not be empty'],
     [{ key: '/kafka/active' }, 'key', 'must not begin with a slash'],
     [{ key: 'kafka/../acl' }, 'key', 'must hold no "." or ".."'],

@@ -77,6 +77,11 @@ describe('options', () => {
 
   it.each([
     [{ clusters, produser: {} }, 'produser', 'Did you mean "producer"?'],
+    [
+      { clusters, consumer: { progress: { everyMS: 500 } } },
+      'consumer.progress.everyMS',
+      'Did you mean "everyMs"?',
+    ],
     [{ clusters, producer: { holdMaxByte: 1 } }, 'producer.holdMaxByte', '"holdMaxBytes"'],
     [
       { clusters, consumer: { dedup: { messageID: 'id' } } },
@@ -207,6 +212,11 @@ describe('options', () => {
       'clusters.A.clusterId: must not be empty',
     ],
     [{ clusters: { 'prod east': clusters.A, B: clusters.B } }, 'an alias may hold letters'],
+    [{ clusters: { '2': clusters.A, '1': clusters.B } }, 'an alias must not be a whole number'],
+    [
+      { clusters, consumer: { progress: true } },
+      'consumer.progress: must be false, or options such as { everyMs: 1000 }, got true',
+    ],
     [
       { clusters: { ...clusters, B: { brokers: [] } } },
       'clusters.B.brokers: must be a list of at least one "host:port", or a function that returns one, got []',

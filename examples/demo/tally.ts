@@ -87,8 +87,10 @@ export interface Tally {
   readonly lostMirrored: number;
   /** Below a committed position of the group, in the log of that position, and never handled. */
   readonly skipped: number;
-  /** Runs of the handler beyond the first for a record. */
+  /** Runs of the handler beyond one for each time that the record stands on the target. */
   readonly duplicates: number;
+  /** Records that stand on the target more often than once: sent again after an unknown outcome, or copied twice. */
+  readonly storedTwice: number;
   /** How the group's position was found, by partition of the target. */
   readonly methods: Readonly<Record<string, string>>;
   readonly callerErrors: number;
@@ -133,7 +135,7 @@ export function tally(evidence: Evidence): Tally {
     handled: handled.size,
     lostMirrored: [...acknowledged].filter((seq) => onTarget.has(seq) && !handled.has(seq)).length,
     skipped: skippedCount(evidence, handled),
-    duplicates: evidence.handled.length - handled.size,
+    ...timesOver(evidence),
     methods: methodsOf(evidence.positions),
     callerErrors: evidence.callerErrors,
     producerPauseMs: longestPauseMs(
@@ -154,6 +156,22 @@ export function passes(result: Tally): boolean {
     result.mirrored > 0 &&
     result.acknowledged > result.acknowledgedBySource
   );
+}
+
+function timesOver({ handled, logged, to }: Evidence): Pick<Tally, 'duplicates' | 'storedTwice'> {
+  const runs = timesEach(handled);
+  const copies = timesEach(logged.filter(({ cluster }) => cluster === to));
+  const beyond = [...runs].map(([seq, count]) => Math.max(0, count - (copies.get(seq) ?? 1)));
+  return {
+    duplicates: beyond.reduce((sum, count) => sum + count, 0),
+    storedTwice: [...copies.values()].filter((count) => count > 1).length,
+  };
+}
+
+function timesEach(list: readonly { readonly seq: number }[]): ReadonlyMap<number, number> {
+  const times = new Map<number, number>();
+  for (const { seq } of list) times.set(seq, (times.get(seq) ?? 0) + 1);
+  return times;
 }
 
 /** Members that know less find a lower place; the group goes on at the highest one. */

@@ -68,7 +68,8 @@ export function openSession(options: SessionOptions): ClusterSession {
   const suspect = (): void => {
     if (!isStandby()) options.onSuspicion?.();
   };
-  const isQuiet = (): boolean => controller.signal.aborted || isStandby();
+  let isLeft = false;
+  const isQuiet = (): boolean => isLeft || controller.signal.aborted || isStandby();
   const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isQuiet));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
     world.createKafka({ ...clusterConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
@@ -93,6 +94,9 @@ export function openSession(options: SessionOptions): ClusterSession {
     work: new SessionWork(world),
     produceWaitingMs: (sinceMs) =>
       Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs(sinceMs))),
+    quieten() {
+      isLeft = true;
+    },
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;
       watchdog.stop();

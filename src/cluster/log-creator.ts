@@ -9,7 +9,7 @@ const HANDLERS_NAMESPACE = 'Runner';
  * one stream. Everything else is as the user's own creator, or kafkajs's console output, makes it.
  *
  * After the fence kafkajs complains of every socket, retry and join that the fence has ended, at ERROR, while the service
- * goes on elsewhere. These entries are of level DEBUG then. What handlers throw keeps its level: they may overrun the
+ * goes on elsewhere; and of its own end while it is drained. These entries are of level DEBUG then. What handlers throw keeps its level: they may overrun the
  * fence.
  *
  * @internal

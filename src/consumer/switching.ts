@@ -54,7 +54,10 @@ export class ConsumerSwitching implements Participant {
 
   async drain(): Promise<void> {
     const { inner } = this.#core;
-    if (inner?.hasStarted === true) await inner.drain();
+    if (inner?.hasStarted !== true) return;
+    // kafkajs calls it a crash that it is shown out.
+    inner.session.quieten();
+    await inner.drain();
   }
 
   async detach(): Promise<void> {

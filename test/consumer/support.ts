@@ -284,6 +284,7 @@ export class FakeCluster {
       traffic: new Traffic(),
       work: new SessionWork(manualWorld()),
       produceWaitingMs: () => 0,
+      quieten: () => {},
       fence: (reason) => controller.abort(reason),
     };
   }

@@ -59,7 +59,10 @@ function firstWords(text: string): readonly string[] {
 
 describe('the guide', () => {
   it('describes every option', () => {
-    const names = optionNames();
+    const names = [
+      ...optionNames(),
+      ...membersOf('src/options-failback.ts', 'FailbackCallOptions'),
+    ];
     expect(names.length).toBeGreaterThan(20);
     const described = new Set(firstWords(section(guide, 'Options')));
     expect(names.filter((name) => !described.has(name))).toEqual([]);
@@ -72,6 +75,12 @@ describe('the guide', () => {
       ...membersOf('src/strategy/follow.ts', 'FollowOptions'),
     ];
     const switchTo = membersOf('src/options-calls.ts', 'SwitchToOptions');
+    const failback = [
+      ...membersOf('src/options-failback.ts', 'FailbackCallOptions'),
+      ...membersOf('src/options-failback.ts', 'GradualFailbackOptions').map(
+        (name) => `gradually.${name}`,
+      ),
+    ];
     const agreement = [
       ...membersOf('src/agreement/agreement.ts', 'AgreementLimits'),
       ...membersOf('src/options-agreement.ts', 'KafkaAgreementOptions'),
@@ -79,7 +88,7 @@ describe('the guide', () => {
     ];
     const known = new Set([
       ...optionNames(),
-      ...[...strategy, ...switchTo, ...agreement],
+      ...[...strategy, ...switchTo, ...failback, ...agreement],
       // kafkajs's own, named in one row of their own.
       'clusters.<alias>.brokers',
     ]);

@@ -17,6 +17,7 @@ const act: Tally = {
   lostMirrored: 0,
   skipped: 0,
   duplicates: 12,
+  storedTwice: 5,
   methods: { 'A.payments-0': 'exact', 'A.payments-1': 'exact', 'payments-0': 'earliest' },
   callerErrors: 0,
   producerPauseMs: 60,
@@ -28,7 +29,7 @@ const act: Tally = {
 it('puts exactly the agreed fields on the line for machines', () => {
   expect(jsonLine([act], true)).toBe(
     '{"ok":true,"acts":[{"name":"killed","from":"A","to":"B","planned":false,"acknowledged":3000,"mirrored":1490,' +
-      '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,' +
+      '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,"storedTwice":5,' +
       '"methods":{"A.payments-0":"exact","A.payments-1":"exact","payments-0":"earliest"},"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320,"producerRtoMs":55,"consumerRtoMs":318,"rpoRecords":10}]}',
   );
 });
@@ -39,6 +40,8 @@ it('tells a reader what died with the cluster, and how long each member paused',
   expect(table).toContain('exact 2, earliest 1');
   expect(table).toMatch(/consumer-1 pause +320 ms/);
   expect(table).toMatch(/RTO consumers +318 ms/);
+  expect(table).toMatch(/handled twice +12 /);
+  expect(table).toMatch(/stored twice +5 /);
   expect(table).toContain('passed');
   const unknown = { producerRtoMs: null, consumerRtoMs: null, rpoRecords: null };
   expect(actTable({ ...act, costs: unknown })).toMatch(/RPO +unknown/);

@@ -104,10 +104,10 @@ describe('the tally of an act', () => {
     expect(tally(evidence({ handled: without(3), commits })).skipped).toBe(0);
   });
 
-  it('counts every run of the handler beyond the first', () => {
+  it('counts every run of the handler beyond the first, where the record stands there once', () => {
     const again = { seq: 2, member: 'consumer-2', atMs: 170 };
     const result = tally(evidence({ handled: [...evidence().handled, again, again] }));
-    expect(result).toMatchObject({ handled: 9, duplicates: 2 });
+    expect(result).toMatchObject({ handled: 9, duplicates: 2, storedTwice: 0 });
     expect(passes(result)).toBe(true);
   });
 
@@ -115,6 +115,16 @@ describe('the tally of an act', () => {
     const resent = logged('orders', 4, 4);
     const result = tally(evidence({ logged: [...evidence().logged, resent] }));
     expect(result).toMatchObject({ acknowledged: 10, mirrored: 5, skipped: 0, lostMirrored: 0 });
+    expect(result).toMatchObject({ duplicates: 0, storedTwice: 1 });
+  });
+
+  it('does not call it a duplicate that each copy of a record is handled once', () => {
+    const resent = [...evidence().logged, logged('orders', 4, 4)];
+    const again = { seq: 4, member: 'consumer-2', atMs: 170 };
+    const twice = tally(evidence({ logged: resent, handled: [...evidence().handled, again] }));
+    expect(twice).toMatchObject({ duplicates: 0, storedTwice: 1 });
+    const thrice = [...evidence().handled, again, again];
+    expect(tally(evidence({ logged: resent, handled: thrice })).duplicates).toBe(1);
   });
 
   it('does not pass where nothing was at stake', () => {

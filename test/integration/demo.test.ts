@@ -40,6 +40,7 @@ const FIELDS = [
   'lostMirrored',
   'skipped',
   'duplicates',
+  'storedTwice',
   'methods',
   'callerErrors',
   'producerPauseMs',

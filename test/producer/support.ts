@@ -159,6 +159,8 @@ export class FakeSession implements ClusterSession {
     return this.#abort.signal;
   }
 
+  quieten(): void {}
+
   fence(reason: FencedError = new FencedError(`cluster ${this.alias} was fenced`)): void {
     this.#abort.abort(reason);
   }
