@@ -1,4 +1,12 @@
+import { sleep } from '../wait.js';
+import type { World } from '../world.js';
 import type { InnerConsumer } from './inner-consumer.js';
+
+/** A broker that has just started loads its groups first, and answers for none until then: it is asked so often, */
+const ATTEMPTS = 6;
+
+/** so many milliseconds apart. Joining would wait for a dead member's session, half a minute by default. */
+const PAUSE_MS = 500;
 
 /**
  * Members that were fenced and could not leave their group, because their cluster did not answer. When it is back, its
@@ -16,12 +24,20 @@ export class DepartingMembers {
     void this.#leave(inner);
   }
 
-  /** Takes out those of this cluster, before anybody joins on it again. Never rejects. */
-  async takeOut(alias: string): Promise<void> {
+  /** Takes out those of this cluster, before anybody joins on it again. Never rejects; ends with `signal`. */
+  async takeOut(alias: string, world: World, signal: AbortSignal): Promise<void> {
     const here = [...this.#members].filter(({ session }) => session.alias === alias);
-    await Promise.all(here.map((inner) => this.#leave(inner)));
-    // One attempt in each epoch: by the next one they have expired.
+    await Promise.all(here.map((inner) => this.#leaveForGood(inner, world, signal)));
+    // By the next epoch they have expired.
     for (const inner of here) this.#members.delete(inner);
+  }
+
+  async #leaveForGood(inner: InnerConsumer, world: World, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt += 1) {
+      await this.#leave(inner);
+      if (!this.#members.has(inner) || attempt === ATTEMPTS) return;
+      await sleep(world, PAUSE_MS, { signal }).catch(() => {});
+    }
   }
 
   async #leave(inner: InnerConsumer): Promise<void> {

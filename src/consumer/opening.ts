@@ -160,7 +160,7 @@ async function putPositions(
       if (plan !== undefined) assertAvailable(plan, session.switchEpoch);
       if (plan === undefined) core.beginAnew(session.alias);
       else core.follow(plan, session);
-      await core.departing.takeOut(session.alias);
+      await core.departing.takeOut(session.alias, core.parts.world, signal);
       signal.throwIfAborted();
       const wanted = wantedOf(opening);
       core.resumes(session, wanted);

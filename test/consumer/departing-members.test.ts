@@ -14,4 +14,30 @@ describe('a member that a fence cut off', () => {
     await h.switchTo('A', { plan: planFor('A', [['orders', 0, 7n]]) });
     expect(h.a.left).toEqual(['member-0']);
   });
+
+  it('is taken out as soon as a coordinator that has just started has loaded its groups: joining would wait for it', async () => {
+    const h = harness();
+    await start(h);
+    h.a.leaveError = new Error('down');
+    await h.switchTo('B');
+    h.a.leaveError = new Error('loading');
+    const switching = h.switchTo('A', { plan: planFor('A', [['orders', 0, 7n]]) });
+    await h.world.advance(400);
+    expect(h.a.inners).toHaveLength(1);
+    h.a.leaveError = undefined;
+    await h.world.advance(200);
+    await switching;
+    expect(h.a.left).toEqual(['member-0']);
+  });
+
+  it('is given up after a while: it expires', async () => {
+    const h = harness();
+    await start(h);
+    h.a.leaveError = new Error('down');
+    await h.switchTo('B');
+    const switching = h.switchTo('A', { plan: planFor('A', [['orders', 0, 7n]]) });
+    await h.world.advance(3_000);
+    await switching;
+    expect(h.a.left).toEqual([]);
+  });
 });
