@@ -107,9 +107,20 @@ export function drawLogFaults(
   if (move === undefined) return [];
   const to = isShared ? 'B' : targetOf(move);
   const from = to === 'A' ? 'B' : 'A';
-  const firstAtMs = Math.min(...moves.map(({ atMs }) => atMs));
+  const firstAtMs = Math.min(
+    ...story.filter(({ kind }) => ENDS_WORK.has(kind)).map(({ atMs }) => atMs),
+  );
   return way({ random, atMs: move.atMs, from, to, firstAtMs }).filter(({ atMs }) => atMs > 0);
 }
+
+/** From there on it may not be heard what the group does on its cluster. */
+const ENDS_WORK: ReadonlySet<Step['kind']> = new Set([
+  'order',
+  'down',
+  'freeze',
+  'blackhole',
+  'refuse',
+]);
 
 /** Where it leads to. */
 function targetOf(step: Step): string {
