@@ -46,7 +46,9 @@ export class ClusterAdmin {
     const kafka: Kafka = world.createKafka({
       ...clusterConfig(kafkaConfig, clusterOptions),
       socketFactory: this.#gate.factory,
-      logCreator: logCreatorFor(alias, kafkaConfig.logCreator, () => this.#fenced.signal.aborted),
+      logCreator: logCreatorFor(alias, kafkaConfig.logCreator, () =>
+        this.#fenced.signal.aborted ? 'fenced' : 'in-use',
+      ),
     });
     this.#inner = kafka.admin(config);
     const { logger, events, on } = this.#inner;

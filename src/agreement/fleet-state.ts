@@ -225,52 +225,51 @@ export function isTogetherOn(
     (heard) =>
       nowMs - heard.heardAtMs > silentMs ||
       atWork(heard).every(
-        (member) =>
-          member.obeyedEpoch < decision.epoch ||
-          // It is starting, and begins where the fleet is.
-          member.cluster === '' ||
-          member.cluster === cluster,
+        (member) => member.obeyedEpoch < decision.epoch || !worksElsewhere(member, cluster),
       ),
   );
 }
 
-/** @internal Whom a process has to wait for. */
-export interface Departure extends Leaving {
-  /** The process that asks; it does not wait for itself. */
+/** @internal Who waits for others to leave. */
+export interface Waiting extends Hearing {
+  /** It does not wait for itself. */
   readonly instance: string;
   /** Where the decision in force wants it by now; undefined where none is heard. */
   readonly place: string | undefined;
 }
 
 /**
- * Who may still handle records, or send, elsewhere: members that have not said that they obey the decision, unless they
- * have been silent for so long that they have stopped by themselves (a lease), or are given up.
+ * Who may still handle records, or send, elsewhere than where a decision leads: members that have not said that they obey it, unless they
+ * have been silent for so long that they have stopped by themselves (a lease), or are given up. And who works elsewhere by a **newer** one, where
  *
- * And members that were never where it leads: they work elsewhere by a newer one. Where the newest of all leads there as well they leave when they obey that; otherwise this
- * process has to come to them, and must not begin before.
+ * - that one wants this process elsewhere too: it must not begin before it has come there;
+ * - or a still newer one leads here again, and they have not obeyed it yet.
  *
  * @internal
  */
 export function stillThere(
   { members, decision }: FleetState,
-  { epoch, to, groups, instance, place }: Departure,
-  { nowMs, silentMs }: Hearing,
+  { epoch, to, groups }: Leaving,
+  { instance, place, nowMs, silentMs }: Waiting,
 ): readonly HeardMember[] {
   const newest = decision?.epoch ?? 0;
-  const isElsewhere = ({ obeyedEpoch, cluster }: MemberState): boolean =>
-    obeyedEpoch > epoch &&
-    cluster !== to &&
-    // It is starting, and begins where the fleet is.
-    cluster !== '' &&
-    (place !== to || obeyedEpoch < newest);
+  const staysAway = (member: MemberState): boolean =>
+    member.obeyedEpoch > epoch &&
+    worksElsewhere(member, to) &&
+    (place !== to || member.obeyedEpoch < newest);
   return [...members.values()].filter(
     (heard) =>
       heard.member.instance !== instance &&
       nowMs - heard.heardAtMs <= silentMs &&
       atWork(heard).some(
         (member) =>
-          (member.obeyedEpoch < epoch || isElsewhere(member)) &&
+          (member.obeyedEpoch < epoch || staysAway(member)) &&
           (groups === undefined || member.groups.some((group) => groups.includes(group))),
       ),
   );
+}
+
+/** Not who is starting, and begins where the fleet is. */
+function worksElsewhere({ cluster }: MemberState, than: string): boolean {
+  return cluster !== '' && cluster !== than;
 }

@@ -278,7 +278,8 @@ export class Fleet implements SwitchFleet {
   }
 
   othersLeft(leaving: Leaving, signal: AbortSignal): Promise<readonly string[]> {
-    return othersLeft({ ...leaving, instance: this.#statements.instance }, signal, {
+    return othersLeft(leaving, signal, {
+      instance: this.#statements.instance,
       world: this.#parts.world,
       limits: this.limits,
       rhythm: this.#rhythm,

@@ -1,5 +1,6 @@
 import type { World } from '../world.js';
-import { stillThere, type Departure, type FleetState, type HeardMember } from './fleet-state.js';
+import type { Leaving } from '../switch/fleet.js';
+import { stillThere, type FleetState, type HeardMember } from './fleet-state.js';
 import type { ResolvedLimits } from './limits.js';
 import type { Rhythm } from './rhythm.js';
 import type { Waiters } from '../waiters.js';
@@ -10,6 +11,8 @@ export interface OthersParts {
   readonly limits: ResolvedLimits;
   readonly rhythm: Rhythm;
   readonly waiters: Waiters;
+  /** Of this process. */
+  readonly instance: string;
   state(): FleetState;
   /** Where the decision in force wants this process. */
   place(): string | undefined;
@@ -21,16 +24,17 @@ export interface OthersParts {
  * @internal
  */
 export async function othersLeft(
-  departure: Omit<Departure, 'place'>,
+  leaving: Leaving,
   signal: AbortSignal,
-  { world, limits: { leaseMs, silentMs }, rhythm, waiters, state, place }: OthersParts,
+  { world, limits: { leaseMs, silentMs }, rhythm, waiters, ...parts }: OthersParts,
 ): Promise<readonly string[]> {
   const left = (): readonly HeardMember[] =>
-    stillThere(
-      state(),
-      { ...departure, place: place() },
-      { nowMs: world.nowMs(), silentMs: leaseMs ?? silentMs },
-    );
+    stillThere(parts.state(), leaving, {
+      instance: parts.instance,
+      place: parts.place(),
+      nowMs: world.nowMs(),
+      silentMs: leaseMs ?? silentMs,
+    });
   const calm = rhythm.quicken();
   try {
     await waiters.until(() => left().length === 0, signal);

@@ -6,7 +6,7 @@ import type { ClusterOptions } from '../options.js';
 import { SessionWork } from '../session-work.js';
 import type { World } from '../world.js';
 import { shareSentOffsets } from './kafkajs-cluster.js';
-import { logCreatorFor, oneForEachLevel } from './log-creator.js';
+import { logCreatorFor, oneForEachLevel, type SessionStage } from './log-creator.js';
 import type { ClusterSession } from './session.js';
 import { SocketGate, type SocketGateOptions } from './socket-gate.js';
 import { Watchdog } from './watchdog.js';
@@ -68,9 +68,12 @@ export function openSession(options: SessionOptions): ClusterSession {
   const suspect = (): void => {
     if (!isStandby()) options.onSuspicion?.();
   };
-  let isLeft = false;
-  const isQuiet = (): boolean => isLeft || controller.signal.aborted || isStandby();
-  const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, isQuiet));
+  let isDraining = false;
+  const stage = (): SessionStage => {
+    if (controller.signal.aborted || isStandby()) return 'fenced';
+    return isDraining ? 'draining' : 'in-use';
+  };
+  const logCreator = oneForEachLevel(logCreatorFor(alias, kafkaConfig.logCreator, stage));
   const clientThrough = (socketFactory: ISocketFactory): Kafka =>
     world.createKafka({ ...clusterConfig(kafkaConfig, clusterOptions), socketFactory, logCreator });
   const kafka = clientThrough(gate.factory);
@@ -94,8 +97,8 @@ export function openSession(options: SessionOptions): ClusterSession {
     work: new SessionWork(world),
     produceWaitingMs: (sinceMs) =>
       Math.max(0, ...[...gate.lines()].map((line) => line.produceWaitingMs(sinceMs))),
-    quieten() {
-      isLeft = true;
+    drains() {
+      isDraining = true;
     },
     fence(reason: FencedError): void {
       if (controller.signal.aborted) return;

@@ -4,12 +4,18 @@ import { kafka } from '../kafkajs.js';
 /** The namespace in which kafkajs logs what the user's handlers throw (`src/consumer/runner.js`). */
 const HANDLERS_NAMESPACE = 'Runner';
 
+/** In which it logs that a consumer has ended (`src/consumer/index.js`). */
+const CONSUMERS_NAMESPACE = 'Consumer';
+
+/** @internal How far a session is from its end. */
+export type SessionStage = 'in-use' | 'draining' | 'fenced';
+
 /**
  * kafkajs's `logCreator` with the cluster's alias as one more field, `cluster`, in every entry: two clusters log into
  * one stream. Everything else is as the user's own creator, or kafkajs's console output, makes it.
  *
  * After the fence kafkajs complains of every socket, retry and join that the fence has ended, at ERROR, while the service
- * goes on elsewhere; and of its own end while it is drained. These entries are of level DEBUG then. What handlers throw keeps its level: they may overrun the
+ * goes on elsewhere. These entries are of level DEBUG then; and before it those that call it a crash of a consumer that it is drained. What handlers throw keeps its level: they may overrun the
  * fence.
  *
  * @internal
@@ -17,7 +23,7 @@ const HANDLERS_NAMESPACE = 'Runner';
 export function logCreatorFor(
   alias: string,
   own: logCreator | undefined,
-  isFenced: () => boolean = () => false,
+  stage: () => SessionStage = () => 'in-use',
 ): logCreator {
   const create = own ?? consoleLogCreator;
   const { DEBUG } = kafka.logLevel;
@@ -25,10 +31,16 @@ export function logCreatorFor(
     const log = create(level);
     return (entry) => {
       const named = { ...entry, log: { ...entry.log, cluster: alias } };
-      if (entry.namespace === HANDLERS_NAMESPACE || !isFenced()) log(named);
+      if (!isExpected(entry.namespace, stage())) log(named);
       else if (level >= DEBUG) log({ ...named, level: DEBUG, label: 'DEBUG' });
     };
   };
+}
+
+/** It is the switch's own work that kafkajs complains of. */
+function isExpected(namespace: string, stage: SessionStage): boolean {
+  if (stage === 'draining') return namespace === CONSUMERS_NAMESPACE;
+  return stage === 'fenced' && namespace !== HANDLERS_NAMESPACE;
 }
 
 /**

@@ -27,8 +27,8 @@ export interface ClusterSession {
   readonly work: SessionWork;
   /** How long the oldest Produce request waits that was written after `sinceMs`, in milliseconds; 0 where none does. Default: any. */
   produceWaitingMs(sinceMs?: number): number;
-  /** It is about to be left in order: of what kafkajs says of that nothing is an ERROR any more. Idempotent. */
-  quieten(): void;
+  /** Its consumers are shown out: kafkajs calls that a crash, and it is logged at DEBUG. All else keeps its level. Idempotent. */
+  drains(): void;
   /**
    * Destroys every socket of the session with an Error and refuses new ones. Synchronous and idempotent: when it
    * returns, not one more byte of Produce or OffsetCommit can leave. Inner promises may settle much later (kafkajs's

@@ -27,8 +27,8 @@ export class AwaitedRecords {
   }
 
   /**
-   * Nothing is recognised any more: another member may have had the partition, and these records, or user code has moved
-   * back and wants them all.
+   * Nothing is recognised any more: another member may have had the partition, and these records; user code, or a reset by hand, has moved
+   * back and wants them all; or the log is another one.
    */
   forget(): void {
     this.#expected = [];

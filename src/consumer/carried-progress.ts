@@ -11,6 +11,6 @@ export interface CarriedProgress {
   readonly committed: bigint | undefined;
   readonly sought: Sought | undefined;
   readonly rewoundBelow: bigint | undefined;
-  readonly isTakenOver: boolean;
+  readonly mayOthersHaveHandledMore: boolean;
   readonly removed: OffsetSpan | undefined;
 }

@@ -259,7 +259,7 @@ export class Dispatcher {
       for (const partition of partitions) {
         if (before?.[topic]?.includes(partition) === true) continue;
         const lane = this.laneOf(topic, partition);
-        lane.progress.takenOver();
+        lane.progress.othersMayHaveHandled();
         lane.awaited?.forget();
         lane.reread?.giveUp(WENT_ELSEWHERE);
       }

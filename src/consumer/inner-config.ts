@@ -11,6 +11,7 @@ import type { FetchHold } from './fetch-hold.js';
 import type { InnerConsumer } from './inner-consumer.js';
 import type { PartitionLocks } from './locks.js';
 import { aroundCoordinator } from './coordinator-calls.js';
+import type { LatePositions } from './late-positions.js';
 import type { PendingSeeks } from './pending-seeks.js';
 import { MetadataCarrier } from './metadata-carrier.js';
 import { OutOfRange } from './out-of-range.js';
@@ -108,8 +109,7 @@ export function innerConfig(
   { config, mayCreateTopics, restartOnFailure, hold, ...parts }: InnerConsumerParts,
   inUse: Omit<AssignerGuard, 'isStandby'> & {
     isOpen(): boolean;
-    /** Nothing is held back of what it has been assigned, or that takes long. */
-    positionsInPlace(): Promise<void>;
+    latePositions(): LatePositions;
     seeks(): PendingSeeks;
     laneOf(topic: string, partition: number): Pick<Lane, 'recent' | 'progress'> | undefined;
   },
@@ -152,7 +152,7 @@ export function innerConfig(
           ),
         ),
     async beforeFetch() {
-      await inUse.positionsInPlace();
+      await inUse.latePositions().beforeFetch();
       inUse.seeks().beforeFetch();
     },
     begins: (...told) => outOfRange.begins(...told),

@@ -64,7 +64,7 @@ export class InnerConsumer {
         if (this.#retired !== undefined) throw this.#retired;
       },
       laneOf: (...log: [string, number]) => this.#dispatcher?.laneOf(...log),
-      positionsInPlace: () => this.#late.inPlace,
+      latePositions: () => this.#late,
       seeks: () => this.#anew.pending,
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));

@@ -80,7 +80,7 @@ export class Lane implements PhysicalSource {
     this.progress = new PartitionProgress(topic, physicalTopic, partition);
     this.progress.onMovedBack = () => {
       this.recent.clear();
-      // They are of the log that was there.
+      // They are of a log that is gone, or the group is to handle them again.
       this.awaited?.forget();
     };
     this.progress.removed.onFound = (range) =>

@@ -33,7 +33,7 @@ export interface LatePositionsParts {
 /** Commits that could not be read, and have to be, are asked for again after so long, in milliseconds. */
 const ASKED_AGAIN_MS = 500;
 
-/** So long, in milliseconds, a fetch waits for positions: partitions that are not held back should not wait for long. */
+/** How long a fetch waits for positions, in milliseconds. */
 const FETCH_WAITS_MS = 500;
 
 /** By physical names. */
@@ -63,7 +63,7 @@ export class LatePositions {
   /** The partitions that are held back: kafkajs has them paused, the user has not. */
   #held: readonly PhysicalOffset[] = [];
   #assignment: Assignment = {};
-  #inPlace: Promise<void> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
   /** One for each state of the membership: work that began in another one is dropped. */
   #round = 0;
 
@@ -86,11 +86,11 @@ export class LatePositions {
     this.#open.some((one) => one.topic === topic && one.partition === partition);
 
   /**
-   * Resolves when no partition is held back, or after a while. A fetch waits for it: kafkajs sleeps for `maxWaitTimeInMs` (five seconds) where all partitions are paused, or no other has
-   * records, and nothing wakes it.
+   * Waits until no partition is held back, for half a second at most: the other partitions should not wait for longer. kafkajs would sleep for `maxWaitTimeInMs` (five
+   * seconds) where all partitions are paused, or no other one has records, and nothing wakes it.
    */
-  get inPlace(): Promise<void> {
-    return this.#inPlace;
+  beforeFetch(): Promise<void> {
+    return this.#settling;
   }
 
   /** User code moved this partition: that counts. */
@@ -117,7 +117,7 @@ export class LatePositions {
     const { world } = this.#parts;
     // It fails where kafkajs has let go of its group, and then there is nothing to move any more.
     const settled = this.#settle(this.#round).catch(() => {});
-    this.#inPlace = untilDeadline(world, world.nowMs() + FETCH_WAITS_MS, settled).then(() => {});
+    this.#settling = untilDeadline(world, world.nowMs() + FETCH_WAITS_MS, settled).then(() => {});
   }
 
   /** A rebalance began: what is held now stays so, and the next join decides. */

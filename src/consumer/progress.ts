@@ -57,7 +57,7 @@ export class PartitionProgress {
   #deliveredBefore: OffsetSpan | undefined = undefined;
   /** How far commits may reach that were made before user code moved back. */
   #rewoundBelow: bigint | undefined = undefined;
-  #isTakenOver = false;
+  #mayOthersHaveHandledMore = false;
 
   constructor(topic: string, physicalTopic: string, partition: number) {
     this.topic = topic;
@@ -248,13 +248,13 @@ export class PartitionProgress {
     return position !== undefined && below !== undefined && position < below ? below : undefined;
   }
 
-  /** True where another member may have had the partition in this epoch, and handled records that it did not commit. */
-  get isTakenOver(): boolean {
-    return this.#isTakenOver;
+  /** Others may have handled records that this process does not know of: in this epoch, without a commit, or before this member had the partition. */
+  get mayOthersHaveHandledMore(): boolean {
+    return this.#mayOthersHaveHandledMore;
   }
 
-  takenOver(): void {
-    this.#isTakenOver = true;
+  othersMayHaveHandled(): void {
+    this.#mayOthersHaveHandledMore = true;
   }
 
   /** Where user code moved the position to, as far as no commit says it. */
@@ -279,8 +279,8 @@ export class PartitionProgress {
     const known = highest(this.#rewoundBelow, this.deliveredBelow(), this.#committed);
     // Where nothing is known yet, any commit may be older than what user code does; a plan has weighed them.
     this.#rewoundBelow = by === 'user' ? (known ?? ANYWHERE) : highest(known, by.voidedUpTo);
-    // Nor what others have handled, before this member had the partition.
-    if (by === 'user' && known === undefined) this.#isTakenOver = true;
+    // How far others had come before this member had the partition is not known either.
+    if (by === 'user' && known === undefined) this.#mayOthersHaveHandledMore = true;
     this.#fold();
     this.sought = soughtOf(offset);
     // What was committed before is not the group's position any more.
@@ -321,7 +321,7 @@ export class PartitionProgress {
       committed: this.committed,
       sought: this.sought,
       rewoundBelow: this.#rewoundBelow,
-      isTakenOver: this.#isTakenOver,
+      mayOthersHaveHandledMore: this.#mayOthersHaveHandledMore,
       removed: this.removed.range,
     };
   }
@@ -333,7 +333,7 @@ export class PartitionProgress {
     this.sought = carried.sought;
     this.#deliveredBefore = carried.everDelivered;
     this.#rewoundBelow = carried.rewoundBelow;
-    this.#isTakenOver = carried.isTakenOver;
+    this.#mayOthersHaveHandledMore = carried.mayOthersHaveHandledMore;
     this.#committed = committed;
     this.#folded = delivered;
     this.removed.add(carried.removed);

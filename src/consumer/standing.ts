@@ -48,7 +48,7 @@ function openPart(
   before: ReturnType<GroupMember['committedAtJoin']>,
 ): Omit<UntouchedPartition, 'physicalTopic' | 'partition'> {
   // Where it was sought, or others had it, nobody knows.
-  if (progress?.isTakenOver === true || progress?.sought !== undefined) return {};
+  if (progress?.mayOthersHaveHandledMore === true || progress?.sought !== undefined) return {};
   const tried = progress?.triedBelow();
   if (tried !== undefined) return { deliveredBelow: tried };
   if (before === undefined) return {};
@@ -125,7 +125,7 @@ function positionOf(
     physicalTopic,
     partition,
     offset,
-    deliveredBelow: progress.isTakenOver ? undefined : end > offset ? end : offset,
+    deliveredBelow: progress.mayOthersHaveHandledMore ? undefined : end > offset ? end : offset,
     // Without auto-commit the position is a commit, and a seek is none.
     rewoundBelow: autoCommit ? progress.rewoundBelow() : undefined,
     handledFrom: progress.delivered()?.first,

@@ -55,8 +55,7 @@ export class ConsumerSwitching implements Participant {
   async drain(): Promise<void> {
     const { inner } = this.#core;
     if (inner?.hasStarted !== true) return;
-    // kafkajs calls it a crash that it is shown out.
-    inner.session.quieten();
+    inner.session.drains();
     await inner.drain();
   }
 

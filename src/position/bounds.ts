@@ -57,8 +57,13 @@ export interface MirroredEvidence {
     Pick<HandledPosition, 'offset' | 'deliveredBelow' | 'rewoundBelow' | 'recent'> | undefined;
   /** Where this process has the partition there, and nothing is known to be handled: what is known all the same. */
   readonly untouched?: Pick<UntouchedPartition, 'deliveredBelow'> | undefined;
-  /** The offset syncs are known as they are now. Not so where they are kept on the source, and that is not asked. */
+  /**
+   * The offset syncs of this log are known as they are now. Not so where they are kept on the source, and that is not asked; where none at all is found where
+   * they are looked for; or where a checkpoint was made of one that is lost.
+   */
   readonly hasAllSyncs: boolean;
+  /** MirrorMaker has written no sync of this log yet, for certain. */
+  readonly isUnsynced?: boolean;
   /**
    * No handler of this process was given a record of the *target's* log at or above it, in earlier epochs there; undefined
    * where none was given any.

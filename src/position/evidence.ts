@@ -49,7 +49,10 @@ export function evidenceOf({
   const processed = stillValid(position, latest, restartedAtWallMs);
   const deliveredBefore = known.deliveredOnSource.get(upstreamTopic, partition);
   const isOutdated = latest !== undefined && isBeforeSetBack(latest, { sourceCommit, processed });
-  const isUnsynced = mirror.syncsAround(upstreamTopic, partition, 0n).kind === 'no-sync';
+  const hasSync = mirror.syncsAround(upstreamTopic, partition, 0n).kind !== 'no-sync';
+  // A checkpoint is translated by a sync: there was one, and it is lost.
+  const isSyncLost = !hasSync && latest !== undefined;
+  const areAllKnown = hasAllSyncs && !isSyncLost;
   const evidence = {
     mirror,
     isShared: origin === undefined,
@@ -59,8 +62,8 @@ export function evidenceOf({
     copiedBefore: mirror.copiedBefore(upstreamTopic, partition),
     sourceCommit,
     deliveredOnTarget: known.deliveredOnTarget.get(name, partition),
-    // MirrorMaker has made that of a sync, which is lost.
-    hasAllSyncs: hasAllSyncs && !(isUnsynced && latest !== undefined),
+    hasAllSyncs: areAllKnown,
+    isUnsynced: areAllKnown && !hasSync,
     ...(isOutdated
       ? { checkpoint: undefined, outdated: latest, ...withoutLimit(processed) }
       : {

@@ -5,7 +5,7 @@ import type { World } from '../world.js';
 import type { Correspondence, Pair } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
-import { isWhereEnclosed, isWherePredicted, Search, syncAtOrAfter } from './search.js';
+import { IN_A_ROW, isWhereEnclosed, isWherePredicted, Search, syncAtOrAfter } from './search.js';
 
 /** @internal What {@link findCopies} needs. */
 export interface FindCopiesParts {
@@ -72,7 +72,7 @@ export async function findCopies(
 }
 
 async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopies> {
-  const { physicalTopic, range, correspondence } = log;
+  const { physicalTopic } = log;
   const start = startOf(log);
   if (start === undefined) {
     const note =
@@ -89,14 +89,12 @@ async function findIn(log: SoughtLog, parts: FindCopiesParts): Promise<FoundCopi
         const isCompacted = await target.isCompacted(physicalTopic).catch(() => true);
         const search = new Search(handled, rulesOf(log, isCompacted));
         const end = await scan(log, from, search, parts, limit);
-        const mayCome = ({ offset }: HandledRecord): boolean =>
-          correspondence.around(offset)?.ceiling === undefined;
-        return { search, end, isCompacted, mayCome };
+        return { search, end, isCompacted };
       },
       { signal },
     );
     if (scanned.kind === 'overrun') return nothing('reading the records took too long');
-    return conclude({ ...scanned.value, from, range, handled });
+    return conclude({ ...scanned.value, log, from, handled });
   } catch (error) {
     signalled(parts.signal);
     return nothing(`the records cannot be read: ${messageOf(error)}`);
@@ -107,10 +105,12 @@ function signalled(signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();
 }
 
-const NOTHING_FOUND = {
-  ...{ bound: undefined, awaited: [] },
-  ...{ isLastMet: false, isLookedBehind: false },
-} as const;
+const NOTHING_FOUND: Omit<FoundCopies, 'notes'> = {
+  bound: undefined,
+  awaited: [],
+  isLastMet: false,
+  isLookedBehind: false,
+};
 
 function nothing(because: string): FoundCopies {
   return {
@@ -153,8 +153,9 @@ function rulesOf(
     syncAtOrAfter(record, copyAt, correspondence.around(record.offset)?.ceiling);
   return {
     isShared,
-    isUnsynced,
-    isPredicted(record, copyAt, solidFrom) {
+    isPredicted(record, copyAt, { solidFrom, inARow }) {
+      // Without a sync nothing else says that nothing is missing before them: as many as there can be, then.
+      if (isUnsynced && inARow < Math.min(IN_A_ROW, Number(record.offset) + 1)) return false;
       const floor = isUnsynced ? BEFORE_THE_FIRST : correspondence.around(record.offset)?.floor;
       const isSolid = floor !== undefined && solidFrom <= floor.soughtAt + 1n;
       return isSolid && isWherePredicted(record, copyAt, floor);
@@ -196,21 +197,18 @@ async function scan(
 /** What a search that came to `end` has shown. Pure. */
 function conclude({
   search,
+  log: { range, correspondence },
   from,
   end,
-  range,
   handled,
   isCompacted,
-  mayCome,
 }: {
   search: Search;
+  log: SoughtLog;
   from: bigint;
   end: bigint;
-  range: LogRange;
   handled: readonly HandledRecord[];
   isCompacted: boolean;
-  /** False where MirrorMaker has been at the record, or beyond: its copy went with a log that is gone, or there was none. */
-  mayCome(record: HandledRecord): boolean;
 }): FoundCopies {
   const isRead = end >= range.high;
   const {
@@ -226,7 +224,11 @@ function conclude({
   // What a search does not look at any more may have been read all the same.
   const isWhole = isRead && !isCut;
   // Where not all of the log was looked at, what is missing may be in it: whatever looks like it would not be handled.
-  const awaited = isWhole && !isCompacted ? missing.filter(mayCome) : [];
+  const isKnown = isWhole && !isCompacted;
+  // Where MirrorMaker has been at a record, or beyond, its copy went with a log that is gone, or there was none.
+  const mayCome = ({ offset }: HandledRecord): boolean =>
+    correspondence.around(offset)?.ceiling === undefined;
+  const awaited = isKnown ? missing.filter(mayCome) : [];
   if (offset === undefined) {
     if (from >= range.high) return { ...NOTHING_FOUND, awaited, notes: [] };
     const looked = isCut

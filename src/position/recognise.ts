@@ -154,10 +154,8 @@ function soughtIn(
   // A sync names the record that is to be handled next, so all before it are there.
   const isExact = bounds.bounds.some(({ method }) => method === 'exact');
   if (mirrored === undefined || handled.length === 0 || isExact) return [];
-  const { mirror, upstreamTopic, isShared, hasAllSyncs } = mirrored;
+  const { mirror, upstreamTopic, isShared, isUnsynced = false } = mirrored;
   const correspondence = toCopies(mirror, upstreamTopic, partition);
-  const { kind } = mirror.syncsAround(upstreamTopic, partition, 0n);
-  const isUnsynced = hasAllSyncs && kind === 'no-sync';
   const sought = { ...log, isShared, isUnsynced, handled, correspondence };
   return isPassed(mirrored, sought, bounds) ? [] : [sought];
 }

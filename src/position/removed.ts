@@ -16,8 +16,8 @@ import type { Gathered } from './recognise.js';
  * behind the first of them, neither on the source nor in checkpoints, and no commit on the target, which MirrorMaker may have made of such a checkpoint
  * (`sync.group.offsets.enabled`). What was handled since is handled again.
  *
- * Not where the copies are gone as well, or MirrorMaker has made none (the log has never held anything): there is nothing to go back for then, and no commit that MirrorMaker may have
- * made. That there is no offset sync proves nothing: they may be lost, or elsewhere. Where nothing is left to go by, because the offset syncs cannot be read, the target is read from its beginning, whatever is to happen to a group that nothing is known of.
+ * Not where the copies are gone as well, nor where no offset sync is known and the log cannot be told to hold copies: it is empty, its ends are unknown, or it is shared (Identity).
+ * In another log a missing sync proves nothing: it may be lost, or elsewhere. Where nothing is left to go by, because the offset syncs cannot be read, the target is read from its beginning, whatever is to happen to a group that nothing is known of.
  *
  * @internal
  */
@@ -27,9 +27,8 @@ export function goingBack(gathered: Gathered, range: LogRange | undefined): Gath
   const { first, last } = mirrored.removed;
   const { mirror, upstreamTopic, partition } = mirrored;
   const isUnsynced = mirror.syncsAround(upstreamTopic, partition, first).kind === 'no-sync';
-  // What lies in a shared log need not be a copy.
-  const mayHoldCopies = range !== undefined && range.high > 0n && !mirrored.isShared;
-  if (isUnsynced && !mayHoldCopies) return gathered;
+  const isKnownToHoldCopies = range !== undefined && range.high > 0n && !mirrored.isShared;
+  if (isUnsynced && !isKnownToHoldCopies) return gathered;
   const removed = `${upstreamTopic} ${first} to ${last} were removed on ${mirror.source} before the group had handled them`;
   if (range !== undefined && areCopiesBelow(mirrored, last, range.low)) {
     const note = `${removed}, and they are not in this log any more`;

@@ -29,8 +29,16 @@ export interface SearchResult {
 /** So many records behind the last handled one are looked at for a twin of it, and for second copies: more than MirrorMaker writes in one batch, as a rule. */
 const LOOK_AHEAD = 512;
 
-/** So many in a row are no coincidence. */
-const IN_A_ROW = 32;
+/** @internal So many in a row are no coincidence. */
+export const IN_A_ROW = 32;
+
+/** @internal What a search has met before a record. */
+export interface SoFar {
+  /** From here on a record at each offset. */
+  readonly solidFrom: bigint;
+  /** With it, so many that stand one directly behind the other in both logs. */
+  readonly inARow: number;
+}
 
 /** So many before it are kept, for a batch that stands there twice. */
 const LOOK_BACK = 256;
@@ -66,10 +74,9 @@ export class Search {
   #metCount = 0;
   readonly #isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
   readonly #isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
-  readonly #isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
+  readonly #isPredicted: (record: HandledRecord, copyAt: bigint, so: SoFar) => boolean;
   readonly #isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
   readonly #isShared: boolean;
-  readonly #isUnsynced: boolean;
   #hasMetStranger = false;
   /** From here on a record was met at every offset. */
   #solidFrom = 0n;
@@ -93,10 +100,9 @@ export class Search {
    * @param handled - in the order of the source's log.
    * @param options.isBeforeNext - false at and beyond the copy of a later record, by the offset syncs.
    * @param options.isPossible - false where the offset syncs, or compaction, exclude that this is the copy.
-   * @param options.isPredicted - true where the one before it says that it is at this very place, with records at all offsets from `solidFrom` on.
+   * @param options.isPredicted - true where the one before it, or what was met so far, says that it is at this very place.
    * @param options.isCertain - true where they say so from both sides.
    * @param options.isShared - whether the log also holds records that were born on the target.
-   * @param options.isUnsynced - whether MirrorMaker has written no sync of it yet.
    */
   constructor(
     handled: readonly HandledRecord[],
@@ -106,14 +112,12 @@ export class Search {
       isPredicted,
       isCertain,
       isShared,
-      isUnsynced,
     }: {
       readonly isBeforeNext: (record: HandledRecord, copyAt: bigint) => boolean;
       readonly isPossible: (record: HandledRecord, copyAt: bigint) => boolean;
-      readonly isPredicted: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
+      readonly isPredicted: (record: HandledRecord, copyAt: bigint, so: SoFar) => boolean;
       readonly isCertain: (record: HandledRecord, copyAt: bigint, solidFrom: bigint) => boolean;
       readonly isShared: boolean;
-      readonly isUnsynced: boolean;
     },
   ) {
     this.#handled = handled;
@@ -122,7 +126,6 @@ export class Search {
     this.#isPredicted = isPredicted;
     this.#isCertain = isCertain;
     this.#isShared = isShared;
-    this.#isUnsynced = isUnsynced;
     for (const [index, { timestamp }] of handled.entries()) {
       const same = this.#byTimestamp.get(timestamp);
       if (same === undefined) this.#byTimestamp.set(timestamp, [index]);
@@ -181,10 +184,7 @@ export class Search {
   }
 
   #isWherePredicted(record: HandledRecord, copyAt: bigint): boolean {
-    // Nothing but these says that nothing is missing before them: as many as there can be, then.
-    const areEnough =
-      !this.#isUnsynced || this.#inARow >= Math.min(IN_A_ROW, Number(record.offset) + 1);
-    return areEnough && this.#isPredicted(record, copyAt, this.#solidFrom);
+    return this.#isPredicted(record, copyAt, { solidFrom: this.#solidFrom, inARow: this.#inARow });
   }
 
   /** The first handled record, of those behind the newest that was met, that looks like this one. */

@@ -31,11 +31,11 @@ export interface SwitchFleet {
     cluster: string,
     signal: AbortSignal,
   ): Promise<readonly string[]>;
-  /** Waits for the others. Resolves with who had not left when `signal` was aborted. Never rejects. */
+  /** Waits until nobody else may still work elsewhere than where a decision leads. Resolves with who had not left when `signal` was aborted. Never rejects. */
   othersLeft(leaving: Leaving, signal: AbortSignal): Promise<readonly string[]>;
 }
 
-/** @internal What the others have to leave: wherever they work in an epoch before a decision, or by a newer one elsewhere. */
+/** @internal The decision by which a process leaves a cluster, and whom it waits for. */
 export interface Leaving {
   readonly epoch: number;
   /** The cluster that the decision names. */

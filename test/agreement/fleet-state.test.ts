@@ -136,9 +136,10 @@ describe('a process that was restarted under the same name', () => {
       said('one', { incarnation: 'second', obeyedEpoch: 3, cluster: 'B' }),
     ];
     const soon = { nowMs: 10, silentMs: 6_000 };
-    const departure = { epoch: 4, to: 'B', groups: ['billing'], instance: 'self', place: 'B' };
+    const leaving = { epoch: 4, to: 'B', groups: ['billing'] };
+    const waiting = { instance: 'self', place: 'B', ...soon };
     const names = (...news: readonly TimedNews[]): readonly string[] =>
-      stillThere(after(...news), departure, soon).map(({ member }) => member.instance);
+      stillThere(after(...news), leaving, waiting).map(({ member }) => member.instance);
     expect(names([0, dead])).toEqual([]);
     expect(names([0, dead], [1, living])).toEqual(['one']);
     const away = said('one', { incarnation: 'second', obeyedEpoch: 4, cluster: 'B' });
@@ -298,9 +299,14 @@ describe('a vote in a fleet that works with both clusters', () => {
 });
 
 describe('who is still there', () => {
-  const departure = { epoch: 4, to: 'B', groups: ['billing'], instance: 'self', place: 'B' };
-  const names = (state: FleetState, more: Partial<typeof departure> | { groups: undefined } = {}) =>
-    stillThere(state, { ...departure, ...more }, SILENT).map(({ member }) => member.instance);
+  const leaving = { epoch: 4, to: 'B', groups: ['billing'] };
+  const names = (
+    state: FleetState,
+    { place = 'B', ...more }: { place?: string; groups?: undefined } = {},
+  ) =>
+    stillThere(state, { ...leaving, ...more }, { instance: 'self', place, ...SILENT }).map(
+      ({ member }) => member.instance,
+    );
 
   it('is every other member of the group that has not obeyed, and was heard lately', () => {
     const state = after(

@@ -1,6 +1,10 @@
 import kafkajs, { type logCreator, type LogEntry } from 'kafkajs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { logCreatorFor, oneForEachLevel } from '../../src/cluster/log-creator.js';
+import {
+  logCreatorFor,
+  oneForEachLevel,
+  type SessionStage,
+} from '../../src/cluster/log-creator.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -56,18 +60,28 @@ describe('logCreatorFor', () => {
     (_, logLevel, expected) => {
       const lines: string[] = [];
       const own: logCreator = () => (entry) => lines.push(`${entry.label} ${entry.namespace}`);
-      let isFenced = false;
-      const logCreator = logCreatorFor('A', own, () => isFenced);
+      let stage: SessionStage = 'in-use';
+      const logCreator = logCreatorFor('A', own, () => stage);
       const client = new kafkajs.Kafka({ brokers: [], logLevel, logCreator });
       const connection = client.logger().namespace('Connection');
       connection.error('Connection error: refused');
       expect(lines.splice(0)).toEqual(['ERROR Connection']);
-      isFenced = true;
+      stage = 'fenced';
       connection.error('Connection error: fenced');
       client.logger().namespace('Runner').error('Error when calling eachMessage');
       expect(lines).toEqual(expected);
     },
   );
+
+  it('shows at DEBUG that a consumer ends that is drained, and nothing else: sends still go there', () => {
+    const lines: string[] = [];
+    const own: logCreator = () => (entry) => lines.push(`${entry.label} ${entry.namespace}`);
+    const logCreator = logCreatorFor('A', own, () => 'draining');
+    const client = new kafkajs.Kafka({ brokers: [], logLevel: kafkajs.logLevel.DEBUG, logCreator });
+    for (const name of ['Consumer', 'Connection', 'Runner'])
+      client.logger().namespace(name).error('');
+    expect(lines).toEqual(['DEBUG Consumer', 'ERROR Connection', 'ERROR Runner']);
+  });
 
   it.each(['error', 'warn', 'info', 'debug'] as const)(
     'leaves kafkajs’s own console output as it is, but for the cluster (%s)',

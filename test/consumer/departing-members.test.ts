@@ -36,8 +36,11 @@ describe('a member that a fence cut off', () => {
     h.a.leaveError = new Error('down');
     await h.switchTo('B');
     const switching = h.switchTo('A', { plan: planFor('A', [['orders', 0, 7n]]) });
-    await h.world.advance(3_000);
+    await h.world.advance(2_400);
+    expect(h.a.inners).toHaveLength(1);
+    await h.world.advance(200);
     await switching;
+    expect(h.a.inners).toHaveLength(2);
     expect(h.a.left).toEqual([]);
   });
 });

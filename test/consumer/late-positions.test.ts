@@ -123,6 +123,19 @@ describe('positions that could not be committed before the join', () => {
     expect(pausedOf(h)).toEqual([]);
   });
 
+  it('do not hold back a fetch of other partitions for longer than half a second', async () => {
+    const { h } = await joinedLate();
+    let isWaiting = true;
+    void h.b.inner.beforeFetch().then(() => {
+      isWaiting = false;
+    });
+    await h.world.advance(499);
+    expect(isWaiting).toBe(true);
+    await h.world.advance(1);
+    expect(isWaiting).toBe(false);
+    expect(pausedOf(h)).toEqual([0, 1]);
+  });
+
   it('begin anew after a rebalance, with what is still assigned', async () => {
     const { h, reads } = await joinedLate();
     h.b.inner.emit(CONSUMER_EVENTS.REBALANCING, {});

@@ -94,10 +94,10 @@ describe('the progress of a partition', () => {
 
   it('is one that another member may have gone on with, also for the next inner consumer', () => {
     const one = progress();
-    one.takenOver();
+    one.othersMayHaveHandled();
     const after = progress();
     after.continues(one.carry());
-    expect(after.isTakenOver).toBe(true);
+    expect(after.mayOthersHaveHandledMore).toBe(true);
   });
 
   it('knows the highest record that any handler was given, also before the partition went and came back', () => {

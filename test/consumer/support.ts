@@ -165,6 +165,13 @@ export class FakeInner {
     return surface as unknown as Consumer;
   }
 
+  /** kafkajs asks for fresh metadata before each fetch, of the cluster that it hands to assigners. */
+  async beforeFetch(): Promise<void> {
+    const cluster = { findBroker: async () => ({}), refreshMetadataIfNecessary: async () => {} };
+    for (const assigner of this.config.partitionAssigners ?? []) assigner({ cluster } as never);
+    await cluster.refreshMetadataIfNecessary();
+  }
+
   emit(type: string, payload: unknown): void {
     this.emitter.emit(type, { id: 1, type, timestamp: 1, payload });
   }
@@ -284,7 +291,7 @@ export class FakeCluster {
       traffic: new Traffic(),
       work: new SessionWork(manualWorld()),
       produceWaitingMs: () => 0,
-      quieten: () => {},
+      drains: () => {},
       fence: (reason) => controller.abort(reason),
     };
   }

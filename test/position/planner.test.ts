@@ -335,6 +335,10 @@ describe('a plan', () => {
     writeSync(target, 'A', 'heartbeats', 0n, 0n);
     const plan = at(await planOne({ ...parts, needs }), 'A.orders');
     expect(plan).toMatchObject({ method: 'exact', offset: 40n, maxRereadCount: 0n });
+    // A checkpoint is made of an offset sync: there was one.
+    writeCheckpoint(target, 'A', 'A.orders', 10n, 10n);
+    const lost = at(await planOne({ ...parts, needs }), 'A.orders');
+    expect(lost).toMatchObject({ method: 'fingerprint', offset: 40n, maxRereadCount: 20n });
     // What was not read may say something else.
     vi.spyOn(mirror, 'refresh').mockRejectedValue(new Error('not now'));
     const careful = at(await planOne({ ...parts, needs }), 'A.orders');

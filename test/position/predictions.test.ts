@@ -107,7 +107,6 @@ describe('a search among records that look alike', () => {
     isPredicted: () => true,
     isCertain: () => false,
     isShared: false,
-    isUnsynced: false,
   };
 
   it('does not call exact what is an older twin of the last record', () => {

@@ -159,7 +159,7 @@ export class FakeSession implements ClusterSession {
     return this.#abort.signal;
   }
 
-  quieten(): void {}
+  drains(): void {}
 
   fence(reason: FencedError = new FencedError(`cluster ${this.alias} was fenced`)): void {
     this.#abort.abort(reason);

@@ -57,7 +57,7 @@ function openSession(alias: string, switchEpoch: number): ClusterSession {
     traffic: new Traffic(),
     work: new SessionWork(world),
     produceWaitingMs: () => 0,
-    quieten: () => {},
+    drains: () => {},
     fence: (reason: FencedError) => {
       log.push(`fence ${alias}#${switchEpoch}`);
       controller.abort(reason);
