@@ -2,7 +2,7 @@ import { messageOf } from '../caught.js';
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import { untilAborted, withinDeadline } from '../wait.js';
 import type { World } from '../world.js';
-import type { Correspondence, Pair } from './correspondence.js';
+import type { Correspondence, Pair, PairsAround } from './correspondence.js';
 import type { HandledRecord } from './fingerprint.js';
 import { inParallel, PARALLEL_SCANS } from './parallel.js';
 import { IN_A_ROW, isWhereEnclosed, isWherePredicted, Search, syncAtOrAfter } from './search.js';
@@ -40,7 +40,7 @@ export interface FoundCopies {
   readonly awaited: readonly HandledRecord[];
   /** True where the last of the handled records was found. */
   readonly isLastMet: boolean;
-  /** True where all was looked at behind the bound, up to the log's end or to a copy that a sync names: no second copies lie there unseen. */
+  /** True where all was looked at behind the bound, up to the log's end, to a copy that a sync names, or for longer than MirrorMaker's batches: no second copies lie there unseen. */
   readonly isLookedBehind: boolean;
   readonly notes: readonly string[];
 }
@@ -137,10 +137,17 @@ function startOf({
 }
 
 /**
- * Before the first record of both logs. It counts as the pair before a record where there is no offset sync yet, so that nothing speaks against it: MirrorMaker began
- * a moment ago, and writes the first sync of a partition after the first copies.
+ * Before the first record of both logs. It counts as the pair before a record where no offset sync is there yet, and nothing speaks against it: MirrorMaker began
+ * a moment ago. It writes the first sync of a partition after the first copies, and has ten under way at most: the first one that is written may be of a later record.
  */
 const BEFORE_THE_FIRST: Pair = { handledAt: -1n, soughtAt: -1n };
+
+/** Nothing is known to have shifted the places of copies against those of the records, from the beginning of both logs to the first sync that was written. */
+function areUnshifted(around: PairsAround | undefined, isUnsynced: boolean): boolean {
+  if (around === undefined) return isUnsynced;
+  const { floor, ceiling, firstUpTo } = around;
+  return floor === undefined && firstUpTo === undefined && ceiling?.handledAt === ceiling?.soughtAt;
+}
 
 /** What the nearest pairs say of a place. */
 function rulesOf(
@@ -154,9 +161,11 @@ function rulesOf(
   return {
     isShared,
     isPredicted(record, copyAt, { solidFrom, inARow }) {
-      // Without a sync nothing else says that nothing is missing before them: as many as there can be, then.
-      if (isUnsynced && inARow < Math.min(IN_A_ROW, Number(record.offset) + 1)) return false;
-      const floor = isUnsynced ? BEFORE_THE_FIRST : correspondence.around(record.offset)?.floor;
+      const around = correspondence.around(record.offset);
+      const isFromStart = areUnshifted(around, isUnsynced);
+      // Without a sync before them nothing else says that nothing is missing there: as many as there can be, then.
+      if (isFromStart && inARow < Math.min(IN_A_ROW, Number(record.offset) + 1)) return false;
+      const floor = isFromStart ? BEFORE_THE_FIRST : around?.floor;
       const isSolid = floor !== undefined && solidFrom <= floor.soughtAt + 1n;
       return isSolid && isWherePredicted(record, copyAt, floor);
     },
@@ -217,7 +226,7 @@ function conclude({
     isExact,
     isUnbroken,
     isCut,
-    reachesNext,
+    isLookedBehind,
   } = search.result({
     isWhole: isRead && !search.isOver,
   });
@@ -253,7 +262,7 @@ function conclude({
     bound: { method, offset },
     awaited,
     isLastMet: missing.length === 0,
-    isLookedBehind: reachesNext || (isRead && !search.isOver),
+    isLookedBehind: isLookedBehind || isRead,
     notes,
   };
 }

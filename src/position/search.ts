@@ -22,8 +22,8 @@ export interface SearchResult {
    * that was written twice. Of several that look alike an earlier one may have been taken.
    */
   readonly isExact: boolean;
-  /** True where all was looked at between it and the copy that the next sync names. */
-  readonly reachesNext: boolean;
+  /** True where enough was looked at behind it: up to the copy that the next sync names, or more than MirrorMaker writes in one batch. */
+  readonly isLookedBehind: boolean;
 }
 
 /** So many records behind the last handled one are looked at for a twin of it, and for second copies: more than MirrorMaker writes in one batch, as a rule. */
@@ -36,7 +36,7 @@ export const IN_A_ROW = 32;
 export interface SoFar {
   /** From here on a record at each offset. */
   readonly solidFrom: bigint;
-  /** With it, so many that stand one directly behind the other in both logs. */
+  /** With it, so many that stand one directly behind the other in both logs, and look alike. */
   readonly inARow: number;
 }
 
@@ -83,8 +83,6 @@ export class Search {
   #nextOffset = -1n;
   #isLastCertain = false;
   #isLastPredicted = false;
-  /** So many of those that were met last stand one directly behind the other, and so do their copies. */
-  #inARow = 0;
   /** Records met since the copy of the last handled one. */
   #metBehind = 0;
   #hasTwinBehind = false;
@@ -164,27 +162,36 @@ export class Search {
       this.#hasMetStranger = this.#isShared;
       return;
     }
-    const before = index === this.#newest + 1 ? this.#handled[this.#newest] : undefined;
-    const isNext = before?.offset === found.offset - 1n && this.#behindCopy === copyAt;
-    this.#inARow = isNext ? this.#inARow + 1 : 1;
     this.#newest = index;
     this.#metCount += 1;
     this.#behindCopy = copyAt + 1n;
     this.#lastAt = this.#around.length - 1;
     if (found !== last) return;
-    this.#isLastCertain = this.#isWhereItMustBe(found, copyAt);
-    this.#isLastPredicted = this.#isWherePredicted(found, copyAt);
+    const so = { solidFrom: this.#solidFrom, inARow: this.#inARow() };
+    this.#isLastCertain = this.#isWhereItMustBe(found, copyAt, so);
+    this.#isLastPredicted = this.#isPredicted(found, copyAt, so);
   }
 
   /** By the syncs on both sides; or by the one before it, where many stand one directly behind the other in both logs. */
-  #isWhereItMustBe(record: HandledRecord, copyAt: bigint): boolean {
-    if (this.#isCertain(record, copyAt, this.#solidFrom)) return true;
-    const areMany = this.#inARow >= Math.min(IN_A_ROW, this.#handled.length);
-    return areMany && !this.#isShared && this.#isWherePredicted(record, copyAt);
+  #isWhereItMustBe(record: HandledRecord, copyAt: bigint, so: SoFar): boolean {
+    if (this.#isCertain(record, copyAt, so.solidFrom)) return true;
+    const areMany = so.inARow >= Math.min(IN_A_ROW, this.#handled.length);
+    return areMany && !this.#isShared && this.#isPredicted(record, copyAt, so);
   }
 
-  #isWherePredicted(record: HandledRecord, copyAt: bigint): boolean {
-    return this.#isPredicted(record, copyAt, { solidFrom: this.#solidFrom, inARow: this.#inARow });
+  /** So many of the last handled records stand one directly behind the other, and what was looked at last looks like them. */
+  #inARow(): number {
+    const copies = this.#around.slice(-IN_A_ROW).toReversed();
+    const handled = this.#handled.slice(-IN_A_ROW).toReversed();
+    const [copyAt, handledAt] = [BigInt(copies[0]?.offset ?? 0), handled[0]?.offset ?? 0n];
+    const count = handled.findIndex((one, back) => {
+      const copy = copies[back];
+      const isNext =
+        BigInt(copy?.offset ?? -1) === copyAt - BigInt(back) &&
+        one.offset === handledAt - BigInt(back);
+      return !isNext || copy?.timestamp !== one.timestamp || contentHash(copy) !== one.hash;
+    });
+    return count < 0 ? handled.length : count;
   }
 
   /** The first handled record, of those behind the newest that was met, that looks like this one. */
@@ -204,7 +211,7 @@ export class Search {
       awaited: this.#handled.slice(this.#newest + 1),
       isUnbroken,
       isCut: this.#hasMetStranger,
-      reachesNext: this.#nextAt !== undefined,
+      isLookedBehind: this.#nextAt !== undefined || this.#metBehind >= LOOK_AHEAD,
       isExact:
         isLast &&
         (this.#isLastCertain || (isUnbroken && !this.#mayBeTwin())) &&

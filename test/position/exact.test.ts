@@ -65,6 +65,15 @@ describe('the last handled records, looked for on the target', () => {
     const found = async (count: number, isUnsynced = true) =>
       (await findIn(flow, handledOf(flow, 243, count, looks), looks, () => ({ isUnsynced }))).bound;
     expect(await found(128)).toEqual({ method: 'exact', offset: 243n });
+    // The first one that was written is of a later record.
+    const later = (downstreamOffset: bigint) =>
+      findIn(
+        { ...flow, syncs: [{ upstreamOffset: 260n, downstreamOffset }] },
+        handledOf(flow, 243, 128, looks),
+        looks,
+      );
+    expect((await later(260n)).bound).toEqual({ method: 'exact', offset: 243n });
+    expect((await later(261n)).bound).toMatchObject({ method: 'fingerprint' });
     // A few of them may be others that look the same; and where syncs were not read they may say something else.
     expect(await found(31)).toMatchObject({ method: 'fingerprint' });
     expect(await found(128, false)).toMatchObject({ method: 'fingerprint' });

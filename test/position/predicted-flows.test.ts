@@ -35,14 +35,14 @@ interface Switched {
   readonly perMillisecond: number;
   /** The share of the offset syncs that was read: the rest is on a source that is dead. */
   readonly readShare: number;
-  /** MirrorMaker has written none of them yet, and that is known. */
-  readonly isUnsynced: boolean;
+  /** MirrorMaker has not written the first ones; of `all` that is known. */
+  readonly unwritten: number | 'all';
 }
 
 function switchedGroups(
   troubles: FlowTroubles,
   readShares: fc.Arbitrary<number>,
-  isUnsynced: boolean,
+  unwritten: fc.Arbitrary<number | 'all'>,
 ): fc.Arbitrary<Switched> {
   return fc.record({
     script: flowScripts(troubles),
@@ -52,7 +52,7 @@ function switchedGroups(
     lookCount: fc.constantFrom(1, 2, 5, 1_000),
     perMillisecond: fc.constantFrom(1, 4, 50),
     readShare: readShares,
-    isUnsynced: fc.constant(isUnsynced),
+    unwritten,
   });
 }
 
@@ -79,9 +79,9 @@ function targetOf(flow: SimulatedFlow, group: Switched): FakeCluster {
 
 /** What is known of the group when it comes to B. */
 function evidenceOf(flow: SimulatedFlow, group: Switched): MirroredEvidence {
-  const { handled, openCount, rememberedCount, readShare, isUnsynced } = group;
+  const { handled, openCount, rememberedCount, readShare, unwritten } = group;
   const store = new OffsetSyncStore();
-  const written = isUnsynced ? [] : flow.syncs;
+  const written = unwritten === 'all' ? [] : flow.syncs.slice(unwritten);
   const read = written.slice(0, Math.ceil(written.length * readShare));
   for (const sync of read) store.put('orders', 0, sync);
   store.finishReading();
@@ -124,7 +124,7 @@ async function planOf(flow: SimulatedFlow, group: Switched): Promise<PartitionPl
   const handled = evidence.processed?.recent.all() ?? [];
   const isSought = handled.length > 0 && known.bounds.every(({ method }) => method !== 'exact');
   const correspondence = toCopies(evidence.mirror, 'orders', 0);
-  const { isUnsynced } = group;
+  const isUnsynced = group.unwritten === 'all';
   const log = { physicalTopic: TOPIC, partition: 0, isShared: false, isUnsynced, range, handled };
   const [found] = isSought
     ? await findCopies([{ ...log, correspondence }], {
@@ -145,12 +145,12 @@ async function checkAll(
   troubles: FlowTroubles,
   {
     readShares = fc.constant(1),
-    isUnsynced = false,
-  }: { readShares?: fc.Arbitrary<number>; isUnsynced?: boolean } = {},
+    unwritten = fc.constant(0),
+  }: { readShares?: fc.Arbitrary<number>; unwritten?: fc.Arbitrary<number | 'all'> } = {},
 ): Promise<{ readonly exactCount: number; readonly carefulCount: number }> {
   let [exactCount, carefulCount] = [0, 0];
   await fc.assert(
-    fc.asyncProperty(switchedGroups(troubles, readShares, isUnsynced), async (group) => {
+    fc.asyncProperty(switchedGroups(troubles, readShares, unwritten), async (group) => {
       const flow = simulateFlow(group.script);
       const plan = await planOf(flow, group);
       if (plan.kind !== 'resume' || plan.maxRereadCount === undefined) return;
@@ -179,7 +179,13 @@ describe('how much a plan says may be handled again', () => {
 
   it('is never less than what comes where MirrorMaker has written no sync yet', async () => {
     // In its first life, that is: it does not die between the first copies and the first sync.
-    await checkAll({ ...ALL_TROUBLES, restarts: false }, { isUnsynced: true });
+    const unwritten = fc.constant('all' as const);
+    await checkAll({ ...ALL_TROUBLES, restarts: false }, { unwritten });
+  });
+
+  it('is never less than what comes where the first sync that MirrorMaker has written is of a later record', async () => {
+    const unwritten = fc.integer({ min: 1, max: 20 });
+    await checkAll({ ...ALL_TROUBLES, restarts: false }, { unwritten });
   });
 
   it('is what comes, nearly always, where MirrorMaker writes a sync for every record', async () => {
