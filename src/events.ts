@@ -18,7 +18,7 @@ import type { SwitchReport } from './switch/report.js';
 export interface FailoverEventBase {
   /** Monotonic milliseconds of the world's clock. */
   readonly atMs: number;
-  /** The activation in force when it happened. */
+  /** The activation in force when it happened; of what comes late, because the next switch has begun meanwhile, the one that it belongs to. */
   readonly switchEpoch: number;
 }
 

@@ -180,7 +180,7 @@ export class ConsumerCore {
       onOffsetRefused: (error) => this.reportRefused(error),
       onRemoved: (records) => {
         const where = { consumer: parts.id, groupId: this.groupId, cluster: session.alias };
-        parts.events.emit('consumer.overtaken', { ...where, ...records });
+        parts.events.emit('consumer.overtaken', { ...where, ...records }, session);
       },
       releaseUnused: () => parts.active.releaseUnused(),
     };

@@ -280,12 +280,10 @@ export class ConsumerRunning implements CoreListener, RunningState {
       // What could not be committed is handled again: the progress it is about is not lost, only doubled.
       await inner.drain().catch(() => {});
       await this.#open(inner.session, { kind: 'again', before: inner }, signal);
-      core.parts.events.emit('consumer.resubscribed', {
-        consumer: core.parts.id,
-        cluster: inner.session.alias,
-        groupId: core.groupId,
-        topics: [...next.fromBeginning.keys()],
-      });
+      const { id: consumer, events } = core.parts;
+      const facts = { consumer, cluster: inner.session.alias, groupId: core.groupId };
+      const topics = [...next.fromBeginning.keys()];
+      events.emit('consumer.resubscribed', { ...facts, topics }, inner.session);
     });
   }
 

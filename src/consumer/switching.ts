@@ -120,12 +120,9 @@ export class ConsumerSwitching implements Participant {
       }
       throw error;
     }
-    core.parts.events.emit('consumer.attached', {
-      consumer: this.id,
-      cluster: session.alias,
-      groupId: core.groupId,
-      wasHot: core.inner?.hold !== undefined,
-    });
+    const wasHot = core.inner?.hold !== undefined;
+    const facts = { consumer: this.id, cluster: session.alias, groupId: core.groupId, wasHot };
+    core.parts.events.emit('consumer.attached', facts, session);
   }
 
   #open(session: ClusterSession, plan: GroupPlan | GroupElsewhereError | undefined): Promise<void> {

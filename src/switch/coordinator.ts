@@ -167,7 +167,7 @@ export class Coordinator implements ActiveCluster {
     if (hasRun) return undefined;
     const plan = await this.#operations.planAtStart(session.alias, need, session.signal);
     const isNews = plan !== undefined && !session.signal.aborted;
-    if (isNews) this.#parts.events.emit('positions.planned', { plan });
+    if (isNews) this.#parts.events.emit('positions.planned', { plan }, session);
     return plan;
   }
 
@@ -307,7 +307,8 @@ export class Coordinator implements ActiveCluster {
         this.#session = this.#operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
-      onPlan: (plan) => events.emit('positions.planned', { plan }),
+      // Also late, when the next switch has begun.
+      onPlan: (plan) => events.emit('positions.planned', { plan }, run.turn),
       signal: this.#asking.signalFor(run, this.#end.signal),
     });
     this.#feed({

@@ -1,6 +1,7 @@
 import { createRandom } from '../../src/testing/index.js';
 import type { HealthOptions } from '../../src/options-health.js';
 import type { HealthStrategyOptions } from '../../src/strategy/health.js';
+import type { Measures } from './size.js';
 
 /** Who moves the processes of a fleet beside an operator, and by which rules. */
 export interface Automation {
@@ -32,7 +33,11 @@ const STRATEGIES_TOGETHER = ['health', 'health', 'manual', 'manual', 'combined',
  *
  * @param isTogether - the fleet has an agreement, which every process listens to whatever moves it otherwise.
  */
-export function drawAutomation(seed: string, isTogether: boolean): Automation | undefined {
+export function drawAutomation(
+  seed: string,
+  { cooldownMaxMs, intervalsMs }: Pick<Measures, 'cooldownMaxMs' | 'intervalsMs'>,
+  isTogether: boolean,
+): Automation | undefined {
   const random = createRandom(seed).fork('automation');
   if (!random.chance(SHARE) && !isTogether) return undefined;
   const strategy = random.pick<Automation['strategy']>(
@@ -41,8 +46,7 @@ export function drawAutomation(seed: string, isTogether: boolean): Automation | 
   return {
     strategy,
     health: {
-      // Each question costs, and most seeds do not need to be quick.
-      intervalMs: random.pick([500, 1_000, 1_000, 2_000]),
+      intervalMs: random.pick(intervalsMs),
       timeoutMs: 1_000,
       silentMs: random.pick([1_500, 2_500]),
       goneMs: 300,
@@ -51,7 +55,7 @@ export function drawAutomation(seed: string, isTogether: boolean): Automation | 
       lagMs: 300,
     },
     limits: {
-      cooldownMs: random.pick([1_000, 4_000, 15_000]),
+      cooldownMs: Math.min(cooldownMaxMs, random.pick([1_000, 4_000, 15_000])),
       maxSwitchesPerHour: random.pick([1, 3, 4, 10]),
       failback: random.chance(0.3) ? 'automatic' : 'manual',
       stableMs: random.pick([2_000, 5_000]),

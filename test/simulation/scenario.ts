@@ -145,7 +145,7 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
   const random = createRandom(seed).fork('scenario');
   // Under Identity only one direction may mirror, so there is no way home, and the fleet has to stay together.
   const agreement = drawAgreement(seed, agreedCountOf);
-  const automation = drawAutomation(seed, agreement !== undefined);
+  const automation = drawAutomation(seed, measures, agreement !== undefined);
   const isOneWay = random.chance(0.2) && automation === undefined;
   const policy = isOneWay ? 'identity' : 'default';
   const story = drawStoryOf(random, measures, { policy, automation, agreement });
@@ -166,9 +166,9 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
       .fork('progress')
       .chance(hasCheckpoints ? 0.8 : 0.2),
     isHot: createRandom(seed).fork('hot-standby').chance(HOT_SHARE),
-    pollMs: random.pick([200, 500, 1_000]),
+    pollMs: random.pick(measures.pollsMs),
     handler: { ...drawHandler(random), sends: createRandom(seed).fork('handler').chance(0.3) },
-    isRestLong: random.chance(0.15),
+    isRestLong: random.chance(measures.longRestShare),
   } as const;
   const besides = drawBesides(random, measures, { seed, policy, automation, story });
   const idleMs = spanOf([...story, ...besides]).fromMs;

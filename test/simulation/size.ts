@@ -12,7 +12,7 @@ export type Size = 'small' | 'large';
  * Share of the seeds with a large world. In the corpus so many that its few seeds show everything. Behind it a large one, at the price of three,
  * finds less: of the first thirteen seeds that failed there, eleven were small.
  */
-const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 32 } as const;
+const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 64 } as const;
 
 /** Draws it from a stream of its own: everything else is drawn alike in both. Pure. */
 export function drawSize(seed: string): Size {
@@ -42,8 +42,16 @@ export interface Measures {
   readonly partitionCountOf: (drawn: number) => number;
   /** Records come so many times less often. */
   readonly sendsRarer: number;
+  /** kafkajs's `maxWaitTimeInMs` is one of these. */
+  readonly pollsMs: readonly number[];
+  /** A fleet that decides for itself rests after a switch for at most so long. */
+  readonly cooldownMaxMs: number;
+  /** Its `health.intervalMs` is one of these: each question costs. */
+  readonly intervalsMs: readonly number[];
   /** A hold buffer that is soon full. */
   readonly smallHoldBytes: number;
+  /** Share of the seeds whose end is watched for long, although everything is handled. */
+  readonly longRestShare: number;
   /** Sessions and rebalances of the group end after so long. */
   readonly sessionMs: number;
   /** Its members say so often that they are alive. */
@@ -73,7 +81,11 @@ export const MEASURES: Readonly<Record<Size, Measures>> = {
     agreedCountOf: (drawn) => drawn,
     partitionCountOf: (drawn) => drawn,
     sendsRarer: 1,
+    pollsMs: [200, 500, 1_000],
+    cooldownMaxMs: 15_000,
+    intervalsMs: [500, 1_000, 1_000, 2_000],
     smallHoldBytes: 2_000,
+    longRestShare: 0.15,
     sessionMs: 6_000,
     heartbeatMs: 500,
     topicRefreshMs: 1_000,
@@ -84,23 +96,27 @@ export const MEASURES: Readonly<Record<Size, Measures>> = {
   },
   small: {
     stayShare: 0.7,
-    visitMs: 2_700,
+    visitMs: 2_000,
     hasSecondEpisode: false,
-    idleMs: 2_200,
+    idleMs: 1_500,
     noiseAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 800), toMs: toMs + 300 }),
     checkpointFaultsAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 1_500), toMs }),
-    afterwardsMs: 700,
+    afterwardsMs: 500,
     processCountOf: (drawn, areSome) => (areSome ? Math.min(2, drawn) : Math.ceil(drawn / 2)),
     agreedCountOf: (drawn) => Math.max(2, drawn - 1),
     partitionCountOf: (drawn) => Math.ceil(drawn / 2),
-    sendsRarer: 3,
+    sendsRarer: 5,
+    pollsMs: [500, 1_000, 1_000],
+    cooldownMaxMs: 8_000,
+    intervalsMs: [500, 2_000, 2_000, 2_000],
     smallHoldBytes: 700,
+    longRestShare: 0.06,
     sessionMs: 3_000,
     heartbeatMs: 1_000,
     topicRefreshMs: 2_000,
     lookHomeMs: 5_000,
     restLookMs: 250,
-    quietMs: 10_000,
+    quietMs: 8_000,
     doneMs: 1_000,
   },
 };

@@ -349,6 +349,31 @@ describe('an unplanned switch', () => {
     expect(announced).toEqual(['g']);
   });
 
+  it('announces late positions with the epoch that they belong to, when the next switch has begun (seed 153892)', async () => {
+    let answers = false;
+    operations.plan = () =>
+      answers ? Promise.resolve(planFor('B')) : Promise.reject(new Error('not yet'));
+    const announced: number[] = [];
+    events.on('positions.planned', ({ switchEpoch }) => announced.push(switchEpoch));
+    coordinator.register(participant('c', { need: () => need }));
+    const outcome = switchToB(false);
+    await world.advance(DEADLINES.openMs + DEADLINES.translateMs);
+    await outcome;
+    operations.checkReadiness = () => new Promise(() => {});
+    operations.planAtStart = (active) => Promise.resolve(planFor(active));
+    const back = order('A', true, 'home').catch(() => {});
+    await settle();
+    expect(coordinator.switchEpoch()).toBe(3);
+    await coordinator.planAtStart(need);
+    expect(announced).toEqual([2]);
+    answers = true;
+    await world.advance(DEADLINES.prepareMs - 1);
+    expect(coordinator.switchEpoch()).toBe(3);
+    expect(announced).toEqual([2, 2]);
+    await world.advance(DEADLINES.prepareMs);
+    await back;
+  });
+
   it('announces the positions of a group that starts on the cluster it was switched to', async () => {
     const announced: string[] = [];
     events.on('positions.planned', ({ plan }) => announced.push(plan.cluster));
