@@ -128,6 +128,8 @@ export class Fleet {
       if (host !== undefined) host.isFree = true;
       throw error;
     });
+    // It comes too late: nobody would wait for what it is sent to do.
+    if (this.#isOver) return service.close();
     this.#members.push({ service, host, isConsuming: true });
     if (!isAutomatic && this.#flag !== activeCluster) service.order(this.#flag, { planned: true });
   }
