@@ -18,7 +18,10 @@ import type { SwitchReport } from './switch/report.js';
 export interface FailoverEventBase {
   /** Monotonic milliseconds of the world's clock. */
   readonly atMs: number;
-  /** The activation in force when it happened; of what comes late, because the next switch has begun meanwhile, the one that it belongs to. */
+  /**
+   * The activation that it belongs to, also where it comes late, when the next switch has begun. Otherwise the one in force or, during a switch, the one that this
+   * leads to.
+   */
   readonly switchEpoch: number;
 }
 

@@ -254,7 +254,8 @@ export class Progress {
       const isNew = this.#failure === undefined;
       this.#failure = asError(error);
       if (isNew) {
-        this.#parts.events.emit('progress.failed', { cluster: standby, error: this.#failure });
+        const facts = { cluster: standby, error: this.#failure };
+        this.#parts.events.emit('progress.failed', facts, steady);
       }
     }
   }

@@ -57,11 +57,8 @@ export function openSession(options: SessionOptions): ClusterSession {
     report: (line) => {
       if (isStandby()) return;
       suspect();
-      events.emit('socket.stalled', {
-        cluster: alias,
-        broker: line.broker,
-        waitingMs: line.waitingMs(),
-      });
+      const facts = { cluster: alias, broker: line.broker, waitingMs: line.waitingMs() };
+      events.emit('socket.stalled', facts, options);
     },
   });
   const isStandby = (): boolean => options.isStandby === true;

@@ -124,7 +124,7 @@ export async function failBack(
   if (outcome.kind !== 'switched') return alreadyHome();
   const validation = await parts.validate(assessment.from, signal);
   const done = { assessment, accepted, steps, report: outcome.report, validation };
-  events.emit('failback.completed', done);
+  events.emit('failback.completed', done, outcome.report);
   return { kind: 'done', ...done };
 }
 

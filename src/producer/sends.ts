@@ -1,5 +1,6 @@
 import type { RecordMetadata } from 'kafkajs';
 import { messageOf } from '../caught.js';
+import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
@@ -38,7 +39,7 @@ export interface SendsParts {
 
 /** @internal Where what was held goes. */
 export interface ReleaseTarget {
-  readonly cluster: string;
+  readonly session: ClusterSession;
   inner(): InnerProducer | undefined;
   onReleased(): void;
 }
@@ -137,7 +138,7 @@ export class Sends {
     this.#refusedCount += 1;
     if (!this.#announced.full) {
       this.#announced.full = true;
-      events.emit('producer.hold-full', { producer: id, cluster: this.turn?.to });
+      events.emit('producer.hold-full', { producer: id, cluster: this.turn?.to }, this.turn);
     }
     send.reject(holdFull(send, limits.holdMaxBytes, this.#wait()));
   }
@@ -182,12 +183,12 @@ export class Sends {
   /**
    * Hands everything that waits to the new inner producer, in order.
    *
-   * @param cluster - its alias.
+   * @param session - its own.
    * @param inner - the inner producer in use; undefined as soon as a newer switch, or the end, took over.
    * @param onReleased - called once, synchronously, when nothing waits any more but sends whose topics do not get through:
    *   from then on others need not queue behind.
    */
-  async release({ cluster, inner, onReleased }: ReleaseTarget): Promise<void> {
+  async release({ session, inner, onReleased }: ReleaseTarget): Promise<void> {
     const { world, events, id } = this.#parts;
     let sendCount = 0;
     let resentCount = 0;
@@ -214,8 +215,9 @@ export class Sends {
       },
       onReleased: () => {
         onReleased();
-        if (sendCount > 0)
-          events.emit('producer.released', { producer: id, cluster, sendCount, resentCount });
+        if (sendCount === 0) return;
+        const facts = { producer: id, cluster: session.alias, sendCount, resentCount };
+        events.emit('producer.released', facts, session);
       },
     });
     this.#release = release;
@@ -288,7 +290,7 @@ export class Sends {
     if (this.#announced.held) return;
     this.#announced.held = true;
     const { events, id } = this.#parts;
-    events.emit('producer.held', { producer: id, cluster: this.turn?.to });
+    events.emit('producer.held', { producer: id, cluster: this.turn?.to }, this.turn);
   }
 }
 

@@ -88,7 +88,7 @@ export class ProducerSwitching implements Participant {
     if (!isCurrent()) return;
     core.connected = true;
     void core.parts.sends.release({
-      cluster: session.alias,
+      session,
       inner: () => core.innerOn(session),
       onReleased: () => {
         core.open(inner);

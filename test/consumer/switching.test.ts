@@ -62,6 +62,19 @@ describe('resuming on the other cluster', () => {
     expect(h.facts.map(({ name }) => name)).toEqual(['consumer.attached']);
   });
 
+  it('tells that it is attached with the epoch that it belongs to, when the next switch has begun', async () => {
+    const h = harness();
+    await start(h);
+    h.b.joinsByItself = false;
+    const attaching = h.switchTo('B');
+    await settle();
+    // As the coordinator counts while the next one prepares.
+    h.active.epoch = 3;
+    h.b.inner.join(h.b.assignment);
+    await attaching;
+    expect(h.facts).toMatchObject([{ name: 'consumer.attached', event: { switchEpoch: 2 } }]);
+  });
+
   it('commits only what is ahead of what the group has there', async () => {
     const h = harness();
     h.b.committed.set('A.orders/0', 8n);
@@ -967,6 +980,8 @@ describe('topics that appear later', () => {
     const first = h.a.inner;
     h.a.topics.set('B.orders', 2);
     h.a.assignment = { orders: [0, 1], 'B.orders': [0, 1] };
+    // The next switch prepares.
+    h.active.epoch = 2;
     await h.world.advance(30_000);
     expect(h.a.inners).toHaveLength(2);
     expect(first.commits).toEqual([{ topic: 'orders', partition: 0, offset: '6' }]);
@@ -978,7 +993,12 @@ describe('topics that appear later', () => {
     expect(h.facts).toMatchObject([
       {
         name: 'consumer.resubscribed',
-        event: { consumer: 'consumer-1', cluster: 'A', topics: ['orders', 'B.orders'] },
+        event: {
+          consumer: 'consumer-1',
+          cluster: 'A',
+          switchEpoch: 1,
+          topics: ['orders', 'B.orders'],
+        },
       },
     ]);
     // What it had handled before is known still.

@@ -177,7 +177,12 @@ export interface Harness {
   readonly active: FakeActive<FakeSession>;
   readonly a: FakeSession;
   readonly b: FakeSession;
-  readonly events: { name: FailoverEventName; facts: Record<string, unknown> }[];
+  /** `switchEpoch`: where it is not the one in force that is told. */
+  readonly events: {
+    name: FailoverEventName;
+    facts: Record<string, unknown>;
+    switchEpoch: number | undefined;
+  }[];
   readonly handle: FailoverProducer;
   readonly producer: Producer;
   readonly participant: Participant;
@@ -196,7 +201,8 @@ export function harness(
   const active = new FakeActive(a);
   const events: Harness['events'] = [];
   const sink: EventSink = {
-    emit: (name, facts) => void events.push({ name, facts: { ...facts } }),
+    emit: (name, facts, epoch) =>
+      void events.push({ name, facts: { ...facts }, switchEpoch: epoch?.switchEpoch }),
   };
   const { limits, ...rest } = overrides;
   const handle = createFailoverProducer({

@@ -356,8 +356,12 @@ describe('sends during a switch', () => {
     await acknowledgeAll(h.b);
     const facts = { producer: 'producer-1', cluster: 'B' };
     expect(h.events).toEqual([
-      { name: 'producer.held', facts },
-      { name: 'producer.released', facts: { ...facts, sendCount: 2, resentCount: 0 } },
+      { name: 'producer.held', facts, switchEpoch: 2 },
+      {
+        name: 'producer.released',
+        facts: { ...facts, sendCount: 2, resentCount: 0 },
+        switchEpoch: 2,
+      },
     ]);
   });
 });

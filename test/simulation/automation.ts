@@ -31,12 +31,17 @@ const STRATEGIES_TOGETHER = ['health', 'health', 'manual', 'manual', 'combined',
 /**
  * Draws it from a stream of its own: the other seeds stay what they were. Pure.
  *
- * @param isTogether - the fleet has an agreement, which every process listens to whatever moves it otherwise.
+ * @param drawn - `isTogether`: the fleet has an agreement, which every process listens to whatever moves it otherwise.
  */
 export function drawAutomation(
   seed: string,
-  { cooldownMaxMs, intervalsMs }: Pick<Measures, 'cooldownMaxMs' | 'intervalsMs'>,
-  isTogether: boolean,
+  {
+    measures: { cooldownMaxMs, healthIntervalsMs },
+    isTogether,
+  }: {
+    readonly measures: Pick<Measures, 'cooldownMaxMs' | 'healthIntervalsMs'>;
+    readonly isTogether: boolean;
+  },
 ): Automation | undefined {
   const random = createRandom(seed).fork('automation');
   if (!random.chance(SHARE) && !isTogether) return undefined;
@@ -46,7 +51,7 @@ export function drawAutomation(
   return {
     strategy,
     health: {
-      intervalMs: random.pick(intervalsMs),
+      intervalMs: random.pick(healthIntervalsMs),
       timeoutMs: 1_000,
       silentMs: random.pick([1_500, 2_500]),
       goneMs: 300,

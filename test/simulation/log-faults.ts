@@ -10,6 +10,7 @@ interface LogFault {
   readonly to: string;
   /** When the first switch of the run comes. */
   readonly firstAtMs: number;
+  readonly sendsRarer: number;
 }
 
 type Way = (fault: LogFault) => readonly Step[];
@@ -63,9 +64,10 @@ const REMADE: Way = ({ random, atMs, from, to }) => [
 ];
 
 /** On the cluster where the group has always been: only there a reset says something that commits elsewhere do not contradict. */
-const SET_BACK: Way = ({ random, firstAtMs }) => {
+const SET_BACK: Way = ({ random, firstAtMs, sendsRarer }) => {
   const atMs = firstAtMs - RESET_KNOWN_MS - random.below(600);
-  return atMs < FIRST_RESET_MS ? [] : [{ kind: 'set-back', atMs, byCount: 5 + random.below(60) }];
+  const byCount = Math.ceil((5 + random.below(60)) / sendsRarer);
+  return atMs < FIRST_RESET_MS ? [] : [{ kind: 'set-back', atMs, byCount }];
 };
 
 const FOREIGNER: Way = ({ random, atMs, from, to }) => [
@@ -84,12 +86,15 @@ export function drawLogFaults(
     story,
     isShared,
     isAutomatic,
+    sendsRarer,
   }: {
     readonly story: readonly Step[];
     /** Under the Identity policy nobody goes home. */
     readonly isShared: boolean;
     /** Fleets that decide for themselves have faults of their own, and stories that these would end. */
     readonly isAutomatic: boolean;
+    /** Records come so many times less often: a group is set back by so many fewer. */
+    readonly sendsRarer: number;
   },
 ): readonly Step[] {
   if (isAutomatic || !random.chance(SHARE)) return [];
@@ -110,7 +115,9 @@ export function drawLogFaults(
   const firstAtMs = Math.min(
     ...story.filter(({ kind }) => ENDS_WORK.has(kind)).map(({ atMs }) => atMs),
   );
-  return way({ random, atMs: move.atMs, from, to, firstAtMs }).filter(({ atMs }) => atMs > 0);
+  return way({ random, atMs: move.atMs, from, to, firstAtMs, sendsRarer }).filter(
+    ({ atMs }) => atMs > 0,
+  );
 }
 
 /** From there on it may not be heard what the group does on its cluster. */

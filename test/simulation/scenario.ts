@@ -145,7 +145,7 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
   const random = createRandom(seed).fork('scenario');
   // Under Identity only one direction may mirror, so there is no way home, and the fleet has to stay together.
   const agreement = drawAgreement(seed, agreedCountOf);
-  const automation = drawAutomation(seed, measures, agreement !== undefined);
+  const automation = drawAutomation(seed, { measures, isTogether: agreement !== undefined });
   const isOneWay = random.chance(0.2) && automation === undefined;
   const policy = isOneWay ? 'identity' : 'default';
   const story = drawStoryOf(random, measures, { policy, automation, agreement });
@@ -156,7 +156,7 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
     partitionCount: partitionCountOf(1 + random.below(3)),
     sendEveryMs: (20 + random.below(60)) * measures.sendsRarer,
     copyLagMs: random.pick([1, 10, 100, 400]),
-    offsetLagMax: random.pick([0, 0, 5, 100]),
+    offsetLagMax: Math.ceil(random.pick([0, 0, 5, 100]) / measures.sendsRarer),
     // Small enough for what comes in a switch to fill it.
     holdMaxBytes: random.chance(0.15) ? measures.smallHoldBytes : 32 * 1024 * 1024,
     onUnknownOutcome: random.pick<Scenario['onUnknownOutcome']>(['resend', 'resend', 'reject']),
@@ -204,7 +204,7 @@ function drawStoryOf(
 /** What happens beside the story. */
 function drawBesides(
   random: Random,
-  { noiseAt, checkpointFaultsAt }: Measures,
+  { noiseAt, checkpointFaultsAt, sendsRarer }: Measures,
   {
     seed,
     policy,
@@ -225,6 +225,7 @@ function drawBesides(
       story,
       isShared: policy === 'identity',
       isAutomatic: automation !== undefined,
+      sendsRarer,
     }),
   ];
 }

@@ -3,13 +3,13 @@ import { CORPUS_SEED_COUNT } from './corpus.js';
 import type { Span } from './span.js';
 
 /**
- * How much there is of everything in a world. Most bugs need little: two of a kind at most, and one switch. So most worlds are small, and
+ * How much there is of everything in a world. Most bugs need little: two of a kind at most, and few switches. So most worlds are small, and
  * there are several of them for the price of a large one; what takes many processes, partitions or switches is found in the large ones.
  */
 export type Size = 'small' | 'large';
 
 /**
- * Share of the seeds with a large world. In the corpus so many that its few seeds show everything. Behind it a large one, at the price of three,
+ * Share of the seeds with a large world. In the corpus so many that its few seeds show everything. Behind it a large one, at the price of several,
  * finds less: of the first thirteen seeds that failed there, eleven were small.
  */
 const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 64 } as const;
@@ -46,8 +46,8 @@ export interface Measures {
   readonly pollsMs: readonly number[];
   /** A fleet that decides for itself rests after a switch for at most so long. */
   readonly cooldownMaxMs: number;
-  /** Its `health.intervalMs` is one of these: each question costs. */
-  readonly intervalsMs: readonly number[];
+  /** `health.intervalMs` of a fleet that decides for itself is one of these: each question costs. */
+  readonly healthIntervalsMs: readonly number[];
   /** A hold buffer that is soon full. */
   readonly smallHoldBytes: number;
   /** Share of the seeds whose end is watched for long, although everything is handled. */
@@ -83,7 +83,7 @@ export const MEASURES: Readonly<Record<Size, Measures>> = {
     sendsRarer: 1,
     pollsMs: [200, 500, 1_000],
     cooldownMaxMs: 15_000,
-    intervalsMs: [500, 1_000, 1_000, 2_000],
+    healthIntervalsMs: [500, 1_000, 1_000, 2_000],
     smallHoldBytes: 2_000,
     longRestShare: 0.15,
     sessionMs: 6_000,
@@ -101,22 +101,22 @@ export const MEASURES: Readonly<Record<Size, Measures>> = {
     idleMs: 1_500,
     noiseAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 800), toMs: toMs + 300 }),
     checkpointFaultsAt: ({ fromMs, toMs }) => ({ fromMs: Math.max(0, fromMs - 1_500), toMs }),
-    afterwardsMs: 500,
+    afterwardsMs: 900,
     processCountOf: (drawn, areSome) => (areSome ? Math.min(2, drawn) : Math.ceil(drawn / 2)),
     agreedCountOf: (drawn) => Math.max(2, drawn - 1),
     partitionCountOf: (drawn) => Math.ceil(drawn / 2),
     sendsRarer: 5,
     pollsMs: [500, 1_000, 1_000],
     cooldownMaxMs: 8_000,
-    intervalsMs: [500, 2_000, 2_000, 2_000],
-    smallHoldBytes: 700,
+    healthIntervalsMs: [500, 2_000, 2_000, 2_000],
+    smallHoldBytes: 150,
     longRestShare: 0.06,
     sessionMs: 3_000,
     heartbeatMs: 1_000,
     topicRefreshMs: 2_000,
     lookHomeMs: 5_000,
     restLookMs: 250,
-    quietMs: 8_000,
+    quietMs: 10_500,
     doneMs: 1_000,
   },
 };

@@ -28,8 +28,9 @@ function comeback(
   to: string,
   { before, visitMs }: { before: readonly Step[]; visitMs: number },
 ): readonly Step[] {
-  const atMs = Math.max(...before.map((step) => step.atMs)) + visitMs + random.below(2_000);
-  return [...revival(to, atMs - 2_500), ...departure(random, from, to, atMs)];
+  const lastMs = Math.max(...before.map((step) => step.atMs));
+  const atMs = lastMs + visitMs + random.below(2_000);
+  return [...revival(to, Math.max(lastMs + 1, atMs - 2_500)), ...departure(random, from, to, atMs)];
 }
 
 function revival(cluster: string, atMs: number): readonly Step[] {
