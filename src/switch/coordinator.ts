@@ -307,7 +307,6 @@ export class Coordinator implements ActiveCluster {
         this.#session = this.#operations.openSession(run.turn.to, run.turn.switchEpoch);
         return this.#session;
       },
-      // Also late, when the next switch has begun.
       onPlan: (plan) => events.emit('positions.planned', { plan }, run.turn),
       signal: this.#asking.signalFor(run, this.#end.signal),
     });
