@@ -18,10 +18,7 @@ import type { SwitchReport } from './switch/report.js';
 export interface FailoverEventBase {
   /** Monotonic milliseconds of the world's clock. */
   readonly atMs: number;
-  /**
-   * The activation that it belongs to, also where it comes late, when the next switch has begun. Otherwise the one in force or, during a switch, the one that this
-   * leads to.
-   */
+  /** The activation that it belongs to, also where it comes late, when the next switch has begun; otherwise the one in force or, during a switch, that of its target. */
   readonly switchEpoch: number;
 }
 
