@@ -102,7 +102,7 @@ async function readCounts(file: string, exitCode: number): Promise<Counts> {
   return unexplained ? { ...counts, failed: counts.failed + 1 } : counts;
 }
 
-/** The simulation itself: each seed is a test, every hundredth is run twice. `npm run test:sim -- --seeds 2000` goes further. */
+/** The simulation itself: each seed is a test, every fiftieth is run twice. `npm run test:sim -- --seeds 2000` goes further. */
 async function runSeeds(): Promise<{ part: Part; output: string }> {
   const range = ['--from', String(FIRST_SEED), '--seeds', String(SEED_COUNT), '--workers', '1'];
   const command = ['run', '--silent', 'test:sim', '--', ...range];

@@ -12,10 +12,10 @@ export interface SeedReport {
 
 /**
  * Is the seed one of those that are run twice? What makes runs differ (a clock, a random source) is the code's, and not one seed's: so every tenth of the
- * corpus, and every hundredth beyond it.
+ * corpus, and every fiftieth beyond it.
  */
 export function isRepeated(seed: number): boolean {
-  return seed % (seed <= CORPUS_SEED_COUNT ? 10 : 100) === 0;
+  return seed % (seed <= CORPUS_SEED_COUNT ? 10 : 50) === 0;
 }
 
 /** Runs a seed, once or twice: the same seed must give the same trace. Never rejects. */

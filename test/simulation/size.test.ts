@@ -42,7 +42,7 @@ const KINDS: Readonly<Record<string, (scenario: Scenario) => boolean>> = {
 describe('the size of a world', () => {
   it.each([
     ['one seed in eight of the corpus', 1, CORPUS_SEED_COUNT, 1 / 8],
-    ['one seed in sixty-four behind it', CORPUS_SEED_COUNT + 1, 8_000, 1 / 64],
+    ['one seed in thirty-two behind it', CORPUS_SEED_COUNT + 1, 8_000, 1 / 32],
   ])('is large for %s', (_which, from, to, share) => {
     const seeds = Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
     const largeCount = seeds.filter((seed) => drawSize(seed) === 'large').length;

@@ -12,7 +12,7 @@ export type Size = 'small' | 'large';
  * Share of the seeds with a large world. In the corpus so many that its few seeds show everything. Behind it a large one, at the price of several,
  * finds less: of the first thirteen seeds that failed there, eleven were small.
  */
-const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 64 } as const;
+const LARGE_SHARE = { corpus: 1 / 8, beyond: 1 / 32 } as const;
 
 /** Draws it from a stream of its own: everything else is drawn alike in both. Pure. */
 export function drawSize(seed: string): Size {
