@@ -1,4 +1,4 @@
-import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
+import type { Admin, ConsumerConfig, Kafka, Logger, ProducerConfig } from 'kafkajs';
 import { ClusterAdmin } from './admin/cluster-admin.js';
 import { createFailoverAdmin, type FailoverAdmin } from './admin/failover-admin.js';
 import { clusterConfig } from './cluster/kafka-session.js';
@@ -12,7 +12,11 @@ import { FailoverOptionsError } from './errors.js';
 import type { EventSink } from './events.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import type { FailoverAdminConfig } from './options-calls.js';
-import { createFailoverProducer, type FailoverProducer } from './producer/failover-producer.js';
+import {
+  createFailoverProducer,
+  type FailoverKafkaProducer,
+  type FailoverProducer,
+} from './producer/failover-producer.js';
 import type { StandbyProducerPort } from './producer/standby-producer.js';
 import type { Coordinator } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
@@ -78,7 +82,7 @@ export class Clients {
     return [...new Set(groupIds)];
   }
 
-  producer(config: ProducerConfig | undefined): Producer {
+  producer(config: ProducerConfig | undefined): FailoverKafkaProducer {
     const client = createFailoverProducer({
       ...this.#common('producer'),
       config,

@@ -22,6 +22,8 @@ export type FailoverErrorCode =
   | 'ERR_FAILOVER_SWITCH_ROLLED_BACK'
   | 'ERR_FAILOVER_HOLD_FULL'
   | 'ERR_FAILOVER_HOLD_TIMEOUT'
+  | 'ERR_FAILOVER_DELIVERY_TIMEOUT'
+  | 'ERR_FAILOVER_SEND_ABORTED'
   | 'ERR_FAILOVER_OUTCOME_UNKNOWN'
   | 'ERR_FAILOVER_STALE_OFFSET'
   | 'ERR_FAILOVER_AMBIGUOUS_OFFSET'
@@ -272,8 +274,28 @@ export class HoldTimeoutError extends FailoverError {
 }
 
 /**
- * @public A send left the process and was overtaken by a switch before an answer came: it may or may not be in the
- * old cluster's log. Not "failed": *unknown*.
+ * @public A send was not acknowledged within `producer.deliveryTimeoutMs`, and is certainly not sent, or not all of it: `sendOutcome(error)`
+ * tells the parts. Where some of it left, and got no answer, it is an {@link OutcomeUnknownError} instead, with this one as its `cause`.
+ */
+export class DeliveryTimeoutError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_DELIVERY_TIMEOUT', message, details);
+  }
+}
+
+/**
+ * @public The signal of a send was aborted; `cause` is the signal's reason. It is certainly not sent, or not all of it, as with
+ * {@link DeliveryTimeoutError}.
+ */
+export class SendAbortedError extends FailoverError {
+  constructor(message: string, details: FailoverErrorDetails = {}) {
+    super('ERR_FAILOVER_SEND_ABORTED', message, details);
+  }
+}
+
+/**
+ * @public A send left the process, and its time was over, its signal aborted, or a switch overtook it before an answer came: it may or may
+ * not be in that cluster's log. Not "failed": *unknown*. `sendOutcome(error)` tells its parts.
  */
 export class OutcomeUnknownError extends FailoverError {
   constructor(message: string, details: FailoverErrorDetails = {}) {

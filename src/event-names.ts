@@ -32,6 +32,7 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'failover.halted': true,
   'producer.held': true,
   'producer.released': true,
+  'producer.hold-filling': true,
   'producer.hold-full': true,
   'consumer.attached': true,
   'consumer.standby-joined': true,

@@ -174,11 +174,10 @@ export interface FailoverEvents {
     readonly sendCount: number;
     readonly resentCount: number;
   };
+  /** More than four fifths of the hold buffer are used: soon sends are refused. Reported once for each switch. `cluster` as above. */
+  'producer.hold-filling': FailoverEvents['producer.held'];
   /** A send could not wait: the hold buffer was full; reported for the first one of each switch. `cluster` as above. */
-  'producer.hold-full': FailoverEventBase & {
-    readonly producer: string;
-    readonly cluster: string | undefined;
-  };
+  'producer.hold-full': FailoverEvents['producer.held'];
   /** A consumer handles records of the new cluster. */
   'consumer.attached': FailoverEventBase & {
     readonly consumer: string;

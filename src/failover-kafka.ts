@@ -1,4 +1,4 @@
-import type { Admin, ConsumerConfig, Kafka, Logger, Producer, ProducerConfig } from 'kafkajs';
+import type { Admin, ConsumerConfig, Kafka, Logger, ProducerConfig } from 'kafkajs';
 import { assemble, type FailoverParts } from './assemble.js';
 import { clusterNamed } from './clients.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
@@ -16,6 +16,7 @@ import {
   type SwitchToOptions,
 } from './options-calls.js';
 import type { FailbackCallOptions } from './options-failback.js';
+import type { FailoverKafkaProducer } from './producer/failover-producer.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
@@ -76,7 +77,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
    * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`.
    * @throws KafkaJSNonRetriableError - an idempotent producer without retries, as with kafkajs.
    */
-  producer(config?: ProducerConfig): Producer {
+  producer(config?: ProducerConfig): FailoverKafkaProducer {
     this.#refuseWhenClosed();
     return this.#parts.clients.producer(config);
   }

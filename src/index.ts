@@ -9,6 +9,7 @@ export * from 'kafkajs';
 export {
   AgreementLostError,
   AmbiguousOffsetError,
+  DeliveryTimeoutError,
   FailoverClosedError,
   FailoverError,
   FailoverHaltedError,
@@ -22,6 +23,7 @@ export {
   StaleOffsetError,
   FailbackRefusedError,
   FailbackStoppedError,
+  SendAbortedError,
   SwitchRefusedError,
   SwitchRolledBackError,
   SwitchSupersededError,
@@ -85,7 +87,12 @@ export type { SwitchOptions } from './options-switch.js';
 export type { ConsulAgreementOptions } from './options-agreement.js';
 export { consulAgreement } from './agreement/consul.js';
 export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js';
-export type { FailoverAdminConfig, PlanOptions, SwitchToOptions } from './options-calls.js';
+export type {
+  FailoverAdminConfig,
+  PlanOptions,
+  SendOptions,
+  SwitchToOptions,
+} from './options-calls.js';
 export type { GroupPlan, MissingPosition, PartitionPlan, PositionMethod } from './position/plan.js';
 export type { LogicalTopic, PhysicalTopic } from './replication/topic-names.js';
 export type { HeartbeatState, MirrorState } from './replication/mirror.js';
@@ -112,7 +119,8 @@ export type { ConsumerStandbyStatus } from './consumer/standby-member.js';
 export type { ProducerStandbyStatus } from './producer/standby-producer.js';
 export type { ProgressStatus } from './progress.js';
 export type { HandledRecord } from './position/fingerprint.js';
-export type { ProducerStatus } from './producer/failover-producer.js';
+export type { FailoverKafkaProducer, ProducerStatus } from './producer/failover-producer.js';
+export { sendOutcome, type SendMetadata, type SendOutcome, type SendPart } from './send-outcome.js';
 export { consulSignal } from './signals/consul.js';
 export { kafkaAgreement } from './agreement/kafka.js';
 export type { KafkaAgreementOptions } from './options-agreement.js';

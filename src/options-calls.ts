@@ -43,6 +43,19 @@ export interface PlanOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * What `send` and `sendBatch` of a producer take beside kafkajs's own argument.
+ *
+ * @public
+ */
+export interface SendOptions {
+  /**
+   * Ends the waiting of this call, whatever it waits for: it rejects by what the wire did, as certainly not sent (`ERR_FAILOVER_SEND_ABORTED`) or as
+   * unknown (`ERR_FAILOVER_OUTCOME_UNKNOWN`). Nothing of it leaves afterwards that had not left. No default: `producer.deliveryTimeoutMs` bounds it.
+   */
+  readonly signal?: AbortSignal;
+}
+
 /** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
 export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
 
@@ -98,6 +111,10 @@ const failbackShape = z.strictObject(
     signal: aSignal.optional(),
   },
   "must be an object, for example failback({ accept: ['dwell'] })",
+);
+const sendShape = z.strictObject(
+  { signal: aSignal.optional() },
+  'must be an object, for example send(record, { signal })',
 );
 const adminShape = z.strictObject(
   { cluster: alias.optional(), retry: anObject.optional() },
@@ -167,6 +184,11 @@ export function checkFailback(options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkAdmin(options: unknown): void {
   checkOptions(adminShape, options, { at: ['admin'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkSend(method: 'send' | 'sendBatch', options: unknown): void {
+  checkOptions(sendShape, options, { at: [method] });
 }
 
 /** @internal As {@link checkSwitchTo}. */

@@ -109,7 +109,9 @@ const shape = z.strictObject({
         .int()
         .min(0)
         .default(32 * 1024 * 1024),
+      holdMaxRecords: z.int().min(0).default(100_000),
       holdMaxWaitMs: timerFrom(0).default(30_000),
+      deliveryTimeoutMs: timerFrom(1).default(120_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
       releaseJitterMs: timerFrom(0).default(0),
       hotStandby: z.boolean().default(false),

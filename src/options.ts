@@ -67,6 +67,18 @@ export interface ProducerFailoverOptions {
    */
   readonly holdMaxBytes?: number;
   /**
+   * Most records that wait during a switch, per producer; beyond it a send is refused at once, likewise. Default 100000. 0: nothing waits.
+   * Infinity is refused.
+   */
+  readonly holdMaxRecords?: number;
+  /**
+   * Longest time from the call of a send to its end, in milliseconds, whatever it waits for: a broker, kafkajs's own retries, a switch, or several
+   * of them. Then it is rejected, by what the wire did: as certainly not sent (`ERR_FAILOVER_DELIVERY_TIMEOUT`), or as unknown
+   * (`ERR_FAILOVER_OUTCOME_UNKNOWN`); nothing of it leaves afterwards that had not left. Default 120000, as Kafka's own `delivery.timeout.ms`.
+   * At least 1, at most 2147483647; Infinity is refused. Does not affect sends of a transaction.
+   */
+  readonly deliveryTimeoutMs?: number;
+  /**
    * Longest wait of one send during a switch, in milliseconds; then it is rejected as certainly not sent. It also governs
    * `connect()` and `transaction()` of producers, and every call of an admin. Default 30000. 0: nothing waits for a switch.
    * At most 2147483647; Infinity is refused. Does not affect a send that the cluster in force works on, nor consumers.
@@ -192,7 +204,9 @@ export interface FailoverKafkaConfig extends Omit<KafkaConfig, 'brokers'> {
 /** @internal Options of the producer wrapper, resolved. */
 export interface ProducerLimits {
   readonly holdMaxBytes: number;
+  readonly holdMaxRecords: number;
   readonly holdMaxWaitMs: number;
+  readonly deliveryTimeoutMs: number;
   /** undefined: `resend`, but `reject` where the producer is idempotent. */
   readonly onUnknownOutcome: 'resend' | 'reject' | undefined;
   readonly releaseJitterMs: number;

@@ -22,7 +22,9 @@ describe('options', () => {
     const resolved = resolveOptions({ clusters });
     expect(resolved.producer).toEqual({
       holdMaxBytes: 33_554_432,
+      holdMaxRecords: 100_000,
       holdMaxWaitMs: 30_000,
+      deliveryTimeoutMs: 120_000,
       onUnknownOutcome: undefined,
       releaseJitterMs: 0,
     });
@@ -117,6 +119,10 @@ describe('options', () => {
     // Node's timers would be over at once.
     [{ clusters, switch: { openMs: 2 ** 31 } }, 'switch.openMs'],
     [{ clusters, producer: { holdMaxWaitMs: Infinity } }, 'producer.holdMaxWaitMs'],
+    [{ clusters, producer: { holdMaxRecords: -1 } }, 'producer.holdMaxRecords'],
+    [{ clusters, producer: { holdMaxRecords: Infinity } }, 'producer.holdMaxRecords'],
+    [{ clusters, producer: { deliveryTimeoutMs: 0 } }, 'producer.deliveryTimeoutMs'],
+    [{ clusters, producer: { deliveryTimeoutMs: 2 ** 31 } }, 'producer.deliveryTimeoutMs'],
     [{ clusters, consumer: { topicRefreshMs: 99 } }, 'consumer.topicRefreshMs'],
     [{ clusters, consumer: { hotStandby: 'yes' } }, 'consumer.hotStandby'],
     [{ clusters, consumer: { commitMetadata: 'none' } }, 'consumer.commitMetadata'],

@@ -25,6 +25,11 @@ export class Contact {
     return this.lastAtMs !== undefined && this.lastAtMs >= sinceMs;
   }
 
+  /** Whether there is nothing to wait for: it was reached since then, or cannot be. */
+  isToldSince(sinceMs: number): boolean {
+    return this.reachedSince(sinceMs) || this.#isLost;
+  }
+
   /** True from a failure until the agreement is reached again. */
   get isLost(): boolean {
     return this.#isLost;

@@ -11,6 +11,8 @@ export interface Deciding {
   readonly agreement: string;
   /** Resolves when the lease is not over (any more), or when the signal is aborted. */
   leased(signal: AbortSignal): Promise<void>;
+  /** Resolves when the store has told all that there is now; also where it is not reached. */
+  askAnew(): Promise<void>;
   /** The newest decision that this process has obeyed. */
   obeyedEpoch(): number;
   /** Where a decision wants this process to work. */
@@ -54,11 +56,16 @@ async function decideTogether(
   deciding: Deciding,
 ): Promise<AgreeOutcome> {
   const { placeIn, state, propose } = deciding;
+  const unheardBy = (obeyed: number): number | undefined => {
+    const stated = unheardEpoch(state());
+    return stated !== undefined && stated > obeyed ? stated : undefined;
+  };
+  // The store is about to tell it, as a rule: what was decided just now may be the very thing.
+  if (unheardBy(deciding.obeyedEpoch()) !== undefined) await deciding.askAnew();
   const obeyedEpoch = deciding.obeyedEpoch();
-  const stated = unheardEpoch(state());
-  const unheard = stated !== undefined && stated > obeyedEpoch ? stated : undefined;
+  const unheard = unheardBy(obeyedEpoch);
   if (unheard !== undefined && by !== 'operator') {
-    // The store was set back, or is about to tell it.
+    // The store was set back, or cannot be asked.
     const because = `members have obeyed decision ${unheard}, which was not heard here`;
     return { kind: 'refused', because };
   }

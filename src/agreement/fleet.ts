@@ -99,7 +99,7 @@ export class Fleet implements SwitchFleet {
       hearing: () => this.#hearing(),
       onObeyed: () => {
         this.#wish.set(undefined);
-        this.#say();
+        this.#rhythm.hurry();
       },
     });
     this.lease = new Lease(world, this.limits.leaseMs, {
@@ -187,7 +187,7 @@ export class Fleet implements SwitchFleet {
   /** Resolves when the store was heard by a question that begins now, or after `maxWaitMs`. */
   heardAnew(maxWaitMs: number): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
-    this.#say();
+    this.#rhythm.hurry();
     const isHeard = (): boolean => this.#contact.reachedSince(sinceMs) && !this.lease.isOver;
     return this.#within(maxWaitMs, isHeard);
   }
@@ -215,7 +215,7 @@ export class Fleet implements SwitchFleet {
 
   /** What this process would have the fleet do by what it sees of the clusters' health. */
   want(cluster: string | undefined): void {
-    if (this.#wish.set(cluster)) this.#say();
+    if (this.#wish.set(cluster)) this.#rhythm.hurry();
   }
 
   /** How the vote for a cluster stands, and whether it has been open for so long that somebody should know. */
@@ -233,6 +233,7 @@ export class Fleet implements SwitchFleet {
 
   agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     const deciding: Deciding = {
+      askAnew: () => this.#askAnew(signal),
       agreement: this.name,
       leased: (until) => this.waiters.until(() => !this.lease.isOver, until),
       obeyedEpoch: () => this.obeyedEpoch,
@@ -265,12 +266,9 @@ export class Fleet implements SwitchFleet {
     cluster: string,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const sinceMs = this.#parts.world.nowMs();
-    this.#say();
     return entering(groups, cluster, signal, {
       waiters: this.waiters,
-      // Where nobody can be told, nobody is waited for.
-      isSaid: () => this.#contact.reachedSince(sinceMs) || this.#contact.isLost,
+      said: (until) => this.#askAnew(until),
       placeOfGroup: (group) => this.obedience.placeOfGroup(group),
       othersLeft: (them) =>
         this.othersLeft({ epoch: this.obeyedEpoch, to: cluster, groups: them }, signal),
@@ -324,8 +322,11 @@ export class Fleet implements SwitchFleet {
     return this.#statements.next({ ...facts, wants: this.#wish.cluster });
   }
 
-  #say(): void {
+  /** Resolves when this process has spoken and heard anew; also where nobody can be reached: nobody is waited for then. */
+  #askAnew(signal: AbortSignal): Promise<void> {
+    const sinceMs = this.#parts.world.nowMs();
     this.#rhythm.hurry();
+    return this.waiters.until(() => this.#contact.isToldSince(sinceMs), signal);
   }
 
   #hear(news: AgreementNews): void {

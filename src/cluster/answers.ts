@@ -1,8 +1,9 @@
-import type {
-  KafkaJsCluster,
-  KafkaJsMetadata,
-  KafkaJsProtocolRequest,
-  KafkaJsResponse,
+import {
+  aroundRequests,
+  type KafkaJsCluster,
+  type KafkaJsMetadata,
+  type KafkaJsProtocolRequest,
+  type KafkaJsResponse,
 } from './kafkajs-cluster.js';
 import { quickFetchAnswer } from './quick-fetch.js';
 
@@ -22,20 +23,10 @@ const METADATA_API_KEY = 3;
  * @internal
  */
 export function adaptAnswers(cluster: KafkaJsCluster): void {
-  const pool = cluster.brokerPool;
-  const builder = pool?.connectionPoolBuilder;
-  if (pool === undefined || builder === undefined) return;
-  pool.connectionPoolBuilder = {
-    async build(destination) {
-      const connections = await builder.build(destination);
-      const send = connections.send.bind(connections);
-      connections.send = (asked) => {
-        const response = adapted(asked);
-        return send(response === asked.response ? asked : { ...asked, response });
-      };
-      return connections;
-    },
-  };
+  aroundRequests(cluster, (asked) => {
+    const response = adapted(asked);
+    return response === asked.response ? asked : { ...asked, response };
+  });
 }
 
 function adapted({ request, response }: KafkaJsProtocolRequest): KafkaJsResponse {

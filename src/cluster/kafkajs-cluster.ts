@@ -160,14 +160,23 @@ export interface KafkaJsConnectionPoolBuilder {
   build(destination?: unknown): Promise<KafkaJsConnectionPool>;
 }
 
-/** @internal */
+/** @internal The connections to one broker. */
 export interface KafkaJsConnectionPool {
   send(protocolRequest: KafkaJsProtocolRequest): Promise<unknown>;
+  readonly host: string;
+  readonly port: number;
+  /** All requests but Fetch go through the first one. `correlationId` is that of its next request. */
+  readonly pool: readonly { readonly correlationId: number }[];
 }
 
 /** @internal One request, and how its answer is read. */
 export interface KafkaJsProtocolRequest {
-  readonly request: { readonly apiKey: number; readonly apiVersion: number };
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    /** Called once its correlation id is taken, and in the same moment (`src/protocol/request.js`). */
+    encode(): Promise<unknown>;
+  };
   readonly response: KafkaJsResponse;
 }
 
@@ -256,4 +265,30 @@ export function clusterOf(kafka: Kafka): KafkaJsCluster {
   if (cluster === undefined) throw new TypeError('kafkajs made a consumer without its assigner');
   // kafkajs's types name a part of it; the list above is what is used.
   return cluster as KafkaJsCluster;
+}
+
+/**
+ * Puts other requests in the place of those that a cluster's clients send, or the same ones with something around them. Does nothing to a
+ * client that is not built like kafkajs's.
+ *
+ * @param change - called in the same moment in which kafkajs sends.
+ * @internal
+ */
+export function aroundRequests(
+  { brokerPool }: KafkaJsCluster,
+  change: (
+    asked: KafkaJsProtocolRequest,
+    connections: KafkaJsConnectionPool,
+  ) => KafkaJsProtocolRequest,
+): void {
+  const builder = brokerPool?.connectionPoolBuilder;
+  if (brokerPool === undefined || builder === undefined) return;
+  brokerPool.connectionPoolBuilder = {
+    async build(destination) {
+      const connections = await builder.build(destination);
+      const send = connections.send.bind(connections);
+      connections.send = (asked) => send(change(asked, connections));
+      return connections;
+    },
+  };
 }

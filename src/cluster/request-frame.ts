@@ -73,6 +73,11 @@ export function readWrittenChunk(
   }
 }
 
+/** @internal Of a chunk that is one framed request: what its answer will be known by. */
+export function correlationIdOf(chunk: Buffer): number {
+  return chunk.readInt32BE(8);
+}
+
 function isFramed(chunk: unknown): boolean {
   return Buffer.isBuffer(chunk) && chunk.length >= 4 && chunk.readInt32BE(0) === chunk.length - 4;
 }

@@ -52,6 +52,18 @@ export interface CountedClient {
 export interface Wire {
   /** Produce requests written to a socket so far. */
   readonly produceRequestCount: number;
+  /**
+   * A Produce request goes to this broker (`host:port`) under this correlation id: it is `written` from the moment in which it is handed to a
+   * socket.
+   *
+   * @returns to be called when it can come no more.
+   */
+  expect(broker: string, correlationId: number, request: Writable): () => void;
+}
+
+/** @internal */
+export interface Writable {
+  written: boolean;
 }
 
 /** @internal Why a session is over for one who was in it: the fence's own reason, or that it was left. */

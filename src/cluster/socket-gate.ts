@@ -3,6 +3,7 @@ import type { ISocketFactory } from 'kafkajs';
 import { FencedError } from '../errors.js';
 import { resetSocket } from '../transport.js';
 import type { World } from '../world.js';
+import { ProduceAccount } from './produce-account.js';
 import type { Wire } from './session.js';
 import { SocketLine } from './wire.js';
 
@@ -55,21 +56,22 @@ export class SocketGate {
   /** Opens a socket for kafkajs. @throws {FencedError} ERR_FAILOVER_FENCED - after the fence. */
   readonly factory: ISocketFactory = (args) => this.#open(args, () => {});
 
-  /** As {@link factory}, for one client: its Produce requests are counted. */
+  /** As {@link factory}, for one client: its Produce requests are counted, and known one by one. */
   countedFactory(): Wire & { readonly factory: ISocketFactory } {
-    let count = 0;
+    const account = new ProduceAccount();
     return {
       factory: (args) =>
-        this.#open(args, () => {
-          count += 1;
-        }),
+        this.#open(args, (correlationId) =>
+          account.wrote(`${args.host}:${args.port}`, correlationId),
+        ),
       get produceRequestCount() {
-        return count;
+        return account.count;
       },
+      expect: (broker, correlationId, request) => account.expect(broker, correlationId, request),
     };
   }
 
-  #open(args: Parameters<ISocketFactory>[0], onProduce: () => void): Socket {
+  #open(args: Parameters<ISocketFactory>[0], onProduce: (correlationId: number) => void): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) throw finalRefusal(fenced);
     const broker = `${args.host}:${args.port}`;
@@ -165,7 +167,7 @@ export class SocketGate {
    * Counts what is written, and drops it after the fence: a user's own kind of socket may take its time to be destroyed.
    * An own property of this one socket, so that no prototype is touched and nothing is looked up twice.
    */
-  #guardWrites(socket: Socket, line: SocketLine, onProduce: () => void): void {
+  #guardWrites(socket: Socket, line: SocketLine, onProduce: (correlationId: number) => void): void {
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     const { beforeWrite } = this.#options;
     const guarded = (chunk: unknown, ...rest: unknown[]): boolean => {
@@ -175,7 +177,8 @@ export class SocketGate {
         if (typeof done === 'function') queueMicrotask(() => done(this.#fenced));
         return false;
       }
-      if (line.wrote(chunk)) onProduce();
+      const produced = line.wrote(chunk);
+      if (produced !== undefined) onProduce(produced);
       return write(chunk, ...rest);
     };
     socket.write = guarded;

@@ -1,4 +1,4 @@
-import { readWrittenChunk } from './request-frame.js';
+import { correlationIdOf, readWrittenChunk } from './request-frame.js';
 
 /** A request that was written and has had no answer. */
 interface Unanswered {
@@ -44,19 +44,19 @@ export class SocketLine {
     this.#onWaiting = onWaiting;
   }
 
-  /** Notes a chunk that goes to the socket now. @returns whether it is a Produce request. */
-  wrote(chunk: unknown): boolean {
+  /** Notes a chunk that goes to the socket now. @returns the correlation id of a Produce request; undefined for everything else. */
+  wrote(chunk: unknown): number | undefined {
     const written = readWrittenChunk(chunk, this.#rebalanceTimeoutMs);
     if (written.kind === 'bytes') {
       this.#framed = false;
       this.#await(0, false);
-      return false;
+      return undefined;
     }
     if (written.rebalanceTimeoutMs !== undefined) {
       this.#rebalanceTimeoutMs = written.rebalanceTimeoutMs;
     }
     if (written.expectsAnswer) this.#await(written.patienceMs, written.produce);
-    return written.produce;
+    return written.produce ? correlationIdOf(chunk as Buffer) : undefined;
   }
 
   /** Notes what arrived. */

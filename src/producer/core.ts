@@ -90,7 +90,8 @@ export class ProducerCore {
   }
 
   makeInner(session: ClusterSession): InnerProducer {
-    return makeInnerProducer(session, this.parts.config, this.parts.homeCluster);
+    const { config, homeCluster, world } = this.parts;
+    return makeInnerProducer(session, config, homeCluster, world);
   }
 
   /** Ends the pause before what is held is released. */

@@ -1,8 +1,10 @@
-import type { Logger, Producer, ProducerConfig, RecordMetadata } from 'kafkajs';
+import type { Logger, Producer, ProducerBatch, ProducerConfig, ProducerRecord } from 'kafkajs';
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import { kafka } from '../kafkajs.js';
 import type { ProducerLimits } from '../options.js';
+import { checkSend, type SendOptions } from '../options-calls.js';
+import type { SendMetadata } from '../send-outcome.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { Participant } from '../switch/participant.js';
 import { unreachable } from '../unreachable.js';
@@ -11,8 +13,9 @@ import { beginTransaction } from './begin-transaction.js';
 import { ProducerConnection } from './connection.js';
 import { closedError, ProducerCore } from './core.js';
 import { disconnectedError, disconnectingError } from './disconnected.js';
-import { PendingSend } from './in-flight.js';
+import { aborted, heldOutcome, truthOf } from './outcome.js';
 import type { Payload } from './payload.js';
+import { PendingSend } from './pending-send.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
 import { Sends } from './sends.js';
 import type { ProducerStandbyStatus, StandbyProducerPort } from './standby-producer.js';
@@ -64,6 +67,8 @@ export interface ProducerStatus {
   readonly inFlightCount: number;
   /** Sends that wait for a switch to end; after one, those behind a send of their topic that has no answer yet. */
   readonly heldCount: number;
+  /** Records of the sends that wait. */
+  readonly heldRecordCount: number;
   /** Estimated size of what waits, with an allowance for each send. */
   readonly heldBytes: number;
   /** Sends refused because the hold buffer was full, since the producer was made. */
@@ -72,10 +77,30 @@ export interface ProducerStatus {
   readonly standby: ProducerStandbyStatus;
 }
 
+/**
+ * kafkajs's producer. What it adds: the answers say which cluster has the records, and a send can be given up.
+ *
+ * Each `send` and `sendBatch` settles once, within `producer.deliveryTimeoutMs`. It resolves where every record was acknowledged, and what it rejects with
+ * tells by {@link sendOutcome} what became of each.
+ *
+ * @public
+ */
+export interface FailoverKafkaProducer extends Producer {
+  /** As kafkajs's. @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as a rejection, for an option that it does not know. */
+  send(record: ProducerRecord, options?: SendOptions): Promise<SendMetadata[]>;
+  /**
+   * As kafkajs's. Where a switch overtakes it, or kafkajs has left out a part of it, only those messages are sent anew that were not acknowledged;
+   * the answer has the metadata of both clusters then.
+   *
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as a rejection, for an option that it does not know.
+   */
+  sendBatch(batch: ProducerBatch, options?: SendOptions): Promise<SendMetadata[]>;
+}
+
 /** @internal A producer, as the composition root has it. */
 export interface FailoverProducer {
-  /** What the user gets: kafkajs's own surface and nothing else, with methods that need no `this`. */
-  readonly producer: Producer;
+  /** What the user gets, with methods that need no `this`. */
+  readonly producer: FailoverKafkaProducer;
   /** What the coordinator moves. It registers itself at `connect()` and takes its leave at `disconnect()`. */
   readonly participant: Participant;
   status(): ProducerStatus;
@@ -86,12 +111,10 @@ export interface FailoverProducer {
 /**
  * Makes a producer that outlives its cluster: kafkajs's producer in front, one inner kafkajs producer per epoch behind.
  *
- * With no switch under way a send is handed to the inner producer as it is (the very same objects), and its answer or
- * error comes back unchanged. During a switch sends wait in a bounded buffer, in order. A send that was overtaken settles
- * by what the wire knows: certainly not sent (it waits with the others), or unknown (`producer.onUnknownOutcome`).
- *
- * A `sendBatch` is one unit: where its outcome is unknown, all of it is resent, although some partitions may have
- * acknowledged their part (kafkajs does not tell which).
+ * With no switch under way the messages of a send are handed to the inner producer as they are (the very same objects), and its answer or
+ * error comes back. During a switch sends wait in a bounded buffer, in order. A send that was overtaken settles
+ * by what the wire knows, message by message: acknowledged, certainly not sent (it waits with the others), or unknown
+ * (`producer.onUnknownOutcome`).
  *
  * @throws KafkaJSNonRetriableError for an idempotent producer without retries, as kafkajs does.
  * @internal
@@ -134,49 +157,81 @@ function surfaceOf(
   connection: ProducerConnection,
   isIdempotent: boolean,
   parts: FailoverProducerParts,
-): Producer {
+): FailoverKafkaProducer {
   const { world, sends, relay } = core.parts;
   const logger = parts.logger.namespace('Producer');
   const gate: OffsetsGate = parts.offsetsGate ?? ((offsets) => offsets);
   const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
+  const { deliveryTimeoutMs } = parts.limits;
   // The hot path: with a cluster open, a send is one record of it, one call, and nothing per message.
-  const submit = (method: 'send' | 'sendBatch', payload: Payload): Promise<RecordMetadata[]> =>
-    new Promise((resolve, reject) => {
-      const send = new PendingSend(method, payload, world.wallMs(), resolve, reject);
+  const submit = (
+    method: 'send' | 'sendBatch',
+    payload: Payload,
+    options: SendOptions | undefined,
+  ): Promise<SendMetadata[]> => {
+    let send: PendingSend | undefined;
+    const settled = new Promise<SendMetadata[]>((resolve, reject) => {
+      if (options !== undefined) checkSend(method, options);
+      const deadlineAtMs = world.nowMs() + deliveryTimeoutMs;
+      const calledAtWallMs = world.wallMs();
+      send = new PendingSend({ method, payload, calledAtWallMs, deadlineAtMs }, resolve, reject);
+      if (options?.signal?.aborted === true) {
+        const { because, error } = aborted(send, options.signal.reason);
+        send.reject(heldOutcome(send, because, error), truthOf(send));
+        return;
+      }
       const { state } = core;
       if (state.kind === 'open') sends.submit(send, state.inner);
       else submitAside(core, send);
     });
+    const signal = options?.signal;
+    if (signal !== undefined && send !== undefined) giveUpOnAbort(signal, send, sends, settled);
+    return settled;
+  };
   return {
     connect: () => connection.connect(),
     disconnect: () => connection.disconnect(),
     isIdempotent: () => isIdempotent,
     events: PRODUCER_EVENTS,
     on: on as Producer['on'],
-    send: (record) => submit('send', record),
-    sendBatch: (batch) => submit('sendBatch', batch),
+    send: (record, options) => submit('send', record, options),
+    sendBatch: (batch, options) => submit('sendBatch', batch, options),
     transaction: () => beginTransaction(core, gate),
     logger: () => logger,
   };
+}
+
+/** Until the send is settled, however. */
+function giveUpOnAbort(
+  signal: AbortSignal,
+  send: PendingSend,
+  sends: Sends,
+  settled: Promise<unknown>,
+): void {
+  const giveUp = (): void => sends.giveUp(send, aborted(send, signal.reason));
+  signal.addEventListener('abort', giveUp, { once: true });
+  const stop = (): void => signal.removeEventListener('abort', giveUp);
+  settled.then(stop, stop);
 }
 
 /** Everything but the usual case. */
 function submitAside(core: ProducerCore, send: PendingSend): void {
   const { state } = core;
   const { sends } = core.parts;
+  const refuse = (error: Error): void => send.reject(error, truthOf(send));
   switch (state.kind) {
     case 'open':
       return sends.submit(send, state.inner);
     case 'held':
-      return core.connected ? sends.hold(send) : send.reject(disconnectedError());
+      return core.connected ? sends.hold(send) : refuse(disconnectedError());
     case 'halted':
-      return send.reject(state.error);
+      return refuse(state.error);
     case 'idle':
-      return send.reject(disconnectedError());
+      return refuse(disconnectedError());
     case 'leaving':
-      return send.reject(disconnectingError());
+      return refuse(disconnectingError());
     case 'closed':
-      return send.reject(closedError(send.method));
+      return refuse(closedError(send.method));
     default:
       return unreachable(state);
   }
@@ -192,6 +247,7 @@ function statusOf(core: ProducerCore): ProducerStatus {
     switchEpoch: inner?.session.switchEpoch,
     inFlightCount: sends.inFlight.count,
     heldCount: sends.held.count,
+    heldRecordCount: sends.held.recordCount,
     heldBytes: sends.held.bytes,
     refusedCount: sends.refusedCount,
     standby: core.standby?.status ?? { kind: 'none' },

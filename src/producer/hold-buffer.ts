@@ -4,6 +4,8 @@ import type { CancelTimer, World } from '../world.js';
 export interface Holdable {
   /** Estimated size of keys, values and headers. */
   readonly bytes: number;
+  /** How many records it has. */
+  readonly recordCount: number;
   /** Since when it waits, on the monotonic clock; undefined only before it has ever been in a buffer. */
   readonly heldAtMs: number | undefined;
 }
@@ -13,6 +15,8 @@ export interface HoldBufferOptions<T> {
   readonly world: World;
   /** Most bytes that wait. An item that does not fit is refused; 0 refuses everything. */
   readonly maxBytes: number;
+  /** Most records that wait; likewise. */
+  readonly maxRecords: number;
   /** Longest wait of one item, in milliseconds. */
   readonly maxWaitMs: number;
   /** Hears of each item that waited too long; it has left the buffer then. */
@@ -26,7 +30,7 @@ export interface HoldBufferOptions<T> {
 export const HOLD_OVERHEAD_BYTES = 128;
 
 /**
- * Where sends wait while no cluster is open: in order, bounded in bytes and in time.
+ * Where sends wait while no cluster is open: in order, bounded in bytes, records and time.
  *
  * Items are ordered by `heldAtMs` (the oldest is in front, and what is put back is older than what came after it), so
  * one timer, for the first item, watches over all.
@@ -37,6 +41,7 @@ export class HoldBuffer<T extends Holdable> {
   readonly #options: HoldBufferOptions<T>;
   #items = new Set<T>();
   #bytes = 0;
+  #recordCount = 0;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: HoldBufferOptions<T>) {
@@ -52,14 +57,25 @@ export class HoldBuffer<T extends Holdable> {
     return this.#bytes;
   }
 
-  /** Adds an item at the end; false, and not added, where it does not fit. */
-  offer(item: T): boolean {
-    const charge = chargeOf(item);
-    if (this.#bytes + charge > this.#options.maxBytes) return false;
+  get recordCount(): number {
+    return this.#recordCount;
+  }
+
+  /** How much of the limit that is nearest is used: 1 is all of it, and a put back item may exceed that. */
+  get fullness(): number {
+    const { maxBytes, maxRecords } = this.#options;
+    return Math.max(this.#bytes / maxBytes, this.#recordCount / maxRecords);
+  }
+
+  /** Adds an item at the end. @returns the limit that it would exceed; it is not added then. */
+  offer(item: T): 'bytes' | 'records' | undefined {
+    const { maxBytes, maxRecords } = this.#options;
+    if (this.#bytes + chargeOf(item) > maxBytes) return 'bytes';
+    if (this.#recordCount + item.recordCount > maxRecords) return 'records';
     this.#items.add(item);
-    this.#bytes += charge;
+    this.#charge(item, 1);
     this.#arm();
-    return true;
+    return undefined;
   }
 
   /**
@@ -69,7 +85,7 @@ export class HoldBuffer<T extends Holdable> {
   putBack(items: readonly T[]): void {
     if (items.length === 0) return;
     this.#items = new Set([...items, ...this.#items]);
-    for (const item of items) this.#bytes += chargeOf(item);
+    for (const item of items) this.#charge(item, 1);
     this.#disarm();
     this.#arm();
   }
@@ -82,7 +98,7 @@ export class HoldBuffer<T extends Holdable> {
   /** Takes an item out; false where it is not there. */
   remove(item: T): boolean {
     if (!this.#items.delete(item)) return false;
-    this.#bytes -= chargeOf(item);
+    this.#charge(item, -1);
     if (this.count === 0) this.#disarm();
     return true;
   }
@@ -92,8 +108,14 @@ export class HoldBuffer<T extends Holdable> {
     const items = [...this.#items];
     this.#items.clear();
     this.#bytes = 0;
+    this.#recordCount = 0;
     this.#disarm();
     return items;
+  }
+
+  #charge(item: T, sign: 1 | -1): void {
+    this.#bytes += sign * chargeOf(item);
+    this.#recordCount += sign * item.recordCount;
   }
 
   #arm(): void {

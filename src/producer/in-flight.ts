@@ -1,57 +1,4 @@
-import type { RecordMetadata } from 'kafkajs';
-import type { InnerProducer } from './inner-producer.js';
-import type { Payload } from './payload.js';
-
-/**
- * One call of `send` or `sendBatch`, from the call until its promise settles. Made once per call, on the hot path: plain
- * fields, nothing per message.
- *
- * @internal
- */
-export class PendingSend {
-  readonly method: 'send' | 'sendBatch';
-  /** What the user passed, the very same object; replaced by a copy with timestamps where it had to wait. */
-  payload: Payload;
-  /** Wall-clock milliseconds of the call: the records' time, should they reach a cluster later. */
-  readonly calledAtWallMs: number;
-  readonly resolve: (metadata: RecordMetadata[]) => void;
-  readonly reject: (error: unknown) => void;
-
-  /** Who has it now; undefined while it waits in the hold buffer, and at its end. */
-  inner: InnerProducer | undefined = undefined;
-  /** `inner.wire.produceRequestCount` when `inner` got it. */
-  startedAtRequestCount = 0;
-  /** What an overtaken inner producer rejected with, until the switch detaches. */
-  innerError: unknown = undefined;
-  parked = false;
-  /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
-  maybeWritten = false;
-  /** Counted when `inner` got it: the list is the user's. */
-  messageCount = 0;
-  /** Once it waits, or did: since when on the monotonic clock, and its size. */
-  heldAtMs: number | undefined = undefined;
-  bytes = 0;
-  /** Called when it leaves the flight, however: the release loop's cue. */
-  onLeft: (() => void) | undefined = undefined;
-  /** Its neighbours in {@link InFlight}, and whether it is there. */
-  previous: PendingSend | undefined = undefined;
-  next: PendingSend | undefined = undefined;
-  inFlight = false;
-
-  constructor(
-    method: 'send' | 'sendBatch',
-    payload: Payload,
-    calledAtWallMs: number,
-    resolve: (metadata: RecordMetadata[]) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.method = method;
-    this.payload = payload;
-    this.calledAtWallMs = calledAtWallMs;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-}
+import type { PendingSend } from './pending-send.js';
 
 /**
  * Sends that inner producers have, in the order in which they got them. A linked list through the sends themselves: it is
@@ -106,6 +53,11 @@ export class InFlight {
     send.innerError = error;
     this.#count -= 1;
     this.#checkIdle();
+  }
+
+  /** All of them, in order. */
+  *[Symbol.iterator](): Generator<PendingSend> {
+    for (let send = this.#first; send !== undefined; send = send.next) yield send;
   }
 
   /** Takes out every send, in order. */

@@ -1,6 +1,8 @@
 import type { Producer, ProducerConfig } from 'kafkajs';
 import { withItsCluster, type KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
+import { tapProduce } from '../cluster/produce-tap.js';
 import type { ClusterSession, CountedClient } from '../cluster/session.js';
+import type { World } from '../world.js';
 
 /**
  * One kafkajs producer in one session, and what the wrapper remembers of it. Made new for every epoch, never revived.
@@ -14,6 +16,8 @@ export class InnerProducer {
   readonly wire: CountedClient['wire'];
   /** What it works with; undefined in a client that is not kafkajs's own. */
   readonly cluster: KafkaJsCluster | undefined;
+  /** True where it tells what becomes of each of its Produce requests. */
+  readonly isTapped: boolean;
   /**
    * True from `hold` on: what it rejects with is no longer an answer for the caller, because the fence may be behind it.
    * The wire decides when the switch detaches.
@@ -27,12 +31,13 @@ export class InnerProducer {
   constructor(
     producer: Producer,
     session: ClusterSession,
-    { wire, cluster }: Pick<InnerProducer, 'wire' | 'cluster'>,
+    { wire, cluster, isTapped }: Pick<InnerProducer, 'wire' | 'cluster' | 'isTapped'>,
   ) {
     this.producer = producer;
     this.session = session;
     this.wire = wire;
     this.cluster = cluster;
+    this.isTapped = isTapped;
   }
 
   /** True where an error of this producer says nothing about the user's records. */
@@ -82,11 +87,13 @@ export function makeInnerProducer(
   session: ClusterSession,
   config: ProducerConfig | undefined,
   homeCluster: string,
+  world: Pick<World, 'wallMs'>,
 ): InnerProducer {
   // A fresh plain object each time: instrumentation may write into it.
   const own: ProducerConfig = { ...config };
   if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
   const { kafka, wire } = session.countedClient();
   const { made, cluster } = withItsCluster(kafka, () => kafka.producer(own));
-  return new InnerProducer(made, session, { wire, cluster });
+  const isTapped = cluster !== undefined && tapProduce(cluster, wire, world);
+  return new InnerProducer(made, session, { wire, cluster, isTapped });
 }

@@ -1,32 +1,31 @@
 import {
+  DeliveryTimeoutError,
   FailoverClosedError,
   HoldBufferFullError,
   HoldTimeoutError,
   OutcomeUnknownError,
+  SendAbortedError,
 } from '../errors.js';
+import { messageOf } from '../caught.js';
+import type { SendOutcome } from '../send-outcome.js';
 import { factsOf, type SwitchTurn } from '../switch/participant.js';
+import { outcomeFrom, type Fate } from './fate.js';
 import type { InnerProducer } from './inner-producer.js';
-import type { PendingSend } from './in-flight.js';
+import type { PendingSend } from './pending-send.js';
+import { MessageCounts } from './message-counts.js';
 import { topicOf } from './payload.js';
 
 /**
- * What is known of a send that its inner producer never answered.
+ * The truth about a send that is rejected now: what is known of it with its inner producer, and what was before.
  *
- * - `not-sent`: certain. The session is fenced, so nothing can leave any more, and this producer wrote no Produce request
- *   since the send began.
- * - `unknown`: everything else. A Produce request was written, perhaps of another send; or the session can still write.
- *
- * The inner error is not asked: a send that was written and then fenced fails with a *connect* error.
- *
+ * @param fate - default: no inner producer has it.
  * @internal
  */
-export function outcomeOf(
+export function truthOf(
   send: PendingSend,
-  { session, wire }: InnerProducer,
-): 'not-sent' | 'unknown' {
-  return session.signal.aborted && wire.produceRequestCount === send.startedAtRequestCount
-    ? 'not-sent'
-    : 'unknown';
+  fate: Fate = { acknowledged: [], rest: send.payload, maybe: new MessageCounts() },
+): SendOutcome {
+  return outcomeFrom(send.acknowledged, send.maybeWritten ? { ...fate, maybe: 'all' } : fate);
 }
 
 /** @internal The send may be in the log of the inner producer's cluster. */
@@ -49,12 +48,19 @@ export function heldOutcome(
   because: string,
   error: (message: string) => Error,
 ): Error {
-  if (!send.maybeWritten) return error(`${because}; this ${send.method} was certainly not sent`);
+  if (!send.maybeWritten) return error(`${because}; ${notSent(send)}`);
   return new OutcomeUnknownError(
     `The outcome of this ${send.method} is unknown: it got no answer before the switch, and then ${because}. ` +
       'It may or may not be in the log of the cluster it was sent to first.',
     { topic: topicOf(send.payload), cause: error(because) },
   );
+}
+
+/** In words: nothing of it, or nothing more of it, is anywhere. */
+function notSent({ method, acknowledged }: PendingSend): string {
+  return acknowledged.length === 0
+    ? `this ${method} was certainly not sent`
+    : `a part of this ${method} was acknowledged before (see sendOutcome), and the rest was certainly not sent`;
 }
 
 /** @internal */
@@ -73,12 +79,57 @@ export function holdTimeout(
 /** @internal */
 export function holdFull(
   send: PendingSend,
-  maxBytes: number,
+  limit: string,
   { turn, why }: { turn: SwitchTurn | undefined; why: string },
 ): HoldBufferFullError {
   return new HoldBufferFullError(
-    `The hold buffer is full (producer.holdMaxBytes ${maxBytes}): this ${send.method} cannot wait ${why}. It was certainly not sent`,
+    `The hold buffer is full (${limit}): this ${send.method} cannot wait ${why}. It was certainly not sent`,
     { ...factsOf(turn), topic: topicOf(send.payload) },
+  );
+}
+
+/** @internal Why a send is given up before a cluster has answered it, or taken it. */
+export interface GivenUp {
+  readonly because: string;
+  /** Makes the error of a send that was not sent, or not all of it. */
+  readonly error: (message: string) => Error;
+}
+
+/** @internal */
+export function overdue(send: PendingSend, timeoutMs: number): GivenUp {
+  return {
+    because: `it was not acknowledged within ${timeoutMs} ms (producer.deliveryTimeoutMs)`,
+    error: (message) => new DeliveryTimeoutError(message, { topic: topicOf(send.payload) }),
+  };
+}
+
+/** @internal */
+export function aborted(send: PendingSend, cause: unknown): GivenUp {
+  return {
+    because: 'its signal was aborted',
+    error: (message) => new SendAbortedError(message, { topic: topicOf(send.payload), cause }),
+  };
+}
+
+/** @internal What a send is rejected with that its inner producer has. `isUnknown`: by the wire. */
+export function givenUpInFlight(
+  send: PendingSend,
+  inner: InnerProducer,
+  { because, error }: GivenUp,
+  isUnknown: boolean,
+): Error {
+  return isUnknown
+    ? unknownOutcome(send, inner, because, error(because))
+    : error(`${because}; ${notSent(send)}`);
+}
+
+/** @internal The second attempt has a definite answer, the first one still has none. */
+export function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
+  const { alias, switchEpoch } = inner.session;
+  return new OutcomeUnknownError(
+    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${messageOf(cause)}). ` +
+      'It may or may not be in the log of the cluster it was sent to first.',
+    { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
   );
 }
 

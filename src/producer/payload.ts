@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
+import type { MessageCounts } from './message-counts.js';
 
 /**
  * What one call hands to kafkajs: of `send` or of `sendBatch`. Told apart by the keys that kafkajs reads.
@@ -7,6 +8,12 @@ import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
  * @internal
  */
 export type Payload = ProducerRecord | ProducerBatch;
+
+/** @internal The messages of one topic, as they were passed. */
+export interface TopicList {
+  readonly topic: string;
+  readonly messages: readonly Message[];
+}
 
 /**
  * Estimates the bytes of keys, values and headers. User code may pass anything: what is not understood counts as nothing,
@@ -16,7 +23,7 @@ export type Payload = ProducerRecord | ProducerBatch;
  */
 export function payloadBytes(payload: Payload): number {
   let bytes = 0;
-  for (const messages of messageLists(payload)) {
+  for (const { messages } of topicLists(payload)) {
     for (const message of messages) bytes += messageBytes(message);
   }
   return bytes;
@@ -53,6 +60,7 @@ export function withTimestamps(payload: Payload, calledAtWallMs: number): Payloa
 /** What kafkajs reads of a message, and of what carries messages (`types/index.d.ts`). */
 const MESSAGE_FIELDS = ['key', 'value', 'partition', 'headers'] as const;
 const REQUEST_FIELDS = ['acks', 'timeout', 'compression'] as const;
+const PAYLOAD_FIELDS = ['topic', 'messages', 'topicMessages', ...REQUEST_FIELDS] as const;
 
 /** A copy of its own properties, and of these, wherever they come from. */
 function copyOf<T extends object>(source: T, fields: readonly (keyof T)[]): T {
@@ -71,15 +79,63 @@ function stamped(messages: readonly Message[], timestamp: string): Message[] {
   );
 }
 
-function* messageLists(payload: Payload): Generator<readonly Message[]> {
-  if (!isObject(payload)) return;
+/**
+ * What a payload carries, topic by topic. What is no list is left out: kafkajs refuses it.
+ *
+ * @internal
+ */
+export function topicLists(payload: Payload): readonly TopicList[] {
+  if (!isObject(payload)) return [];
   if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
-    for (const entry of payload.topicMessages) {
-      if (isObject(entry) && Array.isArray(entry.messages)) yield entry.messages;
-    }
-  } else if ('messages' in payload && Array.isArray(payload.messages)) {
-    yield payload.messages;
+    return payload.topicMessages.filter(
+      (entry) => isObject(entry) && Array.isArray(entry.messages),
+    );
   }
+  if ('messages' in payload && Array.isArray(payload.messages)) return [payload];
+  return [];
+}
+
+/** @internal How many messages a payload has. */
+export function messageCountOf(payload: Payload): number {
+  // The usual case first: it is asked for every send.
+  if (isObject(payload) && 'messages' in payload && Array.isArray(payload.messages)) {
+    return payload.messages.length;
+  }
+  return topicLists(payload).reduce((count, { messages }) => count + messages.length, 0);
+}
+
+/**
+ * The payload without these messages, in the same order. The user's objects are not touched.
+ *
+ * @param counts - what is left out is taken from it.
+ * @returns undefined where nothing is left.
+ * @internal
+ */
+export function without(payload: Payload, counts: MessageCounts): Payload | undefined {
+  const left = ({ topic, messages }: TopicList): Message[] =>
+    messages.filter((message) => !counts.take(topic, message));
+  if ('topicMessages' in payload && payload.topicMessages !== undefined) {
+    const topicMessages = payload.topicMessages
+      .map((entry) => ({ ...copyOf(entry, ['topic']), messages: left(entry) }))
+      .filter(({ messages }) => messages.length > 0);
+    if (topicMessages.length === 0) return undefined;
+    return { ...copyOf(payload, REQUEST_FIELDS), topicMessages };
+  }
+  if (!('messages' in payload)) return payload;
+  const messages = left(payload);
+  if (messages.length === 0) return undefined;
+  return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages };
+}
+
+/**
+ * The same payload with something else in the place of `timeout`, see `SendTag`.
+ *
+ * @internal
+ */
+export function withTimeout(payload: Payload, timeout: unknown): Payload {
+  return Object.assign(copyOf(payload as ProducerRecord & ProducerBatch, PAYLOAD_FIELDS), {
+    timeout,
+  });
 }
 
 function messageBytes(message: Message): number {

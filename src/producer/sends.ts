@@ -1,30 +1,33 @@
 import type { RecordMetadata } from 'kafkajs';
-import { messageOf } from '../caught.js';
 import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
-import { OutcomeUnknownError } from '../errors.js';
 import type { ProducerLimits } from '../options.js';
 import { endOf, type SwitchTurn } from '../switch/participant.js';
-import { untilDeadline } from '../wait.js';
 import type { World } from '../world.js';
+import { DeliveryDeadline } from './delivery-deadline.js';
+import { fateOf, isRestUnknown, isWhollyAcknowledged, type Fate } from './fate.js';
+import { handOver, tagOf } from './hand-over.js';
 import { HoldBuffer, queuedAtMs } from './hold-buffer.js';
-import { InFlight, type PendingSend } from './in-flight.js';
+import { InFlight } from './in-flight.js';
 import type { InnerProducer } from './inner-producer.js';
-import { holdFull, holdTimeout, outcomeOf, unknownOutcome } from './outcome.js';
-import { payloadBytes, topicOf, topicsOf, withTimestamps } from './payload.js';
-import { Release } from './release.js';
+import {
+  givenUpInFlight,
+  heldOutcome,
+  holdFull,
+  holdTimeout,
+  overdue,
+  resentAndFailed,
+  truthOf,
+  unknownOutcome,
+  type GivenUp,
+} from './outcome.js';
+import { messageCountOf, payloadBytes } from './payload.js';
+import type { PendingSend } from './pending-send.js';
+import type { Release } from './release.js';
+import { releaseOf } from './release-of.js';
 
-/** Most held sends that are under way at the same time after a switch. */
-const RELEASE_WINDOW = 32;
-/**
- * Promise turns that kafkajs gets to bring a send to the wire. It takes 25 to 28 where nothing has to be awaited (measured
- * with 2.2.4), more only where the records are compressed or an earlier send has to be answered first.
- */
-const TURNS_TO_WIRE = 100;
-/** Longest pause between looks at the wire after that, in milliseconds; the first one is 1. */
-const WIRE_POLL_MAX_MS = 256;
-/** How long the release waits for one send before it goes on with those of other topics, in milliseconds. */
-const STUCK_AFTER_MS = 1_000;
+/** Of its limit: a buffer that is fuller than this is told of, before it refuses anything. */
+const FILLING = 0.8;
 
 /** @internal */
 export interface SendsParts {
@@ -57,7 +60,8 @@ export interface ReleaseTarget {
  *            └─► full, too long, halted, disconnected
  * ```
  *
- * Also with a cluster open a send is held where one of the same topic has not got through since the last switch.
+ * From everywhere: its deadline, or its caller's signal. Also with a cluster open a send is held where one of the same topic has not got
+ * through since the last switch. Only what was not acknowledged is taken back: the rest of a batch may be all that is sent anew.
  *
  * @internal
  */
@@ -65,21 +69,30 @@ export class Sends {
   readonly inFlight: InFlight = new InFlight();
   readonly held: HoldBuffer<PendingSend>;
   readonly #parts: SendsParts;
+  readonly #deadline: DeliveryDeadline;
   /** The switch that is waited for; a planned one that fails goes on as another one, back to its source. */
   turn: SwitchTurn | undefined = undefined;
   #refusedCount = 0;
   /** From the opening of a cluster until nothing is held back any more. */
   #release: Release<PendingSend> | undefined;
   /** What was said already of the switch under way: each event comes once per switch. */
-  #announced: { held: boolean; full: boolean } = { held: false, full: false };
+  #announced: Set<HoldEvent> = new Set();
 
   constructor(parts: SendsParts) {
+    const { world, limits } = parts;
     this.#parts = parts;
     this.held = new HoldBuffer({
-      world: parts.world,
-      maxBytes: parts.limits.holdMaxBytes,
-      maxWaitMs: parts.limits.holdMaxWaitMs,
-      onTimeout: (send) => send.reject(holdTimeout(send, parts.limits.holdMaxWaitMs, this.#wait())),
+      world,
+      maxBytes: limits.holdMaxBytes,
+      maxRecords: limits.holdMaxRecords,
+      maxWaitMs: limits.holdMaxWaitMs,
+      onTimeout: (send) =>
+        send.reject(holdTimeout(send, limits.holdMaxWaitMs, this.#wait()), truthOf(send)),
+    });
+    this.#deadline = new DeliveryDeadline({
+      world,
+      pending: () => [...this.inFlight, ...this.held.items()],
+      onOverdue: (send) => this.giveUp(send, overdue(send, limits.deliveryTimeoutMs)),
     });
   }
 
@@ -91,7 +104,7 @@ export class Sends {
   /** A switch begins. */
   switchStarted(turn: SwitchTurn): void {
     this.turn = turn;
-    this.#announced = { held: false, full: false };
+    this.#announced = new Set();
   }
 
   /** Takes a send while a cluster is open. The hot path. */
@@ -102,45 +115,111 @@ export class Sends {
 
   /** Hands a send to an inner producer. */
   begin(send: PendingSend, inner: InnerProducer): void {
+    const { payload } = send;
+    const tag = tagOf(payload, inner);
     send.inner = inner;
+    send.tag = tag;
     send.startedAtRequestCount = inner.wire.produceRequestCount;
-    send.messageCount = messageCountOf(send.payload);
+    send.messageCount = messageCountOf(payload);
+    this.#deadline.watch(send);
     inner.sendStarted();
     this.inFlight.add(send);
-    callInner(send, inner).then(
+    handOver(send, inner).then(
       (metadata) => {
         inner.sendEnded();
         inner.session.traffic.worked('produce');
         // An answer of an older epoch: the switch has settled or taken back this send already.
-        if (send.inner !== inner) return;
-        this.inFlight.remove(send);
-        send.inner = undefined;
-        inner.session.work.acknowledged(metadata, send.messageCount);
-        send.resolve(metadata);
+        if (send.inner === inner && send.tag === tag) this.#answered(send, inner, metadata);
       },
       (error: unknown) => {
         inner.sendEnded();
         inner.session.traffic.failed('produce', error);
-        if (send.inner === inner) this.#failed(send, inner, error);
+        if (send.inner === inner && send.tag === tag) this.#failed(send, inner, error);
       },
     );
   }
 
+  #answered(send: PendingSend, inner: InnerProducer, metadata: RecordMetadata[]): void {
+    const fate = isWhollyAcknowledged(send) ? undefined : fateOf(send, inner);
+    if (fate?.rest !== undefined) {
+      this.#goOn(send, inner, fate);
+      return;
+    }
+    this.inFlight.remove(send);
+    send.letGo();
+    inner.session.work.acknowledged(metadata, send.messageCount);
+    send.answer(metadata, inner.session);
+  }
+
+  /** kafkajs has resolved it, and not all of it was written: see {@link isWhollyAcknowledged}. */
+  #goOn(send: PendingSend, inner: InnerProducer, fate: Fate): void {
+    send.keep(inner, fate);
+    this.inFlight.remove(send);
+    this.begin(send, inner);
+  }
+
+  #failed(send: PendingSend, inner: InnerProducer, error: unknown): void {
+    if (inner.overtaken) {
+      this.inFlight.park(send, error);
+      return;
+    }
+    const fate = fateOf(send, inner);
+    this.inFlight.remove(send);
+    send.letGo();
+    if (fate.rest === undefined) this.#complete(send, inner, fate);
+    else {
+      const told = send.maybeWritten ? resentAndFailed(send, inner, error) : error;
+      send.reject(told, truthOf(send, fate));
+    }
+  }
+
+  /** The wire knows that all of it was acknowledged, whatever kafkajs says. */
+  #complete(send: PendingSend, inner: InnerProducer, fate: Fate): void {
+    send.keep(inner, fate);
+    send.complete();
+  }
+
   /** Makes a send wait, or refuses it at once where the buffer is full. */
   hold(send: PendingSend): void {
-    const { events, id, limits, world } = this.#parts;
+    const { limits, world } = this.#parts;
     send.bytes = payloadBytes(send.payload);
+    send.recordCount = messageCountOf(send.payload);
     send.heldAtMs = world.nowMs();
-    if (this.held.offer(send)) {
-      this.#announceHeld();
+    const full = this.held.offer(send);
+    if (full === undefined) {
+      this.#deadline.watch(send);
+      this.#announce('producer.held');
+      if (this.held.fullness > FILLING) this.#announce('producer.hold-filling');
       return;
     }
     this.#refusedCount += 1;
-    if (!this.#announced.full) {
-      this.#announced.full = true;
-      events.emit('producer.hold-full', { producer: id, cluster: this.turn?.to }, this.turn);
+    this.#announce('producer.hold-full');
+    const limit =
+      full === 'bytes'
+        ? `producer.holdMaxBytes ${limits.holdMaxBytes}`
+        : `producer.holdMaxRecords ${limits.holdMaxRecords}`;
+    send.reject(holdFull(send, limit, this.#wait()), truthOf(send));
+  }
+
+  /** Settles a send that is not to be waited for any more, wherever it is. Nothing where it is settled. */
+  giveUp(send: PendingSend, givenUp: GivenUp): void {
+    const { inner } = send;
+    if (inner === undefined) {
+      if (!this.held.remove(send)) return;
+      send.reject(heldOutcome(send, givenUp.because, givenUp.error), truthOf(send));
+      return;
     }
-    send.reject(holdFull(send, limits.holdMaxBytes, this.#wait()));
+    const fate = fateOf(send, inner);
+    this.inFlight.remove(send);
+    send.letGo();
+    if (fate.rest === undefined) {
+      this.#complete(send, inner, fate);
+      return;
+    }
+    const isUnknown = send.maybeWritten || isRestUnknown(fate);
+    const outcome = truthOf(send, fate);
+    send.acknowledged = [...send.acknowledged, ...fate.acknowledged];
+    send.reject(givenUpInFlight(send, inner, givenUp, isUnknown), outcome);
   }
 
   /**
@@ -153,21 +232,26 @@ export class Sends {
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
       if (inner === undefined) continue;
-      send.inner = undefined;
-      if (outcomeOf(send, inner) === 'unknown') {
-        if (this.#parts.onUnknownOutcome === 'reject') {
-          send.reject(unknownOutcome(send, inner, 'a switch overtook it before an answer came'));
-          continue;
-        }
-        send.maybeWritten = true;
+      const fate = fateOf(send, inner);
+      send.letGo();
+      if (fate.rest === undefined) {
+        this.#complete(send, inner, fate);
+        continue;
       }
+      if (isRestUnknown(fate) && this.#parts.onUnknownOutcome === 'reject') {
+        const error = unknownOutcome(send, inner, 'a switch overtook it before an answer came');
+        send.reject(error, truthOf(send, fate));
+        continue;
+      }
+      send.keep(inner, fate);
       send.innerError = undefined;
-      if (send.heldAtMs === undefined) send.bytes = payloadBytes(send.payload);
+      send.bytes = payloadBytes(send.payload);
+      send.recordCount = messageCountOf(send.payload);
       takenBack.push(send);
     }
     this.#release = undefined;
     this.#putBack(takenBack, heldAtMs);
-    if (takenBack.length > 0) this.#announceHeld();
+    if (takenBack.length > 0) this.#announce('producer.held');
   }
 
   /** What waited in an earlier switch, and was released or held back after it, waits anew. */
@@ -190,30 +274,12 @@ export class Sends {
    */
   async release({ session, inner, onReleased }: ReleaseTarget): Promise<void> {
     const { world, events, id } = this.#parts;
-    let sendCount = 0;
-    let resentCount = 0;
-    const release = new Release<PendingSend>({
-      windowCount: RELEASE_WINDOW,
-      waiting: () => this.held.items(),
-      topicsOf: ({ payload }) => topicsOf(payload),
-      isCurrent: () => inner() !== undefined,
-      start: (send) => {
-        const to = inner();
-        if (to === undefined || !this.held.remove(send)) return undefined;
-        sendCount += 1;
-        if (send.maybeWritten) resentCount += 1;
-        send.payload = withTimestamps(send.payload, send.calledAtWallMs);
-        return new Promise((resolve) => {
-          send.onLeft = resolve;
-          this.begin(send, to);
-        });
-      },
-      written: (send, left) => this.#written(send, left),
-      inTime: async (work) => {
-        const waited = await untilDeadline(world, world.nowMs() + STUCK_AFTER_MS, work);
-        return waited.kind === 'settled';
-      },
-      onReleased: () => {
+    const release = releaseOf({
+      world,
+      held: this.held,
+      inner,
+      begin: (send, to) => this.begin(send, to),
+      onReleased: (sendCount, resentCount) => {
         onReleased();
         if (sendCount === 0) return;
         const facts = { producer: id, cluster: session.alias, sendCount, resentCount };
@@ -223,27 +289,6 @@ export class Sends {
     this.#release = release;
     await release.run();
     if (this.#release === release) this.#release = undefined;
-  }
-
-  /**
-   * Resolves true when a Produce request was written since the send began, or the send left; false where nothing of it
-   * came in time.
-   */
-  async #written(send: PendingSend, left: Promise<void>): Promise<boolean> {
-    const { world } = this.#parts;
-    const { inner } = send;
-    const isWaiting = (): boolean =>
-      inner !== undefined &&
-      send.inner === inner &&
-      inner.wire.produceRequestCount === send.startedAtRequestCount;
-    // All turns in any case: the request that was written may be another send's.
-    for (let turn = 0; turn < TURNS_TO_WIRE; turn += 1) await Promise.resolve();
-    const giveUpAtMs = world.nowMs() + STUCK_AFTER_MS;
-    for (let pauseMs = 1; isWaiting(); pauseMs = Math.min(pauseMs * 2, WIRE_POLL_MAX_MS)) {
-      if (world.nowMs() >= giveUpAtMs) return false;
-      await untilDeadline(world, world.nowMs() + pauseMs, left);
-    }
-    return true;
   }
 
   /** What a send waits for that is held now. */
@@ -259,7 +304,7 @@ export class Sends {
   /** Rejects everything that waits. */
   rejectHeld(errorFor: (send: PendingSend) => unknown): void {
     this.#release = undefined;
-    for (const send of this.held.takeAll()) send.reject(errorFor(send));
+    for (const send of this.held.takeAll()) send.reject(errorFor(send), truthOf(send));
   }
 
   /**
@@ -267,59 +312,28 @@ export class Sends {
    * never was before, with this error.
    */
   rejectInFlight(because: string, notSent: (send: PendingSend) => unknown): void {
+    this.#deadline.stop();
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
       if (inner === undefined) continue;
-      send.inner = undefined;
-      const certain = !send.maybeWritten && outcomeOf(send, inner) === 'not-sent';
-      send.reject(certain ? notSent(send) : unknownOutcome(send, inner, because));
+      const fate = fateOf(send, inner);
+      send.letGo();
+      if (fate.rest === undefined) {
+        this.#complete(send, inner, fate);
+        continue;
+      }
+      const certain = !send.maybeWritten && !isRestUnknown(fate);
+      const error = certain ? notSent(send) : unknownOutcome(send, inner, because);
+      send.reject(error, truthOf(send, fate));
     }
   }
 
-  #failed(send: PendingSend, inner: InnerProducer, error: unknown): void {
-    if (inner.overtaken) {
-      this.inFlight.park(send, error);
-      return;
-    }
-    this.inFlight.remove(send);
-    send.inner = undefined;
-    send.reject(send.maybeWritten ? resentAndFailed(send, inner, error) : error);
-  }
-
-  #announceHeld(): void {
-    if (this.#announced.held) return;
-    this.#announced.held = true;
+  #announce(name: HoldEvent): void {
+    if (this.#announced.has(name)) return;
+    this.#announced.add(name);
     const { events, id } = this.#parts;
-    events.emit('producer.held', { producer: id, cluster: this.turn?.to }, this.turn);
+    events.emit(name, { producer: id, cluster: this.turn?.to }, this.turn);
   }
 }
 
-/** User code may pass anything; of a batch of several topics one in each partition is certain. */
-function messageCountOf(
-  payload: Partial<Extract<PendingSend['payload'], { messages: unknown }>>,
-): number {
-  return payload?.messages?.length ?? 1;
-}
-
-function callInner(send: PendingSend, { producer }: InnerProducer): Promise<RecordMetadata[]> {
-  try {
-    // Looked up at each call: tracing may have put its own function there, and that one may return no promise.
-    return Promise.resolve(
-      send.method === 'send'
-        ? producer.send(send.payload as Parameters<typeof producer.send>[0])
-        : producer.sendBatch(send.payload),
-    );
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
-
-/** The second attempt has a definite answer, the first one still has none. */
-function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
-  const { alias, switchEpoch } = inner.session;
-  return new OutcomeUnknownError(
-    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${messageOf(cause)}). ` +
-      'It may or may not be in the log of the cluster it was sent to first.',
-    { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
-  );
-}
+type HoldEvent = 'producer.held' | 'producer.hold-filling' | 'producer.hold-full';

@@ -6,7 +6,7 @@ import { SocketGate } from '../../src/cluster/socket-gate.js';
 import { FencedError } from '../../src/errors.js';
 import { thrownBy } from '../support/failures.js';
 import { manualWorld, settle } from '../support/manual-world.js';
-import { HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
+import { CORRELATION_ID, HEARTBEAT, PRODUCE, requestFrame } from './frames.js';
 
 /** A user's own kind of socket: no net.Socket, and in no hurry to be destroyed. */
 class SlowSocket extends Duplex {
@@ -204,6 +204,19 @@ describe('SocketGate', () => {
     for (const chunk of chunks) expect(socket.write(chunk, 'binary')).toBe(true);
     expect(socket.written).toEqual(chunks);
     expect(wire.produceRequestCount).toBe(1);
+  });
+
+  it('knows a Produce request that is expected from the moment in which it is written, by its broker and its id', () => {
+    const socket = new SlowSocket();
+    const { gate } = gateOver(socket);
+    const wire = gate.countedFactory();
+    wire.factory(args);
+    const [mine, elsewhere] = [{ written: false }, { written: false }];
+    wire.expect(`${args.host}:${args.port}`, CORRELATION_ID, mine);
+    wire.expect('another:9092', CORRELATION_ID, elsewhere);
+    expect([mine.written, elsewhere.written]).toEqual([false, false]);
+    socket.write(requestFrame(PRODUCE), 'binary');
+    expect([mine.written, elsewhere.written]).toEqual([true, false]);
   });
 
   it('counts apart what each of its clients writes', () => {

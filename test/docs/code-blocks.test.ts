@@ -8,17 +8,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { codeBlocks, readDocuments, root } from './markdown.js';
 
 /** Names that a reader takes from the text around a block. A block that makes its own is not disturbed by them. */
-const PRELUDE = `import type { FailoverKafka, FailoverKafkaConfig, FailoverKafkaConsumer, Producer, ProducerRecord } from 'kafkajs-failover';
+const PRELUDE = `import type { FailoverKafka, FailoverKafkaConfig, FailoverKafkaConsumer, FailoverKafkaProducer, ProducerRecord, SendPart, TopicMessages } from 'kafkajs-failover';
 declare global {
   const clusters: FailoverKafkaConfig['clusters'];
   const configService: { onChange(key: string, listener: (text: string) => void): () => void };
   const kafka: FailoverKafka;
-  const producer: Producer;
+  const producer: FailoverKafkaProducer;
   const consumer: FailoverKafkaConsumer;
   const record: ProducerRecord;
+  const topicMessages: TopicMessages[];
   const groupId: string;
   function handle(message: { readonly value: Buffer | null }): Promise<void>;
   function log(entry: object): void;
+  function putAside(part: SendPart): Promise<void>;
   function sendLater(record: ProducerRecord): void;
   function checkWhetherItArrived(record: ProducerRecord): void;
 }

@@ -4,6 +4,7 @@ import { FailoverClosedError, FailoverHaltedError, HoldTimeoutError } from '../.
 import { rejectionOf, thrownBy } from '../support/failures.js';
 import {
   answer,
+  answered,
   connected,
   harness,
   openOn,
@@ -24,10 +25,10 @@ describe('a producer with no switch under way', () => {
     const { send } = producer;
     const sent = send(record('1'));
     a.inner.call('1').resolve(answer());
-    expect(await sent).toEqual(answer());
+    expect(await sent).toEqual(answered(a));
   });
 
-  it('hands over the very same record and hands back the very same answer', async () => {
+  it('hands over the very same record and hands back the very same answer, with the cluster that gave it', async () => {
     const { producer, a } = await connected();
     const mine = record('1');
     const theirs = answer();
@@ -35,6 +36,7 @@ describe('a producer with no switch under way', () => {
     expect(a.inner.calls[0]?.payload).toBe(mine);
     a.inner.call('1').resolve(theirs);
     expect(await sent).toBe(theirs);
+    expect(theirs).toEqual(answered(a));
   });
 
   it('hands a batch over as it is', async () => {
@@ -81,7 +83,7 @@ describe('a producer with no switch under way', () => {
   it('takes what a patched send returns without a promise for its answer', async () => {
     const { producer, a, handle } = await connected();
     a.inner.producer.send = () => answer() as unknown as Promise<RecordMetadata[]>;
-    await expect(producer.send(record('1'))).resolves.toEqual(answer());
+    await expect(producer.send(record('1'))).resolves.toEqual(answered(a));
     expect(handle.status().inFlightCount).toBe(0);
   });
 

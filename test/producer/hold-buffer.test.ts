@@ -6,10 +6,11 @@ import { manualWorld, type ManualWorld } from '../support/manual-world.js';
 interface Item {
   readonly id: number;
   readonly bytes: number;
+  readonly recordCount: number;
   readonly heldAtMs: number;
 }
 
-function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
+function buffer(limits: { maxBytes?: number; maxRecords?: number; maxWaitMs?: number } = {}): {
   world: ManualWorld;
   held: HoldBuffer<Item>;
   expired: number[];
@@ -19,6 +20,7 @@ function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
   const held = new HoldBuffer<Item>({
     world,
     maxBytes: Infinity,
+    maxRecords: Infinity,
     maxWaitMs: 60_000,
     ...limits,
     onTimeout: (item) => void expired.push(item.id),
@@ -29,23 +31,23 @@ function buffer(limits: { maxBytes?: number; maxWaitMs?: number } = {}): {
 describe('the hold buffer', () => {
   it('charges each item for itself, so that empty ones are bounded as well', () => {
     const { held } = buffer({ maxBytes: 2 * HOLD_OVERHEAD_BYTES });
-    expect(held.offer({ id: 1, bytes: 0, heldAtMs: 0 })).toBe(true);
-    expect(held.offer({ id: 2, bytes: 0, heldAtMs: 0 })).toBe(true);
-    expect(held.offer({ id: 3, bytes: 0, heldAtMs: 0 })).toBe(false);
+    expect(held.offer({ id: 1, bytes: 0, recordCount: 1, heldAtMs: 0 })).toBe(undefined);
+    expect(held.offer({ id: 2, bytes: 0, recordCount: 1, heldAtMs: 0 })).toBe(undefined);
+    expect(held.offer({ id: 3, bytes: 0, recordCount: 1, heldAtMs: 0 })).toBe('bytes');
     expect([held.count, held.bytes]).toEqual([2, 2 * HOLD_OVERHEAD_BYTES]);
   });
 
   it('accepts an item of exactly the room that is left, and none of one byte more', () => {
     const { held } = buffer({ maxBytes: HOLD_OVERHEAD_BYTES + 10 });
-    expect(held.offer({ id: 1, bytes: 11, heldAtMs: 0 })).toBe(false);
-    expect(held.offer({ id: 1, bytes: 10, heldAtMs: 0 })).toBe(true);
+    expect(held.offer({ id: 1, bytes: 11, recordCount: 1, heldAtMs: 0 })).toBe('bytes');
+    expect(held.offer({ id: 1, bytes: 10, recordCount: 1, heldAtMs: 0 })).toBe(undefined);
   });
 
   it('times an item that is put back from the beginning of its first wait', async () => {
     const { world, held, expired } = buffer({ maxWaitMs: 100 });
-    const item = { id: 1, bytes: 0, heldAtMs: world.nowMs() };
+    const item = { id: 1, bytes: 0, recordCount: 1, heldAtMs: world.nowMs() };
     await world.advance(60);
-    held.offer({ id: 2, bytes: 0, heldAtMs: world.nowMs() });
+    held.offer({ id: 2, bytes: 0, recordCount: 1, heldAtMs: world.nowMs() });
     held.putBack([item]);
     await world.advance(40);
     expect(expired).toEqual([1]);
@@ -58,7 +60,11 @@ describe('the hold buffer', () => {
     const step = fc.oneof(
       {
         weight: 5,
-        arbitrary: fc.record({ kind: fc.constant('offer' as const), bytes: fc.nat(300) }),
+        arbitrary: fc.record({
+          kind: fc.constant('offer' as const),
+          bytes: fc.nat(300),
+          recordCount: fc.nat(5),
+        }),
       },
       {
         weight: 4,
@@ -75,21 +81,31 @@ describe('the hold buffer', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const maxBytes = 2_000;
+        const maxRecords = 15;
         const maxWaitMs = 100;
-        const { world, held, expired } = buffer({ maxBytes, maxWaitMs });
+        const { world, held, expired } = buffer({ maxBytes, maxRecords, maxWaitMs });
         let model: Item[] = [];
         let taken: Item[] = [];
         const expectedExpired: number[] = [];
         const charge = (items: readonly Item[]): number =>
           items.reduce((sum, item) => sum + item.bytes + HOLD_OVERHEAD_BYTES, 0);
+        const records = (items: readonly Item[]): number =>
+          items.reduce((sum, item) => sum + item.recordCount, 0);
         let id = 0;
         for (const one of steps) {
           switch (one.kind) {
             case 'offer': {
-              const item = { id: (id += 1), bytes: one.bytes, heldAtMs: world.nowMs() };
-              const fits = charge(model) + charge([item]) <= maxBytes;
-              expect(held.offer(item)).toBe(fits);
-              if (fits) model.push(item);
+              const { bytes, recordCount } = one;
+              const item = { id: (id += 1), bytes, recordCount, heldAtMs: world.nowMs() };
+              const withIt = [...model, item];
+              const full =
+                charge(withIt) > maxBytes
+                  ? 'bytes'
+                  : records(withIt) > maxRecords
+                    ? 'records'
+                    : undefined;
+              expect(held.offer(item)).toBe(full);
+              if (full === undefined) model = withIt;
               break;
             }
             case 'remove':
@@ -125,7 +141,14 @@ describe('the hold buffer', () => {
           // What was put back late expires with the next move of the clock.
           if (one.kind !== 'put-back') expect(expired).toEqual(expectedExpired);
           expect([...held.items()]).toEqual(model);
-          expect([held.count, held.bytes]).toEqual([model.length, charge(model)]);
+          expect([held.count, held.bytes, held.recordCount]).toEqual([
+            model.length,
+            charge(model),
+            records(model),
+          ]);
+          expect(held.fullness).toBe(
+            Math.max(charge(model) / maxBytes, records(model) / maxRecords),
+          );
           expect(world.timerCount).toBeLessThanOrEqual(1);
           if (model.length > 0) expect(world.timerCount).toBe(1);
         }
@@ -136,7 +159,8 @@ describe('the hold buffer', () => {
 
   it('takes a long queue in linear time and keeps no reference to what left', () => {
     const { held } = buffer();
-    for (let id = 0; id < 100_000; id += 1) held.offer({ id, bytes: 0, heldAtMs: 0 });
+    for (let id = 0; id < 100_000; id += 1)
+      held.offer({ id, bytes: 0, recordCount: 1, heldAtMs: 0 });
     let id = 0;
     for (const item of held.items()) {
       expect(item.id).toBe(id);

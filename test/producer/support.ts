@@ -18,6 +18,7 @@ import {
   type FailoverProducer,
   type FailoverProducerParts,
 } from '../../src/producer/failover-producer.js';
+import type { SendMetadata } from '../../src/send-outcome.js';
 import type { Participant, SwitchTurn } from '../../src/switch/participant.js';
 import { controlled, type Controlled } from '../support/controlled.js';
 import { FakeActive } from '../support/fake-active.js';
@@ -125,7 +126,7 @@ function valueOf({ payload }: InnerCall): string {
 export class FakeSession implements ClusterSession {
   readonly alias: string;
   readonly switchEpoch: number;
-  readonly wire = { produceRequestCount: 0 };
+  readonly wire = { produceRequestCount: 0, expect: () => () => {} };
   readonly traffic = new Traffic();
   readonly work = new SessionWork(manualWorld());
   readonly inners: FakeInner[] = [];
@@ -216,7 +217,9 @@ export function harness(
     ...rest,
     limits: {
       holdMaxBytes: 1_000_000,
+      holdMaxRecords: 100_000,
       holdMaxWaitMs: 30_000,
+      deliveryTimeoutMs: 120_000,
       onUnknownOutcome: undefined,
       releaseJitterMs: 0,
       ...limits,
@@ -274,6 +277,12 @@ export function record(value: string, topic = 'orders'): ProducerRecord {
 
 export function answer(topic = 'orders', partition = 0): RecordMetadata[] {
   return [{ topicName: topic, partition, errorCode: 0, baseOffset: '1' }];
+}
+
+/** {@link answer}, as the caller gets it. */
+export function answered(session: FakeSession): SendMetadata[] {
+  const { alias, switchEpoch } = session;
+  return answer().map((one) => ({ ...one, cluster: alias, switchEpoch }));
 }
 
 /** How a promise stands; never leaves it unhandled. */

@@ -10,6 +10,7 @@ import {
 } from '../../src/errors.js';
 import {
   answer,
+  answered,
   connected,
   FakeSession,
   openOn,
@@ -264,16 +265,20 @@ describe('sends during a switch', () => {
     expect(second.error).toBeInstanceOf(HoldBufferFullError);
     expect(third.error).toMatchObject({ code: 'ERR_FAILOVER_HOLD_FULL', topic: 'orders' });
     expect(h.handle.status()).toMatchObject({ heldCount: 1, refusedCount: 2 });
-    expect(h.eventNames()).toEqual(['producer.held', 'producer.hold-full']);
+    expect(h.eventNames()).toEqual([
+      'producer.held',
+      'producer.hold-filling',
+      'producer.hold-full',
+    ]);
   });
 
-  it('are rejected at their own time limit, watched by one timer', async () => {
+  it('are rejected at their own time limit, watched by one timer beside that of all deadlines', async () => {
     const h = await connected({ limits: { holdMaxWaitMs: 10_000 } });
     await overtake(h);
     const early = watch(h.producer.send(record('1')));
     await h.world.advance(4_000);
     const late = watch(h.producer.send(record('2')));
-    expect(h.world.timerCount).toBe(1);
+    expect(h.world.timerCount).toBe(2);
     await h.world.advance(5_999);
     expect(early.state).toBe('pending');
     await h.world.advance(1);
@@ -281,6 +286,7 @@ describe('sends during a switch', () => {
     expect(late.state).toBe('pending');
     await h.world.advance(4_000);
     expect(late.error).toMatchObject({ code: 'ERR_FAILOVER_HOLD_TIMEOUT', topic: 'orders' });
+    await h.world.advance(120_000);
     expect(h.world.timerCount).toBe(0);
   });
 
@@ -495,7 +501,7 @@ describe('a send that a switch overtakes', () => {
     expect(sent.state).toBe('pending');
     await openOn(h);
     await acknowledgeAll(h.b);
-    expect(sent.value).toEqual(answer());
+    expect(sent.value).toEqual(answered(h.b));
   });
 
   it('is accepted back although the buffer is full, and nothing new fits', async () => {

@@ -339,15 +339,17 @@ vi.mock('../../src/producer/hold-buffer.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../src/producer/hold-buffer.js')>();
   type Item = import('../../src/producer/hold-buffer.js').Holdable;
   class HoldBuffer<T extends Item> extends original.HoldBuffer<T> {
-    override offer(item: T): boolean {
-      if (is('what waits in the hold buffer is forgotten')) return true;
-      if (is('a held send is acknowledged at once') && 'resolve' in item) {
-        (item.resolve as (metadata: readonly unknown[]) => void)([]);
-        return true;
+    override offer(item: T): 'bytes' | 'records' | undefined {
+      if (is('what waits in the hold buffer is forgotten')) return undefined;
+      if (is('a held send is acknowledged at once') && 'complete' in item) {
+        (item.complete as () => void).call(item);
+        return undefined;
       }
-      const fits = super.offer(item);
-      if (!fits && is('what a full hold buffer refuses is sent all the same')) this.putBack([item]);
-      return fits;
+      const full = super.offer(item);
+      if (full !== undefined && is('what a full hold buffer refuses is sent all the same')) {
+        this.putBack([item]);
+      }
+      return full;
     }
   }
   return { ...original, HoldBuffer };

@@ -70,6 +70,8 @@ export function unencodedRequests(
         // Made anew for each request, so it can be changed: copies of it would cost more than the frame.
         const described = describe(content);
         described.request.content = content;
+        // Called as ever, for whoever stands around it; nothing is made of it.
+        described.request.encode = () => Promise.resolve();
         described.response = { decode, parse: described.response.parse };
         return described;
       };
@@ -95,6 +97,7 @@ export function frameWriter(mailroom: Pick<Mailroom, 'post'>, wallMs: () => numb
   }): Promise<{ buffer: Buffer }> => {
     // In a promise, as kafkajs's own: what an encoder throws rejects the send.
     return new Promise((resolve) => {
+      void request.encode();
       const { head, letter } = packed(request, wallMs);
       const { apiKey, apiVersion } = request;
       const header = { apiKey, apiVersion, correlationId, clientId };
