@@ -132,14 +132,11 @@ function proxyOf(broker: Broker | undefined): FaultProxy {
   return broker.proxy;
 }
 
-/** The process of the leader stands still until the test is over, or it is resumed. */
+/** The process of the broker stands still until the test is over, or it is resumed. */
 async function pause(broker: Broker): Promise<() => Promise<void>> {
   await broker.pause();
-  let isPaused = true;
-  const resume = async (): Promise<void> => {
-    if (isPaused) await broker.resume();
-    isPaused = false;
-  };
+  let resumed: Promise<void> | undefined;
+  const resume = (): Promise<void> => (resumed ??= broker.resume());
   onTestFinished(resume);
   return resume;
 }
