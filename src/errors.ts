@@ -257,8 +257,8 @@ export class HoldBufferFullError extends FailoverError {
 }
 
 /**
- * @public A send, `connect()`, `transaction()` or an admin call waited for a switch for its whole time limit: it is certainly
- * not sent, not done.
+ * @public A send, `connect()`, `transaction()` or an admin call waited for a switch for its whole time limit: it is not sent, or not the rest of it
+ * (`sendOutcome`), not done.
  */
 export class HoldTimeoutError extends FailoverError {
   /** Alias of the cluster that is being left; undefined where it waited for the first cluster to become active. */

@@ -174,7 +174,7 @@ export interface FailoverEvents {
     readonly sendCount: number;
     readonly resentCount: number;
   };
-  /** More than four fifths of the hold buffer are used: soon sends are refused. Reported once for each switch. `cluster` as above. */
+  /** More than four fifths of a limit of the hold buffer are used, with a send that it took; a large one may be refused before. Reported once for each switch. `cluster` as above. */
   'producer.hold-filling': FailoverEvents['producer.held'];
   /** A send could not wait: the hold buffer was full; reported for the first one of each switch. `cluster` as above. */
   'producer.hold-full': FailoverEvents['producer.held'];

@@ -51,7 +51,7 @@ export interface PlanOptions {
 export interface SendOptions {
   /**
    * Ends the waiting of this call, whatever it waits for: it rejects by what the wire did, as certainly not sent (`ERR_FAILOVER_SEND_ABORTED`) or as
-   * unknown (`ERR_FAILOVER_OUTCOME_UNKNOWN`). Nothing of it leaves afterwards that had not left. No default: `producer.deliveryTimeoutMs` bounds it.
+   * unknown (`ERR_FAILOVER_OUTCOME_UNKNOWN`). No new request is made of it afterwards. No default: `producer.deliveryTimeoutMs` bounds it.
    */
   readonly signal?: AbortSignal;
 }

@@ -74,12 +74,12 @@ export interface ProducerFailoverOptions {
   /**
    * Longest time from the call of a send to its end, in milliseconds, whatever it waits for: a broker, kafkajs's own retries, a switch, or several
    * of them. Then it is rejected, by what the wire did: as certainly not sent (`ERR_FAILOVER_DELIVERY_TIMEOUT`), or as unknown
-   * (`ERR_FAILOVER_OUTCOME_UNKNOWN`); nothing of it leaves afterwards that had not left. Default 120000, as Kafka's own `delivery.timeout.ms`.
+   * (`ERR_FAILOVER_OUTCOME_UNKNOWN`); no new request is made of it afterwards. One that kafkajs has queued may still be written, and counts as unknown. Default 120000, as Kafka's own `delivery.timeout.ms`.
    * At least 1, at most 2147483647; Infinity is refused. Does not affect sends of a transaction.
    */
   readonly deliveryTimeoutMs?: number;
   /**
-   * Longest wait of one send during a switch, in milliseconds; then it is rejected as certainly not sent. It also governs
+   * Longest wait of one send during a switch, in milliseconds; then it is rejected as not sent, or not the rest of it. It also governs
    * `connect()` and `transaction()` of producers, and every call of an admin. Default 30000. 0: nothing waits for a switch.
    * At most 2147483647; Infinity is refused. Does not affect a send that the cluster in force works on, nor consumers.
    */

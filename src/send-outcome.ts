@@ -13,8 +13,8 @@ export interface SendMetadata extends RecordMetadata {
 }
 
 /**
- * A part of a rejected send: messages that have the same fate. They are the very objects that were passed, but where the send had waited for a
- * switch or tracing has put copies in their place: then they are equal to these.
+ * A part of a rejected send: messages that have the same fate. They are the very objects that were passed; where the send had waited for a switch they are
+ * copies with a timestamp, and where tracing has put its own in their place they are those.
  *
  * @public
  */
@@ -43,8 +43,8 @@ export interface SendOutcome {
    */
   readonly kind: 'not-sent' | 'partial' | 'unknown';
   /**
-   * The same, part by part. Empty where one error was given to several sends (the library halted, for example), and where what was passed is
-   * nothing that kafkajs could send.
+   * The same, part by part. Empty where several sends got the same error object (the library halted, for example): then only `kind` is known, the worst of them. And where
+   * what was passed is nothing that kafkajs could send.
    */
   readonly parts: readonly SendPart[];
 }

@@ -26,7 +26,7 @@ export class Contact {
   }
 
   /** Whether there is nothing to wait for: it was reached since then, or cannot be. */
-  isToldSince(sinceMs: number): boolean {
+  needNotWaitSince(sinceMs: number): boolean {
     return this.reachedSince(sinceMs) || this.#isLost;
   }
 

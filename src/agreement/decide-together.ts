@@ -11,8 +11,8 @@ export interface Deciding {
   readonly agreement: string;
   /** Resolves when the lease is not over (any more), or when the signal is aborted. */
   leased(signal: AbortSignal): Promise<void>;
-  /** Resolves when the store has told all that there is now; also where it is not reached. */
-  askAnew(): Promise<void>;
+  /** Resolves when the store has told all that there is now; also where it is not reached, or when the signal is aborted. */
+  askAnew(signal: AbortSignal): Promise<void>;
   /** The newest decision that this process has obeyed. */
   obeyedEpoch(): number;
   /** Where a decision wants this process to work. */
@@ -37,7 +37,7 @@ export async function agree(
     // A decision that is heard does not mean that the others hear this process.
     await deciding.leased(signal);
     signal.throwIfAborted();
-    return await decideTogether(turn, deciding);
+    return await decideTogether(turn, deciding, signal);
   } catch (error) {
     signal.throwIfAborted();
     const because = `the agreement (${deciding.agreement}) was not reached: ${messageOf(error)}. ${WITHOUT_AGREEMENT}`;
@@ -54,16 +54,20 @@ export async function agree(
 async function decideTogether(
   { to, planned, reason, by }: SwitchTurn,
   deciding: Deciding,
+  signal: AbortSignal,
 ): Promise<AgreeOutcome> {
   const { placeIn, state, propose } = deciding;
-  const unheardBy = (obeyed: number): number | undefined => {
+  const unheardByNow = (): number | undefined => {
     const stated = unheardEpoch(state());
-    return stated !== undefined && stated > obeyed ? stated : undefined;
+    return stated !== undefined && stated > deciding.obeyedEpoch() ? stated : undefined;
   };
   // The store is about to tell it, as a rule: what was decided just now may be the very thing.
-  if (unheardBy(deciding.obeyedEpoch()) !== undefined) await deciding.askAnew();
+  if (unheardByNow() !== undefined) {
+    await deciding.askAnew(signal);
+    signal.throwIfAborted();
+  }
   const obeyedEpoch = deciding.obeyedEpoch();
-  const unheard = unheardBy(obeyedEpoch);
+  const unheard = unheardByNow();
   if (unheard !== undefined && by !== 'operator') {
     // The store was set back, or cannot be asked.
     const because = `members have obeyed decision ${unheard}, which was not heard here`;

@@ -233,7 +233,7 @@ export class Fleet implements SwitchFleet {
 
   agree(turn: SwitchTurn, signal: AbortSignal): Promise<AgreeOutcome> {
     const deciding: Deciding = {
-      askAnew: () => this.#askAnew(signal),
+      askAnew: (until) => this.#askAnew(until),
       agreement: this.name,
       leased: (until) => this.waiters.until(() => !this.lease.isOver, until),
       obeyedEpoch: () => this.obeyedEpoch,
@@ -326,7 +326,7 @@ export class Fleet implements SwitchFleet {
   #askAnew(signal: AbortSignal): Promise<void> {
     const sinceMs = this.#parts.world.nowMs();
     this.#rhythm.hurry();
-    return this.waiters.until(() => this.#contact.isToldSince(sinceMs), signal);
+    return this.waiters.until(() => this.#contact.needNotWaitSince(sinceMs), signal);
   }
 
   #hear(news: AgreementNews): void {

@@ -3,7 +3,8 @@ import type { FetchedRecord } from './access.js';
 
 /**
  * What the library calls on kafkajs's own `Cluster`, which the public `PartitionAssigner` hook hands out. Public types
- * cover most of it; this list is the whole of it, and nothing else of kafkajs's inside is touched.
+ * cover most of it; this list is the whole of it, and nothing else of kafkajs's inside is touched. Some of it is replaced: what commits (`consumer/coordinator-calls.ts`), what produces (`produce-tap.ts`),
+ * and how answers are read (`answers.ts`).
  *
  * @internal
  */
@@ -79,6 +80,7 @@ export interface KafkaJsBroker {
    * there is none (-1), as kafkajs's own producer does.
    */
   produce(request: {
+    transactionalId?: string | undefined;
     acks: number;
     timeout: number;
     producerId: number;

@@ -1,6 +1,7 @@
 import type { Message } from 'kafkajs';
 import { aroundRequests, type KafkaJsBroker, type KafkaJsCluster } from './kafkajs-cluster.js';
 import type { World } from '../world.js';
+import { SequenceGuard, type SequencedBatch } from './sequence-guard.js';
 import type { Wire } from './session.js';
 
 /**
@@ -37,7 +38,7 @@ export interface ProduceAnswer {
 export class ProduceAttempt {
   readonly topics: readonly ProducedTopic[];
   /** Wall-clock milliseconds: the time that kafkajs gives to messages without one (it reads the clock in the same moment). */
-  stampMs: number | undefined = undefined;
+  stampWallMs: number | undefined = undefined;
   /** True once it was written to a socket: the broker may have it. */
   written = false;
   /** The broker's, also where kafkajs throws because of an error in it. */
@@ -62,12 +63,21 @@ export class SendTag {
   /** What the user gave. */
   readonly timeout: number | undefined;
   readonly attempts: ProduceAttempt[] = [];
-  /** From now on nothing of the send may leave: it was settled, or taken back. */
-  isOver = false;
+  /** From now on no request is made of the send: it was settled, or taken back. */
+  isRevoked = false;
+  /** True once a request of it was kept back, because its numbers are in doubt: see {@link SequenceGuard}. */
+  isKeptBack = false;
 
   constructor(timeout: number | undefined) {
     this.timeout = timeout;
   }
+}
+
+/** @internal What a tapped client tells. */
+export interface ProduceTap {
+  readonly sequences: SequenceGuard;
+  /** True once a request came without a tag, and not in a transaction: something between has taken it away, and a send without an attempt may have left. */
+  readonly hasUntagged: boolean;
 }
 
 const PRODUCE_API_KEY = 0;
@@ -78,15 +88,16 @@ const PRODUCE_API_KEY = 0;
  *
  * Between `Broker.produce` and the connection there is no await, so the request that comes there is the one that was begun last.
  *
- * @returns false for a client that is not built like kafkajs's: nothing may be tagged then.
+ * @returns undefined for a client that is not built like kafkajs's: nothing may be tagged then.
  * @internal
  */
 export function tapProduce(
   cluster: KafkaJsCluster,
   wire: Wire,
   world: Pick<World, 'wallMs'>,
-): boolean {
-  if (cluster.brokerPool?.connectionPoolBuilder === undefined) return false;
+): ProduceTap | undefined {
+  if (cluster.brokerPool?.connectionPoolBuilder === undefined) return undefined;
+  const tap = { sequences: new SequenceGuard(), hasUntagged: false };
   let begun: ProduceAttempt | undefined;
   aroundRequests(cluster, (asked, { host, port, pool: [connection] }) => {
     const { request, response } = asked;
@@ -96,8 +107,9 @@ export function tapProduce(
       request: {
         ...request,
         encode: () => {
-          attempt.stampMs = world.wallMs();
+          attempt.stampWallMs = world.wallMs();
           // Its id is taken in the moment in which it is encoded.
+          // Where that cannot be known it counts as written: the safe side.
           if (connection === undefined) attempt.written = true;
           else {
             const correlationId = connection.correlationId - 1;
@@ -122,49 +134,99 @@ export function tapProduce(
     const broker = await findBroker(node);
     if (!known.has(broker)) {
       known.add(broker);
-      tapBroker(broker, (attempt) => {
+      tapBroker(broker, tap, (attempt) => {
         begun = attempt;
       });
     }
     return broker;
   };
-  return true;
+  return tap;
 }
 
 /** @param onBegun - told of the attempt that is handed over now, and then of none. */
 function tapBroker(
   broker: KafkaJsBroker,
+  tap: { readonly sequences: SequenceGuard; hasUntagged: boolean },
   onBegun: (attempt: ProduceAttempt | undefined) => void,
 ): void {
+  const { sequences } = tap;
   const produce = broker.produce.bind(broker);
   broker.produce = async (request) => {
-    const tag: unknown = request.timeout;
-    if (!(tag instanceof SendTag)) return produce(request);
-    if (tag.isOver) throw new SendOverError();
+    const timeout: unknown = request.timeout;
+    const tag = timeout instanceof SendTag ? timeout : undefined;
+    if (tag === undefined && !request.transactionalId) tap.hasUntagged = true;
+    const batches = sequencedBatches(request);
+    // What is sent in a transaction has no tag, and concerns nobody but the guard.
+    if (tag === undefined && batches.length === 0) return produce(request);
+    if (tag?.isRevoked === true) throw new SendRevokedError();
+    if (!sequences.mayGo(batches)) {
+      if (tag !== undefined) tag.isKeptBack = true;
+      throw new KeptBackError();
+    }
     const attempt = new ProduceAttempt(request.topicData as unknown as readonly ProducedTopic[]);
-    tag.attempts.push(attempt);
+    tag?.attempts.push(attempt);
     onBegun(attempt);
     let answering: Promise<unknown>;
     try {
       // Where the user gave none, kafkajs's default takes its place.
-      answering = produce({ ...request, timeout: tag.timeout as number });
+      answering = produce(
+        tag === undefined ? request : { ...request, timeout: tag.timeout as number },
+      );
     } finally {
       onBegun(undefined);
     }
     try {
-      return await answering;
-    } finally {
+      const answer = await answering;
       attempt.isOver = true;
+      if (batches.length > 0) sequences.succeeded(batches);
+      return answer;
+    } catch (error) {
+      attempt.isOver = true;
+      if (batches.length > 0) sequences.failed(batches, tag, attempt);
+      throw error;
+    } finally {
       attempt.onOver();
     }
   };
 }
 
+/** What is sent without numbers has none of them. */
+function sequencedBatches({ producerId, topicData }: ProduceRequest): readonly SequencedBatch[] {
+  const id = String(producerId);
+  if (id === NO_PRODUCER_ID) return NO_BATCHES;
+  return topicData.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, firstSequence, messages }) => ({
+      producerId: id,
+      topic,
+      partition,
+      firstSequence,
+      messages: messages as unknown as readonly Message[],
+    })),
+  );
+}
+
+type ProduceRequest = Parameters<KafkaJsBroker['produce']>[0];
+
+/** kafkajs's own, for a producer that is not idempotent. */
+const NO_PRODUCER_ID = '-1';
+const NO_BATCHES: readonly SequencedBatch[] = [];
+
 /** kafkajs does not retry it (`src/retry/index.js`). Nobody waits for its answer. */
-class SendOverError extends Error {
+class SendRevokedError extends Error {
   readonly retriable = false;
 
   constructor() {
     super('this send was settled, or a switch has taken it back');
+  }
+}
+
+/** Likewise. A send is handed over anew; in a transaction the caller sees it. */
+class KeptBackError extends Error {
+  readonly retriable = false;
+
+  constructor() {
+    super(
+      'an earlier batch of this partition had no answer, and this one would be taken for it: abort the transaction and begin a new one',
+    );
   }
 }

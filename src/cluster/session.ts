@@ -58,11 +58,11 @@ export interface Wire {
    *
    * @returns to be called when it can come no more.
    */
-  expect(broker: string, correlationId: number, request: Writable): () => void;
+  expect(broker: string, correlationId: number, request: ExpectedRequest): () => void;
 }
 
 /** @internal */
-export interface Writable {
+export interface ExpectedRequest {
   written: boolean;
 }
 

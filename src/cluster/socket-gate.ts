@@ -3,7 +3,7 @@ import type { ISocketFactory } from 'kafkajs';
 import { FencedError } from '../errors.js';
 import { resetSocket } from '../transport.js';
 import type { World } from '../world.js';
-import { ProduceAccount } from './produce-account.js';
+import { WrittenRequests } from './written-requests.js';
 import type { Wire } from './session.js';
 import { SocketLine } from './wire.js';
 
@@ -58,7 +58,7 @@ export class SocketGate {
 
   /** As {@link factory}, for one client: its Produce requests are counted, and known one by one. */
   countedFactory(): Wire & { readonly factory: ISocketFactory } {
-    const account = new ProduceAccount();
+    const account = new WrittenRequests();
     return {
       factory: (args) =>
         this.#open(args, (correlationId) =>

@@ -59,8 +59,8 @@ export type Verdict =
 export type Failure = Verdict & {
   /**
    * Whether the request was carried out, as far as *this* error tells: `no`, `yes`, or `maybe`. kafkajs retries, and an
-   * earlier attempt may have been carried out although the last one was refused: only the wire's own count
-   * ({@link Wire.produceRequestCount}) can say that nothing left.
+   * earlier attempt may have been carried out although the last one was refused: only the wire's own account
+   * (`producer/fate.ts`) can say that nothing left.
    */
   readonly executed: 'no' | 'maybe' | 'yes';
   /** True where a broker answered: the cluster lives, whatever else is wrong. */

@@ -11,8 +11,8 @@ import { FencibleTransaction, type OffsetsGate } from './transaction.js';
  * Begins a transaction on the cluster in force. During a switch it waits for the new cluster, as long as a send would
  * (`producer.holdMaxWaitMs`).
  *
- * After a failed commit or abort kafkajs's producer can never begin another transaction; a new inner producer takes its
- * place then, and the broker aborts what it left open (same transactional id, newer producer epoch).
+ * After a failed commit or abort kafkajs's producer can never begin another transaction, and after a batch without an answer its sequence numbers are those of a
+ * batch that the broker may have; a new inner producer takes its place then, and the broker aborts what it left open (same transactional id, newer producer epoch).
  *
  * @internal
  */
@@ -59,7 +59,9 @@ async function beginOn(
   state: OpenState,
   gate: OffsetsGate,
 ): Promise<FencibleTransaction | undefined> {
-  const inner = state.inner.transactionsDead ? await replace(core, state) : state.inner;
+  const { transactionsDead, tap } = state.inner;
+  const isUsable = !transactionsDead && tap?.sequences.isInOrder !== false;
+  const inner = isUsable ? state.inner : await replace(core, state);
   if (inner === undefined) return undefined;
   let transaction: Transaction;
   try {
@@ -77,7 +79,7 @@ async function beginOn(
   return begun;
 }
 
-/** Puts a new inner producer of the same session in the place of one whose transactions are dead. */
+/** Puts a new inner producer of the same session in the place of one that cannot begin a transaction any more, or must not. */
 async function replace(core: ProducerCore, state: OpenState): Promise<InnerProducer | undefined> {
   const fresh = core.makeInner(state.inner.session);
   try {
@@ -94,5 +96,6 @@ async function replace(core: ProducerCore, state: OpenState): Promise<InnerProdu
   core.open(fresh);
   core.parts.relay.attach(fresh.producer);
   state.inner.retire();
+  core.parts.sends.resumeKeptBack();
   return fresh;
 }

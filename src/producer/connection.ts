@@ -4,7 +4,7 @@ import { unreachable } from '../unreachable.js';
 import { untilAborted, untilDeadline } from '../wait.js';
 import { closedError, type OpenState, type ProducerCore } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
-import { disconnectedWhileHeld } from './outcome.js';
+import { disconnectedWhilePending } from './send-errors.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
 
 /**
@@ -129,7 +129,8 @@ export class ProducerConnection {
     this.#core.state = { kind: 'idle' };
     this.#core.endJitter();
     // A CONNECT listener may have sent something before the connecting failed; nobody looks after it from here on.
-    sends.rejectInFlight('connect() failed before an answer came', disconnectedWhileHeld);
+    sends.stopDeadlines();
+    sends.settleInFlight('connect() failed before an answer came', disconnectedWhilePending);
     inner?.retire();
   }
 
@@ -161,7 +162,7 @@ export class ProducerConnection {
     core.standby?.leave();
     core.endJitter();
     core.waiters.rejectAll(closedError('The call'));
-    sends.rejectHeld(disconnectedWhileHeld);
+    sends.rejectHeld(disconnectedWhilePending);
     try {
       const reported = inner !== undefined && (await this.#disconnectInner(inner));
       relay.detach();
@@ -171,7 +172,8 @@ export class ProducerConnection {
       relay.detach();
       core.fenceTransactions('the producer was disconnected');
       const because = 'the producer was disconnected before an answer came';
-      sends.rejectInFlight(because, disconnectedWhileHeld);
+      sends.stopDeadlines();
+      sends.settleInFlight(because, disconnectedWhilePending);
       inner?.retire();
       core.state = this.#closing ? { kind: 'closed' } : { kind: 'idle' };
       // Not before: a planned switch drains what it has sent.

@@ -8,6 +8,7 @@ import { endOf, factsOf } from '../switch/participant.js';
 import type { World } from '../world.js';
 import { makeInnerProducer, type InnerProducer } from './inner-producer.js';
 import { OpenWaiters } from './open-waiters.js';
+import { renew } from './renew.js';
 import type { Sends } from './sends.js';
 import { StandbyProducer, type StandbyProducerPort } from './standby-producer.js';
 import type { FencibleTransaction } from './transaction.js';
@@ -91,7 +92,13 @@ export class ProducerCore {
 
   makeInner(session: ClusterSession): InnerProducer {
     const { config, homeCluster, world } = this.parts;
-    return makeInnerProducer(session, config, homeCluster, world);
+    const inner = makeInnerProducer(session, config, homeCluster, world);
+    const sequences = inner.tap?.sequences;
+    if (sequences !== undefined) {
+      sequences.onClear = () => this.parts.sends.resumeKeptBack();
+      sequences.onBroken = () => void renew(this, inner);
+    }
+    return inner;
   }
 
   /** Ends the pause before what is held is released. */
@@ -140,7 +147,7 @@ export class ProducerCore {
   untilOpen(what: string, deadlineAtMs: number): Promise<void> {
     const { limits, sends } = this.parts;
     return this.waiters.wait(deadlineAtMs, () => {
-      const { turn } = sends;
+      const { turn } = sends.news;
       return new HoldTimeoutError(
         `${what} waited ${limits.holdMaxWaitMs} ms (producer.holdMaxWaitMs) for ${endOf(turn)}`,
         factsOf(turn),

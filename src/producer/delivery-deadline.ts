@@ -4,8 +4,8 @@ import type { PendingSend } from './pending-send.js';
 /** @internal What a {@link DeliveryDeadline} works with. */
 export interface DeliveryDeadlineParts {
   readonly world: Pick<World, 'nowMs' | 'after'>;
-  /** Every send that is not settled. */
-  pending(): Iterable<PendingSend>;
+  /** Every send that is not settled, in a list of its own. */
+  pending(): readonly PendingSend[];
   /** Settles a send whose time is over. */
   onOverdue(send: PendingSend): void;
 }
@@ -26,7 +26,7 @@ export class DeliveryDeadline {
 
   /** A send has begun. Those of one producer have the same time, so the timer that runs is never too late for a newer one. */
   watch({ deadlineAtMs }: PendingSend): void {
-    if (this.#cancelTimer === undefined) this.#arm(deadlineAtMs);
+    this.#arm(deadlineAtMs);
   }
 
   stop(): void {
@@ -35,6 +35,7 @@ export class DeliveryDeadline {
   }
 
   #arm(atMs: number): void {
+    if (this.#cancelTimer !== undefined) return;
     const { world } = this.#parts;
     this.#cancelTimer = world.after(Math.max(0, atMs - world.nowMs()), () => {
       this.#cancelTimer = undefined;
@@ -46,15 +47,11 @@ export class DeliveryDeadline {
     const { world, pending, onOverdue } = this.#parts;
     const nowMs = world.nowMs();
     let nextAtMs = Number.POSITIVE_INFINITY;
-    for (const send of [...pending()]) {
+    for (const send of pending()) {
       if (send.deadlineAtMs <= nowMs) onOverdue(send);
       else nextAtMs = Math.min(nextAtMs, send.deadlineAtMs);
     }
-    if (nextAtMs < Number.POSITIVE_INFINITY) this.watchAt(nextAtMs);
-  }
-
-  /** User code may have sent something while the overdue ones were settled. */
-  watchAt(atMs: number): void {
-    if (this.#cancelTimer === undefined) this.#arm(atMs);
+    // Where user code has sent something meanwhile, the timer runs already.
+    if (nextAtMs < Number.POSITIVE_INFINITY) this.#arm(nextAtMs);
   }
 }

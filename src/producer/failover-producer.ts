@@ -13,7 +13,7 @@ import { beginTransaction } from './begin-transaction.js';
 import { ProducerConnection } from './connection.js';
 import { closedError, ProducerCore } from './core.js';
 import { disconnectedError, disconnectingError } from './disconnected.js';
-import { aborted, heldOutcome, truthOf } from './outcome.js';
+import { aborted, heldError } from './send-errors.js';
 import type { Payload } from './payload.js';
 import { PendingSend } from './pending-send.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
@@ -86,15 +86,29 @@ export interface ProducerStatus {
  * @public
  */
 export interface FailoverKafkaProducer extends Producer {
-  /** As kafkajs's. @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as a rejection, for an option that it does not know. */
-  send(record: ProducerRecord, options?: SendOptions): Promise<SendMetadata[]>;
+  /** As kafkajs's, and as with options. */
+  send(record: ProducerRecord): Promise<SendMetadata[]>;
   /**
-   * As kafkajs's. Where a switch overtakes it, or kafkajs has left out a part of it, only those messages are sent anew that were not acknowledged;
-   * the answer has the metadata of both clusters then.
+   * As kafkajs's. Every rejection has a {@link sendOutcome}. A second argument that is no object is ignored, as kafkajs does.
    *
-   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as a rejection, for an option that it does not know.
+   * @param options - `signal` ends the waiting of this call. Default: none.
+   * @returns kafkajs's own metadata, and the cluster that has the records.
+   * @throws kafkajs's own error - with no switch under way.
+   * @throws {@link OutcomeUnknownError} ERR_FAILOVER_OUTCOME_UNKNOWN - some of it may be in a log.
+   * @throws {@link HoldBufferFullError} ERR_FAILOVER_HOLD_FULL, {@link HoldTimeoutError} ERR_FAILOVER_HOLD_TIMEOUT - it could not wait for a switch, or not long
+   *   enough: not sent, or not the rest of it.
+   * @throws {@link DeliveryTimeoutError} ERR_FAILOVER_DELIVERY_TIMEOUT, {@link SendAbortedError} ERR_FAILOVER_SEND_ABORTED - likewise.
+   * @throws {@link FailoverHaltedError} ERR_FAILOVER_HALTED, {@link FailoverClosedError} ERR_FAILOVER_CLOSED - likewise.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - as a rejection, for an option that it does not know: not sent.
    */
-  sendBatch(batch: ProducerBatch, options?: SendOptions): Promise<SendMetadata[]>;
+  send(record: ProducerRecord, options: SendOptions | undefined): Promise<SendMetadata[]>;
+  /** As kafkajs's, and as with options. */
+  sendBatch(batch: ProducerBatch): Promise<SendMetadata[]>;
+  /**
+   * As kafkajs's, and as `send`. Where a switch overtakes it, or kafkajs has left out a part of it, only those messages are sent anew that were
+   * not acknowledged; the answer has the metadata of both clusters then.
+   */
+  sendBatch(batch: ProducerBatch, options: SendOptions | undefined): Promise<SendMetadata[]>;
 }
 
 /** @internal A producer, as the composition root has it. */
@@ -133,6 +147,7 @@ export function createFailoverProducer(parts: FailoverProducerParts): FailoverPr
     events,
     limits,
     onUnknownOutcome: limits.onUnknownOutcome ?? (isIdempotent ? 'reject' : 'resend'),
+    inner: () => core.inner(),
   });
   const relay = new InstrumentationRelay({
     client: 'producer',
@@ -167,25 +182,25 @@ function surfaceOf(
   const submit = (
     method: 'send' | 'sendBatch',
     payload: Payload,
-    options: SendOptions | undefined,
+    given: SendOptions | undefined,
   ): Promise<SendMetadata[]> => {
+    // kafkajs takes no second argument and ignores it: `records.map(producer.send)` passes a number.
+    const options = typeof given === 'object' && given !== null ? given : undefined;
     let send: PendingSend | undefined;
     const settled = new Promise<SendMetadata[]>((resolve, reject) => {
-      if (options !== undefined) checkSend(method, options);
       const deadlineAtMs = world.nowMs() + deliveryTimeoutMs;
       const calledAtWallMs = world.wallMs();
       send = new PendingSend({ method, payload, calledAtWallMs, deadlineAtMs }, resolve, reject);
-      if (options?.signal?.aborted === true) {
-        const { because, error } = aborted(send, options.signal.reason);
-        send.reject(heldOutcome(send, because, error), truthOf(send));
-        return;
-      }
+      const refusal = options === undefined ? undefined : refusalBy(options, send);
       const { state } = core;
-      if (state.kind === 'open') sends.submit(send, state.inner);
+      if (refusal !== undefined) send.reject(refusal);
+      else if (state.kind === 'open') sends.submit(send, state.inner);
       else submitAside(core, send);
     });
     const signal = options?.signal;
-    if (signal !== undefined && send !== undefined) giveUpOnAbort(signal, send, sends, settled);
+    if (signal?.aborted === false && send !== undefined) {
+      giveUpOnAbort(signal, send, sends, settled);
+    }
     return settled;
   };
   return {
@@ -194,11 +209,23 @@ function surfaceOf(
     isIdempotent: () => isIdempotent,
     events: PRODUCER_EVENTS,
     on: on as Producer['on'],
-    send: (record, options) => submit('send', record, options),
-    sendBatch: (batch, options) => submit('sendBatch', batch, options),
+    send: (record: ProducerRecord, options?: SendOptions) => submit('send', record, options),
+    sendBatch: (batch: ProducerBatch, options?: SendOptions) => submit('sendBatch', batch, options),
     transaction: () => beginTransaction(core, gate),
     logger: () => logger,
   };
+}
+
+/** Wrong options, or a signal that is aborted already: nothing of the send is done. */
+function refusalBy(options: SendOptions, send: PendingSend): unknown {
+  try {
+    checkSend(send.method, options);
+  } catch (error) {
+    return error;
+  }
+  if (options.signal?.aborted !== true) return undefined;
+  const { because, error } = aborted(send, options.signal.reason);
+  return heldError(send, because, error);
 }
 
 /** Until the send is settled, however. */
@@ -218,20 +245,19 @@ function giveUpOnAbort(
 function submitAside(core: ProducerCore, send: PendingSend): void {
   const { state } = core;
   const { sends } = core.parts;
-  const refuse = (error: Error): void => send.reject(error, truthOf(send));
   switch (state.kind) {
     case 'open':
       return sends.submit(send, state.inner);
     case 'held':
-      return core.connected ? sends.hold(send) : refuse(disconnectedError());
+      return core.connected ? sends.hold(send) : send.reject(disconnectedError());
     case 'halted':
-      return refuse(state.error);
+      return send.reject(state.error);
     case 'idle':
-      return refuse(disconnectedError());
+      return send.reject(disconnectedError());
     case 'leaving':
-      return refuse(disconnectingError());
+      return send.reject(disconnectingError());
     case 'closed':
-      return refuse(closedError(send.method));
+      return send.reject(closedError(send.method));
     default:
       return unreachable(state);
   }

@@ -1,6 +1,7 @@
 import type { Message, RecordMetadata } from 'kafkajs';
 import type { ProduceAttempt } from '../cluster/produce-tap.js';
 import type { ClusterSession } from '../cluster/session.js';
+import { isRefusedBeforeAppend } from '../health/append.js';
 import type { SendMetadata, SendOutcome, SendPart } from '../send-outcome.js';
 import type { InnerProducer } from './inner-producer.js';
 import type { PendingSend } from './pending-send.js';
@@ -19,53 +20,51 @@ export interface AcknowledgedPart {
  * @internal
  */
 export interface Fate {
+  /** True where all of it was acknowledged: there is no rest. */
+  readonly isWhole: boolean;
   readonly acknowledged: readonly AcknowledgedPart[];
-  /** Everything else; undefined where there is nothing else. */
-  readonly rest: Payload | undefined;
+  /** Everything else. */
+  readonly rest: Payload;
   /** What of the rest a cluster may have although nobody has acknowledged it. `'all'`: it is not known what. */
   readonly maybe: MessageCounts | 'all';
 }
 
 /**
- * Errors that a broker answers with before it appends anything: kafka.common.protocol.Errors CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_TOPIC_EXCEPTION,
- * RECORD_LIST_TOO_LARGE, NOT_ENOUGH_REPLICAS, INVALID_REQUIRED_ACKS, TOPIC_AUTHORIZATION_FAILED, CLUSTER_AUTHORIZATION_FAILED, INVALID_TIMESTAMP,
- * INVALID_RECORD. After any other one the records may be in the log: NOT_LEADER_OR_FOLLOWER is also the answer where the leader changes while
- * its replicas are waited for (kafka.server.DelayedProduce).
- */
-const NOTHING_APPENDED: ReadonlySet<number> = new Set([2, 10, 17, 18, 19, 21, 29, 31, 32, 87]);
-
-/**
  * Judges a send by what the wire did. Its inner producer answers it no more, or has said less than the truth.
  *
- * A client that is not built like kafkajs's tells of no request. There it counts whether this producer wrote any Produce request since the send
- * began, perhaps another send's.
+ * Where nothing is told of its requests (a client that is not built like kafkajs's, or somebody between has taken the tag away) it counts whether this producer wrote any
+ * Produce request since the send began, perhaps another send's.
  *
  * @internal
  */
 export function fateOf(send: PendingSend, inner: InnerProducer): Fate {
-  const { tag, payload, messageCount, startedAtRequestCount } = send;
-  const { session, wire } = inner;
+  const { tag, payload, recordCount, startedAtRequestCount } = send;
+  const { session, wire, tap } = inner;
   // After the fence nothing can leave any more.
   const isFenced = session.signal.aborted;
-  if (tag === undefined) {
+  const unknown: Fate = { isWhole: false, acknowledged: [], rest: payload, maybe: 'all' };
+  if (tag === undefined || (tag.attempts.length === 0 && tap?.hasUntagged === true)) {
     const isCertain = isFenced && wire.produceRequestCount === startedAtRequestCount;
-    return { acknowledged: [], rest: payload, maybe: isCertain ? new MessageCounts() : 'all' };
+    return isCertain ? { ...unknown, maybe: new MessageCounts() } : unknown;
   }
   const acknowledged: AcknowledgedPart[] = [];
   const maybe = new MessageCounts();
   for (const attempt of tag.attempts) judge(attempt, { session, isFenced, acknowledged, maybe });
-  if (acknowledged.length === 0) return { acknowledged, rest: payload, maybe };
   const taken = new MessageCounts();
   for (const { messages, metadata } of acknowledged) taken.add(metadata.topicName, messages);
-  if (taken.areOf(payload)) return { acknowledged, rest: without(payload, taken), maybe };
+  if (taken.areAllIn(payload) && maybe.areAllIn(payload)) {
+    const rest = acknowledged.length === 0 ? payload : without(payload, taken);
+    return { isWhole: rest === undefined, acknowledged, rest: rest ?? payload, maybe };
+  }
   // Tracing may have put copies in the place of the messages: then it can only be told whether all of them were acknowledged.
-  if (taken.distinctCount === messageCount) return { acknowledged, rest: undefined, maybe };
-  return { acknowledged: [], rest: payload, maybe: 'all' };
+  return taken.distinctCount === recordCount
+    ? { ...unknown, isWhole: true, acknowledged }
+    : unknown;
 }
 
 /** @internal Whether some of the rest may be in a cluster's log. */
 export function isRestUnknown({ rest, maybe }: Fate): boolean {
-  return rest !== undefined && (maybe === 'all' || maybe.hasSomeOf(rest));
+  return maybe === 'all' || maybe.hasSomeOf(rest);
 }
 
 function judge(
@@ -90,7 +89,7 @@ function judge(
       } else if (answered.errorCode === 0) {
         const metadata = withCluster({ topicName: topic, ...answered }, session);
         acknowledged.push({ messages, metadata });
-      } else if (!NOTHING_APPENDED.has(answered.errorCode)) maybe.add(topic, messages);
+      } else if (!isRefusedBeforeAppend(answered.errorCode)) maybe.add(topic, messages);
     }
   }
 }
@@ -102,9 +101,9 @@ function judge(
  *
  * @internal
  */
-export function isWhollyAcknowledged({ tag, payload, messageCount }: PendingSend): boolean {
-  // Nobody answers then, and there is nothing to look at.
-  if (tag === undefined || payload.acks === 0) return true;
+export function isWhollyAcknowledged({ tag, payload, recordCount }: PendingSend): boolean {
+  // Nobody answers then, or nothing was told: kafkajs's word is all that there is.
+  if (tag === undefined || tag.attempts.length === 0 || payload.acks === 0) return true;
   let count = 0;
   for (const { topics, answer } of tag.attempts) {
     if (answer === undefined || hasError(answer)) return false;
@@ -112,7 +111,7 @@ export function isWhollyAcknowledged({ tag, payload, messageCount }: PendingSend
       for (const { messages } of partitions) count += messages.length;
     }
   }
-  return count === messageCount;
+  return count === recordCount;
 }
 
 function hasError({ topics }: NonNullable<ProduceAttempt['answer']>): boolean {
@@ -132,16 +131,16 @@ export function withCluster(
 }
 
 /**
- * The outcome of a send that is rejected now.
+ * The outcome of a send that is rejected now: what was acknowledged of it, and the rest.
  *
- * @param earlier - what was acknowledged before.
+ * @param maybe - what of the rest may be in a log; it is used up. Default: by what is known of its past.
  * @internal
  */
-export function outcomeFrom(
-  earlier: readonly AcknowledgedPart[],
-  { acknowledged, rest, maybe }: Fate,
+export function outcomeOf(
+  { acknowledged, payload, maybeWritten }: PendingSend,
+  maybe: Fate['maybe'] = maybeWritten ? 'all' : new MessageCounts(),
 ): SendOutcome {
-  const parts: SendPart[] = [...earlier, ...acknowledged].map(({ messages, metadata }) => ({
+  const parts: SendPart[] = acknowledged.map(({ messages, metadata }) => ({
     kind: 'acknowledged',
     topic: metadata.topicName,
     messages,
@@ -149,7 +148,7 @@ export function outcomeFrom(
   }));
   const isPartial = parts.length > 0;
   let isUnknown = false;
-  for (const { topic, messages } of rest === undefined ? [] : topicLists(rest)) {
+  for (const { topic, messages } of topicLists(payload)) {
     const unknown: Message[] = [];
     const notSent: Message[] = [];
     for (const message of messages) {
@@ -160,7 +159,7 @@ export function outcomeFrom(
     if (notSent.length > 0) parts.push({ kind: 'not-sent', topic, messages: notSent });
     isUnknown ||= unknown.length > 0;
   }
-  // What is no message list at all was handed over without one.
+  // What is no list of messages was handed over without one.
   isUnknown ||= maybe === 'all' && parts.length === 0;
   const kind = isUnknown ? 'unknown' : isPartial ? 'partial' : 'not-sent';
   return { kind, parts };

@@ -1,7 +1,7 @@
 import type { RecordMetadata } from 'kafkajs';
 import { SendTag } from '../cluster/produce-tap.js';
 import type { InnerProducer } from './inner-producer.js';
-import { withTimeout, type Payload } from './payload.js';
+import { isPayload, withTag, type Payload } from './payload.js';
 import type { PendingSend } from './pending-send.js';
 
 /**
@@ -10,10 +10,8 @@ import type { PendingSend } from './pending-send.js';
  *
  * @internal
  */
-export function tagOf(payload: Payload, { isTapped }: InnerProducer): SendTag | undefined {
-  return isTapped && typeof payload === 'object' && payload !== null
-    ? new SendTag(payload.timeout)
-    : undefined;
+export function tagOf(payload: Payload, { tap }: InnerProducer): SendTag | undefined {
+  return tap !== undefined && isPayload(payload) ? new SendTag(payload.timeout) : undefined;
 }
 
 /** @internal Calls kafkajs. The messages are the user's own objects. */
@@ -21,8 +19,8 @@ export function handOver(
   send: PendingSend,
   { producer }: InnerProducer,
 ): Promise<RecordMetadata[]> {
-  const payload = send.tag === undefined ? send.payload : withTimeout(send.payload, send.tag);
   try {
+    const payload = send.tag === undefined ? send.payload : withTag(send.payload, send.tag);
     // Looked up at each call: tracing may have put its own function there, and that one may return no promise.
     return Promise.resolve(
       send.method === 'send'

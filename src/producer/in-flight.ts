@@ -55,6 +55,13 @@ export class InFlight {
     this.#checkIdle();
   }
 
+  /** It is under way again, in its place. */
+  unpark(send: PendingSend): void {
+    if (!send.parked || !send.inFlight) return;
+    send.parked = false;
+    this.#count += 1;
+  }
+
   /** All of them, in order. */
   *[Symbol.iterator](): Generator<PendingSend> {
     for (let send = this.#first; send !== undefined; send = send.next) yield send;

@@ -1,6 +1,6 @@
 import type { Producer, ProducerConfig } from 'kafkajs';
 import { withItsCluster, type KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
-import { tapProduce } from '../cluster/produce-tap.js';
+import { tapProduce, type ProduceTap, type SendTag } from '../cluster/produce-tap.js';
 import type { ClusterSession, CountedClient } from '../cluster/session.js';
 import type { World } from '../world.js';
 
@@ -16,8 +16,8 @@ export class InnerProducer {
   readonly wire: CountedClient['wire'];
   /** What it works with; undefined in a client that is not kafkajs's own. */
   readonly cluster: KafkaJsCluster | undefined;
-  /** True where it tells what becomes of each of its Produce requests. */
-  readonly isTapped: boolean;
+  /** Tells what becomes of its Produce requests; undefined where it does not. */
+  readonly tap: ProduceTap | undefined;
   /**
    * True from `hold` on: what it rejects with is no longer an answer for the caller, because the fence may be behind it.
    * The wire decides when the switch detaches.
@@ -31,13 +31,13 @@ export class InnerProducer {
   constructor(
     producer: Producer,
     session: ClusterSession,
-    { wire, cluster, isTapped }: Pick<InnerProducer, 'wire' | 'cluster' | 'isTapped'>,
+    { wire, cluster, tap }: Pick<InnerProducer, 'wire' | 'cluster' | 'tap'>,
   ) {
     this.producer = producer;
     this.session = session;
     this.wire = wire;
     this.cluster = cluster;
-    this.isTapped = isTapped;
+    this.tap = tap;
   }
 
   /** True where an error of this producer says nothing about the user's records. */
@@ -54,7 +54,9 @@ export class InnerProducer {
     this.#pendingCount += 1;
   }
 
-  sendEnded(): void {
+  /** kafkajs is through with a send. */
+  sendEnded(tag: SendTag | undefined): void {
+    if (tag !== undefined) this.tap?.sequences.ended(tag);
     this.#pendingCount -= 1;
     if (this.#retired && this.#pendingCount === 0) this.#disconnect();
   }
@@ -94,6 +96,6 @@ export function makeInnerProducer(
   if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
   const { kafka, wire } = session.countedClient();
   const { made, cluster } = withItsCluster(kafka, () => kafka.producer(own));
-  const isTapped = cluster !== undefined && tapProduce(cluster, wire, world);
-  return new InnerProducer(made, session, { wire, cluster, isTapped });
+  const tap = cluster === undefined ? undefined : tapProduce(cluster, wire, world);
+  return new InnerProducer(made, session, { wire, cluster, tap });
 }

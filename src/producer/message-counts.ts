@@ -43,7 +43,7 @@ export class MessageCounts {
   }
 
   /** Whether each of them is one of the payload's. */
-  areOf(payload: Payload): boolean {
+  areAllIn(payload: Payload): boolean {
     const known = new Map<string, Set<Message>>();
     for (const { topic, messages } of topicLists(payload)) {
       known.set(topic, new Set([...(known.get(topic) ?? []), ...messages]));

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
+import type { SendTag } from '../cluster/produce-tap.js';
 import type { MessageCounts } from './message-counts.js';
 
 /**
@@ -37,12 +38,12 @@ export function payloadBytes(payload: Payload): number {
  * object, where tracing wrote into them); everything else is the same object. What kafkajs reads is copied also where it is
  * no own property: messages may be of a class with getters.
  *
- * @param calledAtWallMs - wall-clock milliseconds since 1970 at which the user sent it.
+ * @param stampWallMs - the time that they get, in wall-clock milliseconds since 1970.
  * @internal
  */
-export function withTimestamps(payload: Payload, calledAtWallMs: number): Payload {
+export function withTimestamps(payload: Payload, stampWallMs: number): Payload {
   if (!isObject(payload)) return payload;
-  const stamp = String(Math.trunc(calledAtWallMs));
+  const stamp = String(Math.trunc(stampWallMs));
   if ('topicMessages' in payload) {
     if (!Array.isArray(payload.topicMessages)) return payload;
     const topicMessages = payload.topicMessages.map((entry) =>
@@ -127,14 +128,38 @@ export function without(payload: Payload, counts: MessageCounts): Payload | unde
   return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages };
 }
 
+/** @internal User code may pass anything. */
+export function isPayload(value: unknown): value is Payload {
+  return isObject(value);
+}
+
 /**
- * The same payload with something else in the place of `timeout`, see `SendTag`.
+ * The payload with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
  *
  * @internal
  */
-export function withTimeout(payload: Payload, timeout: unknown): Payload {
+export function withOwnLists(payload: Payload): Payload {
+  if (!isObject(payload)) return payload;
+  if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
+    const topicMessages = payload.topicMessages.map((entry) =>
+      isObject(entry) && Array.isArray(entry.messages)
+        ? { ...copyOf(entry, ['topic']), messages: [...entry.messages] }
+        : entry,
+    );
+    return { ...copyOf(payload, REQUEST_FIELDS), topicMessages };
+  }
+  if (!('messages' in payload) || !Array.isArray(payload.messages)) return payload;
+  return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages: [...payload.messages] };
+}
+
+/**
+ * The same payload with a tag in the place of `timeout`.
+ *
+ * @internal
+ */
+export function withTag(payload: Payload, tag: SendTag): Payload {
   return Object.assign(copyOf(payload as ProducerRecord & ProducerBatch, PAYLOAD_FIELDS), {
-    timeout,
+    timeout: tag,
   });
 }
 

@@ -2,7 +2,7 @@ import type { RecordMetadata } from 'kafkajs';
 import type { SendTag } from '../cluster/produce-tap.js';
 import type { ClusterSession } from '../cluster/session.js';
 import { markOutcome, type SendMetadata, type SendOutcome } from '../send-outcome.js';
-import { isRestUnknown, withCluster, type AcknowledgedPart, type Fate } from './fate.js';
+import { isRestUnknown, outcomeOf, withCluster, type AcknowledgedPart, type Fate } from './fate.js';
 import type { InnerProducer } from './inner-producer.js';
 import type { Payload } from './payload.js';
 
@@ -29,7 +29,7 @@ export class PendingSend {
    * Wall-clock milliseconds: the time of records that were given none, should they reach a cluster later. That of the call, or that which they
    * were given when they left for the first time.
    */
-  stampMs: number;
+  stampWallMs: number;
   readonly deadlineAtMs: number;
   readonly #resolve: (metadata: SendMetadata[]) => void;
   readonly #reject: (error: unknown) => void;
@@ -43,16 +43,17 @@ export class PendingSend {
   /** What an overtaken inner producer rejected with, until the switch detaches. */
   innerError: unknown = undefined;
   parked = false;
+  /** True while it waits for the sequence numbers of its inner producer to be in order. */
+  isKeptBack = false;
   /** True once a cluster may have it although nobody acknowledged it: then it is never again "certainly not sent". */
   maybeWritten = false;
   /** Parts of it that were acknowledged already, and are in `payload` no more. */
   acknowledged: readonly AcknowledgedPart[] = [];
-  /** Of `payload`, counted when `inner` got it: the list is the user's. */
-  messageCount = 0;
-  /** Once it waits, or did: since when on the monotonic clock, its size, and how many records it has. */
+  /** Of `payload`, counted when it began to wait, or when `inner` got it: the list is the user's. */
+  recordCount = 0;
+  /** Once it waits, or did: since when on the monotonic clock, and its size. */
   heldAtMs: number | undefined = undefined;
   bytes = 0;
-  recordCount = 0;
   /** Called when it leaves the flight, however: the release loop's cue. */
   onLeft: (() => void) | undefined = undefined;
   /** Its neighbours in {@link InFlight}, and whether it is there. */
@@ -67,14 +68,14 @@ export class PendingSend {
   ) {
     this.method = method;
     this.payload = payload;
-    this.stampMs = calledAtWallMs;
+    this.stampWallMs = calledAtWallMs;
     this.deadlineAtMs = deadlineAtMs;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  /** @param outcome - the truth about it, which goes along with the error. */
-  reject(error: unknown, outcome: SendOutcome): void {
+  /** @param outcome - the truth about it, which goes along with the error. Default: that no inner producer has it. */
+  reject(error: unknown, outcome: SendOutcome = outcomeOf(this)): void {
     markOutcome(error, outcome);
     this.#reject(error);
   }
@@ -84,16 +85,19 @@ export class PendingSend {
     const { tag } = this;
     this.inner = undefined;
     this.tag = undefined;
+    this.isKeptBack = false;
     if (tag === undefined) return;
-    tag.isOver = true;
-    this.stampMs = tag.attempts.find(({ written }) => written)?.stampMs ?? this.stampMs;
+    tag.isRevoked = true;
+    this.stampWallMs = tag.attempts.find(({ written }) => written)?.stampWallMs ?? this.stampWallMs;
   }
 
   /** What was acknowledged of it is done; the rest is what it consists of from now on. */
-  keep({ session }: InnerProducer, fate: Fate): void {
+  keepAcknowledged({ session }: InnerProducer, fate: Fate): void {
     this.acknowledged = [...this.acknowledged, ...fate.acknowledged];
-    if (isRestUnknown(fate)) this.maybeWritten = true;
-    if (fate.rest !== undefined) this.payload = fate.rest;
+    if (!fate.isWhole) {
+      if (isRestUnknown(fate)) this.maybeWritten = true;
+      this.payload = fate.rest;
+    }
     for (const { metadata, messages } of fate.acknowledged) {
       session.work.acknowledged([metadata], messages.length);
     }

@@ -2,32 +2,32 @@ import type { RecordMetadata } from 'kafkajs';
 import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import type { ProducerLimits } from '../options.js';
-import { endOf, type SwitchTurn } from '../switch/participant.js';
+import type { SendOutcome } from '../send-outcome.js';
 import type { World } from '../world.js';
 import { DeliveryDeadline } from './delivery-deadline.js';
-import { fateOf, isRestUnknown, isWhollyAcknowledged, type Fate } from './fate.js';
+import { fateOf, isWhollyAcknowledged, outcomeOf } from './fate.js';
 import { handOver, tagOf } from './hand-over.js';
 import { HoldBuffer, queuedAtMs } from './hold-buffer.js';
+import { HoldNews } from './hold-news.js';
 import { InFlight } from './in-flight.js';
 import type { InnerProducer } from './inner-producer.js';
 import {
   givenUpInFlight,
-  heldOutcome,
+  heldError,
   holdFull,
   holdTimeout,
   overdue,
   resentAndFailed,
-  truthOf,
-  unknownOutcome,
+  unknownError,
   type GivenUp,
-} from './outcome.js';
-import { messageCountOf, payloadBytes } from './payload.js';
+} from './send-errors.js';
+import { messageCountOf, payloadBytes, withOwnLists } from './payload.js';
 import type { PendingSend } from './pending-send.js';
 import type { Release } from './release.js';
-import { releaseOf } from './release-of.js';
+import { releaseOf } from './send-release.js';
 
-/** Of its limit: a buffer that is fuller than this is told of, before it refuses anything. */
-const FILLING = 0.8;
+/** Of a limit: that a buffer is fuller than this is told. */
+const FILLING_MIN = 0.8;
 
 /** @internal */
 export interface SendsParts {
@@ -38,6 +38,8 @@ export interface SendsParts {
   readonly limits: ProducerLimits;
   /** What happens to a send whose outcome is unknown, resolved. */
   readonly onUnknownOutcome: 'resend' | 'reject';
+  /** The inner producer in use. */
+  inner(): InnerProducer | undefined;
 }
 
 /** @internal Where what was held goes. */
@@ -70,24 +72,21 @@ export class Sends {
   readonly held: HoldBuffer<PendingSend>;
   readonly #parts: SendsParts;
   readonly #deadline: DeliveryDeadline;
-  /** The switch that is waited for; a planned one that fails goes on as another one, back to its source. */
-  turn: SwitchTurn | undefined = undefined;
+  readonly news: HoldNews;
   #refusedCount = 0;
   /** From the opening of a cluster until nothing is held back any more. */
   #release: Release<PendingSend> | undefined;
-  /** What was said already of the switch under way: each event comes once per switch. */
-  #announced: Set<HoldEvent> = new Set();
 
   constructor(parts: SendsParts) {
     const { world, limits } = parts;
     this.#parts = parts;
+    this.news = new HoldNews(parts.id, parts.events);
     this.held = new HoldBuffer({
       world,
       maxBytes: limits.holdMaxBytes,
       maxRecords: limits.holdMaxRecords,
       maxWaitMs: limits.holdMaxWaitMs,
-      onTimeout: (send) =>
-        send.reject(holdTimeout(send, limits.holdMaxWaitMs, this.#wait()), truthOf(send)),
+      onTimeout: (send) => send.reject(holdTimeout(send, limits.holdMaxWaitMs, this.#wait())),
     });
     this.#deadline = new DeliveryDeadline({
       world,
@@ -101,12 +100,6 @@ export class Sends {
     return this.#refusedCount;
   }
 
-  /** A switch begins. */
-  switchStarted(turn: SwitchTurn): void {
-    this.turn = turn;
-    this.#announced = new Set();
-  }
-
   /** Takes a send while a cluster is open. The hot path. */
   submit(send: PendingSend, inner: InnerProducer): void {
     if (this.#release?.holdsBack(send) === true) this.hold(send);
@@ -115,47 +108,60 @@ export class Sends {
 
   /** Hands a send to an inner producer. */
   begin(send: PendingSend, inner: InnerProducer): void {
-    const { payload } = send;
-    const tag = tagOf(payload, inner);
+    // First of all: what user code has passed may throw when it is read.
+    const tag = tagOf(send.payload, inner);
+    if (tag !== undefined) send.payload = withOwnLists(send.payload);
+    this.#deadline.watch(send);
+    this.inFlight.add(send);
+    this.#handOver(send, inner, tag);
+  }
+
+  #handOver(send: PendingSend, inner: InnerProducer, tag = tagOf(send.payload, inner)): void {
     send.inner = inner;
     send.tag = tag;
     send.startedAtRequestCount = inner.wire.produceRequestCount;
-    send.messageCount = messageCountOf(payload);
-    this.#deadline.watch(send);
+    send.recordCount = messageCountOf(send.payload);
     inner.sendStarted();
-    this.inFlight.add(send);
     handOver(send, inner).then(
       (metadata) => {
-        inner.sendEnded();
         inner.session.traffic.worked('produce');
-        // An answer of an older epoch: the switch has settled or taken back this send already.
+        // Else it was settled, taken back or handed over anew since.
         if (send.inner === inner && send.tag === tag) this.#answered(send, inner, metadata);
+        inner.sendEnded(tag);
       },
       (error: unknown) => {
-        inner.sendEnded();
-        inner.session.traffic.failed('produce', error);
+        // What was kept back or revoked here says nothing about the cluster.
+        if (tag?.isKeptBack !== true && tag?.isRevoked !== true) {
+          inner.session.traffic.failed('produce', error);
+        }
         if (send.inner === inner && send.tag === tag) this.#failed(send, inner, error);
+        inner.sendEnded(tag);
       },
     );
   }
 
   #answered(send: PendingSend, inner: InnerProducer, metadata: RecordMetadata[]): void {
-    const fate = isWhollyAcknowledged(send) ? undefined : fateOf(send, inner);
-    if (fate?.rest !== undefined) {
-      this.#goOn(send, inner, fate);
+    if (!isWhollyAcknowledged(send) && !fateOf(send, inner).isWhole) {
+      this.#goOn(send, inner);
       return;
     }
     this.inFlight.remove(send);
     send.letGo();
-    inner.session.work.acknowledged(metadata, send.messageCount);
+    inner.session.work.acknowledged(metadata, send.recordCount);
     send.answer(metadata, inner.session);
   }
 
-  /** kafkajs has resolved it, and not all of it was written: see {@link isWhollyAcknowledged}. */
-  #goOn(send: PendingSend, inner: InnerProducer, fate: Fate): void {
-    send.keep(inner, fate);
-    this.inFlight.remove(send);
-    this.begin(send, inner);
+  /** kafkajs has resolved it, and not all of it was written (see {@link isWhollyAcknowledged}): the rest is handed over, in its place. */
+  #goOn(send: PendingSend, inner: InnerProducer): void {
+    const outcome = this.#judge(send, inner);
+    if (outcome === undefined) return;
+    const to = this.#parts.inner();
+    if (!this.#mayGoAgain(outcome)) {
+      this.inFlight.remove(send);
+      const because = 'an attempt got no answer, and kafkajs has left it out of the next one';
+      send.reject(unknownError(send, inner, because), outcome);
+    } else if (to === undefined || to.overtaken) this.#waitInPlace(send, inner);
+    else this.#handOver(send, to);
   }
 
   #failed(send: PendingSend, inner: InnerProducer, error: unknown): void {
@@ -163,63 +169,89 @@ export class Sends {
       this.inFlight.park(send, error);
       return;
     }
-    const fate = fateOf(send, inner);
-    this.inFlight.remove(send);
-    send.letGo();
-    if (fate.rest === undefined) this.#complete(send, inner, fate);
-    else {
-      const told = send.maybeWritten ? resentAndFailed(send, inner, error) : error;
-      send.reject(told, truthOf(send, fate));
+    const wasResent = send.maybeWritten;
+    const isKeptBack = send.tag?.isKeptBack === true;
+    const outcome = this.#judge(send, inner);
+    if (outcome === undefined) return;
+    if (isKeptBack && this.#mayGoAgain(outcome)) {
+      // Nothing is wrong with it, but for the sequence numbers of its inner producer: it waits until they are in order.
+      this.#waitInPlace(send, inner);
+      send.isKeptBack = true;
+      this.resumeKeptBack();
+      return;
     }
+    this.inFlight.remove(send);
+    send.reject(wasResent ? resentAndFailed(send, inner, error) : error, outcome);
   }
 
-  /** The wire knows that all of it was acknowledged, whatever kafkajs says. */
-  #complete(send: PendingSend, inner: InnerProducer, fate: Fate): void {
-    send.keep(inner, fate);
+  /**
+   * Judges a send by the wire: its inner producer has it no more. What was acknowledged is done, and the rest is what it consists of from now on.
+   *
+   * @returns undefined where all of it was acknowledged, whatever kafkajs says: it is settled then.
+   */
+  #judge(send: PendingSend, inner: InnerProducer): SendOutcome | undefined {
+    const wasMaybeWritten = send.maybeWritten;
+    const fate = fateOf(send, inner);
+    send.letGo();
+    send.keepAcknowledged(inner, fate);
+    if (!fate.isWhole) return outcomeOf(send, wasMaybeWritten ? 'all' : fate.maybe);
+    this.inFlight.remove(send);
     send.complete();
+    return undefined;
+  }
+
+  #mayGoAgain({ kind }: SendOutcome): boolean {
+    return kind !== 'unknown' || this.#parts.onUnknownOutcome === 'resend';
+  }
+
+  /** Nobody has it now: a switch that comes finds that it was not sent. */
+  #waitInPlace(send: PendingSend, inner: InnerProducer): void {
+    send.inner = inner;
+    send.tag = tagOf(send.payload, inner);
+    this.inFlight.park(send, undefined);
+  }
+
+  /** What was kept back goes on, in order, where the inner producer in use can be trusted. */
+  resumeKeptBack(): void {
+    const inner = this.#parts.inner();
+    if (inner === undefined || inner.overtaken || inner.tap?.sequences.isInOrder !== true) return;
+    for (const send of [...this.inFlight].filter(({ isKeptBack }) => isKeptBack)) {
+      send.letGo();
+      this.inFlight.unpark(send);
+      this.#handOver(send, inner);
+    }
   }
 
   /** Makes a send wait, or refuses it at once where the buffer is full. */
   hold(send: PendingSend): void {
     const { limits, world } = this.#parts;
+    send.payload = withOwnLists(send.payload);
     send.bytes = payloadBytes(send.payload);
     send.recordCount = messageCountOf(send.payload);
     send.heldAtMs = world.nowMs();
     const full = this.held.offer(send);
     if (full === undefined) {
       this.#deadline.watch(send);
-      this.#announce('producer.held');
-      if (this.held.fullness > FILLING) this.#announce('producer.hold-filling');
+      this.news.tell('producer.held');
+      if (this.held.fullness > FILLING_MIN) this.news.tell('producer.hold-filling');
       return;
     }
     this.#refusedCount += 1;
-    this.#announce('producer.hold-full');
-    const limit =
-      full === 'bytes'
-        ? `producer.holdMaxBytes ${limits.holdMaxBytes}`
-        : `producer.holdMaxRecords ${limits.holdMaxRecords}`;
-    send.reject(holdFull(send, limit, this.#wait()), truthOf(send));
+    this.news.tell('producer.hold-full');
+    send.reject(holdFull(send, full, limits, this.#wait()));
   }
 
   /** Settles a send that is not to be waited for any more, wherever it is. Nothing where it is settled. */
   giveUp(send: PendingSend, givenUp: GivenUp): void {
     const { inner } = send;
     if (inner === undefined) {
-      if (!this.held.remove(send)) return;
-      send.reject(heldOutcome(send, givenUp.because, givenUp.error), truthOf(send));
+      if (this.held.remove(send)) send.reject(heldError(send, givenUp.because, givenUp.error));
       return;
     }
-    const fate = fateOf(send, inner);
+    const outcome = this.#judge(send, inner);
+    if (outcome === undefined) return;
     this.inFlight.remove(send);
-    send.letGo();
-    if (fate.rest === undefined) {
-      this.#complete(send, inner, fate);
-      return;
-    }
-    const isUnknown = send.maybeWritten || isRestUnknown(fate);
-    const outcome = truthOf(send, fate);
-    send.acknowledged = [...send.acknowledged, ...fate.acknowledged];
-    send.reject(givenUpInFlight(send, inner, givenUp, isUnknown), outcome);
+    send.reject(givenUpInFlight(send, inner, givenUp, outcome), outcome);
   }
 
   /**
@@ -231,19 +263,13 @@ export class Sends {
     const takenBack: PendingSend[] = [];
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
-      if (inner === undefined) continue;
-      const fate = fateOf(send, inner);
-      send.letGo();
-      if (fate.rest === undefined) {
-        this.#complete(send, inner, fate);
+      const outcome = inner === undefined ? undefined : this.#judge(send, inner);
+      if (inner === undefined || outcome === undefined) continue;
+      if (!this.#mayGoAgain(outcome)) {
+        const error = unknownError(send, inner, 'a switch overtook it before an answer came');
+        send.reject(error, outcome);
         continue;
       }
-      if (isRestUnknown(fate) && this.#parts.onUnknownOutcome === 'reject') {
-        const error = unknownOutcome(send, inner, 'a switch overtook it before an answer came');
-        send.reject(error, truthOf(send, fate));
-        continue;
-      }
-      send.keep(inner, fate);
       send.innerError = undefined;
       send.bytes = payloadBytes(send.payload);
       send.recordCount = messageCountOf(send.payload);
@@ -251,7 +277,7 @@ export class Sends {
     }
     this.#release = undefined;
     this.#putBack(takenBack, heldAtMs);
-    if (takenBack.length > 0) this.#announce('producer.held');
+    if (takenBack.length > 0) this.news.tell('producer.held');
   }
 
   /** What waited in an earlier switch, and was released or held back after it, waits anew. */
@@ -292,48 +318,33 @@ export class Sends {
   }
 
   /** What a send waits for that is held now. */
-  #wait(): { turn: SwitchTurn | undefined; why: string } {
-    const { turn } = this;
-    const why =
-      this.#release?.isReleased === true
-        ? 'behind a send of its topic that has had no answer since a switch'
-        : `for ${endOf(turn)}`;
-    return { turn, why };
+  #wait(): ReturnType<HoldNews['waitsFor']> {
+    return this.news.waitsFor(this.#release?.isReleased === true);
   }
 
   /** Rejects everything that waits. */
   rejectHeld(errorFor: (send: PendingSend) => unknown): void {
     this.#release = undefined;
-    for (const send of this.held.takeAll()) send.reject(errorFor(send), truthOf(send));
+    for (const send of this.held.takeAll()) send.reject(errorFor(send));
+  }
+
+  /** The end: no send is pending from here on, but for what is settled now. */
+  stopDeadlines(): void {
+    this.#deadline.stop();
   }
 
   /**
-   * Rejects everything in flight, with the truth about it: as unknown, or, where it is certain that it was not sent and
+   * Settles everything in flight, with the truth about it: rejects it as unknown, or, where it is certain that it was not sent and
    * never was before, with this error.
    */
-  rejectInFlight(because: string, notSent: (send: PendingSend) => unknown): void {
-    this.#deadline.stop();
+  settleInFlight(because: string, notSent: (send: PendingSend) => unknown): void {
     for (const send of this.inFlight.takeAll()) {
       const { inner } = send;
-      if (inner === undefined) continue;
-      const fate = fateOf(send, inner);
-      send.letGo();
-      if (fate.rest === undefined) {
-        this.#complete(send, inner, fate);
-        continue;
-      }
-      const certain = !send.maybeWritten && !isRestUnknown(fate);
-      const error = certain ? notSent(send) : unknownOutcome(send, inner, because);
-      send.reject(error, truthOf(send, fate));
+      const outcome = inner === undefined ? undefined : this.#judge(send, inner);
+      if (inner === undefined || outcome === undefined) continue;
+      const isUnknown = outcome.kind === 'unknown';
+      const error = isUnknown ? unknownError(send, inner, because) : notSent(send);
+      send.reject(error, outcome);
     }
   }
-
-  #announce(name: HoldEvent): void {
-    if (this.#announced.has(name)) return;
-    this.#announced.add(name);
-    const { events, id } = this.#parts;
-    events.emit(name, { producer: id, cluster: this.turn?.to }, this.turn);
-  }
 }
-
-type HoldEvent = 'producer.held' | 'producer.hold-filling' | 'producer.hold-full';

@@ -3,7 +3,7 @@ import type { Participant, SwitchTurn } from '../switch/participant.js';
 import { abortable, anyOf, ENDLESS_RETRIES, retry, sleep, untilAborted } from '../wait.js';
 import type { ProducerCore, ProducerState } from './core.js';
 import type { InnerProducer } from './inner-producer.js';
-import { haltedWhilePending } from './outcome.js';
+import { haltedWhilePending } from './send-errors.js';
 import type { StandbyProducer } from './standby-producer.js';
 
 /**
@@ -29,7 +29,7 @@ export class ProducerSwitching implements Participant {
     // A switch that follows before the last one ended prolongs the same wait: what waits longest stays in front.
     const heldAtMs = core.state.kind === 'held' ? core.state.heldAtMs : core.parts.world.nowMs();
     core.state = { kind: 'held', heldAtMs, inner };
-    core.parts.sends.switchStarted(turn);
+    core.parts.sends.news.switchStarted(turn);
     // While a planned switch drains, an open transaction may still come to its end on the source.
     if (turn.planned) return;
     for (const transaction of core.transactions) transaction.seal(overtakenBy(turn));
@@ -45,7 +45,7 @@ export class ProducerSwitching implements Participant {
 
   detach(turn: SwitchTurn): Promise<void> {
     const { state, parts, standby } = this.#core;
-    parts.sends.turn = turn;
+    parts.sends.news.turn = turn;
     standby?.check();
     if (state.kind === 'held') this.#detach(state.heldAtMs, overtakenBy(turn));
     return Promise.resolve();
@@ -151,7 +151,10 @@ export class ProducerSwitching implements Participant {
     core.standby?.leave();
     relay.detach();
     core.fenceTransactions(`the library halted: ${error.message}`);
-    sends.rejectInFlight('the library halted before an answer came', () => error);
+    sends.stopDeadlines();
+    sends.settleInFlight('the library halted before an answer came', (send) =>
+      haltedWhilePending(send, error),
+    );
     sends.rejectHeld((send) => haltedWhilePending(send, error));
     core.waiters.rejectAll(error);
     inner?.retire();

@@ -71,8 +71,10 @@ describe('a decision that another member has obeyed, and that is not heard yet',
   });
 
   it('is followed by health, which has no word of its own then', async () => {
-    const { outcome } = await agreeOnB([obeyed(1, 'B')], [decided(1, 'B')], 'health');
+    const heard = [obeyed(1, 'B')];
+    const { outcome, proposedAfter } = await agreeOnB(heard, [decided(1, 'B')], 'health');
     expect(outcome).toMatchObject({ kind: 'agreed', epoch: 1 });
+    expect(proposedAfter).toEqual([]);
   });
 
   it('is overruled by a person where it leads elsewhere', async () => {

@@ -7,8 +7,13 @@ import type {
   KafkaJsConnectionPool,
   KafkaJsProtocolRequest,
 } from '../../src/cluster/kafkajs-cluster.js';
-import { ProduceAccount } from '../../src/cluster/produce-account.js';
-import { SendTag, tapProduce, type ProduceAnswer } from '../../src/cluster/produce-tap.js';
+import { WrittenRequests } from '../../src/cluster/written-requests.js';
+import {
+  SendTag,
+  tapProduce,
+  type ProduceAnswer,
+  type ProduceTap,
+} from '../../src/cluster/produce-tap.js';
 import { silentLogger } from '../support/silent-logger.js';
 
 const require = createRequire(import.meta.url);
@@ -31,13 +36,15 @@ type Behaviour = 'silent' | ((partition: number) => number);
 
 /** Two brokers in front of which kafkajs's own producer code runs. Partition `n` is led by broker `n`, until it moves. */
 class TwoBrokers {
-  readonly account = new ProduceAccount();
+  readonly account = new WrittenRequests();
   readonly leaders: number[] = [0, 1];
   readonly behaviours: Behaviour[] = [() => 0, () => 0];
   /** The values that each partition has, in order. */
   readonly logs: string[][] = [[], []];
+  /** What each request allows the broker to take. */
+  readonly timeoutsMs: number[] = [];
   readonly cluster: KafkaJsCluster;
-  readonly isTapped: boolean;
+  readonly tap: ProduceTap | undefined;
   /** Gives a message its partition. */
   partitionOf: (message: Message) => number = (message) => Number(message.key);
   readonly #brokers = new Map<number, KafkaJsBroker>();
@@ -67,7 +74,7 @@ class TwoBrokers {
       findBroker: async ({ nodeId }: { nodeId: string | number }) => this.#broker(Number(nodeId)),
     };
     this.cluster = cluster as unknown as KafkaJsCluster;
-    this.isTapped = tapProduce(
+    this.tap = tapProduce(
       this.cluster,
       { produceRequestCount: 0, expect: (...args) => this.account.expect(...args) },
       { wallMs: () => 1_000 },
@@ -87,7 +94,7 @@ class TwoBrokers {
         releaseBrokerLock: () => Promise.resolve(),
         getSequence: () => 0,
         updateSequence: () => {},
-        getProducerId: () => undefined,
+        getProducerId: () => -1,
         getProducerEpoch: () => 0,
       },
     });
@@ -119,6 +126,8 @@ class TwoBrokers {
         const correlationId = connection.correlationId;
         connection.correlationId += 1;
         const { buffer } = (await request.encode()) as { buffer: Buffer };
+        // Behind the transactional id, which is null, and acks.
+        this.timeoutsMs.push(buffer.readInt32BE(4));
         this.account.wrote(`broker:${nodeId}`, correlationId);
         return response.parse(await response.decode(await this.#answer(nodeId, buffer)));
       },
@@ -200,7 +209,7 @@ describe('what is told of the Produce requests of a send', () => {
       { carries: [a], written: true, isOver: true, codes: [0] },
       { carries: [b], written: true, isOver: true, codes: [0] },
     ]);
-    expect(tag.attempts.map(({ stampMs }) => stampMs)).toEqual([1_000, 1_000]);
+    expect(tag.attempts.map(({ stampWallMs }) => stampWallMs)).toEqual([1_000, 1_000]);
   });
 
   it('tells what a broker has answered where kafkajs throws, and the next attempt apart from it', async () => {
@@ -234,7 +243,7 @@ describe('what is told of the Produce requests of a send', () => {
   it('lets nothing leave of a send that is over, and kafkajs does not try again', async () => {
     const brokers = new TwoBrokers();
     const tag = new SendTag(undefined);
-    tag.isOver = true;
+    tag.isRevoked = true;
     await expect(brokers.sendBatch(tag, message(0, 'a'))).rejects.toThrow('this send was settled');
     expect(brokers.logs).toEqual([[], []]);
     expect(told(tag)).toEqual([]);
@@ -246,19 +255,20 @@ describe('what is told of the Produce requests of a send', () => {
     const messages = [message(0, 'a'), message(0, 'b')];
     await Promise.all(tags.map((tag, index) => brokers.sendBatch(tag, messages[index] as Message)));
     expect(tags.map((tag) => told(tag)[0]?.carries)).toEqual([[messages[0]], [messages[1]]]);
+    expect(brokers.timeoutsMs).toEqual([1_234, 30_000]);
   });
 
   it('does nothing to a client that is not built like kafkajs', () => {
     const bare = { findBroker: () => Promise.reject(new Error('not asked')) };
     expect(
-      tapProduce(bare as unknown as KafkaJsCluster, new ProduceAccountWire(), { wallMs: () => 0 }),
-    ).toBe(false);
+      tapProduce(
+        bare as unknown as KafkaJsCluster,
+        { produceRequestCount: 0, expect: () => () => {} },
+        { wallMs: () => 0 },
+      ),
+    ).toBeUndefined();
   });
 });
-
-class ProduceAccountWire extends ProduceAccount {
-  readonly produceRequestCount = 0;
-}
 
 describe('kafkajs leaves out messages of a send that it resolves', () => {
   it('where a leader moves to a broker that has answered its own part', async () => {
@@ -289,28 +299,5 @@ describe('kafkajs leaves out messages of a send that it resolves', () => {
     await brokers.sendBatch(tag, { value: '0:a;' }, { value: '1:b;' });
     const carried = told(tag).flatMap(({ carries, codes }) => (codes?.[0] === 0 ? carries : []));
     expect(carried.map(({ value }) => value)).toEqual(['0:a;', '0:a;']);
-  });
-});
-
-describe('the account of what was written', () => {
-  it('knows a request by its broker and its correlation id, once', () => {
-    const account = new ProduceAccount();
-    const [first, second] = [{ written: false }, { written: false }];
-    account.expect('a:1', 7, first);
-    account.expect('b:1', 7, second);
-    account.wrote('a:1', 8);
-    expect([first.written, second.written]).toEqual([false, false]);
-    account.wrote('b:1', 7);
-    expect([first.written, second.written, account.count]).toEqual([false, true, 2]);
-  });
-
-  it('forgets one that can come no more, and not its successor under the same id', () => {
-    const account = new ProduceAccount();
-    const [first, second] = [{ written: false }, { written: false }];
-    const forget = account.expect('a:1', 0, first);
-    account.expect('a:1', 0, second);
-    forget();
-    account.wrote('a:1', 0);
-    expect([first.written, second.written]).toEqual([false, true]);
   });
 });

@@ -21,6 +21,7 @@ declare global {
   function handle(message: { readonly value: Buffer | null }): Promise<void>;
   function log(entry: object): void;
   function putAside(part: SendPart): Promise<void>;
+  function putAllAside(all: TopicMessages[], error: unknown): Promise<void>;
   function sendLater(record: ProducerRecord): void;
   function checkWhetherItArrived(record: ProducerRecord): void;
 }

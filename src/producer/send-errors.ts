@@ -1,35 +1,22 @@
 import {
   DeliveryTimeoutError,
   FailoverClosedError,
+  FailoverHaltedError,
   HoldBufferFullError,
   HoldTimeoutError,
   OutcomeUnknownError,
   SendAbortedError,
 } from '../errors.js';
 import { messageOf } from '../caught.js';
+import type { ProducerLimits } from '../options.js';
 import type { SendOutcome } from '../send-outcome.js';
 import { factsOf, type SwitchTurn } from '../switch/participant.js';
-import { outcomeFrom, type Fate } from './fate.js';
 import type { InnerProducer } from './inner-producer.js';
 import type { PendingSend } from './pending-send.js';
-import { MessageCounts } from './message-counts.js';
 import { topicOf } from './payload.js';
 
-/**
- * The truth about a send that is rejected now: what is known of it with its inner producer, and what was before.
- *
- * @param fate - default: no inner producer has it.
- * @internal
- */
-export function truthOf(
-  send: PendingSend,
-  fate: Fate = { acknowledged: [], rest: send.payload, maybe: new MessageCounts() },
-): SendOutcome {
-  return outcomeFrom(send.acknowledged, send.maybeWritten ? { ...fate, maybe: 'all' } : fate);
-}
-
 /** @internal The send may be in the log of the inner producer's cluster. */
-export function unknownOutcome(
+export function unknownError(
   send: PendingSend,
   inner: InnerProducer,
   because: string,
@@ -43,14 +30,14 @@ export function unknownOutcome(
 }
 
 /** @internal For a send that waits, or would have to: what it is rejected with, with the truth about its past. */
-export function heldOutcome(
+export function heldError(
   send: PendingSend,
   because: string,
   error: (message: string) => Error,
 ): Error {
   if (!send.maybeWritten) return error(`${because}; ${notSent(send)}`);
   return new OutcomeUnknownError(
-    `The outcome of this ${send.method} is unknown: it got no answer before the switch, and then ${because}. ` +
+    `The outcome of this ${send.method} is unknown: an earlier attempt got no answer, and then ${because}. ` +
       'It may or may not be in the log of the cluster it was sent to first.',
     { topic: topicOf(send.payload), cause: error(because) },
   );
@@ -69,7 +56,7 @@ export function holdTimeout(
   maxWaitMs: number,
   { turn, why }: { turn: SwitchTurn | undefined; why: string },
 ): Error {
-  return heldOutcome(
+  return heldError(
     send,
     `it waited ${maxWaitMs} ms (producer.holdMaxWaitMs) ${why}`,
     (message) => new HoldTimeoutError(message, { ...factsOf(turn), topic: topicOf(send.payload) }),
@@ -79,9 +66,14 @@ export function holdTimeout(
 /** @internal */
 export function holdFull(
   send: PendingSend,
-  limit: string,
+  full: 'bytes' | 'records',
+  { holdMaxBytes, holdMaxRecords }: Pick<ProducerLimits, 'holdMaxBytes' | 'holdMaxRecords'>,
   { turn, why }: { turn: SwitchTurn | undefined; why: string },
 ): HoldBufferFullError {
+  const limit =
+    full === 'bytes'
+      ? `producer.holdMaxBytes ${holdMaxBytes}`
+      : `producer.holdMaxRecords ${holdMaxRecords}`;
   return new HoldBufferFullError(
     `The hold buffer is full (${limit}): this ${send.method} cannot wait ${why}. It was certainly not sent`,
     { ...factsOf(turn), topic: topicOf(send.payload) },
@@ -111,15 +103,15 @@ export function aborted(send: PendingSend, cause: unknown): GivenUp {
   };
 }
 
-/** @internal What a send is rejected with that its inner producer has. `isUnknown`: by the wire. */
+/** @internal What a send is rejected with that its inner producer had. */
 export function givenUpInFlight(
   send: PendingSend,
   inner: InnerProducer,
   { because, error }: GivenUp,
-  isUnknown: boolean,
+  { kind }: SendOutcome,
 ): Error {
-  return isUnknown
-    ? unknownOutcome(send, inner, because, error(because))
+  return kind === 'unknown'
+    ? unknownError(send, inner, because, error(because))
     : error(`${because}; ${notSent(send)}`);
 }
 
@@ -127,15 +119,15 @@ export function givenUpInFlight(
 export function resentAndFailed(send: PendingSend, inner: InnerProducer, cause: unknown): Error {
   const { alias, switchEpoch } = inner.session;
   return new OutcomeUnknownError(
-    `The outcome of this ${send.method} is unknown: a switch overtook it, and resending it to cluster ${alias} failed (${messageOf(cause)}). ` +
+    `The outcome of this ${send.method} is unknown: an earlier attempt got no answer, and the next one, to cluster ${alias}, failed (${messageOf(cause)}). ` +
       'It may or may not be in the log of the cluster it was sent to first.',
     { cluster: alias, switchEpoch, topic: topicOf(send.payload), cause },
   );
 }
 
 /** @internal */
-export function disconnectedWhileHeld(send: PendingSend): Error {
-  return heldOutcome(
+export function disconnectedWhilePending(send: PendingSend): Error {
+  return heldError(
     send,
     'the producer was disconnected while it waited',
     (message) => new FailoverClosedError(message, { topic: topicOf(send.payload) }),
@@ -144,6 +136,9 @@ export function disconnectedWhileHeld(send: PendingSend): Error {
 
 /** @internal */
 export function haltedWhilePending(send: PendingSend, error: Error): Error {
+  if (send.maybeWritten) return heldError(send, error.message, () => error);
   // The error object itself where nothing has to be added: everybody hears the same.
-  return send.maybeWritten ? heldOutcome(send, error.message, () => error) : error;
+  if (send.acknowledged.length === 0) return error;
+  const message = `${error.message}; ${notSent(send)}`;
+  return new FailoverHaltedError(message, { topic: topicOf(send.payload), cause: error });
 }

@@ -44,5 +44,9 @@ function isWritten(
 ): boolean {
   if (tag === undefined) return produceRequestCount !== startedAtRequestCount;
   const { attempts } = tag;
-  return attempts.length > 0 && attempts.every(({ written, isOver }) => written || isOver);
+  // One that failed before it was written is made anew, and another request of the send may be under way.
+  return (
+    attempts.some(({ written }) => written) &&
+    attempts.every(({ written, isOver }) => written || isOver)
+  );
 }

@@ -5,7 +5,7 @@ import type { InnerProducer } from './inner-producer.js';
 import { topicsOf, withTimestamps } from './payload.js';
 import type { PendingSend } from './pending-send.js';
 import { Release } from './release.js';
-import { untilWritten } from './until-written.js';
+import { untilWritten } from './wire-wait.js';
 
 /** Most held sends that are under way at the same time after a switch. */
 const RELEASE_WINDOW = 32;
@@ -42,7 +42,7 @@ export function releaseOf(parts: ReleaseParts): Release<PendingSend> {
       if (to === undefined || !held.remove(send)) return undefined;
       sendCount += 1;
       if (send.maybeWritten) resentCount += 1;
-      send.payload = withTimestamps(send.payload, send.stampMs);
+      send.payload = withTimestamps(send.payload, send.stampWallMs);
       return new Promise((resolve) => {
         send.onLeft = resolve;
         begin(send, to);
