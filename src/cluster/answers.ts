@@ -23,7 +23,7 @@ const METADATA_API_KEY = 3;
  * @internal
  */
 export function adaptAnswers(cluster: KafkaJsCluster): void {
-  aroundRequests(cluster, (asked) => {
+  aroundRequests(cluster, () => (asked) => {
     const response = adapted(asked);
     return response === asked.response ? asked : { ...asked, response };
   });

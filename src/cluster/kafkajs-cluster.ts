@@ -177,7 +177,7 @@ export interface KafkaJsProtocolRequest {
     readonly apiKey: number;
     readonly apiVersion: number;
     /** Called once its correlation id is taken, and in the same moment (`src/protocol/request.js`). */
-    encode(): Promise<unknown>;
+    encode: () => Promise<unknown>;
   };
   readonly response: KafkaJsResponse;
 }
@@ -273,15 +273,14 @@ export function clusterOf(kafka: Kafka): KafkaJsCluster {
  * Puts other requests in the place of those that a cluster's clients send, or the same ones with something around them. Does nothing to a
  * client that is not built like kafkajs's.
  *
- * @param change - called in the same moment in which kafkajs sends.
+ * @param changeOn - called for each new pool of connections; what it returns is called in the same moment in which kafkajs sends.
  * @internal
  */
 export function aroundRequests(
   { brokerPool }: KafkaJsCluster,
-  change: (
-    asked: KafkaJsProtocolRequest,
+  changeOn: (
     connections: KafkaJsConnectionPool,
-  ) => KafkaJsProtocolRequest,
+  ) => (asked: KafkaJsProtocolRequest) => KafkaJsProtocolRequest,
 ): void {
   const builder = brokerPool?.connectionPoolBuilder;
   if (brokerPool === undefined || builder === undefined) return;
@@ -289,7 +288,8 @@ export function aroundRequests(
     async build(destination) {
       const connections = await builder.build(destination);
       const send = connections.send.bind(connections);
-      connections.send = (asked) => send(change(asked, connections));
+      const change = changeOn(connections);
+      connections.send = (asked) => send(change(asked));
       return connections;
     },
   };

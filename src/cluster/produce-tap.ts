@@ -2,7 +2,7 @@ import type { Message } from 'kafkajs';
 import { aroundRequests, type KafkaJsBroker, type KafkaJsCluster } from './kafkajs-cluster.js';
 import type { World } from '../world.js';
 import { SequenceGuard, type SequencedBatch } from './sequence-guard.js';
-import type { Wire } from './session.js';
+import type { ExpectedRequest, ExpectedRequests, Wire } from './session.js';
 
 /**
  * What one Produce request carries of a topic: kafkajs's own lists, which hold the very message objects that it was given.
@@ -35,7 +35,7 @@ export interface ProduceAnswer {
  *
  * @internal
  */
-export class ProduceAttempt {
+export class ProduceAttempt implements ExpectedRequest {
   readonly topics: readonly ProducedTopic[];
   /** Wall-clock milliseconds: the time that kafkajs gives to messages without one (it reads the clock in the same moment). */
   stampWallMs: number | undefined = undefined;
@@ -45,11 +45,23 @@ export class ProduceAttempt {
   answer: ProduceAnswer | undefined = undefined;
   /** True once nothing of it is under way any more: it was answered, or failed. */
   isOver = false;
-  /** Called then. */
-  onOver: () => void = () => {};
+  correlationId = 0;
+  #expectedIn: ExpectedRequests | undefined = undefined;
 
   constructor(topics: readonly ProducedTopic[]) {
     this.topics = topics;
+  }
+
+  /** It will be written under this id, if at all. */
+  expectIn(requests: ExpectedRequests, correlationId: number): void {
+    this.correlationId = correlationId;
+    this.#expectedIn = requests;
+    requests.expect(this);
+  }
+
+  end(): void {
+    this.isOver = true;
+    if (!this.written) this.#expectedIn?.forget(this);
   }
 }
 
@@ -99,47 +111,45 @@ export function tapProduce(
   if (cluster.brokerPool?.connectionPoolBuilder === undefined) return undefined;
   const tap = { sequences: new SequenceGuard(), hasUntagged: false };
   let begun: ProduceAttempt | undefined;
-  aroundRequests(cluster, (asked, { host, port, pool: [connection] }) => {
-    const { request, response } = asked;
-    if (request.apiKey !== PRODUCE_API_KEY || begun === undefined) return asked;
-    const attempt = begun;
-    return {
-      request: {
-        ...request,
-        encode: () => {
-          attempt.stampWallMs = world.wallMs();
-          // Its id is taken in the moment in which it is encoded.
-          // Where that cannot be known it counts as written: the safe side.
-          if (connection === undefined) attempt.written = true;
-          else {
-            const correlationId = connection.correlationId - 1;
-            attempt.onOver = wire.expect(`${host}:${port}`, correlationId, attempt);
-          }
-          return request.encode();
+  aroundRequests(cluster, ({ host, port, pool: [connection] }) => {
+    const requests = wire.to(`${host}:${port}`);
+    return (asked) => {
+      const { request, response } = asked;
+      if (request.apiKey !== PRODUCE_API_KEY || begun === undefined) return asked;
+      const attempt = begun;
+      const { encode } = request;
+      // kafkajs makes a request anew each time; how its answer is read belongs to all of them.
+      request.encode = () => {
+        attempt.stampWallMs = world.wallMs();
+        // Where its id cannot be known it counts as written: the safe side.
+        if (connection === undefined) attempt.written = true;
+        else attempt.expectIn(requests, connection.correlationId - 1);
+        return encode();
+      };
+      return {
+        request,
+        response: {
+          decode: response.decode,
+          parse: (decoded) => {
+            attempt.answer = decoded as ProduceAnswer;
+            return response.parse(decoded);
+          },
         },
-      },
-      response: {
-        ...response,
-        decode: async (bytes) => {
-          const answer = await response.decode(bytes);
-          attempt.answer = answer as ProduceAnswer;
-          return answer;
-        },
-      },
+      };
     };
   });
   const known = new WeakSet<KafkaJsBroker>();
   const findBroker = cluster.findBroker.bind(cluster);
-  cluster.findBroker = async (node) => {
-    const broker = await findBroker(node);
-    if (!known.has(broker)) {
-      known.add(broker);
-      tapBroker(broker, tap, (attempt) => {
-        begun = attempt;
-      });
-    }
+  const onBegun = (attempt: ProduceAttempt | undefined): void => {
+    begun = attempt;
+  };
+  const tapped = (broker: KafkaJsBroker): KafkaJsBroker => {
+    if (known.has(broker)) return broker;
+    known.add(broker);
+    tapBroker(broker, tap, onBegun);
     return broker;
   };
+  cluster.findBroker = (node) => findBroker(node).then(tapped);
   return tap;
 }
 
@@ -151,49 +161,45 @@ function tapBroker(
 ): void {
   const { sequences } = tap;
   const produce = broker.produce.bind(broker);
-  broker.produce = async (request) => {
+  broker.produce = (request) => {
     const timeout: unknown = request.timeout;
     const tag = timeout instanceof SendTag ? timeout : undefined;
     if (tag === undefined && !request.transactionalId) tap.hasUntagged = true;
     const batches = sequencedBatches(request);
     // What is sent in a transaction has no tag, and concerns nobody but the guard.
     if (tag === undefined && batches.length === 0) return produce(request);
-    if (tag?.isRevoked === true) throw new SendRevokedError();
+    if (tag?.isRevoked === true) return Promise.reject(new SendRevokedError());
     if (!sequences.mayGo(batches)) {
       if (tag !== undefined) tag.isKeptBack = true;
-      throw new KeptBackError();
+      return Promise.reject(new KeptBackError());
     }
     const attempt = new ProduceAttempt(request.topicData as unknown as readonly ProducedTopic[]);
     tag?.attempts.push(attempt);
     onBegun(attempt);
-    let answering: Promise<unknown>;
-    try {
-      // Where the user gave none, kafkajs's default takes its place.
-      answering = produce(
-        tag === undefined ? request : { ...request, timeout: tag.timeout as number },
-      );
-    } finally {
-      onBegun(undefined);
-    }
-    try {
-      const answer = await answering;
-      attempt.isOver = true;
-      if (batches.length > 0) sequences.succeeded(batches);
-      return answer;
-    } catch (error) {
-      attempt.isOver = true;
-      if (batches.length > 0) sequences.failed(batches, tag, attempt);
-      throw error;
-    } finally {
-      attempt.onOver();
-    }
+    // kafkajs has made the request for this call. Where the user gave no limit, its default takes its place.
+    if (tag !== undefined) request.timeout = tag.timeout as number;
+    // An async function: it throws nothing, and has come to the connection when it returns.
+    const answering = produce(request);
+    onBegun(undefined);
+    return answering.then(
+      (answer) => {
+        attempt.end();
+        if (batches.length > 0) sequences.succeeded(batches);
+        return answer;
+      },
+      (error: unknown) => {
+        attempt.end();
+        if (batches.length > 0) sequences.failed(batches, tag, attempt);
+        throw error;
+      },
+    );
   };
 }
 
 /** What is sent without numbers has none of them. */
 function sequencedBatches({ producerId, topicData }: ProduceRequest): readonly SequencedBatch[] {
+  if (producerId === NO_PRODUCER_ID) return NO_BATCHES;
   const id = String(producerId);
-  if (id === NO_PRODUCER_ID) return NO_BATCHES;
   return topicData.flatMap(({ topic, partitions }) =>
     partitions.map(({ partition, firstSequence, messages }) => ({
       producerId: id,
@@ -208,7 +214,7 @@ function sequencedBatches({ producerId, topicData }: ProduceRequest): readonly S
 type ProduceRequest = Parameters<KafkaJsBroker['produce']>[0];
 
 /** kafkajs's own, for a producer that is not idempotent. */
-const NO_PRODUCER_ID = '-1';
+const NO_PRODUCER_ID = -1;
 const NO_BATCHES: readonly SequencedBatch[] = [];
 
 /** kafkajs does not retry it (`src/retry/index.js`). Nobody waits for its answer. */

@@ -52,17 +52,21 @@ export interface CountedClient {
 export interface Wire {
   /** Produce requests written to a socket so far. */
   readonly produceRequestCount: number;
-  /**
-   * A Produce request goes to this broker (`host:port`) under this correlation id: it is `written` from the moment in which it is handed to a
-   * socket.
-   *
-   * @returns to be called when it can come no more.
-   */
-  expect(broker: string, correlationId: number, request: ExpectedRequest): () => void;
+  /** Those that are known one by one, to this broker (`host:port`). */
+  to(broker: string): ExpectedRequests;
+}
+
+/** @internal Produce requests to one broker that are to be written. */
+export interface ExpectedRequests {
+  /** It will be written under its id, if at all: it is `written` from the moment in which it is handed to a socket. */
+  expect(request: ExpectedRequest): void;
+  /** It can come no more. */
+  forget(request: ExpectedRequest): void;
 }
 
 /** @internal */
 export interface ExpectedRequest {
+  readonly correlationId: number;
   written: boolean;
 }
 

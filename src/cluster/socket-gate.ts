@@ -67,7 +67,7 @@ export class SocketGate {
       get produceRequestCount() {
         return account.count;
       },
-      expect: (broker, correlationId, request) => account.expect(broker, correlationId, request),
+      to: (broker) => account.to(broker),
     };
   }
 

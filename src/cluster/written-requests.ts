@@ -1,46 +1,63 @@
-import type { ExpectedRequest } from './session.js';
+import type { ExpectedRequest, ExpectedRequests } from './session.js';
+
+/** So many requests of one broker may be between their encoding and their socket at the same time. A power of two. */
+const SLOT_COUNT = 1024;
 
 /**
  * Which Produce requests of one client were written to a socket.
  *
  * A broker's name and a correlation id name one request at a time, nearly always: kafkajs has one connection to a broker for them. Where it has made that one anew and the old one is not
- * closed yet, the older request counts as written: the safe side.
+ * closed yet, or too many requests are under way, the older request counts as written: the safe side.
  *
  * @internal
  */
 export class WrittenRequests {
   /** All that were written so far, expected or not. */
   count = 0;
-  readonly #expected = new Map<string, Map<number, ExpectedRequest>>();
+  readonly #brokers = new Map<string, Slots>();
 
-  /**
-   * This request will be written under this id, if at all.
-   *
-   * @returns to be called when it can come no more.
-   */
-  expect(broker: string, correlationId: number, request: ExpectedRequest): () => void {
-    let ofBroker = this.#expected.get(broker);
-    if (ofBroker === undefined) {
-      ofBroker = new Map();
-      this.#expected.set(broker, ofBroker);
-    }
-    const older = ofBroker.get(correlationId);
-    if (older !== undefined) older.written = true;
-    ofBroker.set(correlationId, request);
-    return () => {
-      // The id may be that of a newer connection.
-      if (this.#expected.get(broker)?.get(correlationId) !== request) return;
-      this.#expected.get(broker)?.delete(correlationId);
-    };
+  /** Those to this broker (`host:port`). */
+  to(broker: string): ExpectedRequests {
+    return this.#slotsOf(broker);
   }
 
   /** A Produce request was handed to a socket of this broker. */
   wrote(broker: string, correlationId: number): void {
     this.count += 1;
-    const ofBroker = this.#expected.get(broker);
-    const request = ofBroker?.get(correlationId);
-    if (request === undefined) return;
+    this.#slotsOf(broker).wrote(correlationId);
+  }
+
+  #slotsOf(broker: string): Slots {
+    let slots = this.#brokers.get(broker);
+    if (slots === undefined) {
+      slots = new Slots();
+      this.#brokers.set(broker, slots);
+    }
+    return slots;
+  }
+}
+
+/** By correlation id, which grows by one from request to request. An array, because a map costs more than all the rest of the account. */
+class Slots implements ExpectedRequests {
+  readonly #requests: (ExpectedRequest | undefined)[] = [];
+
+  expect(request: ExpectedRequest): void {
+    const slot = request.correlationId & (SLOT_COUNT - 1);
+    const older = this.#requests[slot];
+    if (older !== undefined) older.written = true;
+    this.#requests[slot] = request;
+  }
+
+  forget(request: ExpectedRequest): void {
+    const slot = request.correlationId & (SLOT_COUNT - 1);
+    if (this.#requests[slot] === request) this.#requests[slot] = undefined;
+  }
+
+  wrote(correlationId: number): void {
+    const slot = correlationId & (SLOT_COUNT - 1);
+    const request = this.#requests[slot];
+    if (request?.correlationId !== correlationId) return;
     request.written = true;
-    ofBroker?.delete(correlationId);
+    this.#requests[slot] = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
-import type { SendTag } from '../cluster/produce-tap.js';
+import { SendTag } from '../cluster/produce-tap.js';
 import type { MessageCounts } from './message-counts.js';
 
 /**
@@ -61,11 +61,12 @@ export function withTimestamps(payload: Payload, stampWallMs: number): Payload {
 /** What kafkajs reads of a message, and of what carries messages (`types/index.d.ts`). */
 const MESSAGE_FIELDS = ['key', 'value', 'partition', 'headers'] as const;
 const REQUEST_FIELDS = ['acks', 'timeout', 'compression'] as const;
-const PAYLOAD_FIELDS = ['topic', 'messages', 'topicMessages', ...REQUEST_FIELDS] as const;
 
 /** A copy of its own properties, and of these, wherever they come from. */
 function copyOf<T extends object>(source: T, fields: readonly (keyof T)[]): T {
   const copy = { ...source };
+  // The usual case: a plain object has nothing else.
+  if (Object.getPrototypeOf(source) === Object.prototype) return copy;
   for (const field of fields) {
     if (source[field] !== undefined) copy[field] = source[field];
   }
@@ -128,39 +129,32 @@ export function without(payload: Payload, counts: MessageCounts): Payload | unde
   return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages };
 }
 
-/** @internal User code may pass anything. */
-export function isPayload(value: unknown): value is Payload {
-  return isObject(value);
-}
-
 /**
  * The payload with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
  *
+ * @param timeout - what stands in it from now on; default: what the user gave. A tag takes its place here, without another copy for each send.
  * @internal
  */
-export function withOwnLists(payload: Payload): Payload {
+export function withOwnLists(payload: Payload, timeout: unknown = timeoutOf(payload)): Payload {
   if (!isObject(payload)) return payload;
   if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
     const topicMessages = payload.topicMessages.map((entry) =>
       isObject(entry) && Array.isArray(entry.messages)
-        ? { ...copyOf(entry, ['topic']), messages: [...entry.messages] }
+        ? { ...copyOf(entry, ['topic']), messages: entry.messages.slice() }
         : entry,
     );
-    return { ...copyOf(payload, REQUEST_FIELDS), topicMessages };
+    return Object.assign(copyOf(payload, REQUEST_FIELDS), { topicMessages, timeout });
   }
-  if (!('messages' in payload) || !Array.isArray(payload.messages)) return payload;
-  return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages: [...payload.messages] };
+  const copy = copyOf(payload as ProducerRecord, ['topic', 'messages', ...REQUEST_FIELDS]);
+  if (Array.isArray(copy.messages)) copy.messages = copy.messages.slice();
+  return Object.assign(copy, { timeout });
 }
 
-/**
- * The same payload with a tag in the place of `timeout`.
- *
- * @internal
- */
-export function withTag(payload: Payload, tag: SendTag): Payload {
-  return Object.assign(copyOf(payload as ProducerRecord & ProducerBatch, PAYLOAD_FIELDS), {
-    timeout: tag,
-  });
+/** @internal The user's own, also where a tag stands in its place. User code may pass anything. */
+export function timeoutOf(payload: Payload): number | undefined {
+  if (!isObject(payload)) return undefined;
+  const timeout: unknown = payload.timeout;
+  return timeout instanceof SendTag ? timeout.timeout : (timeout as number | undefined);
 }
 
 function messageBytes(message: Message): number {

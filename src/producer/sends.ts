@@ -6,7 +6,7 @@ import type { SendOutcome } from '../send-outcome.js';
 import type { World } from '../world.js';
 import { DeliveryDeadline } from './delivery-deadline.js';
 import { fateOf, isWhollyAcknowledged, outcomeOf } from './fate.js';
-import { handOver, tagOf } from './hand-over.js';
+import { handOver, prepare } from './hand-over.js';
 import { HoldBuffer, queuedAtMs } from './hold-buffer.js';
 import { HoldNews } from './hold-news.js';
 import { InFlight } from './in-flight.js';
@@ -109,14 +109,13 @@ export class Sends {
   /** Hands a send to an inner producer. */
   begin(send: PendingSend, inner: InnerProducer): void {
     // First of all: what user code has passed may throw when it is read.
-    const tag = tagOf(send.payload, inner);
-    if (tag !== undefined) send.payload = withOwnLists(send.payload);
+    const tag = prepare(send, inner);
     this.#deadline.watch(send);
     this.inFlight.add(send);
     this.#handOver(send, inner, tag);
   }
 
-  #handOver(send: PendingSend, inner: InnerProducer, tag = tagOf(send.payload, inner)): void {
+  #handOver(send: PendingSend, inner: InnerProducer, tag = prepare(send, inner)): void {
     send.inner = inner;
     send.tag = tag;
     send.startedAtRequestCount = inner.wire.produceRequestCount;
@@ -207,7 +206,7 @@ export class Sends {
   /** Nobody has it now: a switch that comes finds that it was not sent. */
   #waitInPlace(send: PendingSend, inner: InnerProducer): void {
     send.inner = inner;
-    send.tag = tagOf(send.payload, inner);
+    send.tag = prepare(send, inner);
     this.inFlight.park(send, undefined);
   }
 

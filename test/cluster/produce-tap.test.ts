@@ -76,7 +76,7 @@ class TwoBrokers {
     this.cluster = cluster as unknown as KafkaJsCluster;
     this.tap = tapProduce(
       this.cluster,
-      { produceRequestCount: 0, expect: (...args) => this.account.expect(...args) },
+      { produceRequestCount: 0, to: (broker) => this.account.to(broker) },
       { wallMs: () => 1_000 },
     );
   }
@@ -263,7 +263,7 @@ describe('what is told of the Produce requests of a send', () => {
     expect(
       tapProduce(
         bare as unknown as KafkaJsCluster,
-        { produceRequestCount: 0, expect: () => () => {} },
+        { produceRequestCount: 0, to: () => new WrittenRequests().to('') },
         { wallMs: () => 0 },
       ),
     ).toBeUndefined();

@@ -51,6 +51,8 @@ const closed = (socket: Duplex): Promise<void> =>
     socket.once('close', () => resolve());
   });
 
+const request = () => ({ correlationId: CORRELATION_ID, written: false });
+
 describe('SocketGate', () => {
   it('opens by the given factory, with what kafkajs asked for, and hands out its very socket', () => {
     const socket = new SlowSocket();
@@ -211,9 +213,9 @@ describe('SocketGate', () => {
     const { gate } = gateOver(socket);
     const wire = gate.countedFactory();
     wire.factory(args);
-    const [mine, elsewhere] = [{ written: false }, { written: false }];
-    wire.expect(`${args.host}:${args.port}`, CORRELATION_ID, mine);
-    wire.expect('another:9092', CORRELATION_ID, elsewhere);
+    const [mine, elsewhere] = [request(), request()];
+    wire.to(`${args.host}:${args.port}`).expect(mine);
+    wire.to('another:9092').expect(elsewhere);
     expect([mine.written, elsewhere.written]).toEqual([false, false]);
     socket.write(requestFrame(PRODUCE), 'binary');
     expect([mine.written, elsewhere.written]).toEqual([true, false]);

@@ -1,34 +1,51 @@
 import { describe, expect, it } from 'vitest';
 import { WrittenRequests } from '../../src/cluster/written-requests.js';
 
+const request = (correlationId: number) => ({ correlationId, written: false });
+
 describe('what was written', () => {
-  it('knows a request by its broker and its correlation id, once', () => {
-    const account = new WrittenRequests();
-    const [first, second] = [{ written: false }, { written: false }];
-    account.expect('a:1', 7, first);
-    account.expect('b:1', 7, second);
-    account.wrote('a:1', 8);
+  it('is known by its broker and its correlation id, once', () => {
+    const requests = new WrittenRequests();
+    const [first, second] = [request(7), request(7)];
+    requests.to('a:1').expect(first);
+    requests.to('b:1').expect(second);
+    requests.wrote('a:1', 8);
     expect([first.written, second.written]).toEqual([false, false]);
-    account.wrote('b:1', 7);
-    expect([first.written, second.written, account.count]).toEqual([false, true, 2]);
+    requests.wrote('b:1', 7);
+    expect([first.written, second.written, requests.count]).toEqual([false, true, 2]);
   });
 
-  it('forgets one that can come no more', () => {
+  it('is not known of one that can come no more', () => {
     const requests = new WrittenRequests();
-    const request = { written: false };
-    requests.expect('a:1', 0, request)();
+    const one = request(0);
+    requests.to('a:1').expect(one);
+    requests.to('a:1').forget(one);
     requests.wrote('a:1', 0);
-    expect(request.written).toBe(false);
+    expect(one.written).toBe(false);
   });
 
-  it('takes the older of two under one id for written, and does not forget the newer one with it', () => {
+  it.each([0, 1024, 4 * 1024])(
+    'takes the older of two that cannot be told apart for written, and does not forget the newer one with it (id %i)',
+    (correlationId) => {
+      const requests = new WrittenRequests();
+      const [first, second] = [request(0), request(correlationId)];
+      const expected = requests.to('a:1');
+      expected.expect(first);
+      expected.expect(second);
+      expect([first.written, second.written]).toEqual([true, false]);
+      expected.forget(first);
+      requests.wrote('a:1', correlationId);
+      expect(second.written).toBe(true);
+    },
+  );
+
+  it('keeps nothing of what was written', () => {
     const requests = new WrittenRequests();
-    const [first, second] = [{ written: false }, { written: false }];
-    const forget = requests.expect('a:1', 0, first);
-    requests.expect('a:1', 0, second);
-    expect([first.written, second.written]).toEqual([true, false]);
-    forget();
-    requests.wrote('a:1', 0);
-    expect(second.written).toBe(true);
+    const one = request(3);
+    requests.to('a:1').expect(one);
+    requests.wrote('a:1', 3);
+    one.written = false;
+    requests.wrote('a:1', 3);
+    expect(one.written).toBe(false);
   });
 });

@@ -126,7 +126,10 @@ function valueOf({ payload }: InnerCall): string {
 export class FakeSession implements ClusterSession {
   readonly alias: string;
   readonly switchEpoch: number;
-  readonly wire = { produceRequestCount: 0, expect: () => () => {} };
+  readonly wire = {
+    produceRequestCount: 0,
+    to: () => ({ expect: () => {}, forget: () => {} }),
+  };
   readonly traffic = new Traffic();
   readonly work = new SessionWork(manualWorld());
   readonly inners: FakeInner[] = [];
