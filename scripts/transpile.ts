@@ -35,7 +35,10 @@ export async function transpile(
     outdir: outDir,
     absWorkingDir: root,
   });
-  return emitted(result.outputFiles);
+  return emitted(result.outputFiles).map(({ path, text }) => ({
+    path,
+    text: path.endsWith('.js') ? withoutDocs(text) : text,
+  }));
 }
 
 /** Bundles the vendored modules, each into one CommonJS file that carries the licences of what is inside. */
@@ -93,4 +96,11 @@ function emitted(
   files: readonly { path: string; text: string }[] | undefined,
 ): readonly EmittedFile[] {
   return (files ?? []).map(({ path, text }) => ({ path, text }));
+}
+
+/** The declarations have them. Their lines stay, so that the source maps stay right. */
+function withoutDocs(code: string): string {
+  return code.replaceAll(/^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm, (docs) =>
+    '\n'.repeat(docs.split('\n').length - 1),
+  );
 }

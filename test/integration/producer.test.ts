@@ -438,11 +438,14 @@ describe('what a send may carry across a switch', () => {
       { key: 'key', value: '', partition: 0, headers: { trace: 'abc', twice: ['1', '2'] } },
       { key: Buffer.from([0, 255]), value: large, partition: 0 },
     ];
-    const switching = kafka.switchTo('B', { planned: false });
-    const sends = messages.map((message) =>
-      producer.send({ topic, messages: [message], compression: kafkajs.CompressionTypes.GZIP }),
-    );
-    await Promise.all([switching, ...sends]);
+    const compression = kafkajs.CompressionTypes.GZIP;
+    const sends: Promise<unknown>[] = [];
+    kafka.on('switch.phase-started', ({ phase }) => {
+      if (phase !== 'translate') return;
+      sends.push(...messages.map((one) => producer.send({ topic, messages: [one], compression })));
+    });
+    await kafka.switchTo('B', { planned: false });
+    await Promise.all(sends);
     const [log = []] = await logsOf(stack.clusters.B, topic);
     expect(log.map(({ key, value }) => [key, value])).toEqual([
       [null, null],

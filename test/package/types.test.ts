@@ -188,7 +188,7 @@ describe('kafkajs services', () => {
     `;
     const output = await compile('wrong', { 'wrong.mts': wrong }, nodenext);
     expect(output).toContain("Type 'string' is not assignable to type");
-    expect(output).toContain("Property 'sendd' does not exist on type 'Producer'");
+    expect(output).toContain("Property 'sendd' does not exist on type 'FailoverKafkaProducer'");
   });
 });
 
