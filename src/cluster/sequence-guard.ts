@@ -91,8 +91,11 @@ export class SequenceGuard {
   }
 }
 
-/** OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID: nothing that follows can be right. */
-const OUT_OF_SEQUENCE: ReadonlySet<number> = new Set([45, 46, 47, 59]);
+/**
+ * OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER, UNKNOWN_PRODUCER_ID: nothing that follows can be right. Not INVALID_PRODUCER_EPOCH: another
+ * producer has taken the transactional id over, and a new one here would fence it.
+ */
+const OUT_OF_SEQUENCE: ReadonlySet<number> = new Set([45, 46, 59]);
 
 function isSame(one: SequencedBatch, other: SequencedBatch): boolean {
   return (

@@ -24,6 +24,8 @@ export async function renew(core: ProducerCore, broken: InnerProducer): Promise<
     );
   } catch {
     // A switch, or the end, has overtaken it: what was kept back is its to judge.
+    fresh.retire();
+    return;
   }
   if (!isCurrent() || signal.aborted) {
     fresh.retire();
