@@ -65,6 +65,8 @@ export class ProduceAttempt implements ExpectedRequest {
   }
 }
 
+const NO_ATTEMPTS: readonly ProduceAttempt[] = [];
+
 /**
  * Goes through kafkajs in the place of a send's `timeout`, so that each Produce request can be told to its send. kafkajs passes that on untouched
  * (`src/producer/sendMessages.js`), and tracing as well; the messages themselves may be copies by then.
@@ -74,7 +76,7 @@ export class ProduceAttempt implements ExpectedRequest {
 export class SendTag {
   /** What the user gave. */
   readonly timeout: number | undefined;
-  readonly attempts: ProduceAttempt[] = [];
+  attempts: readonly ProduceAttempt[] = NO_ATTEMPTS;
   /** From now on no request is made of the send: it was settled, or taken back. */
   isRevoked = false;
   /** True once a request of it was kept back, because its numbers are in doubt: see {@link SequenceGuard}. */
@@ -82,6 +84,11 @@ export class SendTag {
 
   constructor(timeout: number | undefined) {
     this.timeout = timeout;
+  }
+
+  began(attempt: ProduceAttempt): void {
+    // Nearly always one. An array that grows takes room for many.
+    this.attempts = this.attempts.length === 0 ? [attempt] : [...this.attempts, attempt];
   }
 }
 
@@ -174,7 +181,7 @@ function tapBroker(
       return Promise.reject(new KeptBackError());
     }
     const attempt = new ProduceAttempt(request.topicData as unknown as readonly ProducedTopic[]);
-    tag?.attempts.push(attempt);
+    tag?.began(attempt);
     onBegun(attempt);
     // kafkajs has made the request for this call. Where the user gave no limit, its default takes its place.
     if (tag !== undefined) request.timeout = tag.timeout as number;

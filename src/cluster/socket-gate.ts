@@ -60,10 +60,7 @@ export class SocketGate {
   countedFactory(): Wire & { readonly factory: ISocketFactory } {
     const account = new WrittenRequests();
     return {
-      factory: (args) =>
-        this.#open(args, (correlationId) =>
-          account.wrote(`${args.host}:${args.port}`, correlationId),
-        ),
+      factory: (args) => this.#open(args, account.socketTo(`${args.host}:${args.port}`)),
       get produceRequestCount() {
         return account.count;
       },

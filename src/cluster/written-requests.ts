@@ -21,10 +21,13 @@ export class WrittenRequests {
     return this.#slotsOf(broker);
   }
 
-  /** A Produce request was handed to a socket of this broker. */
-  wrote(broker: string, correlationId: number): void {
-    this.count += 1;
-    this.#slotsOf(broker).wrote(correlationId);
+  /** @returns to be told of each Produce request that is handed to a socket of this broker. */
+  socketTo(broker: string): (correlationId: number) => void {
+    const slots = this.#slotsOf(broker);
+    return (correlationId) => {
+      this.count += 1;
+      slots.wrote(correlationId);
+    };
   }
 
   #slotsOf(broker: string): Slots {

@@ -127,7 +127,10 @@ export function withCluster(
   { alias, switchEpoch }: ClusterSession,
 ): SendMetadata {
   // The object is kafkajs's, made for this answer: no copy for each send.
-  return Object.assign(metadata, { cluster: alias, switchEpoch });
+  const known = metadata as { -readonly [K in keyof SendMetadata]: SendMetadata[K] };
+  known.cluster = alias;
+  known.switchEpoch = switchEpoch;
+  return known;
 }
 
 /**

@@ -130,24 +130,28 @@ export function without(payload: Payload, counts: MessageCounts): Payload | unde
 }
 
 /**
- * The payload with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
+ * What kafkajs reads of a payload, with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
  *
  * @param timeout - what stands in it from now on; default: what the user gave. A tag takes its place here, without another copy for each send.
  * @internal
  */
 export function withOwnLists(payload: Payload, timeout: unknown = timeoutOf(payload)): Payload {
   if (!isObject(payload)) return payload;
+  // Whole objects of one shape, made at once: this is done for every send.
   if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
+    const { acks, compression } = payload;
     const topicMessages = payload.topicMessages.map((entry) =>
-      isObject(entry) && Array.isArray(entry.messages)
-        ? { ...copyOf(entry, ['topic']), messages: entry.messages.slice() }
-        : entry,
+      isObject(entry) ? { topic: entry.topic, messages: sliced(entry.messages) } : entry,
     );
-    return Object.assign(copyOf(payload, REQUEST_FIELDS), { topicMessages, timeout });
+    return { topicMessages, acks, timeout, compression } as Payload;
   }
-  const copy = copyOf(payload as ProducerRecord, ['topic', 'messages', ...REQUEST_FIELDS]);
-  if (Array.isArray(copy.messages)) copy.messages = copy.messages.slice();
-  return Object.assign(copy, { timeout });
+  const { topic, messages, acks, compression } = payload as ProducerRecord;
+  return { topic, messages: sliced(messages), acks, timeout, compression } as Payload;
+}
+
+/** User code may pass anything. */
+function sliced(messages: Message[]): Message[] {
+  return Array.isArray(messages) ? messages.slice() : messages;
 }
 
 /** @internal The user's own, also where a tag stands in its place. User code may pass anything. */

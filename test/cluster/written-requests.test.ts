@@ -9,9 +9,9 @@ describe('what was written', () => {
     const [first, second] = [request(7), request(7)];
     requests.to('a:1').expect(first);
     requests.to('b:1').expect(second);
-    requests.wrote('a:1', 8);
+    requests.socketTo('a:1')(8);
     expect([first.written, second.written]).toEqual([false, false]);
-    requests.wrote('b:1', 7);
+    requests.socketTo('b:1')(7);
     expect([first.written, second.written, requests.count]).toEqual([false, true, 2]);
   });
 
@@ -20,7 +20,7 @@ describe('what was written', () => {
     const one = request(0);
     requests.to('a:1').expect(one);
     requests.to('a:1').forget(one);
-    requests.wrote('a:1', 0);
+    requests.socketTo('a:1')(0);
     expect(one.written).toBe(false);
   });
 
@@ -34,7 +34,7 @@ describe('what was written', () => {
       expected.expect(second);
       expect([first.written, second.written]).toEqual([true, false]);
       expected.forget(first);
-      requests.wrote('a:1', correlationId);
+      requests.socketTo('a:1')(correlationId);
       expect(second.written).toBe(true);
     },
   );
@@ -43,9 +43,9 @@ describe('what was written', () => {
     const requests = new WrittenRequests();
     const one = request(3);
     requests.to('a:1').expect(one);
-    requests.wrote('a:1', 3);
+    requests.socketTo('a:1')(3);
     one.written = false;
-    requests.wrote('a:1', 3);
+    requests.socketTo('a:1')(3);
     expect(one.written).toBe(false);
   });
 });

@@ -75,7 +75,7 @@ function judged(
     () => {},
   );
   const tag = new SendTag(undefined);
-  tag.attempts.push(...attempts);
+  for (const attempt of attempts) tag.began(attempt);
   send.tag = tag;
   send.recordCount = messageCountOf(payload);
   if (fenced) session.fence(new FencedError('a switch'));
