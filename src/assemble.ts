@@ -4,7 +4,9 @@ import { ClusterOperations } from './cluster-operations.js';
 import { Clients, clusterNamed } from './clients.js';
 import { controlLogs } from './control-logs.js';
 import type { WrongClusterError } from './errors.js';
-import { FailoverEmitter } from './events.js';
+import { FailoverEmitter } from './emitter.js';
+import { LedgerKeeper } from './ledger/keeper.js';
+import { Ledger } from './ledger/ledger.js';
 import { lookHome } from './failback/look.js';
 import type { FailBackParts } from './failback/procedure.js';
 import { validate as validateHome } from './failback/validate.js';
@@ -22,6 +24,8 @@ export interface FailoverParts {
   readonly events: FailoverEmitter;
   readonly progress: Progress;
   readonly operations: ClusterOperations;
+  /** Undefined where nothing is kept of what was acknowledged. */
+  readonly keeper: LedgerKeeper | undefined;
   readonly coordinator: Coordinator;
   /** They look whenever the state is another one. */
   readonly stateWaiters: Waiters;
@@ -68,7 +72,17 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     active: () => coordinator.session()?.alias ?? activeOf(coordinator.state),
     onWrongCluster: (active, error) => onWrongCluster(active, error),
     watch: () => watch,
+    onReleased: () => keeper?.stop(),
   });
+  const ledger = options.ledger.maxBytes === 0 ? undefined : new Ledger(options.ledger.maxBytes);
+  const keeper =
+    ledger &&
+    new LedgerKeeper({
+      ...{ world, events, ledger, aliases },
+      file: options.ledger.file,
+      access: (alias) => operations.access(alias),
+      remoteTopic: (cluster, topic) => operations.policy.formatRemoteTopic(cluster, topic),
+    });
   const stateWaiters = new Waiters();
   const coordinator: Coordinator = new Coordinator({
     world,
@@ -76,6 +90,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     operations,
     deadlines: { ...deadlines, barrierMs: barrierMs(options.agreement, deadlines) },
     fleet: () => watch.fleet,
+    ledger: keeper,
     onMoved: () => {
       watch.keep();
       stateWaiters.look();
@@ -107,7 +122,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
         limits: { ...deadlines, ...options.failback },
       }),
   });
-  const clients: Clients = new Clients({ options, events, operations, coordinator, ended });
+  const clients: Clients = new Clients({ options, events, operations, coordinator, ledger, ended });
 
   /** Fences first. What then: the option says. */
   function onWrongCluster(active: string, error: WrongClusterError): void {
@@ -127,5 +142,15 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
       needs: coordinator.needs(),
       limits: options.failback,
     });
-  return { events, progress, operations, coordinator, stateWaiters, watch, clients, validate };
+  return {
+    events,
+    progress,
+    operations,
+    keeper,
+    coordinator,
+    stateWaiters,
+    watch,
+    clients,
+    validate,
+  };
 }

@@ -10,6 +10,7 @@ import type { StandbyPort } from './consumer/standby-member.js';
 import type { FailoverKafkaConsumer } from './consumer/types.js';
 import { FailoverOptionsError } from './errors.js';
 import type { EventSink } from './events.js';
+import type { Ledger } from './ledger/ledger.js';
 import type { ClusterOptions, ResolvedOptions } from './options.js';
 import type { FailoverAdminConfig } from './options-calls.js';
 import {
@@ -28,6 +29,8 @@ export interface ClientsParts {
   readonly events: EventSink;
   readonly operations: ClusterOperations;
   readonly coordinator: Coordinator;
+  /** What the producers' clusters have acknowledged; undefined where nothing is kept. */
+  readonly ledger: Ledger | undefined;
   /** Aborted by `close()` of the whole, with what calls hear from then on. */
   readonly ended: AbortSignal;
 }
@@ -88,6 +91,7 @@ export class Clients {
       config,
       limits: this.#parts.options.producer,
       standby: this.#producerStandby,
+      ledger: this.#parts.ledger,
       offsetsGate: (offsets, session) => placeTransactionOffsets(offsets, session, this.#placers()),
     });
     this.#made.set(client.participant, client);

@@ -42,6 +42,8 @@ export interface ClusterOperationsParts {
   progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'othersSaid' | 'recorded'>;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
+  /** No client is in use any more, or for ever: every connection is closed. */
+  onReleased(): void;
 }
 
 /**
@@ -249,6 +251,7 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   async #disconnect(): Promise<void> {
+    this.#parts.onReleased();
     for (const mirror of this.#mirrors.values()) mirror.close();
     const accesses = [...this.#accesses.values()];
     this.#mirrors.clear();

@@ -31,6 +31,8 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'agreement.refused': true,
   'failover.halted': true,
   'producer.held': true,
+  'unmirrored.searched': true,
+  'unmirrored.file-failed': true,
   'producer.released': true,
   'producer.hold-filling': true,
   'producer.hold-full': true,

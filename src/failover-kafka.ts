@@ -259,6 +259,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#parts.operations,
       watch: this.#parts.watch,
       progress: this.#parts.progress,
+      ledger: this.#parts.keeper,
       clients: this.#parts.clients.inUse(),
     });
   }

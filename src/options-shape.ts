@@ -1,11 +1,7 @@
 import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
-import type {
-  ConsumerLimits,
-  MirrorOptions,
-  ProducerFailoverOptions,
-  ProducerLimits,
-} from './options.js';
+import type { ConsumerLimits, MirrorOptions } from './options.js';
+import type { ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
 import type { ProgressOptions } from './options-progress.js';
 import type { DedupLimits } from './options-dedup.js';
 import type { FailbackLimits } from './options-failback.js';
@@ -115,6 +111,11 @@ const shape = z.strictObject({
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
       releaseJitterMs: timerFrom(0).default(0),
       hotStandby: z.boolean().default(false),
+      ledgerMaxBytes: z
+        .int()
+        .min(0)
+        .default(32 * 1024 * 1024),
+      unmirroredFile: z.string().min(1).optional(),
     })
     .prefault({}),
   consumer: z
@@ -229,6 +230,7 @@ export interface CheckedGroups {
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
+  readonly ledger: { readonly maxBytes: number; readonly file: string | undefined };
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -246,7 +248,13 @@ export function checkShape(config: unknown): CheckedGroups {
   const checked = checkOptions(shape, config);
   const { mirror, producer, consumer, switch: deadlines, socketStalledAfterMs } = checked;
   const { health, failback } = checked;
-  const { onUnknownOutcome, hotStandby: producers, ...hold } = producer;
+  const {
+    onUnknownOutcome,
+    hotStandby: producers,
+    ledgerMaxBytes,
+    unmirroredFile,
+    ...hold
+  } = producer;
   const { progress, dedup, hotStandby: consumers, ...limits } = consumer;
   if (hold.releaseJitterMs > hold.holdMaxWaitMs) {
     throw new FailoverOptionsError(
@@ -260,6 +268,7 @@ export function checkShape(config: unknown): CheckedGroups {
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
     hotStandby: { consumers, producers },
+    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile },
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

@@ -5,6 +5,8 @@ import type { SwitchPhase } from './events.js';
 import type { FailbackAssessment } from './failback/gates.js';
 import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
+import type { LedgerKeeper } from './ledger/keeper.js';
+import type { LedgerStatus } from './ledger/report.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { Progress, ProgressStatus } from './progress.js';
 import type { MirrorState } from './replication/mirror.js';
@@ -76,6 +78,8 @@ export interface FailoverStatus {
   readonly lastSwitch: SwitchMeasurement | undefined;
   /** How far the groups have come, as it is written down on the standby; undefined while it is not, and during a switch. */
   readonly progress: ProgressStatus | undefined;
+  /** What was acknowledged and may not be mirrored yet; undefined where nothing is kept (`producer.ledgerMaxBytes`). */
+  readonly ledger: LedgerStatus | undefined;
   /** Every producer that was made and not closed. */
   readonly producers: readonly ProducerStatus[];
   /** Every consumer that was made and not closed. */
@@ -95,6 +99,7 @@ export function describeStatus({
   operations,
   watch,
   progress,
+  ledger,
   clients,
 }: {
   options: ResolvedOptions;
@@ -103,6 +108,7 @@ export function describeStatus({
   operations: ClusterOperations;
   watch: Watch;
   progress: Progress;
+  ledger: LedgerKeeper | undefined;
   clients: readonly StatusSource[];
 }): FailoverStatus {
   const active = activeOf(state);
@@ -130,6 +136,7 @@ export function describeStatus({
     failback: watch.wayHome.assessment(),
     lastSwitch,
     progress: progress.status(),
+    ledger: ledger?.status(),
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),
   };

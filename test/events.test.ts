@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FailoverEmitter, type FailoverEvents } from '../src/events.js';
+import { FailoverEmitter } from '../src/emitter.js';
+import type { FailoverEvents } from '../src/events.js';
 
 /** An emitter whose stamps count up, and what came of `producer.held`. */
 function harness() {

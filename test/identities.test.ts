@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FailoverEmitter } from '../src/events.js';
+import { FailoverEmitter } from '../src/emitter.js';
 import { Identities } from '../src/identities.js';
 import { resolveOptions } from '../src/options.js';
 import { clustersOf, ordersWorld, turnableName } from './support/memory-service.js';

@@ -103,6 +103,8 @@ export interface ClusterAccess {
       isolation?: 'read_committed' | 'read_uncommitted';
     },
   ): Promise<FetchedRecords>;
+  /** The offset of the first record that is not older than a time, in milliseconds since 1970; undefined where all are, or there is none. Open transactions count. */
+  offsetOfTime(topic: string, partition: number, timestampMs: number): Promise<bigint | undefined>;
   /** Whether the topic's `cleanup.policy` has `compact`; remembered for the topics that were asked about last. */
   isCompacted(topic: string): Promise<boolean>;
   /** Drops every connection: what is asked next connects anew, to the brokers that the options name then. */

@@ -54,6 +54,9 @@ export function openAccess(options: AccessOptions): ClusterAccess {
   return new KafkaAccess(options);
 }
 
+/** What a broker answers where no record is as late as it was asked for. */
+const NO_OFFSET = '-1';
+
 class KafkaAccess implements ClusterAccess {
   readonly alias: string;
   readonly #world: World;
@@ -188,6 +191,19 @@ class KafkaAccess implements ClusterAccess {
       return (await this.#isCompacted(broker, topic))
         ? { ...fetched, nextOffset: offset + 1n }
         : fetched;
+    });
+  }
+
+  offsetOfTime(topic: string, partition: number, timestampMs: number): Promise<bigint | undefined> {
+    return this.#ask(async (link) => {
+      const broker = await link.leaderOf(topic, partition);
+      const { responses } = await broker.listOffsets({
+        isolationLevel: READ_UNCOMMITTED,
+        topics: [{ topic, partitions: [{ partition, timestamp: timestampMs }] }],
+      });
+      const [answer] = responses.flatMap(({ partitions }) => partitions);
+      const offset = BigInt(answer?.offset ?? NO_OFFSET);
+      return offset < 0n ? undefined : offset;
     });
   }
 

@@ -178,6 +178,8 @@ export interface KafkaJsProtocolRequest {
     readonly apiVersion: number;
     /** Called once its correlation id is taken, and in the same moment (`src/protocol/request.js`). */
     encode: () => Promise<unknown>;
+    /** What would have been written, where the testing kit writes something else. */
+    readonly written?: Buffer;
   };
   readonly response: KafkaJsResponse;
 }

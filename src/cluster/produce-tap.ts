@@ -1,5 +1,10 @@
 import type { Message } from 'kafkajs';
-import { aroundRequests, type KafkaJsBroker, type KafkaJsCluster } from './kafkajs-cluster.js';
+import {
+  aroundRequests,
+  type KafkaJsBroker,
+  type KafkaJsCluster,
+  type KafkaJsProtocolRequest,
+} from './kafkajs-cluster.js';
 import type { World } from '../world.js';
 import { SequenceGuard, type SequencedBatch } from './sequence-guard.js';
 import type { ExpectedRequest, ExpectedRequests, Wire } from './session.js';
@@ -25,6 +30,8 @@ export interface ProduceAnswer {
       readonly partition: number;
       readonly errorCode: number;
       readonly baseOffset?: string;
+      /** Milliseconds, where the topic's time is the broker's; else -1. */
+      readonly logAppendTime?: string;
     }[];
   }[];
 }
@@ -41,6 +48,10 @@ export class ProduceAttempt implements ExpectedRequest {
   stampWallMs: number | undefined = undefined;
   /** True once it was written to a socket: the broker may have it. */
   written = false;
+  /** The very bytes that were written; undefined where they are not known. */
+  frame: Buffer | undefined = undefined;
+  /** As kafkajs has made it; undefined before. */
+  request: KafkaJsProtocolRequest['request'] | undefined = undefined;
   /** The broker's, also where kafkajs throws because of an error in it. */
   answer: ProduceAnswer | undefined = undefined;
   /** True once nothing of it is under way any more: it was answered, or failed. */
@@ -57,6 +68,11 @@ export class ProduceAttempt implements ExpectedRequest {
     this.correlationId = correlationId;
     this.#expectedIn = requests;
     requests.expect(this);
+  }
+
+  wrote(frame: Buffer | undefined): void {
+    this.written = true;
+    this.frame = this.request?.written ?? frame;
   }
 
   end(): void {
@@ -99,6 +115,9 @@ export interface ProduceTap {
   readonly hasUntagged: boolean;
 }
 
+/** @internal See {@link tapProduce}. */
+export type OnAnswered = (attempt: ProduceAttempt) => void;
+
 const PRODUCE_API_KEY = 0;
 
 /**
@@ -107,6 +126,7 @@ const PRODUCE_API_KEY = 0;
  *
  * Between `Broker.produce` and the connection there is no await, so the request that comes there is the one that was begun last.
  *
+ * @param onAnswered - told of each request that a broker has answered, but those of transactions, which may be aborted yet.
  * @returns undefined for a client that is not built like kafkajs's: nothing may be tagged then.
  * @internal
  */
@@ -114,6 +134,7 @@ export function tapProduce(
   cluster: KafkaJsCluster,
   wire: Wire,
   world: Pick<World, 'wallMs'>,
+  onAnswered: OnAnswered = () => {},
 ): ProduceTap | undefined {
   if (cluster.brokerPool?.connectionPoolBuilder === undefined) return undefined;
   const tap = { sequences: new SequenceGuard(), hasUntagged: false };
@@ -125,11 +146,12 @@ export function tapProduce(
       if (request.apiKey !== PRODUCE_API_KEY || begun === undefined) return asked;
       const attempt = begun;
       const { encode } = request;
+      attempt.request = request;
       // kafkajs makes a request anew each time; how its answer is read belongs to all of them.
       request.encode = () => {
         attempt.stampWallMs = world.wallMs();
         // Where its id cannot be known it counts as written: the safe side.
-        if (connection === undefined) attempt.written = true;
+        if (connection === undefined) attempt.wrote(undefined);
         else attempt.expectIn(requests, connection.correlationId - 1);
         return encode();
       };
@@ -153,7 +175,7 @@ export function tapProduce(
   const tapped = (broker: KafkaJsBroker): KafkaJsBroker => {
     if (known.has(broker)) return broker;
     known.add(broker);
-    tapBroker(broker, tap, onBegun);
+    tapBroker(broker, tap, onBegun, onAnswered);
     return broker;
   };
   cluster.findBroker = (node) => findBroker(node).then(tapped);
@@ -165,6 +187,7 @@ function tapBroker(
   broker: KafkaJsBroker,
   tap: { readonly sequences: SequenceGuard; hasUntagged: boolean },
   onBegun: (attempt: ProduceAttempt | undefined) => void,
+  onAnswered: OnAnswered,
 ): void {
   const { sequences } = tap;
   const produce = broker.produce.bind(broker);
@@ -173,8 +196,6 @@ function tapBroker(
     const tag = timeout instanceof SendTag ? timeout : undefined;
     if (tag === undefined && !request.transactionalId) tap.hasUntagged = true;
     const batches = sequencedBatches(request);
-    // What is sent in a transaction has no tag, and concerns nobody but the guard.
-    if (tag === undefined && batches.length === 0) return produce(request);
     if (tag?.isRevoked === true) return Promise.reject(new SendRevokedError());
     if (!sequences.mayGo(batches)) {
       if (tag !== undefined) tag.isKeptBack = true;
@@ -188,14 +209,18 @@ function tapBroker(
     // An async function: it throws nothing, and has come to the connection when it returns.
     const answering = produce(request);
     onBegun(undefined);
+    const ended = (): void => {
+      attempt.end();
+      if (attempt.answer !== undefined && !request.transactionalId) onAnswered(attempt);
+    };
     return answering.then(
       (answer) => {
-        attempt.end();
+        ended();
         if (batches.length > 0) sequences.succeeded(batches);
         return answer;
       },
       (error: unknown) => {
-        attempt.end();
+        ended();
         if (batches.length > 0) sequences.failed(batches, tag, attempt);
         throw error;
       },

@@ -58,7 +58,7 @@ export interface Wire {
 
 /** @internal Produce requests to one broker that are to be written. */
 export interface ExpectedRequests {
-  /** It will be written under its id, if at all: it is `written` from the moment in which it is handed to a socket. */
+  /** It will be written under its id, if at all: it is told in the moment in which it is handed to a socket. */
   expect(request: ExpectedRequest): void;
   /** It can come no more. */
   forget(request: ExpectedRequest): void;
@@ -67,7 +67,8 @@ export interface ExpectedRequests {
 /** @internal */
 export interface ExpectedRequest {
   readonly correlationId: number;
-  written: boolean;
+  /** It counts as handed to a socket. @param frame - what was; undefined where that is not known. */
+  wrote(frame: Buffer | undefined): void;
 }
 
 /** @internal Why a session is over for one who was in it: the fence's own reason, or that it was left. */

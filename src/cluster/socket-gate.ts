@@ -27,6 +27,9 @@ export interface SocketGateOptions {
   readonly onClosed?: () => void;
 }
 
+/** A Produce request is handed to a socket: its id, and the very bytes. */
+type OnProduce = (correlationId: number, frame: Buffer) => void;
+
 /**
  * The one door through which a kafkajs client reaches its cluster: given to it as `socketFactory`.
  *
@@ -68,7 +71,7 @@ export class SocketGate {
     };
   }
 
-  #open(args: Parameters<ISocketFactory>[0], onProduce: (correlationId: number) => void): Socket {
+  #open(args: Parameters<ISocketFactory>[0], onProduce: OnProduce): Socket {
     const fenced = this.#fenced;
     if (fenced !== undefined) throw finalRefusal(fenced);
     const broker = `${args.host}:${args.port}`;
@@ -164,7 +167,7 @@ export class SocketGate {
    * Counts what is written, and drops it after the fence: a user's own kind of socket may take its time to be destroyed.
    * An own property of this one socket, so that no prototype is touched and nothing is looked up twice.
    */
-  #guardWrites(socket: Socket, line: SocketLine, onProduce: (correlationId: number) => void): void {
+  #guardWrites(socket: Socket, line: SocketLine, onProduce: OnProduce): void {
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     const { beforeWrite } = this.#options;
     const guarded = (chunk: unknown, ...rest: unknown[]): boolean => {
@@ -175,7 +178,7 @@ export class SocketGate {
         return false;
       }
       const produced = line.wrote(chunk);
-      if (produced !== undefined) onProduce(produced);
+      if (produced !== undefined) onProduce(produced, chunk as Buffer);
       return write(chunk, ...rest);
     };
     socket.write = guarded;

@@ -22,11 +22,11 @@ export class WrittenRequests {
   }
 
   /** @returns to be told of each Produce request that is handed to a socket of this broker. */
-  socketTo(broker: string): (correlationId: number) => void {
+  socketTo(broker: string): (correlationId: number, frame: Buffer) => void {
     const slots = this.#slotsOf(broker);
-    return (correlationId) => {
+    return (correlationId, frame) => {
       this.count += 1;
-      slots.wrote(correlationId);
+      slots.wrote(correlationId, frame);
     };
   }
 
@@ -47,7 +47,7 @@ class Slots implements ExpectedRequests {
   expect(request: ExpectedRequest): void {
     const slot = request.correlationId & (SLOT_COUNT - 1);
     const older = this.#requests[slot];
-    if (older !== undefined) older.written = true;
+    older?.wrote(undefined);
     this.#requests[slot] = request;
   }
 
@@ -56,11 +56,11 @@ class Slots implements ExpectedRequests {
     if (this.#requests[slot] === request) this.#requests[slot] = undefined;
   }
 
-  wrote(correlationId: number): void {
+  wrote(correlationId: number, frame: Buffer): void {
     const slot = correlationId & (SLOT_COUNT - 1);
     const request = this.#requests[slot];
     if (request?.correlationId !== correlationId) return;
-    request.written = true;
+    request.wrote(frame);
     this.#requests[slot] = undefined;
   }
 }

@@ -2,7 +2,8 @@ import type { ProducerConfig } from 'kafkajs';
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, HoldTimeoutError } from '../errors.js';
 import type { InstrumentationRelay } from '../instrumentation.js';
-import type { ProducerLimits } from '../options.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { ProducerLimits } from '../options-producer.js';
 import type { ActiveCluster } from '../switch/active.js';
 import { endOf, factsOf } from '../switch/participant.js';
 import type { World } from '../world.js';
@@ -49,6 +50,8 @@ export interface CoreParts {
   readonly disconnectMaxMs: number;
   readonly sends: Sends;
   readonly relay: InstrumentationRelay;
+  /** Keeps what is acknowledged; undefined where nothing is kept. */
+  readonly ledger?: Ledger | undefined;
   /** Where it waits for the next switch; undefined: nowhere. */
   readonly standby?: StandbyProducerPort | undefined;
 }
@@ -91,8 +94,8 @@ export class ProducerCore {
   }
 
   makeInner(session: ClusterSession): InnerProducer {
-    const { config, homeCluster, world } = this.parts;
-    const inner = makeInnerProducer(session, config, homeCluster, world);
+    const { config, homeCluster, world, ledger } = this.parts;
+    const inner = makeInnerProducer(session, config, homeCluster, world, ledger);
     const sequences = inner.tap?.sequences;
     if (sequences !== undefined) {
       sequences.onClear = () => this.parts.sends.resumeKeptBack();

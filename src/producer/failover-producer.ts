@@ -2,7 +2,8 @@ import type { Logger, Producer, ProducerBatch, ProducerConfig, ProducerRecord } 
 import type { EventSink } from '../events.js';
 import { InstrumentationRelay } from '../instrumentation.js';
 import { kafka } from '../kafkajs.js';
-import type { ProducerLimits } from '../options.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { ProducerLimits } from '../options-producer.js';
 import { checkSend, type SendOptions } from '../options-calls.js';
 import type { SendMetadata } from '../send-outcome.js';
 import type { ActiveCluster } from '../switch/active.js';
@@ -42,6 +43,8 @@ export interface FailoverProducerParts {
    * Longest wait of `disconnect()`, in milliseconds; what has no answer then is rejected as unknown. Default 30000.
    */
   readonly disconnectMaxMs?: number;
+  /** Keeps what is acknowledged. Default: nothing is kept. */
+  readonly ledger?: Ledger | undefined;
   /** Where it waits for the next switch. Default: nowhere. */
   readonly standby?: StandbyProducerPort | undefined;
 }

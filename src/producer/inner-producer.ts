@@ -1,7 +1,13 @@
 import type { Producer, ProducerConfig } from 'kafkajs';
 import { withItsCluster, type KafkaJsCluster } from '../cluster/kafkajs-cluster.js';
-import { tapProduce, type ProduceTap, type SendTag } from '../cluster/produce-tap.js';
+import {
+  tapProduce,
+  type OnAnswered,
+  type ProduceTap,
+  type SendTag,
+} from '../cluster/produce-tap.js';
 import type { ClusterSession, CountedClient } from '../cluster/session.js';
+import type { Ledger } from '../ledger/ledger.js';
 import type { World } from '../world.js';
 
 /**
@@ -90,12 +96,16 @@ export function makeInnerProducer(
   config: ProducerConfig | undefined,
   homeCluster: string,
   world: Pick<World, 'wallMs'>,
+  ledger: Ledger | undefined,
 ): InnerProducer {
   // A fresh plain object each time: instrumentation may write into it.
   const own: ProducerConfig = { ...config };
   if (session.alias !== homeCluster) own.allowAutoTopicCreation = false;
   const { kafka, wire } = session.countedClient();
   const { made, cluster } = withItsCluster(kafka, () => kafka.producer(own));
-  const tap = cluster === undefined ? undefined : tapProduce(cluster, wire, world);
+  // A session on the standby gets its epoch later.
+  const onAnswered: OnAnswered | undefined =
+    ledger && ((attempt) => ledger.add(session.alias, session.switchEpoch, attempt));
+  const tap = cluster && tapProduce(cluster, wire, world, onAnswered);
   return new InnerProducer(made, session, { wire, cluster, tap });
 }

@@ -8,7 +8,7 @@ import {
   SendAbortedError,
 } from '../errors.js';
 import { messageOf } from '../caught.js';
-import type { ProducerLimits } from '../options.js';
+import type { ProducerLimits } from '../options-producer.js';
 import type { SendOutcome } from '../send-outcome.js';
 import { factsOf, type SwitchTurn } from '../switch/participant.js';
 import type { InnerProducer } from './inner-producer.js';

@@ -1,7 +1,7 @@
 import type { RecordMetadata } from 'kafkajs';
 import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
-import type { ProducerLimits } from '../options.js';
+import type { ProducerLimits } from '../options-producer.js';
 import type { SendOutcome } from '../send-outcome.js';
 import type { World } from '../world.js';
 import { DeliveryDeadline } from './delivery-deadline.js';

@@ -1,10 +1,8 @@
 import type { ClusterSession } from '../cluster/session.js';
 import { FailoverClosedError, FencedError } from '../errors.js';
-import type { EventSink } from '../events.js';
 import type { GroupPlan } from '../position/plan.js';
 import type { GroupNeed } from '../position/need.js';
 import { unreachable } from '../unreachable.js';
-import type { World } from '../world.js';
 import type { ActiveCluster } from './active.js';
 import { Asking } from './asking.js';
 import type { SwitchFleet } from './fleet.js';
@@ -22,7 +20,7 @@ import {
   type PhaseDeadlines,
   type SwitchOperations,
 } from './operations.js';
-import { Measuring } from './measuring.js';
+import { Measuring, type MeasuringParts } from './measuring.js';
 import { OrderCallers } from './order-callers.js';
 import type { Participant } from './participant.js';
 import { Participants } from './participants.js';
@@ -41,9 +39,7 @@ import { transition } from './transition.js';
 import { abortable } from '../wait.js';
 
 /** @internal What the coordinator is made of. */
-export interface CoordinatorParts {
-  readonly world: World;
-  readonly events: EventSink;
+export interface CoordinatorParts extends MeasuringParts {
   readonly operations: SwitchOperations;
   readonly deadlines: PhaseDeadlines;
   /** The other processes; undefined where each decides for itself. */

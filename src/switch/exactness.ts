@@ -1,3 +1,4 @@
+import type { UnmirroredReport } from '../ledger/report.js';
 import type { MissingPiece } from '../missing-pieces.js';
 import type { MissingBound } from '../position/missing.js';
 import type { GroupPlan, PartitionPlan, PositionMethod } from '../position/plan.js';
@@ -66,6 +67,11 @@ export interface SwitchMeasurement extends SwitchCosts<PartitionMeasurement> {
   readonly phases: readonly PhaseReport[];
   /** Ids of the producers and consumers that were not open yet when the switch ended. */
   readonly pending: readonly string[];
+  /**
+   * Which records this process's producers were told are on the source, and are not on the target. Undefined until that was searched for (`unmirrored.searched`), and
+   * where the ledger is off (`producer.ledgerMaxBytes`).
+   */
+  readonly unmirroredRecords: UnmirroredReport | undefined;
   /** How long the work of this process's producers, and of its consumers, stood still. */
   readonly rto: { readonly producers: RecoveryTime; readonly consumers: RecoveryTime };
 }
@@ -208,11 +214,12 @@ export interface MeasurementParts {
   readonly left: SessionWork | undefined;
   readonly entered: SessionWork | undefined;
   readonly heartbeat: HeartbeatState | undefined;
+  readonly unmirroredRecords: UnmirroredReport | undefined;
 }
 
 /** @internal What a switch has cost, as far as is known now. Pure. */
 export function measurementOf(parts: MeasurementParts): SwitchMeasurement {
-  const { run, startedAtWallMs, durationMs, left, entered, heartbeat } = parts;
+  const { run, startedAtWallMs, durationMs, left, entered, heartbeat, unmirroredRecords } = parts;
   const { turn, startedAtMs, phases, plans, pending, warnings, missing } = run;
   const { from, to, switchEpoch, planned, reason, by } = turn;
   // Out of a halt the way may lead to the same cluster: then nothing was left.
@@ -229,6 +236,7 @@ export function measurementOf(parts: MeasurementParts): SwitchMeasurement {
     durationMs,
     phases,
     pending,
+    unmirroredRecords,
     rto: {
       producers: timeBetween(
         left?.lastAcknowledgedAtMs,

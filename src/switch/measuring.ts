@@ -2,12 +2,30 @@ import type { EventSink } from '../events.js';
 import type { HeartbeatState } from '../replication/mirror.js';
 import type { SessionWork } from '../session-work.js';
 import type { CancelTimer, World } from '../world.js';
+import type { UnmirroredReport } from '../ledger/report.js';
 import { measurementOf, type SwitchMeasurement } from './exactness.js';
+import type { SwitchTurn } from './participant.js';
 import type { SwitchReport } from './report.js';
 import type { SwitchRun } from './state.js';
 
 /** How long after a switch its measurement is waited for, in milliseconds; what is not known by then is told as not known. */
 const WAIT_MS = 60_000;
+
+/** @internal What {@link Measuring} is made of. */
+export interface MeasuringParts {
+  readonly world: World;
+  readonly events: EventSink;
+  /** Knows what was acknowledged and is not mirrored; undefined where nobody does. */
+  readonly ledger?: SwitchLedger | undefined;
+}
+
+/** @internal What a switch asks of the ledger. */
+export interface SwitchLedger {
+  /** A switch has ended: what is missing is searched for. */
+  switched(turn: Pick<SwitchTurn, 'from' | 'to' | 'switchEpoch'>): void;
+  /** What was found; undefined where that is not known (yet). */
+  reportOf(switchEpoch: number): UnmirroredReport | undefined;
+}
 
 interface Measured {
   readonly report: SwitchReport;
@@ -23,14 +41,16 @@ interface Measured {
 export class Measuring {
   readonly #world: World;
   readonly #events: EventSink;
+  readonly #ledger: SwitchLedger | undefined;
   #heartbeat: HeartbeatState | undefined;
   #left: SessionWork | undefined;
   #last: Measured | undefined;
   #cancel: CancelTimer = () => {};
 
-  constructor({ world, events }: { world: World; events: EventSink }) {
+  constructor({ world, events, ledger }: MeasuringParts) {
     this.#world = world;
     this.#events = events;
+    this.#ledger = ledger;
   }
 
   /** A switch begins; of the one before no more is waited for. */
@@ -50,7 +70,10 @@ export class Measuring {
     const heartbeat = this.#heartbeat;
     const { startedAtWallMs, durationMs } = report;
     const parts = { run, startedAtWallMs, durationMs, left, entered, heartbeat };
-    this.#last = { report, measure: () => measurementOf(parts), isTold: false };
+    const measure = (): SwitchMeasurement =>
+      measurementOf({ ...parts, unmirroredRecords: this.#ledger?.reportOf(report.switchEpoch) });
+    this.#last = { report, measure, isTold: false };
+    this.#ledger?.switched(run.turn);
     this.#cancel = this.#world.after(WAIT_MS, () => this.tell());
     entered?.onNews(() => this.#look(entered));
     // Sends go on before the switch has ended.

@@ -128,7 +128,7 @@ class TwoBrokers {
         const { buffer } = (await request.encode()) as { buffer: Buffer };
         // Behind the transactional id, which is null, and acks.
         this.timeoutsMs.push(buffer.readInt32BE(4));
-        this.account.socketTo(`broker:${nodeId}`)(correlationId);
+        this.account.socketTo(`broker:${nodeId}`)(correlationId, buffer);
         return response.parse(await response.decode(await this.#answer(nodeId, buffer)));
       },
     };

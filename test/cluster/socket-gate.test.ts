@@ -51,7 +51,15 @@ const closed = (socket: Duplex): Promise<void> =>
     socket.once('close', () => resolve());
   });
 
-const request = () => ({ correlationId: CORRELATION_ID, written: false });
+const request = () => ({
+  correlationId: CORRELATION_ID,
+  written: false,
+  frame: undefined as Buffer | undefined,
+  wrote(frame: Buffer | undefined): void {
+    this.written = true;
+    this.frame = frame;
+  },
+});
 
 describe('SocketGate', () => {
   it('opens by the given factory, with what kafkajs asked for, and hands out its very socket', () => {
@@ -217,8 +225,10 @@ describe('SocketGate', () => {
     wire.to(`${args.host}:${args.port}`).expect(mine);
     wire.to('another:9092').expect(elsewhere);
     expect([mine.written, elsewhere.written]).toEqual([false, false]);
-    socket.write(requestFrame(PRODUCE), 'binary');
+    const frame = requestFrame(PRODUCE);
+    socket.write(frame, 'binary');
     expect([mine.written, elsewhere.written]).toEqual([true, false]);
+    expect(mine.frame).toBe(frame);
   });
 
   it('counts apart what each of its clients writes', () => {

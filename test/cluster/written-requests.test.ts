@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { WrittenRequests } from '../../src/cluster/written-requests.js';
 
-const request = (correlationId: number) => ({ correlationId, written: false });
+const FRAME = Buffer.from('frame');
+
+const request = (correlationId: number) => ({
+  correlationId,
+  written: false,
+  frame: undefined as Buffer | undefined,
+  wrote(frame: Buffer | undefined): void {
+    this.written = true;
+    this.frame = frame;
+  },
+});
 
 describe('what was written', () => {
   it('is known by its broker and its correlation id, once', () => {
@@ -9,10 +19,11 @@ describe('what was written', () => {
     const [first, second] = [request(7), request(7)];
     requests.to('a:1').expect(first);
     requests.to('b:1').expect(second);
-    requests.socketTo('a:1')(8);
+    requests.socketTo('a:1')(8, FRAME);
     expect([first.written, second.written]).toEqual([false, false]);
-    requests.socketTo('b:1')(7);
+    requests.socketTo('b:1')(7, FRAME);
     expect([first.written, second.written, requests.count]).toEqual([false, true, 2]);
+    expect(second.frame).toBe(FRAME);
   });
 
   it('is not known of one that can come no more', () => {
@@ -20,7 +31,7 @@ describe('what was written', () => {
     const one = request(0);
     requests.to('a:1').expect(one);
     requests.to('a:1').forget(one);
-    requests.socketTo('a:1')(0);
+    requests.socketTo('a:1')(0, FRAME);
     expect(one.written).toBe(false);
   });
 
@@ -33,8 +44,9 @@ describe('what was written', () => {
       expected.expect(first);
       expected.expect(second);
       expect([first.written, second.written]).toEqual([true, false]);
+      expect(first.frame).toBe(undefined);
       expected.forget(first);
-      requests.socketTo('a:1')(correlationId);
+      requests.socketTo('a:1')(correlationId, FRAME);
       expect(second.written).toBe(true);
     },
   );
@@ -43,9 +55,9 @@ describe('what was written', () => {
     const requests = new WrittenRequests();
     const one = request(3);
     requests.to('a:1').expect(one);
-    requests.socketTo('a:1')(3);
+    requests.socketTo('a:1')(3, FRAME);
     one.written = false;
-    requests.socketTo('a:1')(3);
+    requests.socketTo('a:1')(3, FRAME);
     expect(one.written).toBe(false);
   });
 });

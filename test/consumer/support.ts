@@ -21,7 +21,7 @@ import {
 } from '../../src/consumer/failover-consumer.js';
 import type { FailoverConsumerParts } from '../../src/consumer/consumer-parts.js';
 import { FencedError } from '../../src/errors.js';
-import { FailoverEmitter } from '../../src/events.js';
+import { FailoverEmitter } from '../../src/emitter.js';
 import type { GroupPlan, PartitionPlan } from '../../src/position/plan.js';
 import { replicationPolicy } from '../../src/replication/policy.js';
 import type { SwitchTurn } from '../../src/switch/participant.js';
@@ -306,6 +306,7 @@ export class FakeCluster {
     },
     ranges: async () => new Map(),
     isCompacted: async () => false,
+    offsetOfTime: async () => undefined,
     committed: async (_groupId, topics) =>
       [...this.committed].flatMap(([key, offset]) => {
         const [topic = '', partition] = key.split('/');

@@ -38,6 +38,7 @@ const groups = {
 
 const optionFiles: Readonly<Record<string, string>> = {
   HealthOptions: 'src/options-health.ts',
+  ProducerFailoverOptions: 'src/options-producer.ts',
   FailbackOptions: 'src/options-failback.ts',
   SwitchOptions: 'src/options-switch.ts',
 };

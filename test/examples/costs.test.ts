@@ -18,6 +18,7 @@ function measurement(
     durationMs: 1,
     phases: [],
     pending: [],
+    unmirroredRecords: undefined,
     warnings: [],
     missing: [],
     groups: [],

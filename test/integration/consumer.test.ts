@@ -8,7 +8,7 @@ import {
   type FailoverConsumer,
 } from '../../src/consumer/failover-consumer.js';
 import { FencedError } from '../../src/errors.js';
-import { FailoverEmitter } from '../../src/events.js';
+import { FailoverEmitter } from '../../src/emitter.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import type { GroupPlan } from '../../src/position/plan.js';

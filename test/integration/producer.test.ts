@@ -10,7 +10,7 @@ import type {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka as kafkajs } from '../../src/kafkajs.js';
-import type { ProducerFailoverOptions } from '../../src/options.js';
+import type { ProducerFailoverOptions } from '../../src/options-producer.js';
 import type { FailoverKafkaProducer } from '../../src/producer/failover-producer.js';
 import { sendOutcome, type SendMetadata } from '../../src/send-outcome.js';
 import { startStack, waitFor } from '../../stack/index.js';

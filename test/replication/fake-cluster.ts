@@ -137,6 +137,17 @@ export class FakeCluster implements ClusterAccess {
     return { records, nextOffset, range: { low: log.low, high: log.high } };
   }
 
+  async offsetOfTime(
+    topic: string,
+    partition: number,
+    timestampMs: number,
+  ): Promise<bigint | undefined> {
+    await this.#ask(`offset of time ${topic}`);
+    const { records } = this.#log(topic, partition);
+    const found = records.find(({ timestamp }) => Number(timestamp) >= timestampMs);
+    return found === undefined ? undefined : BigInt(found.offset);
+  }
+
   renew(): void {}
 
   isCompacted(): Promise<boolean> {

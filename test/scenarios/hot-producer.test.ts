@@ -238,7 +238,8 @@ describe('a producer that waits on the standby', () => {
   it('leaves no connection there when it disconnects at any moment, while others go on', async () => {
     const memory = farWorld();
     await memory.run(async () => {
-      const service = await produce(memory);
+      // What is acknowledged is looked for on B, over connections of its own.
+      const service = await produce(memory, { producer: { hotStandby: true, ledgerMaxBytes: 0 } });
       for (let moment = 0; moment < 12; moment += 1) {
         const producer = service.kafka.producer();
         await producer.connect();

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import type { ProducerConfig } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
-import type { ProducerFailoverOptions } from '../../src/options.js';
+import type { ProducerFailoverOptions } from '../../src/options-producer.js';
 import type { FailoverKafkaProducer } from '../../src/producer/failover-producer.js';
 import { sendOutcome } from '../../src/send-outcome.js';
 import type { MemoryCluster, MemoryWorld } from '../../src/testing/index.js';

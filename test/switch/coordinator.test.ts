@@ -3,7 +3,7 @@ import { Traffic } from '../../src/health/traffic.js';
 import { SessionWork } from '../../src/session-work.js';
 import type { ClusterSession } from '../../src/cluster/session.js';
 import { FailoverOptionsError, type FencedError } from '../../src/errors.js';
-import { FailoverEmitter } from '../../src/events.js';
+import { FailoverEmitter } from '../../src/emitter.js';
 import type { GroupPlan } from '../../src/position/plan.js';
 import type { GroupNeed } from '../../src/position/need.js';
 import { Coordinator } from '../../src/switch/coordinator.js';

@@ -24,6 +24,7 @@ function partition(number: number, more: Partial<PartitionMeasurement> = {}): Pa
 
 const measurement: SwitchMeasurement = {
   kind: 'measured',
+  unmirroredRecords: undefined,
   switchEpoch: 7,
   from: 'A',
   to: 'B',

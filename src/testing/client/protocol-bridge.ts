@@ -1,5 +1,6 @@
 import { kafka } from '../../kafkajs.js';
 import type { Int64, ProducedRecord, Protocol } from '../protocol.js';
+import { produceFrame, type ProducedContent } from './produce-frame.js';
 import { type Mailroom, readTicket, requestFrame, type RequestHead } from '../wire.js';
 
 /**
@@ -25,6 +26,8 @@ interface ProtocolRequest {
     encode(): Promise<unknown>;
     /** Ours: the request itself, which takes the place of its encoding. */
     content?: unknown;
+    /** Ours: what a real client would have written; of Produce requests. */
+    written?: Buffer;
   };
   response: { decode(payload: unknown): Promise<unknown>; parse(decoded: unknown): unknown };
 }
@@ -99,6 +102,7 @@ export function frameWriter(mailroom: Pick<Mailroom, 'post'>, wallMs: () => numb
     return new Promise((resolve) => {
       void request.encode();
       const { head, letter } = packed(request, wallMs);
+      if (head.kind === 'produce') request.written = produceFrame(letter as ProducedContent);
       const { apiKey, apiVersion } = request;
       const header = { apiKey, apiVersion, correlationId, clientId };
       resolve({ buffer: requestFrame(header, head, mailroom.post(letter)) });

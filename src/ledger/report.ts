@@ -1,0 +1,144 @@
+import { Buffer } from 'node:buffer';
+import type { LedgerRecord } from './contents.js';
+import type { Span } from './span.js';
+
+/**
+ * What this process's producers were told is on the cluster that was left, and was not on the other one when that was searched for it: record by record, by identity
+ * (timestamp, key, value and headers, which MirrorMaker copies byte by byte). Plain JSON.
+ *
+ * @public
+ */
+export interface UnmirroredReport {
+  /** Alias of the cluster that has acknowledged the records. */
+  readonly from: string;
+  /** Alias of the cluster that was searched. */
+  readonly to: string;
+  /** Wall-clock milliseconds since 1970 at which the search ended. What MirrorMaker has brought later is not taken out. */
+  readonly searchedAtWallMs: number;
+  /** Records that were not found: the sum over all logs. */
+  readonly recordCount: number;
+  /** True where that is all: every log was searched, and the ledger had the contents of every record. */
+  readonly isComplete: boolean;
+  /** Logs with something to tell. */
+  readonly logs: readonly UnmirroredRecordsOfLog[];
+  /** Where the records themselves were written to (`producer.unmirroredFile`); undefined where nowhere, or that has failed. */
+  readonly file: string | undefined;
+}
+
+/** @public The same, in one partition. */
+export interface UnmirroredRecordsOfLog {
+  /** The topic, by its name on the cluster that was left. */
+  readonly topic: string;
+  /** The partition. */
+  readonly partition: number;
+  /** The activation in which they were acknowledged. */
+  readonly switchEpoch: number;
+  /** How many were not found. */
+  readonly recordCount: number;
+  /** Their offsets on the cluster that was left, both included. */
+  readonly ranges: readonly { readonly first: string; readonly last: string }[];
+  /**
+   * Records that were acknowledged, and of which nobody can say whether they are mirrored: the ledger had no room for them any more
+   * (`producer.ledgerMaxBytes`), or the log could not be searched. At most so many, between these offsets. Undefined where there are none.
+   */
+  readonly unknown:
+    { readonly first: string; readonly last: string; readonly maxCount: number } | undefined;
+}
+
+/**
+ * The acknowledged records that are kept until they are mirrored.
+ *
+ * @public
+ */
+export interface LedgerStatus {
+  /** Bytes of the requests that are kept. */
+  readonly bytes: number;
+  /** `producer.ledgerMaxBytes`. */
+  readonly maxBytes: number;
+}
+
+/** @internal What became of the search for one log. */
+export interface SearchedRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly switchEpoch: number;
+  readonly unmirrored: readonly LedgerRecord[];
+  /** Of whom nobody can tell. */
+  readonly unknown: Span | undefined;
+}
+
+/** @internal Pure. */
+export function unmirroredReport(
+  {
+    from,
+    to,
+    searchedAtWallMs,
+    file,
+  }: Pick<UnmirroredReport, 'from' | 'to' | 'searchedAtWallMs' | 'file'>,
+  searched: readonly SearchedRecords[],
+): UnmirroredReport {
+  const logs = searched
+    .filter(({ unmirrored, unknown }) => unmirrored.length > 0 || unknown !== undefined)
+    .map(({ topic, partition, switchEpoch, unmirrored, unknown }) => ({
+      topic,
+      partition,
+      switchEpoch,
+      recordCount: unmirrored.length,
+      ranges: rangesOf(unmirrored.map(({ offset }) => offset)),
+      unknown: unknown && {
+        first: String(unknown.first),
+        last: String(unknown.last),
+        maxCount: unknown.count,
+      },
+    }));
+  return {
+    from,
+    to,
+    searchedAtWallMs,
+    recordCount: logs.reduce((sum, { recordCount }) => sum + recordCount, 0),
+    isComplete: logs.every(({ unknown }) => unknown === undefined),
+    logs,
+    file,
+  };
+}
+
+function rangesOf(offsets: readonly number[]): UnmirroredRecordsOfLog['ranges'] {
+  const ranges: { first: number; last: number }[] = [];
+  for (const offset of offsets) {
+    const open = ranges.at(-1);
+    if (open !== undefined && open.last + 1 === offset) open.last = offset;
+    else ranges.push({ first: offset, last: offset });
+  }
+  return ranges.map(({ first, last }) => ({ first: String(first), last: String(last) }));
+}
+
+/**
+ * The records themselves, one JSON object a line: topic, partition, offset, timestamp, and key, value and headers in base64. Null stays null. Headers are a list of
+ * names and values, in their order.
+ *
+ * @internal
+ */
+export function recordLines(searched: readonly SearchedRecords[]): string {
+  const lines = searched.flatMap(({ topic, partition, switchEpoch, unmirrored }) =>
+    unmirrored.map(({ offset, timestamp, key, value, headers }) =>
+      JSON.stringify({
+        topic,
+        partition,
+        switchEpoch,
+        offset: String(offset),
+        timestamp,
+        key: base64(key),
+        value: base64(value),
+        headers: Object.entries(headers ?? {}).flatMap(([name, content]) =>
+          (Array.isArray(content) ? content : [content]).map((one) => [name, base64(one)]),
+        ),
+      }),
+    ),
+  );
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function base64(content: unknown): string | null {
+  if (Buffer.isBuffer(content)) return content.toString('base64');
+  return typeof content === 'string' ? Buffer.from(content).toString('base64') : null;
+}

@@ -1,0 +1,201 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { recordsOf } from '../../src/ledger/contents.js';
+import { Ledger, type LedgerLog } from '../../src/ledger/ledger.js';
+import { Segment } from '../../src/ledger/segment.js';
+import { acknowledged, messages } from './support.js';
+
+/** What one record of a value of two letters takes. */
+const ENTRY_BYTES = Segment.bytesOf(acknowledged(0, messages(1)));
+
+/** `orders-0@1 0 1 2 | 7`: every log, with the offsets of each batch that is kept. */
+const told = (ledger: Ledger): Promise<string[]> =>
+  ledger.read(async (reader) =>
+    ledger.logs().map((log) => {
+      const batches = reader.batches(log).map(({ baseOffset, from, bytes }) => {
+        const end = baseOffset + bytes.readInt32BE(23) + 1;
+        const first = Math.max(baseOffset, from);
+        return first < end ? `${first}..${end - 1}` : '';
+      });
+      const { topic, partition, switchEpoch, dropped } = log;
+      const gone = dropped && ` dropped ${dropped.count} of ${dropped.first}..${dropped.last}`;
+      const kept = batches.filter((one) => one !== '').join(',');
+      return `${topic}-${partition}@${switchEpoch} ${kept}${gone ?? ''}`;
+    }),
+  );
+
+function theLog(ledger: Ledger): LedgerLog {
+  const [log] = ledger.logs();
+  if (log === undefined) throw new Error('there is no log');
+  return log;
+}
+
+const bigLedger = (): Ledger => new Ledger(10_000_000);
+
+/** One that has room for so many entries of one record, in segments of one. */
+const roomFor = (count: number): Ledger => new Ledger(Math.max(count, 1) * ENTRY_BYTES);
+
+describe('the ledger', () => {
+  it('keeps what was acknowledged, by activation and partition, in the order of the log', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(5, messages(2)));
+    ledger.add('A', 1, acknowledged(0, messages(5, 10)));
+    ledger.add('A', 1, acknowledged(0, messages(1), { partition: 3 }));
+    ledger.add('A', 3, acknowledged(7, messages(1)));
+    expect(await told(ledger)).toEqual([
+      'orders-0@1 0..4,5..6',
+      'orders-3@1 0..0',
+      'orders-0@3 7..7',
+    ]);
+    expect(theLog(ledger)).toMatchObject({ cluster: 'A', kept: { first: 0, last: 6, count: 7 } });
+    const records = await ledger.read(async (reader) =>
+      (await Promise.all(reader.batches(theLog(ledger)).map(recordsOf))).flat(),
+    );
+    expect(records.map(({ offset, value }) => `${offset} ${String(value)}`)).toEqual([
+      ...['0 v10', '1 v11', '2 v12', '3 v13', '4 v14'],
+      ...['5 v0', '6 v1'],
+    ]);
+  });
+
+  it('keeps each part of a request that goes to several partitions, and leaves out what was refused', async () => {
+    const ledger = bigLedger();
+    const [first, second] = [acknowledged(3, messages(1)), acknowledged(4, messages(1))];
+    const refused = acknowledged(0, messages(1), { errorCode: 10 });
+    for (const one of [first, refused, second]) ledger.add('A', 1, one);
+    expect(await told(ledger)).toEqual(['orders-0@1 3..3,4..4']);
+  });
+
+  it('keeps nothing of what nobody has acknowledged, or whose place or bytes nobody knows', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(0, messages(1), { errorCode: 10 }));
+    ledger.add('A', 1, { ...acknowledged(0, messages(1)), answer: undefined });
+    ledger.add('A', 1, { ...acknowledged(0, messages(1)), frame: undefined });
+    ledger.add('A', 1, acknowledged(-1, messages(1)));
+    expect(await told(ledger)).toEqual([]);
+    expect(new Ledger(1_000).isEmpty).toBe(true);
+  });
+
+  it('forgets up to a record that was found on the other cluster, and gives its memory back', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(0, messages(5)));
+    ledger.add('A', 1, acknowledged(8, messages(5)));
+    ledger.mirroredThrough(theLog(ledger), 9);
+    expect(await told(ledger)).toEqual(['orders-0@1 10..12']);
+    expect(theLog(ledger).kept).toMatchObject({ first: 10, last: 12, count: 3 });
+    expect(ledger.bytes).toBeGreaterThan(0);
+    ledger.mirroredThrough(theLog(ledger), 12);
+    expect([ledger.isEmpty, ledger.bytes]).toEqual([true, 0]);
+    ledger.add('A', 1, acknowledged(13, messages(1)));
+    expect(await told(ledger)).toEqual(['orders-0@1 13..13']);
+  });
+
+  it('keeps what stands beside it', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(0, messages(1)));
+    ledger.add('A', 1, acknowledged(0, messages(1), { partition: 1 }));
+    ledger.mirroredThrough(theLog(ledger), 0);
+    expect(await told(ledger)).toEqual(['orders-1@1 0..0']);
+  });
+
+  it('does not take what was found of one activation for another one: a log may have lost its end between them', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(100, messages(5)));
+    ledger.add('A', 3, acknowledged(100, messages(5)));
+    const [, newer] = ledger.logs();
+    if (newer !== undefined) ledger.mirroredThrough(newer, 104);
+    expect(await told(ledger)).toEqual(['orders-0@1 100..104']);
+  });
+
+  it('does not take what was found for what is acknowledged below it later: the log has gone back', async () => {
+    const ledger = bigLedger();
+    ledger.add('A', 1, acknowledged(100, messages(5)));
+    ledger.mirroredThrough(theLog(ledger), 102);
+    ledger.add('A', 1, acknowledged(50, messages(1)));
+    expect(await told(ledger)).toEqual(['orders-0@1 50..50,100..104']);
+  });
+
+  it('lets the oldest go where it has no room, and remembers that there was something', async () => {
+    const ledger = roomFor(4);
+    for (let offset = 0; offset < 60; offset += 10) {
+      ledger.add('A', 1, acknowledged(offset, messages(1)));
+    }
+    expect(await told(ledger)).toEqual([
+      'orders-0@1 20..20,30..30,40..40,50..50 dropped 2 of 0..10',
+    ]);
+    expect(ledger.bytes).toBe(4 * ENTRY_BYTES);
+    ledger.mirroredThrough(theLog(ledger), 5);
+    expect(theLog(ledger).dropped).toMatchObject({ first: 6, last: 10, count: 2 });
+    ledger.mirroredThrough(theLog(ledger), 20);
+    expect(await told(ledger)).toEqual(['orders-0@1 30..30,40..40,50..50']);
+    ledger.mirroredThrough(theLog(ledger), 50);
+    expect(ledger.isEmpty).toBe(true);
+  });
+
+  it('does not remember as let go what was found before', async () => {
+    const ledger = roomFor(4);
+    for (let offset = 0; offset < 4; offset += 1) {
+      ledger.add('A', 1, acknowledged(offset, messages(1), { partition: offset % 2 }));
+    }
+    ledger.mirroredThrough(theLog(ledger), 2);
+    for (let offset = 4; offset < 9; offset += 1) {
+      ledger.add('A', 1, acknowledged(offset, messages(1), { partition: 1 }));
+    }
+    expect(await told(ledger)).toEqual(['orders-1@1 5..5,6..6,7..7,8..8 dropped 3 of 1..4']);
+  });
+
+  it('keeps one request that is larger than its room', async () => {
+    const ledger = roomFor(1);
+    ledger.add('A', 1, acknowledged(0, messages(20)));
+    ledger.add('A', 1, acknowledged(20, messages(20)));
+    expect(await told(ledger)).toEqual(['orders-0@1 20..39 dropped 20 of 0..19']);
+  });
+
+  it('has, whatever is added and found, each record that was acknowledged and not found, or says that it was let go', async () => {
+    const step = fc.oneof(
+      { weight: 3, arbitrary: fc.record({ add: fc.integer({ min: 1, max: 4 }), gap: fc.nat(2) }) },
+      { weight: 1, arbitrary: fc.record({ found: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 40 }),
+        fc.integer({ min: 4, max: 24 }),
+        async (steps, room) => {
+          const ledger = roomFor(room);
+          let end = 0;
+          let open: number[] = [];
+          for (const one of steps) {
+            if ('add' in one) {
+              const first = end + one.gap;
+              end = first + one.add;
+              ledger.add('A', 1, acknowledged(first, messages(one.add)));
+              for (let offset = first; offset < end; offset += 1) open.push(offset);
+            } else {
+              const through = Math.floor(one.found * end) - 1;
+              for (const log of ledger.logs()) ledger.mirroredThrough(log, through);
+              open = open.filter((offset) => offset > through);
+            }
+            expect(ledger.bytes).toBeLessThanOrEqual((room + 4) * ENTRY_BYTES);
+          }
+          const [log] = ledger.logs();
+          const batches = await ledger.read(async (reader) =>
+            log === undefined ? [] : reader.batches(log),
+          );
+          const kept = batches.flatMap(({ baseOffset, from, bytes }) =>
+            Array.from(
+              { length: bytes.readInt32BE(23) + 1 },
+              (_, index) => baseOffset + index,
+            ).filter((offset) => offset >= from),
+          );
+          const dropped = open.filter((offset) => !kept.includes(offset));
+          expect(kept).toEqual(open.filter((offset) => kept.includes(offset)));
+          for (const offset of dropped) {
+            expect(log?.dropped?.first).toBeLessThanOrEqual(offset);
+            expect(log?.dropped?.last).toBeGreaterThanOrEqual(offset);
+          }
+          expect(log?.dropped?.count ?? 0).toBeGreaterThanOrEqual(dropped.length);
+          expect(ledger.isEmpty || open.length > 0).toBe(true);
+        },
+      ),
+    );
+  });
+});
