@@ -31,6 +31,7 @@ import {
   noSilentReset,
   notSentIsNowhere,
   plansSkipNothing,
+  theTailIsNamed,
 } from './record-checkers.js';
 import { removedIsNamed } from './removal-checkers.js';
 
@@ -62,7 +63,7 @@ export type Checker = (run: Run) => readonly string[];
 
 /** Every checker, by its invariant. */
 export const CHECKERS: Readonly<Record<Invariant, readonly Checker[]>> = {
-  I1: [acknowledgedIsHandled],
+  I1: [acknowledgedIsHandled, theTailIsNamed],
   I2: [notSentIsNowhere],
   I3: [plansSkipNothing],
   I5: [handlingLeavesNoGap],

@@ -139,6 +139,16 @@ export type HistoryEvent = { readonly atMs: number } & (
   | { readonly kind: 'remade'; readonly place: Place }
   /** An operator has set the group back to the place: what lies there and beyond is to be handled once more. */
   | { readonly kind: 'set-back'; readonly place: Place }
+  /**
+   * What a process has said of the tail that a switch has left behind (`named`), and how it was: what it was told is on the source, and is not on the target
+   * (`missing`; empty where that cannot be known); what of the named was on the target when the switch had ended (`wasThere`).
+   */
+  | (InEpoch & {
+      readonly kind: 'searched';
+      readonly missing: readonly string[];
+      readonly named: readonly string[];
+      readonly wasThere: readonly string[];
+    })
   | (ByProcess & { readonly kind: 'fact'; readonly what: string })
 );
 

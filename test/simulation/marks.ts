@@ -14,6 +14,8 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
     events.some(
       (event) => event.kind === 'opened' && event.switchEpoch > 1 && event.cluster === 'A',
     ),
+  'unmirrored records were named': (run) => hasFact(run, 'unmirrored records named'),
+  'nothing was unmirrored after a switch': (run) => hasFact(run, 'nothing unmirrored'),
   'sends waited in the hold buffer': (run) => hasFact(run, 'sends held'),
   'sends were resent': (run) => hasFact(run, 'sends resent'),
   'a record was handled twice': ({ events }) => {

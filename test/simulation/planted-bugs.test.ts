@@ -20,6 +20,9 @@ type BugName =
   | 'a handler call that is held returns'
   | 'what waits in the hold buffer is forgotten'
   | 'a held send is acknowledged at once'
+  | 'one record too many counts as mirrored'
+  | 'a copy that is found counts for nothing'
+  | 'what is acknowledged is forgotten'
   | 'what a full hold buffer refuses is sent all the same';
 
 /** An unplanned switch, soon after junk was written among the checkpoints. */
@@ -170,6 +173,21 @@ const BUGS: readonly (Omit<PlantedBug<BugName>, 'matters'> &
   { name: 'what waits in the hold buffer is forgotten', seenBy: 'I17', withinRuns: 3 },
   { name: 'a held send is acknowledged at once', seenBy: 'I1', withinRuns: 3 },
   {
+    name: 'one record too many counts as mirrored',
+    seenBy: 'I1',
+    withinRuns: 18,
+    matters: ({ copyLagMs, steps }) =>
+      copyLagMs >= 100 && steps.some((step) => step.kind === 'order' && !step.planned),
+  },
+  { name: 'a copy that is found counts for nothing', seenBy: 'I1', withinRuns: 6 },
+  {
+    name: 'what is acknowledged is forgotten',
+    seenBy: 'I1',
+    withinRuns: 18,
+    matters: ({ copyLagMs, steps }) =>
+      copyLagMs >= 100 && steps.some((step) => step.kind === 'order' && !step.planned),
+  },
+  {
     name: 'what a full hold buffer refuses is sent all the same',
     seenBy: 'I2',
     withinRuns: 6,
@@ -201,6 +219,28 @@ vi.mock('../../src/consumer/dispatcher.js', async (importOriginal) => {
     }
   }
   return { ...original, Dispatcher };
+});
+
+vi.mock('../../src/ledger/copies.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/ledger/copies.js')>();
+  class Copies extends original.Copies {
+    override get through(): number | undefined {
+      const through = super.through;
+      if (through === undefined || is('a copy that is found counts for nothing')) return undefined;
+      return is('one record too many counts as mirrored') ? through + 1 : through;
+    }
+  }
+  return { ...original, Copies };
+});
+
+vi.mock('../../src/ledger/ledger.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/ledger/ledger.js')>();
+  class Ledger extends original.Ledger {
+    override add(...added: Parameters<typeof original.Ledger.prototype.add>): void {
+      if (!is('what is acknowledged is forgotten') || this.bytes === 0) super.add(...added);
+    }
+  }
+  return { ...original, Ledger };
 });
 
 vi.mock('../../src/consumer/progress.js', async (importOriginal) => {

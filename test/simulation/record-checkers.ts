@@ -56,6 +56,29 @@ export function notSentIsNowhere({ events, logs }: Run): readonly string[] {
   });
 }
 
+/**
+ * I1. After a switch a process names what it was told is on the source, and is not on the target: all of it, and nothing that was there when
+ * the switch had ended.
+ */
+export function theTailIsNamed({ events }: Run): readonly string[] {
+  return events.flatMap((event) => {
+    if (event.kind !== 'searched') return [];
+    const { process, switchEpoch, missing, named, wasThere } = event;
+    const known = new Set(named);
+    return [
+      ...missing
+        .filter((id) => !known.has(id))
+        .map(
+          (id) =>
+            `${id} is not mirrored, and process ${process} did not say so in epoch ${switchEpoch}`,
+        ),
+      ...wasThere.map(
+        (id) => `${id} was mirrored, and process ${process} named it in epoch ${switchEpoch}`,
+      ),
+    ];
+  });
+}
+
 /** I3. Every target record below a plan's position had been handled when the plan was made, or was there once more. */
 export function plansSkipNothing(run: Run): readonly string[] {
   const ledger = new Ledger(run);

@@ -13,6 +13,7 @@ import { processWorld, type ProcessWorld } from './process-world.js';
 import type { Scenario } from './scenario.js';
 import { MEASURES } from './size.js';
 import type { Source } from './source.js';
+import { Tail } from './tail.js';
 
 /** One service process of the fleet: a FailoverKafka with a producer and a consumer, as a team would write it. */
 export interface Service {
@@ -110,7 +111,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     note,
   });
   const kafka = makeKafka(parts, process.world, { strategy, agreement });
-  observe(kafka, own, decisions);
+  const tail = new Tail(memory, parts.scenario);
+  observe(kafka, own, decisions, tail);
   const name = `consumer-${number}`;
   const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {
     await kafka.close();
@@ -153,7 +155,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
         note(fact);
       };
       producer.send({ topic: TOPIC, messages: [{ key, value: id }] }).then(
-        () => settled({ kind: 'acknowledged', process: number, id }),
+        (metadata) => {
+          tail.acknowledged(id, metadata);
+          settled({ kind: 'acknowledged', process: number, id });
+        },
         (error: { code?: string; name: string }) =>
           settled({ kind: 'send-failed', process: number, id, code: error.code ?? error.name }),
       );
@@ -251,6 +256,7 @@ function observe(
   kafka: FailoverKafka,
   { number: process, note, memory }: ServiceParts,
   decisions: Decisions,
+  tail: Tail,
 ): void {
   const fact = (what: string): void => note({ kind: 'fact', process, what });
   kafka.on('positions.planned', ({ switchEpoch, plan }) => {
@@ -284,7 +290,12 @@ function observe(
   kafka.on('switch.rolled-back', () => fact('rolled back'));
   kafka.on('switch.completed', ({ report, switchEpoch }) => {
     note({ kind: 'switched', process, switchEpoch, to: report.to });
+    tail.switched(report.from, report.to);
     fact(`${report.planned ? 'planned' : 'unplanned'} switch completed`);
+  });
+  kafka.on('unmirrored.searched', ({ report, switchEpoch }) => {
+    note({ process, ...tail.searched(report, switchEpoch) });
+    fact(report.recordCount === 0 ? 'nothing unmirrored' : 'unmirrored records named');
   });
   kafka.on('producer.held', () => fact('sends held'));
   kafka.on('producer.hold-full', () => fact('hold buffer full'));
