@@ -80,6 +80,8 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     new LedgerKeeper({
       ...{ world, events, ledger, aliases },
       file: options.ledger.file,
+      steadyEpoch: () =>
+        coordinator.state.kind === 'steady' ? coordinator.state.switchEpoch : undefined,
       access: (alias) => operations.access(alias),
       remoteTopic: (cluster, topic) => operations.policy.formatRemoteTopic(cluster, topic),
     });

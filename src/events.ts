@@ -3,7 +3,7 @@ import type { FailbackAssessment } from './failback/gates.js';
 import type { FailbackReport } from './failback/procedure.js';
 import type { FailbackStep } from './failback/steps.js';
 import type { FacetHealth } from './health/facet.js';
-import type { UnmirroredReport } from './ledger/report.js';
+import type { ReconciliationReport, UnmirroredReport } from './ledger/report.js';
 import type { GroupPlan } from './position/plan.js';
 import type { Opinion } from './signals/signal-state.js';
 import type { StayReason } from './strategy/strategy.js';
@@ -179,6 +179,8 @@ export interface FailoverEvents {
    * as it is known; also where nothing is missing.
    */
   'unmirrored.searched': FailoverEventBase & { readonly report: UnmirroredReport };
+  /** A cluster that was left answers again: what it still has of what it had acknowledged, and is not known to be mirrored. Told once for each activation. */
+  'unmirrored.reconciled': FailoverEventBase & { readonly report: ReconciliationReport };
   /** The records that are not mirrored could not be written to `producer.unmirroredFile`. */
   'unmirrored.file-failed': FailoverEventBase & { readonly path: string; readonly because: string };
   /** A consumer handles records of the new cluster. */

@@ -64,7 +64,13 @@ export type {
   MirrorOptions,
 } from './options.js';
 export type { ProducerFailoverOptions } from './options-producer.js';
-export type { LedgerStatus, UnmirroredRecordsOfLog, UnmirroredReport } from './ledger/report.js';
+export type {
+  LedgerStatus,
+  ReconciledRecordsOfLog,
+  ReconciliationReport,
+  UnmirroredRecordsOfLog,
+  UnmirroredReport,
+} from './ledger/report.js';
 export type { ProgressOptions } from './options-progress.js';
 export type { DedupOptions, MessageId } from './options-dedup.js';
 export type { CanaryOptions, HealthOptions } from './options-health.js';

@@ -5,8 +5,9 @@ import { inParallel, PARALLEL_SCANS } from '../position/parallel.js';
 import { abortable, ENDLESS_RETRIES, retry, withinDeadline } from '../wait.js';
 import type { CancelTimer, World } from '../world.js';
 import type { Ledger, LedgerLog, LedgerReader } from './ledger.js';
-import { search, seenAtEnd, type CopiedTo } from './look.js';
+import { reconcile, search, seenAtEnd, type ReadOn, type ReconciledLog } from './look.js';
 import {
+  reconciliationReport,
   recordLines,
   unmirroredReport,
   type LedgerStatus,
@@ -23,6 +24,8 @@ export interface LedgerKeeperParts {
   readonly aliases: readonly [string, string];
   /** Where the records go that are not mirrored; undefined: nowhere. */
   readonly file: string | undefined;
+  /** The activation in force; undefined while no cluster is worked with in peace. */
+  steadyEpoch(): number | undefined;
   access(alias: string): ClusterAccess;
   /** Name of a topic of `cluster` on the other one. */
   remoteTopic(cluster: string, topic: string): string;
@@ -39,7 +42,12 @@ const LOOK_MAX_MS = 10_000;
 /** Longest time for the search in one log, in milliseconds: beyond it nobody can say what of it is mirrored. */
 const SEARCH_MAX_MS = 120_000;
 
-type Work<T> = (log: LedgerLog, to: CopiedTo) => Promise<T>;
+interface Place {
+  readonly cluster: string;
+  readonly topic: string;
+}
+
+type Work<T> = (on: ReadOn) => Promise<T>;
 
 /** @internal A switch, as the keeper has to know it. */
 export interface LedgerSwitch {
@@ -60,6 +68,8 @@ export class LedgerKeeper {
   #cancel: CancelTimer | undefined;
   #dueAtMs = Number.POSITIVE_INFINITY;
   #isLooking = false;
+  /** Activations of which it was told what their cluster still has. */
+  readonly #reconciled = new Set<number>();
   #last: { readonly switchEpoch: number; readonly report: UnmirroredReport } | undefined;
 
   constructor(parts: LedgerKeeperParts) {
@@ -106,20 +116,58 @@ export class LedgerKeeper {
     const { ledger } = this.#parts;
     const run = this.#run;
     this.#isLooking = true;
-    await ledger.read((reader) =>
-      inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
+    await ledger.read(async (reader) => {
+      await this.#reconcile(reader);
+      await inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
         // A cluster that does not answer is asked again at the next look.
-        const look: Work<number | undefined> = (one, to) => seenAtEnd(one, reader, to);
-        const through = await this.#once(log, look).catch(() => undefined);
+        const through = await this.#throughOf(log, reader).catch(() => undefined);
         if (through !== undefined) ledger.mirroredThrough(log, through);
-      }),
-    );
+      });
+    });
     ledger.shrink();
     this.#isLooking = false;
     if (run !== this.#run) return;
     this.#cancel = undefined;
     this.#dueAtMs = Number.POSITIVE_INFINITY;
     if (!ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
+  }
+
+  async #throughOf(log: LedgerLog, reader: LedgerReader): Promise<number | undefined> {
+    const { ledger } = this.#parts;
+    const place = this.#copyOf(log);
+    const through = await this.#once(place, (on) => seenAtEnd(log, reader, on));
+    if (through !== undefined || ledger.bytes < ledger.maxBytes * PRESSED) return through;
+    // Others write more than this process does: its own records are seldom the last ones.
+    return (await this.#once(place, (on) => search(log, reader, on))).through;
+  }
+
+  /** Clusters that were left, and answer again: what do they have of what they had acknowledged? Told once for each activation. */
+  async #reconcile(reader: LedgerReader): Promise<void> {
+    const { ledger, events } = this.#parts;
+    const now = this.#parts.steadyEpoch();
+    if (now === undefined) return;
+    const epochs = new Map<number, LedgerLog[]>();
+    for (const log of ledger.logs()) {
+      const { switchEpoch, kept } = log;
+      if (switchEpoch >= now || kept === undefined || this.#reconciled.has(switchEpoch)) continue;
+      epochs.set(switchEpoch, [...(epochs.get(switchEpoch) ?? []), log]);
+    }
+    for (const [switchEpoch, logs] of epochs) {
+      const reconciled: (LedgerLog & ReconciledLog)[] = [];
+      try {
+        await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
+          const origin = { cluster: log.cluster, topic: log.topic };
+          const found = await this.#once(origin, (on) => reconcile(log, reader, on));
+          reconciled[index] = { ...log, ...found };
+        });
+      } catch {
+        // Asked again at the next look.
+        continue;
+      }
+      this.#reconciled.add(switchEpoch);
+      const report = reconciliationReport(logs[0]?.cluster ?? '', reconciled);
+      events.emit('unmirrored.reconciled', { report }, { switchEpoch });
+    }
   }
 
   /** A switch has ended: what of the cluster that was left is not on the other one? Told by event, once it is known. */
@@ -150,8 +198,8 @@ export class LedgerKeeper {
     const { topic, partition, switchEpoch, kept, dropped } = log;
     const place = { topic, partition, switchEpoch };
     try {
-      const { unmirrored, through } = await this.#patiently(log, (one, to) =>
-        search(one, reader, to),
+      const { unmirrored, through } = await this.#patiently(this.#copyOf(log), (on) =>
+        search(log, reader, on),
       );
       if (through === undefined) return { ...place, unmirrored, unknown: dropped };
       ledger.mirroredThrough(log, through);
@@ -167,27 +215,32 @@ export class LedgerKeeper {
     }
   }
 
-  /** Works on a log's copy. */
-  async #once<T>(log: LedgerLog, work: Work<T>, maxMs = LOOK_MAX_MS): Promise<T> {
-    const { world, aliases, access, remoteTopic } = this.#parts;
-    const other = aliases.find((alias) => alias !== log.cluster) ?? log.cluster;
-    const topic = remoteTopic(log.cluster, log.topic);
+  #copyOf({ cluster, topic }: LedgerLog): Place {
+    const { aliases, remoteTopic } = this.#parts;
+    const other = aliases.find((alias) => alias !== cluster) ?? cluster;
+    return { cluster: other, topic: remoteTopic(cluster, topic) };
+  }
+
+  /** Works on a topic of a cluster. */
+  async #once<T>(place: Place, work: Work<T>, maxMs = LOOK_MAX_MS): Promise<T> {
+    const { world, access } = this.#parts;
+    const { cluster, topic } = place;
     const bounded = await withinDeadline(
       world,
       world.nowMs() + maxMs,
-      (signal) => work(log, { access: access(other), remoteTopic: topic, signal }),
+      (signal) => work({ access: access(cluster), topic, signal }),
       { signal: this.#run.signal },
     );
     if (bounded.kind === 'settled') return bounded.value;
-    throw new Error(`cluster ${other} did not answer within ${maxMs} ms`);
+    throw new Error(`cluster ${cluster} did not answer within ${maxMs} ms`);
   }
 
-  /** As {@link LedgerKeeper.#once}; a cluster that does not answer is asked again, for a while. */
-  #patiently<T>(log: LedgerLog, work: Work<T>): Promise<T> {
+  /** The same; a cluster that does not answer is asked again, for a while. */
+  #patiently<T>(place: Place, work: Work<T>): Promise<T> {
     const { world } = this.#parts;
     return this.#once(
-      log,
-      (one, to) => retry(world, { ...ENDLESS_RETRIES, signal: to.signal }, () => work(one, to)),
+      place,
+      (on) => retry(world, { ...ENDLESS_RETRIES, signal: on.signal }, () => work(on)),
       SEARCH_MAX_MS,
     );
   }

@@ -1,20 +1,23 @@
-import type { ClusterAccess } from '../cluster/access.js';
+import type { ClusterAccess, LogRange } from '../cluster/access.js';
+import { contentHash, type RecordContent } from '../position/fingerprint.js';
 import { untilAborted } from '../wait.js';
 import { recordsOf, timesOf, type LedgerRecord } from './contents.js';
 import { Copies } from './copies.js';
 import type { LedgerLog, LedgerReader, OpenBatch } from './ledger.js';
 
-/** @internal Where the copies of a log are. */
-export interface CopiedTo {
+/** @internal Where a log is read. */
+export interface ReadOn {
   readonly access: ClusterAccess;
   /** The topic's name there. */
-  readonly remoteTopic: string;
+  readonly topic: string;
   readonly signal: AbortSignal;
 }
 
-/** How many records at the end of a log are looked at, to see how far it is mirrored. */
-const TAIL_RECORDS = 32n;
+/** Records at the end of a log that are looked at, to see how far it is mirrored: first the last one, then some more of them. */
+const TAIL_RECORDS = [1n, 64n] as const;
+/** Bytes of one answer, and answers, that are read of them. */
 const TAIL_BYTES = 65_536;
+const TAIL_FETCHES = 4;
 
 /** Segments in which the original of a copy is looked for: the newest ones. */
 const NEWEST_SEGMENTS = 8;
@@ -25,8 +28,11 @@ const MAX_CANDIDATES = 64;
 /** A fetch behind which nothing has come waits so long, in milliseconds. */
 const EMPTY_WAIT_MS = 100;
 
+/** Brokers that lead a partition no more refuse, and are looked for anew. */
+const LEADERS_MAX_AGE_MS = 60_000;
+
 /**
- * How far a log is mirrored, by a look at the last records of its copy. Cheap: one small answer.
+ * How far a log is mirrored, by a look at the last records of its copy. Cheap: an answer or two.
  *
  * @returns the offset, on the cluster that has acknowledged it, of a record whose copy is there; undefined where none of them is known.
  * @internal
@@ -34,36 +40,37 @@ const EMPTY_WAIT_MS = 100;
 export async function seenAtEnd(
   log: LedgerLog,
   reader: LedgerReader,
-  to: CopiedTo,
+  on: ReadOn,
 ): Promise<number | undefined> {
-  const { access, remoteTopic, signal } = to;
-  const ranges = await untilAborted(
-    signal,
-    access.ranges(remoteTopic, { isolation: 'read_uncommitted', leadersMaxAgeMs: 60_000 }),
-  );
-  const range = ranges?.get(log.partition);
+  const range = await rangeOf(log, on, LEADERS_MAX_AGE_MS);
   if (range === undefined || range.low >= range.high) return undefined;
-  const from = range.high - TAIL_RECORDS;
-  const copies: ReadCopy[] = [];
-  await readTo(
-    range.high,
-    from > range.low ? from : range.low,
-    log,
-    { ...to, maxBytes: TAIL_BYTES },
-    (copy) => {
+  const batches = reader.batches(log, NEWEST_SEGMENTS);
+  for (const count of TAIL_RECORDS) {
+    const from = range.high - count;
+    const copies: ReadRecord[] = [];
+    const tail = { ...on, maxBytes: TAIL_BYTES, maxFetches: TAIL_FETCHES };
+    await readTo(range.high, from > range.low ? from : range.low, log, tail, (copy) => {
       copies.push(copy);
       return true;
-    },
-  );
-  const batches = reader.batches(log, NEWEST_SEGMENTS);
-  for (const copy of copies.toReversed()) {
-    const timeMs = Number(copy.timestamp);
-    const candidates = batches.filter((batch) => mayHold(batch, timeMs)).slice(0, MAX_CANDIDATES);
-    const found = new Copies(await recordsIn(candidates), isAppendTime(batches));
-    found.look(copy);
-    if (found.through !== undefined) return found.through;
+    });
+    for (const copy of copies.toReversed()) {
+      const through = await originalOf(copy, batches);
+      if (through !== undefined) return through;
+    }
   }
   return undefined;
+}
+
+/** The place of the record that this is a copy of. */
+async function originalOf(
+  copy: ReadRecord,
+  batches: readonly OpenBatch[],
+): Promise<number | undefined> {
+  const timeMs = Number(copy.timestamp);
+  const candidates = batches.filter((batch) => mayHold(batch, timeMs)).slice(0, MAX_CANDIDATES);
+  const found = new Copies(await recordsIn(candidates), isAppendTime(batches));
+  found.look(copy);
+  return found.through;
 }
 
 /** @internal What of a log was not found on the other cluster. */
@@ -81,24 +88,21 @@ export interface SearchedLog {
 export async function search(
   log: LedgerLog,
   reader: LedgerReader,
-  to: CopiedTo,
+  on: ReadOn,
 ): Promise<SearchedLog> {
-  const { access, remoteTopic, signal } = to;
-  const { partition } = log;
+  const { access, topic, signal } = on;
   const batches = reader.batches(log);
   const records = await recordsIn(batches);
   const copies = new Copies(records, isAppendTime(batches));
-  const ranges = await untilAborted(
-    signal,
-    access.ranges(remoteTopic, { isolation: 'read_uncommitted' }),
-  );
-  const range = ranges?.get(partition);
+  const range = await rangeOf(log, on);
   if (range !== undefined && records.length > 0) {
-    const firstMs = Math.min(...records.map(({ timestamp }) => Number(timestamp)));
     // No record there is as late as the first one of these: then none is a copy of them.
-    const from = await untilAborted(signal, access.offsetOfTime(remoteTopic, partition, firstMs));
+    const from = await untilAborted(
+      signal,
+      access.offsetOfTime(topic, log.partition, firstTimeOf(records)),
+    );
     if (from !== undefined) {
-      await readTo(range.high, from, log, to, (copy) => {
+      await readTo(range.high, from, log, on, (copy) => {
         copies.look(copy);
         return !copies.areAllFound;
       });
@@ -110,27 +114,99 @@ export async function search(
   return { unmirrored: records.filter((record) => !isMirrored(record)), through };
 }
 
-/** A record as it was read, in kafkajs's shape. */
-type ReadCopy = Awaited<ReturnType<ClusterAccess['fetch']>>['records'][number];
+/** @internal What the cluster that has acknowledged a log's records still has of them. */
+export interface ReconciledLog {
+  readonly present: readonly number[];
+  /** In their place is nothing, or something else: an unclean election, retention, a topic that was made anew. */
+  readonly lost: readonly number[];
+}
 
-/** Reads up to an end, or until the reader has enough. */
+/**
+ * Looks at each place of the log, on the cluster that has acknowledged its records: is it still the same record?
+ *
+ * @internal
+ */
+export async function reconcile(
+  log: LedgerLog,
+  reader: LedgerReader,
+  on: ReadOn,
+): Promise<ReconciledLog> {
+  const batches = reader.batches(log);
+  const isByTime = !isAppendTime(batches);
+  const records = new Map((await recordsIn(batches)).map((record) => [record.offset, record]));
+  const offsets = [...records.keys()].toSorted((a, b) => a - b);
+  const [first = 0] = offsets;
+  const last = offsets.at(-1) ?? -1;
+  const present: number[] = [];
+  const range = await rangeOf(log, on);
+  const from = range && (range.low > BigInt(first) ? range.low : BigInt(first));
+  const end = range && (range.high < BigInt(last + 1) ? range.high : BigInt(last + 1));
+  if (from !== undefined && end !== undefined) {
+    await readTo(end, from, log, on, (there) => {
+      const record = records.get(Number(there.offset));
+      if (record !== undefined && isSame(record, there, isByTime)) present.push(record.offset);
+      return true;
+    });
+  }
+  const known = new Set(present);
+  return { present, lost: offsets.filter((offset) => !known.has(offset)) };
+}
+
+function isSame(one: RecordContent, other: RecordContent, isByTime: boolean): boolean {
+  return (
+    (!isByTime || one.timestamp === other.timestamp) && contentHash(one) === contentHash(other)
+  );
+}
+
+/** In milliseconds; a little earlier, so that brokers that look for it miss none. */
+function firstTimeOf(records: readonly LedgerRecord[]): number {
+  const firstMs = records.reduce(
+    (first, { timestamp }) => Math.min(first, Number(timestamp)),
+    Number.POSITIVE_INFINITY,
+  );
+  return Math.max(0, firstMs - 1);
+}
+
+async function rangeOf(
+  { partition }: LedgerLog,
+  { access, topic, signal }: ReadOn,
+  leadersMaxAgeMs = 0,
+): Promise<LogRange | undefined> {
+  const options = { isolation: 'read_uncommitted', leadersMaxAgeMs } as const;
+  const ranges = await untilAborted(signal, access.ranges(topic, options));
+  return ranges?.get(partition);
+}
+
+/** A record as it was read, in kafkajs's shape. */
+type ReadRecord = Awaited<ReturnType<ClusterAccess['fetch']>>['records'][number];
+
+/** Reads up to an end, or until the reader has enough, or was given as much as it may. */
 async function readTo(
   end: bigint,
   from: bigint,
   { partition }: LedgerLog,
-  { access, remoteTopic, signal, maxBytes }: CopiedTo & { readonly maxBytes?: number },
-  onRecord: (record: ReadCopy) => boolean,
+  {
+    access,
+    topic,
+    signal,
+    maxBytes,
+    maxFetches = Number.POSITIVE_INFINITY,
+  }: ReadOn & { readonly maxBytes?: number; readonly maxFetches?: number },
+  onRecord: (record: ReadRecord) => boolean,
 ): Promise<void> {
-  for (let position = from; position < end;) {
+  let position = from;
+  for (let count = 0; position < end && count < maxFetches; count += 1) {
     const { records, nextOffset } = await untilAborted(
       signal,
-      access.fetch(remoteTopic, partition, position, {
+      access.fetch(topic, partition, position, {
         maxWaitMs: EMPTY_WAIT_MS,
         isolation: 'read_uncommitted',
         ...(maxBytes === undefined ? {} : { maxBytes }),
       }),
     );
-    for (const record of records) if (!onRecord(record)) return;
+    for (const record of records) {
+      if (BigInt(record.offset) < end && !onRecord(record)) return;
+    }
     position = nextOffset;
   }
 }

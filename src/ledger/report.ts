@@ -46,6 +46,57 @@ export interface UnmirroredRecordsOfLog {
 }
 
 /**
+ * What a cluster that has come back still has of the records that it had acknowledged, and that are not known to be mirrored. Plain JSON.
+ *
+ * @public
+ */
+export interface ReconciliationReport {
+  /** Alias of the cluster. */
+  readonly cluster: string;
+  /** Records that are still where they were: MirrorMaker brings them when it works. */
+  readonly presentCount: number;
+  /** Records that are not: an election may have been unclean, retention may have been quicker, or the topic was made anew. */
+  readonly lostCount: number;
+  /** Partition by partition. */
+  readonly logs: readonly ReconciledRecordsOfLog[];
+}
+
+/** @public The same, in one partition. */
+export interface ReconciledRecordsOfLog extends Pick<
+  UnmirroredRecordsOfLog,
+  'topic' | 'partition' | 'switchEpoch'
+> {
+  /** Offsets that still hold the same record, both included. */
+  readonly present: UnmirroredRecordsOfLog['ranges'];
+  /** Offsets that do not. */
+  readonly lost: UnmirroredRecordsOfLog['ranges'];
+}
+
+/** @internal Pure. */
+export function reconciliationReport(
+  cluster: string,
+  reconciled: readonly (Pick<SearchedRecords, 'topic' | 'partition' | 'switchEpoch'> & {
+    readonly present: readonly number[];
+    readonly lost: readonly number[];
+  })[],
+): ReconciliationReport {
+  const countOf = (what: 'present' | 'lost'): number =>
+    reconciled.reduce((sum, one) => sum + one[what].length, 0);
+  return {
+    cluster,
+    presentCount: countOf('present'),
+    lostCount: countOf('lost'),
+    logs: reconciled.map(({ topic, partition, switchEpoch, present, lost }) => ({
+      topic,
+      partition,
+      switchEpoch,
+      present: rangesOf(present),
+      lost: rangesOf(lost),
+    })),
+  };
+}
+
+/**
  * The acknowledged records that are kept until they are mirrored.
  *
  * @public

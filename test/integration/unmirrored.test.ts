@@ -1,10 +1,10 @@
 import type { Message } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FailoverKafka } from '../../src/failover-kafka.js';
-import type { UnmirroredReport } from '../../src/index.js';
+import type { ReconciliationReport, UnmirroredReport } from '../../src/index.js';
 import { kafka as kafkajs } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';
-import { Logs } from './group-support.js';
+import { Logs, numbered } from './group-support.js';
 import { createTopic } from './stack-support.js';
 
 const PARTITIONS = 4;
@@ -14,7 +14,7 @@ let stack: Stack;
 let logs: Logs;
 
 beforeAll(async () => {
-  stack = await startStack({ name: 'unmirrored', flows: ['A->B'] });
+  stack = await startStack({ name: 'unmirrored', flows: ['A->B'], proxied: ['A'] });
   logs = new Logs(stack);
 });
 
@@ -35,7 +35,7 @@ async function startService(topic: string) {
   const kafka = new FailoverKafka({
     clientId: 'service',
     logLevel: 0,
-    clusters: { A: { brokers: [...A.brokers] }, B: { brokers: [...B.brokers] } },
+    clusters: { A: { brokers: [...A.proxiedBrokers] }, B: { brokers: [...B.brokers] } },
   });
   onTestFinished(() => kafka.close());
   const reports: UnmirroredReport[] = [];
@@ -118,5 +118,61 @@ describe('what was acknowledged by a cluster that is killed, and is not mirrored
       isComplete: true,
     });
     expect(kafka.status().lastSwitch?.unmirroredRecords).toEqual(report);
+
+    // A comes back with its tail, and MirrorMaker brings it.
+    const reconciled: ReconciliationReport[] = [];
+    kafka.on('unmirrored.reconciled', (event) => reconciled.push(event.report));
+    await stack.clusters.A.start();
+    await waitFor('what A still has', () => reconciled, {
+      until: ({ length }) => length > 0,
+      timeoutMs: 60_000,
+    });
+    expect(reconciled).toMatchObject([
+      { cluster: 'A', presentCount: missing.length, lostCount: 0 },
+    ]);
+    await stack.mirror.start();
+    await logs.untilHeld('B', `A.${topic}`, told.length);
+    await waitFor('an empty ledger', () => kafka.status().ledger?.bytes, {
+      until: (bytes) => bytes === 0,
+      timeoutMs: 30_000,
+    });
+  });
+
+  it('is known to be lost where the cluster comes back without it', async () => {
+    const topic = 'invoices';
+    await createTopic(stack.clusters.A, topic, { numPartitions: PARTITIONS });
+    const { kafka, reports, told, send } = await startService(topic);
+    for (let turn = 0; turn < 5; turn += 1) await send();
+    await logs.untilHeld('B', `A.${topic}`, told.length);
+    const mirroredCount = told.length;
+    await stack.mirror.flow('A->B').stop();
+    for (let turn = 0; turn < 8; turn += 1) await send();
+    const reconciled: ReconciliationReport[] = [];
+    kafka.on('unmirrored.reconciled', (event) => reconciled.push(event.report));
+    await stack.clusters.A.kill();
+    await kafka.switchTo('B', { planned: false, reason: 'A is dead' });
+    await waitFor('what is missing', () => reports, {
+      until: ({ length }) => length > 0,
+      timeoutMs: 60_000,
+    });
+    expect(reports).toMatchObject([{ recordCount: told.length - mirroredCount, isComplete: true }]);
+    // Its disk was lost: when the service sees it again the topic is there, and holds the records of somebody else.
+    const { A } = stack.clusters;
+    await A.proxy.refuse();
+    await A.start();
+    await A.withAdmin((admin) => admin.deleteTopics({ topics: [topic] }));
+    await waitFor('the topic to be gone', () => A.withAdmin((admin) => admin.listTopics()), {
+      until: (topics) => !topics.includes(topic),
+    });
+    await createTopic(A, topic, { numPartitions: PARTITIONS });
+    await logs.send('A', topic, numbered('theirs', 400), { partitions: PARTITIONS });
+    await A.proxy.heal();
+    await waitFor('what A still has', () => reconciled, {
+      until: ({ length }) => length > 0,
+      timeoutMs: 60_000,
+    });
+    expect(reconciled).toMatchObject([
+      { cluster: 'A', presentCount: 0, lostCount: told.length - mirroredCount },
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FailoverKafka } from '../../src/failover-kafka.js';
-import type { UnmirroredReport } from '../../src/index.js';
+import type { ReconciliationReport, UnmirroredReport } from '../../src/index.js';
 import type { ProducerFailoverOptions } from '../../src/options-producer.js';
 import type { FailoverKafkaProducer } from '../../src/producer/failover-producer.js';
 import type { MemoryWorld, MemoryWorldOptions } from '../../src/testing/index.js';
@@ -267,6 +267,68 @@ describe('what was acknowledged and is not mirrored', () => {
   });
 });
 
+describe('a cluster that comes back', () => {
+  /** A dies with records that are not mirrored. */
+  async function leaveDeadA(service: Service, count: number): Promise<ReconciliationReport[]> {
+    const { memory, kafka } = service;
+    const reports: ReconciliationReport[] = [];
+    kafka.on('unmirrored.reconciled', ({ report }) => reports.push(report));
+    await send(service, 9);
+    await memory.clock.sleep(500);
+    memory.mirror('A->B').pause();
+    await send(service, count);
+    memory.cluster('A').down();
+    expect((await switchTo(service, 'B'))?.recordCount).toBe(count);
+    await memory.clock.sleep(30_000);
+    expect(reports).toEqual([]);
+    return reports;
+  }
+
+  it('is asked what it still has, once; what the mirror brings then is forgotten', async () => {
+    await withService(async (service) => {
+      const { memory, kafka } = service;
+      const reports = await leaveDeadA(service, 7);
+      memory.cluster('A').up();
+      await until(memory, 'it was asked', () => reports.length > 0, 60_000);
+      expect(reports).toMatchObject([{ cluster: 'A', presentCount: 7, lostCount: 0 }]);
+      const offsets = reports.flatMap(({ logs }) =>
+        logs.map(({ partition, present }) => [
+          partition,
+          ...present.map(({ first, last }) => [first, last]),
+        ]),
+      );
+      expect(offsets).toHaveLength(PARTITIONS);
+      expect(
+        difference(memory)
+          .map((text) => text.split(' ').slice(1).length)
+          .reduce((a, b) => a + b),
+      ).toBe(7);
+      memory.mirror('A->B').resume();
+      await until(memory, 'it is forgotten', () => kafka.status().ledger?.bytes === 0, 60_000);
+      expect(reports).toHaveLength(1);
+    });
+  });
+
+  it('is known to have lost what it does not have any more', async () => {
+    await withService(async (service) => {
+      const { memory } = service;
+      const reports = await leaveDeadA(service, 7);
+      const cluster = memory.cluster('A');
+      // Its disk was lost: the topic is there, and begins anew with records of somebody else.
+      cluster.up();
+      cluster.deleteTopic('orders');
+      cluster.createTopic('orders', PARTITIONS);
+      cluster.append(
+        'orders',
+        0,
+        Array.from({ length: 50 }, () => ({ value: 'theirs' })),
+      );
+      await until(memory, 'it was asked', () => reports.length > 0, 60_000);
+      expect(reports).toMatchObject([{ cluster: 'A', presentCount: 0, lostCount: 7 }]);
+    });
+  });
+});
+
 describe('the ledger of a service', () => {
   it('is short while the mirror works, whatever was sent, and begins anew with the next send', async () => {
     await withService(async (service) => {
@@ -288,6 +350,30 @@ describe('the ledger of a service', () => {
           await send(service, 50);
           expect(service.kafka.status().ledger?.bytes).toBeLessThanOrEqual(maxBytes);
         }
+      },
+      { ledgerMaxBytes: maxBytes },
+    );
+  });
+
+  it('forgets also where others write so much that its own records are never the last ones', async () => {
+    const maxBytes = 60_000;
+    await withService(
+      async (service) => {
+        const { memory, kafka } = service;
+        let mostBytes = 0;
+        for (let turn = 0; turn < 60; turn += 1) {
+          await send(service, 6);
+          for (let partition = 0; partition < PARTITIONS; partition += 1) {
+            const theirs = Array.from({ length: 100 }, () => ({ value: 'theirs' }));
+            memory.cluster('A').append('orders', partition, theirs);
+          }
+          await memory.clock.sleep(300);
+          mostBytes = Math.max(mostBytes, kafka.status().ledger?.bytes ?? 0);
+        }
+        expect(mostBytes).toBeGreaterThanOrEqual(maxBytes / 2);
+        expect(mostBytes).toBeLessThan(maxBytes);
+        const report = await switchTo(service, 'B', true);
+        expect(report).toMatchObject({ recordCount: 0, isComplete: true });
       },
       { ledgerMaxBytes: maxBytes },
     );

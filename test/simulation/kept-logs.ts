@@ -16,8 +16,7 @@ export function partitionsOf(cluster: MemoryCluster): readonly LogPlace[] {
     .flatMap((topic) => partitionsOfTopic(cluster, topic));
 }
 
-/** Those of one topic, under its physical name. */
-export function partitionsOfTopic(cluster: MemoryCluster, topic: string): readonly LogPlace[] {
+function partitionsOfTopic(cluster: MemoryCluster, topic: string): readonly LogPlace[] {
   return Array.from({ length: cluster.partitionCount(topic) }, (_, partition) => ({
     topic,
     partition,

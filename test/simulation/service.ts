@@ -111,7 +111,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     note,
   });
   const kafka = makeKafka(parts, process.world, { strategy, agreement });
-  const tail = new Tail(memory, parts.scenario);
+  const tail = new Tail(memory, TOPIC, parts.scenario);
   observe(kafka, own, decisions, tail);
   const name = `consumer-${number}`;
   const { producer, consumer } = await connect(kafka, parts).catch(async (error: unknown) => {

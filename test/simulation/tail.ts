@@ -4,9 +4,7 @@ import { replicationPolicy } from '../../src/replication/policy.js';
 import type { SendMetadata } from '../../src/send-outcome.js';
 import type { MemoryWorld } from '../../src/testing/index.js';
 import type { HistoryEvent } from './history.js';
-import { partitionsOfTopic } from './kept-logs.js';
 import type { Scenario } from './scenario.js';
-import { TOPIC } from './service.js';
 
 /** What was told of the tail that a switch has left behind, beside how it was. */
 export type Searched = Omit<Extract<HistoryEvent, { kind: 'searched' }>, 'atMs' | 'process'>;
@@ -14,6 +12,7 @@ export type Searched = Omit<Extract<HistoryEvent, { kind: 'searched' }>, 'atMs' 
 /** What the producer of one process was told, and what of it is on the other cluster: seen from outside. */
 export class Tail {
   readonly #memory: MemoryWorld;
+  readonly #topic: string;
   readonly #policy: ReturnType<typeof replicationPolicy>;
   /** Copies are taken away from time to time: then what is not there may have been. */
   readonly #isCut: boolean;
@@ -22,8 +21,10 @@ export class Tail {
   /** What was on the target when a switch to it had ended. */
   #there: ReadonlySet<string> = new Set();
 
-  constructor(memory: MemoryWorld, { policy, steps }: Scenario) {
+  /** @param topic - that the producer sends to. */
+  constructor(memory: MemoryWorld, topic: string, { policy, steps }: Scenario) {
     this.#memory = memory;
+    this.#topic = topic;
     this.#policy = replicationPolicy({ policy });
     this.#isCut = steps.some(({ kind }) => kind === 'retention' || kind === 'remake');
   }
@@ -55,10 +56,11 @@ export class Tail {
 
   /** Values in the copies of a cluster's topic. */
   #copies(from: string, to: string): ReadonlySet<string> {
-    const topic = this.#policy.formatRemoteTopic(from, TOPIC);
+    const topic = this.#policy.formatRemoteTopic(from, this.#topic);
     const cluster = this.#memory.cluster(to);
+    const partitions = Array.from({ length: cluster.partitionCount(topic) }, (_, index) => index);
     return new Set(
-      partitionsOfTopic(cluster, topic).flatMap(({ partition }) =>
+      partitions.flatMap((partition) =>
         cluster.records(topic, partition).map(({ value }) => String(value)),
       ),
     );
@@ -67,10 +69,10 @@ export class Tail {
   #named({ from, logs }: UnmirroredReport): readonly string[] {
     const cluster = this.#memory.cluster(from);
     return logs
-      .filter(({ topic }) => topic === TOPIC)
+      .filter(({ topic }) => topic === this.#topic)
       .flatMap(({ partition, ranges }) =>
         cluster
-          .records(TOPIC, partition)
+          .records(this.#topic, partition)
           .filter(({ offset }) =>
             ranges.some(({ first, last }) => offset >= BigInt(first) && offset <= BigInt(last)),
           )
