@@ -176,10 +176,10 @@ export interface FailoverEvents {
   'producer.hold-full': FailoverEvents['producer.held'];
   /**
    * After a switch: what this process's producers were told is on the cluster that was left was searched for on the other one. Told once for each switch, as soon
-   * as it is known; also where nothing is missing.
+   * as it is known; also where nothing is missing. Not where the last client leaves before that, or nothing is kept (`producer.ledgerMaxBytes: 0`).
    */
   'unmirrored.searched': FailoverEventBase & { readonly report: UnmirroredReport };
-  /** A cluster that was left answers again: what it still has of what it had acknowledged, and is not known to be mirrored. Told once for each activation. */
+  /** A cluster that was left answers, perhaps it never was away: what it still has of what it had acknowledged, and is not known to be mirrored. Told once for each activation. */
   'unmirrored.reconciled': FailoverEventBase & { readonly report: ReconciliationReport };
   /** The records that are not mirrored could not be written to `producer.unmirroredFile`. */
   'unmirrored.file-failed': FailoverEventBase & { readonly path: string; readonly because: string };

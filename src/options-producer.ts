@@ -48,13 +48,14 @@ export interface ProducerFailoverOptions {
   readonly hotStandby?: boolean;
   /**
    * Most bytes of requests that were acknowledged and are kept until MirrorMaker has copied them, of all producers together: so it can be said after a switch
-   * which records are not on the other cluster. Default 33554432 (32 MiB). 0: nothing is kept. Where the mirror is further behind the oldest are let go,
-   * and count as unknown. Does not affect the sends of transactions, nor `acks: 0`.
+   * which records are not on the other cluster. Default 33554432 (32 MiB), taken in pieces of up to 256 KiB. 0: nothing is kept. Infinity is refused. Where the mirror is
+   * further behind the oldest are let go, and count as unknown; one request that is larger is kept all the same. Does not affect the sends of transactions, nor `acks: 0`.
    */
   readonly ledgerMaxBytes?: number;
   /**
-   * Path of a file into which the records are written that a switch has found acknowledged and not mirrored, one JSON object a line: topic, partition, offset, timestamp,
-   * and key, value and headers in base64. Replaced by the next switch that finds some. Its folder must exist. Default: none is written.
+   * Path of a file into which the records are written that a switch has found acknowledged and not mirrored, one JSON object a line: `topic`, `partition`, `switchEpoch`, `offset`, `timestamp`,
+   * `key` and `value` in base64 (or null), and `headers`, a list of names and values, the values in base64. Only its owner may read it. Replaced by the next switch that finds some. Its
+   * folder must exist. Default: none is written.
    */
   readonly unmirroredFile?: string;
 }

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 
 /**
- * Reads Kafka's types in their order. Throws a RangeError behind the end of the bytes.
+ * Reads Kafka's types in their order, as fast as it goes. Throws a RangeError where the bytes end before that (`replication/bytes.ts` never throws: it reads what others have written).
  *
  * @internal
  */
@@ -38,13 +38,11 @@ export class Cursor {
   }
 
   string(): string {
-    const length = this.int16();
-    this.position += length;
-    return this.#bytes.toString('utf8', this.position - length, this.position);
+    return this.view(this.int16()).toString('utf8');
   }
 
   /** A NULLABLE_STRING, which is not looked at: null has length -1 and no bytes. */
-  nullableString(): void {
+  skipNullableString(): void {
     this.skip(Math.max(0, this.int16()));
   }
 
@@ -86,9 +84,6 @@ export class Cursor {
   /** VARINT length and bytes; null has length -1. */
   bytes(): Buffer | null {
     const length = this.varint();
-    if (length < 0) return null;
-    const start = this.position;
-    this.position += length;
-    return this.#bytes.subarray(start, this.position);
+    return length < 0 ? null : this.view(length);
   }
 }

@@ -179,7 +179,7 @@ export interface KafkaJsProtocolRequest {
     /** Called once its correlation id is taken, and in the same moment (`src/protocol/request.js`). */
     encode: () => Promise<unknown>;
     /** What would have been written, where the testing kit writes something else. */
-    readonly written?: Buffer;
+    readonly realFrame?: Buffer;
   };
   readonly response: KafkaJsResponse;
 }

@@ -72,7 +72,7 @@ export class ProduceAttempt implements ExpectedRequest {
 
   wrote(frame: Buffer | undefined): void {
     this.written = true;
-    this.frame = this.request?.written ?? frame;
+    this.frame = this.request?.realFrame ?? frame;
   }
 
   end(): void {

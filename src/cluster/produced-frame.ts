@@ -25,8 +25,8 @@ export function producedBatches(frame: Buffer): readonly ProducedBatch[] {
   const version = from.int16();
   // The correlation id.
   from.skip(4);
-  from.nullableString();
-  if (version >= TRANSACTIONAL_VERSION) from.nullableString();
+  from.skipNullableString();
+  if (version >= TRANSACTIONAL_VERSION) from.skipNullableString();
   // Acks and timeout.
   from.skip(6);
   return from

@@ -67,7 +67,11 @@ export interface ExpectedRequests {
 /** @internal */
 export interface ExpectedRequest {
   readonly correlationId: number;
-  /** It counts as handed to a socket. @param frame - what was; undefined where that is not known. */
+  /**
+   * It counts as handed to a socket.
+   *
+   * @param frame - what was; undefined where that is not known.
+   */
   wrote(frame: Buffer | undefined): void;
 }
 

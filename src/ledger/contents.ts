@@ -14,7 +14,8 @@ export interface LedgerRecord extends RecordContent {
 /**
  * The records of a batch that are not known to be mirrored, as the cluster has them. They are views of the ledger, where they were not compressed.
  *
- * @throws what a codec throws; where there is none any more; and for formats before Kafka 0.11.
+ * @throws what a codec throws.
+ * @throws Error - there is no such codec any more; the format is older than Kafka 0.11; the bytes are cut short.
  * @internal
  */
 export async function recordsOf(batch: OpenBatch): Promise<readonly LedgerRecord[]> {
@@ -49,12 +50,17 @@ interface Codec {
 }
 
 function headOf(cursor: Cursor, end: number): BatchHead {
-  const head = readBatchHead(cursor, end);
-  if (head === undefined) throw NOT_PLAIN;
+  let head: BatchHead | undefined;
+  try {
+    head = readBatchHead(cursor, end);
+  } catch (error) {
+    throw error === NOT_PLAIN ? new Error('it is of a format before Kafka 0.11') : error;
+  }
+  if (head === undefined) throw new Error('the batch is cut short');
   return head;
 }
 
-/** @internal The lowest and the highest timestamp of a batch, in milliseconds, by kafkajs's own word: without a look at its records. */
+/** @internal The lowest and the highest timestamp of a batch, in milliseconds, as its head says: without a look at its records. */
 export function timesOf({ bytes, appendTimeMs }: OpenBatch): { firstMs: number; lastMs: number } {
   if (appendTimeMs !== undefined) return { firstMs: appendTimeMs, lastMs: appendTimeMs };
   const { firstTimestampMs, maxTimestampMs } = headOf(new Cursor(bytes), bytes.length);

@@ -1,29 +1,33 @@
 import { contentHash, type RecordContent } from '../position/fingerprint.js';
 import type { LedgerRecord } from './contents.js';
 
+/** @internal Records whose copies are looked for. */
+export interface SoughtRecords {
+  /** In the order of their log. */
+  readonly records: readonly LedgerRecord[];
+  /** Each cluster has given the records a time of its own: they are known by their content alone. */
+  readonly isAppendTime: boolean;
+}
+
 /**
  * Finds the copies of acknowledged records among the records of the other cluster's log: MirrorMaker copies timestamp, key, value and headers byte by byte. Each
- * record that is read stands for one. Two records that are alike to the millisecond cannot be told apart: the lower one is found first. Pure.
+ * record that is read stands for one. Two records that are alike to the millisecond cannot be told apart: the lower one is found first. Does no I/O.
  *
  * @internal
  */
 export class Copies {
   readonly #isByTime: boolean;
   readonly #last: number | undefined;
-  readonly #byTime = new Map<string, Sought[]>();
+  readonly #byKey = new Map<string, Sought[]>();
   #through: number | undefined;
 
-  /**
-   * @param records - in the order of their log.
-   * @param isAppendTime - each cluster has given the records a time of its own: they are known by their content alone.
-   */
-  constructor(records: readonly LedgerRecord[], isAppendTime: boolean) {
+  constructor({ records, isAppendTime }: SoughtRecords) {
     this.#isByTime = !isAppendTime;
     this.#last = records.at(-1)?.offset;
     for (const record of records) {
       const key = this.#keyOf(record);
-      const alike = this.#byTime.get(key) ?? [];
-      this.#byTime.set(key, alike);
+      const alike = this.#byKey.get(key) ?? [];
+      this.#byKey.set(key, alike);
       alike.push({ record, hash: undefined });
     }
   }
@@ -40,7 +44,7 @@ export class Copies {
 
   /** Looks at a record of the other cluster's log. */
   look(copy: RecordContent): void {
-    const alike = this.#byTime.get(this.#keyOf(copy));
+    const alike = this.#byKey.get(this.#keyOf(copy));
     if (alike === undefined) return;
     const hash = contentHash(copy);
     const index = alike.findIndex((one) => {
@@ -53,8 +57,9 @@ export class Copies {
     if (this.#through === undefined || offset > this.#through) this.#through = offset;
   }
 
-  #keyOf({ timestamp }: RecordContent): string {
-    return this.#isByTime ? timestamp : '';
+  /** Time is known without a look at the content; few have the same. */
+  #keyOf(record: RecordContent): string {
+    return this.#isByTime ? record.timestamp : contentHash(record);
   }
 }
 

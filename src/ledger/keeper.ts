@@ -5,7 +5,7 @@ import { inParallel, PARALLEL_SCANS } from '../position/parallel.js';
 import { abortable, ENDLESS_RETRIES, retry, withinDeadline } from '../wait.js';
 import type { CancelTimer, World } from '../world.js';
 import type { Ledger, LedgerLog, LedgerReader } from './ledger.js';
-import { reconcile, search, seenAtEnd, type ReadOn, type ReconciledLog } from './look.js';
+import { reconcile, search, seenAtEnd, soughtIn, type ReadOn, type ReconciledLog } from './look.js';
 import {
   reconciliationReport,
   recordLines,
@@ -33,21 +33,31 @@ export interface LedgerKeeperParts {
 
 /** Pause between looks at how far the mirror has come, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
-/** The same where the ledger is more than half full. */
+/** The same where the ledger is short of room: where more than this share of it is taken. */
 const LOOK_SOON_MS = 500;
-const PRESSED = 0.5;
+const PRESSED_SHARE = 0.5;
+
+/** Where it is, and the last records of a copy are those of others: so many of a log's oldest segments are looked for in so many answers. */
+const SCANNED_SEGMENTS = 2;
+const SCAN_FETCHES = 16;
 
 /** Longest time for one look at one log, in milliseconds. */
 const LOOK_MAX_MS = 10_000;
 /** Longest time for the search in one log, in milliseconds: beyond it nobody can say what of it is mirrored. */
 const SEARCH_MAX_MS = 120_000;
 
-interface Place {
+interface TopicOn {
   readonly cluster: string;
   readonly topic: string;
 }
 
-type Work<T> = (on: ReadOn) => Promise<T>;
+/** When it looks again how far the mirror has come. */
+type NextLook =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'due'; readonly atMs: number; readonly cancel: CancelTimer }
+  | { readonly kind: 'looking' };
+
+const IDLE: NextLook = { kind: 'idle' };
 
 /** @internal A switch, as the keeper has to know it. */
 export interface LedgerSwitch {
@@ -65,9 +75,8 @@ export interface LedgerSwitch {
 export class LedgerKeeper {
   readonly #parts: LedgerKeeperParts;
   #run = abortable();
-  #cancel: CancelTimer | undefined;
-  #dueAtMs = Number.POSITIVE_INFINITY;
-  #isLooking = false;
+  #next: NextLook = IDLE;
+  #scannedAtMs = Number.NEGATIVE_INFINITY;
   /** Activations of which it was told what their cluster still has. */
   readonly #reconciled = new Set<number>();
   #last: { readonly switchEpoch: number; readonly report: UnmirroredReport } | undefined;
@@ -89,9 +98,8 @@ export class LedgerKeeper {
 
   /** No client is in use any more: nothing may keep the process from ending. What is in the ledger stays there. */
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
-    this.#dueAtMs = Number.POSITIVE_INFINITY;
+    if (this.#next.kind === 'due') this.#next.cancel();
+    this.#next = IDLE;
     this.#run.abort(new Error('the ledger is not looked after any more'));
     this.#run = abortable();
   }
@@ -99,50 +107,72 @@ export class LedgerKeeper {
   /** A send was acknowledged. The hot path. */
   #added(): void {
     const { ledger } = this.#parts;
-    if (this.#cancel === undefined) this.#lookIn(LOOK_EVERY_MS);
-    else if (ledger.bytes > ledger.maxBytes * PRESSED) this.#lookIn(LOOK_SOON_MS);
+    if (this.#next.kind === 'idle') this.#lookIn(LOOK_EVERY_MS);
+    else if (ledger.bytes > ledger.maxBytes * PRESSED_SHARE) this.#lookIn(LOOK_SOON_MS);
   }
 
+  /** Unless it looks now, or will do so before that. */
   #lookIn(delayMs: number): void {
     const { world } = this.#parts;
     const atMs = world.nowMs() + delayMs;
-    if (this.#isLooking || atMs >= this.#dueAtMs) return;
-    this.#cancel?.();
-    this.#dueAtMs = atMs;
-    this.#cancel = world.after(delayMs, () => void this.#look());
+    if (this.#next.kind === 'looking') return;
+    if (this.#next.kind === 'due') {
+      if (this.#next.atMs <= atMs) return;
+      this.#next.cancel();
+    }
+    this.#next = { kind: 'due', atMs, cancel: world.after(delayMs, () => void this.#look()) };
   }
 
   async #look(): Promise<void> {
     const { ledger } = this.#parts;
-    const run = this.#run;
-    this.#isLooking = true;
+    const { signal } = this.#run;
+    const looking: NextLook = { kind: 'looking' };
+    this.#next = looking;
+    const mayScan = this.#mayScan();
     await ledger.read(async (reader) => {
-      await this.#reconcile(reader);
+      await this.#reconcile(reader, signal);
       await inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
         // A cluster that does not answer is asked again at the next look.
-        const through = await this.#throughOf(log, reader).catch(() => undefined);
+        const through = await this.#throughOf(log, reader, { signal, mayScan }).catch(
+          () => undefined,
+        );
         if (through !== undefined) ledger.mirroredThrough(log, through);
       });
     });
     ledger.shrink();
-    this.#isLooking = false;
-    if (run !== this.#run) return;
-    this.#cancel = undefined;
-    this.#dueAtMs = Number.POSITIVE_INFINITY;
+    // Else it was stopped meanwhile.
+    if (this.#next !== looking) return;
+    this.#next = IDLE;
     if (!ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
   }
 
-  async #throughOf(log: LedgerLog, reader: LedgerReader): Promise<number | undefined> {
-    const { ledger } = this.#parts;
-    const place = this.#copyOf(log);
-    const through = await this.#once(place, (on) => seenAtEnd(log, reader, on));
-    if (through !== undefined || ledger.bytes < ledger.maxBytes * PRESSED) return through;
-    // Others write more than this process does: its own records are seldom the last ones.
-    return (await this.#once(place, (on) => search(log, reader, on))).through;
+  /** True where the ledger is short of room, and no log was scanned of late. */
+  #mayScan(): boolean {
+    const { world, ledger } = this.#parts;
+    if (ledger.bytes < ledger.maxBytes * PRESSED_SHARE) return false;
+    const nowMs = world.nowMs();
+    if (nowMs - this.#scannedAtMs < LOOK_EVERY_MS) return false;
+    this.#scannedAtMs = nowMs;
+    return true;
   }
 
-  /** Clusters that were left, and answer again: what do they have of what they had acknowledged? Told once for each activation. */
-  async #reconcile(reader: LedgerReader): Promise<void> {
+  async #throughOf(
+    log: LedgerLog,
+    reader: LedgerReader,
+    { signal, mayScan }: { readonly signal: AbortSignal; readonly mayScan: boolean },
+  ): Promise<number | undefined> {
+    const copy = this.#copyOf(log);
+    const through = await this.#bounded(copy, signal, (on) => seenAtEnd(log, reader, on));
+    if (through !== undefined || !mayScan) return through;
+    // Others write more than this process does: its own records are seldom the last ones. The oldest ones take the room.
+    return this.#bounded(copy, signal, async (on) => {
+      const oldest = await soughtIn(reader.batches(log, { oldest: SCANNED_SEGMENTS }));
+      return (await search(log, oldest, on, SCAN_FETCHES)).through;
+    });
+  }
+
+  /** Clusters that were left, and answer: what do they have of what they had acknowledged? Told once for each activation. */
+  async #reconcile(reader: LedgerReader, signal: AbortSignal): Promise<void> {
     const { ledger, events } = this.#parts;
     const now = this.#parts.steadyEpoch();
     if (now === undefined) return;
@@ -153,11 +183,12 @@ export class LedgerKeeper {
       epochs.set(switchEpoch, [...(epochs.get(switchEpoch) ?? []), log]);
     }
     for (const [switchEpoch, logs] of epochs) {
+      const [{ cluster } = { cluster: '' }] = logs;
       const reconciled: (LedgerLog & ReconciledLog)[] = [];
       try {
         await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
-          const origin = { cluster: log.cluster, topic: log.topic };
-          const found = await this.#once(origin, (on) => reconcile(log, reader, on));
+          const origin = { cluster, topic: log.topic };
+          const found = await this.#bounded(origin, signal, (on) => reconcile(log, reader, on));
           reconciled[index] = { ...log, ...found };
         });
       } catch {
@@ -165,25 +196,29 @@ export class LedgerKeeper {
         continue;
       }
       this.#reconciled.add(switchEpoch);
-      const report = reconciliationReport(logs[0]?.cluster ?? '', reconciled);
-      events.emit('unmirrored.reconciled', { report }, { switchEpoch });
+      events.emit(
+        'unmirrored.reconciled',
+        { report: reconciliationReport(cluster, reconciled) },
+        { switchEpoch },
+      );
     }
   }
 
   /** A switch has ended: what of the cluster that was left is not on the other one? Told by event, once it is known. */
   switched({ from, to, switchEpoch }: LedgerSwitch): void {
     if (from === to) return;
+    // Where the last client has left meanwhile nobody is told.
     void this.#report({ from, to, switchEpoch }).catch(() => {});
   }
 
   async #report({ from, to, switchEpoch }: LedgerSwitch): Promise<void> {
     const { world, events, ledger } = this.#parts;
+    const { signal } = this.#run;
     const report = await ledger.read(async (reader) => {
-      const { signal } = this.#run;
       const logs = ledger.logs().filter(({ cluster }) => cluster === from);
       const searched: SearchedRecords[] = [];
       await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
-        searched[index] = await this.#search(log, reader);
+        searched[index] = await this.#search(log, reader, signal);
       });
       signal.throwIfAborted();
       const file = await this.#write(recordLines(searched));
@@ -193,20 +228,33 @@ export class LedgerKeeper {
     events.emit('unmirrored.searched', { report }, { switchEpoch });
   }
 
-  async #search(log: LedgerLog, reader: LedgerReader): Promise<SearchedRecords> {
-    const { ledger } = this.#parts;
+  async #search(
+    log: LedgerLog,
+    reader: LedgerReader,
+    signal: AbortSignal,
+  ): Promise<SearchedRecords> {
+    const { ledger, world } = this.#parts;
     const { topic, partition, switchEpoch, kept, dropped } = log;
     const place = { topic, partition, switchEpoch };
     try {
-      const { unmirrored, through } = await this.#patiently(this.#copyOf(log), (on) =>
-        search(log, reader, on),
+      // What cannot be read now never will: that is no question to a cluster.
+      const sought = await soughtIn(reader.batches(log));
+      const { unmirrored, through } = await this.#bounded(
+        this.#copyOf(log),
+        signal,
+        // A cluster that does not answer is asked again, for a while.
+        (on) => {
+          const policy = { ...ENDLESS_RETRIES, signal: on.signal };
+          return retry(world, policy, () => search(log, sought, on));
+        },
+        SEARCH_MAX_MS,
       );
       if (through === undefined) return { ...place, unmirrored, unknown: dropped };
       ledger.mirroredThrough(log, through);
       const unknown = dropped !== undefined && dropped.last > through ? dropped : undefined;
       return { ...place, unmirrored, unknown };
     } catch {
-      this.#run.signal.throwIfAborted();
+      signal.throwIfAborted();
       return {
         ...place,
         unmirrored: [],
@@ -215,34 +263,29 @@ export class LedgerKeeper {
     }
   }
 
-  #copyOf({ cluster, topic }: LedgerLog): Place {
+  #copyOf({ cluster, topic }: LedgerLog): TopicOn {
     const { aliases, remoteTopic } = this.#parts;
     const other = aliases.find((alias) => alias !== cluster) ?? cluster;
     return { cluster: other, topic: remoteTopic(cluster, topic) };
   }
 
-  /** Works on a topic of a cluster. */
-  async #once<T>(place: Place, work: Work<T>, maxMs = LOOK_MAX_MS): Promise<T> {
+  /** Works on a topic of a cluster, for a time. */
+  async #bounded<T>(
+    { cluster, topic }: TopicOn,
+    ended: AbortSignal,
+    work: (on: ReadOn) => Promise<T>,
+    maxMs = LOOK_MAX_MS,
+  ): Promise<T> {
     const { world, access } = this.#parts;
-    const { cluster, topic } = place;
+    ended.throwIfAborted();
     const bounded = await withinDeadline(
       world,
       world.nowMs() + maxMs,
       (signal) => work({ access: access(cluster), topic, signal }),
-      { signal: this.#run.signal },
+      { signal: ended },
     );
     if (bounded.kind === 'settled') return bounded.value;
     throw new Error(`cluster ${cluster} did not answer within ${maxMs} ms`);
-  }
-
-  /** The same; a cluster that does not answer is asked again, for a while. */
-  #patiently<T>(place: Place, work: Work<T>): Promise<T> {
-    const { world } = this.#parts;
-    return this.#once(
-      place,
-      (on) => retry(world, { ...ENDLESS_RETRIES, signal: on.signal }, () => work(on)),
-      SEARCH_MAX_MS,
-    );
   }
 
   async #write(text: string): Promise<string | undefined> {

@@ -84,7 +84,7 @@ export class Ledger {
     { frame, topics, answer }: Pick<ProduceAttempt, 'frame' | 'topics' | 'answer'>,
   ): void {
     // Nobody knows what was written (a socket of an unknown kind), or nobody has answered (`acks: 0`).
-    if (frame === undefined || answer === undefined) return;
+    if (frame === undefined || answer === undefined || !hasAcknowledged(answer)) return;
     const request = { frame, topics, answer };
     const { states } = this.#epochOf(cluster, switchEpoch);
     const segment = this.#segmentFor(cluster, switchEpoch, Segment.bytesOf(request));
@@ -198,6 +198,16 @@ export class Ledger {
   }
 }
 
+/** Whether a broker has taken some of it, and says where. */
+function hasAcknowledged({ topics }: NonNullable<ProduceAttempt['answer']>): boolean {
+  for (const { partitions } of topics) {
+    for (const { errorCode, baseOffset } of partitions) {
+      if (errorCode === 0 && baseOffset?.startsWith('-') === false) return true;
+    }
+  }
+  return false;
+}
+
 function stateOf(states: Epoch['states'], topic: string, partition: number): LogState {
   const known = states.get(topic, partition);
   if (known !== undefined) return known;
@@ -231,16 +241,19 @@ export class LedgerReader {
   /**
    * The batches of a log that are not known to be mirrored, in its order.
    *
-   * @param newestCount - of that many segments only. Default: of all.
+   * @param segments - of which segments. Default: of all.
    */
-  batches(log: LedgerLog, newestCount: number = this.#segments.length): readonly OpenBatch[] {
+  batches(
+    log: LedgerLog,
+    { newest, oldest }: { readonly newest?: number; readonly oldest?: number } = {},
+  ): readonly OpenBatch[] {
     const from = this.#throughOf(log) + 1;
     const { switchEpoch, topic, partition } = log;
     return this.#segments
       .filter(
         (one) => one.switchEpoch === switchEpoch && one.spans.get(topic, partition) !== undefined,
       )
-      .slice(-newestCount)
+      .slice(newest === undefined ? 0 : -newest, oldest)
       .flatMap((segment) => this.#apart(segment).get(topic, partition) ?? [])
       .map((batch) => ({ ...batch, from }))
       .toSorted((a, b) => a.baseOffset - b.baseOffset);

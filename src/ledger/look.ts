@@ -2,7 +2,7 @@ import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import { contentHash, type RecordContent } from '../position/fingerprint.js';
 import { untilAborted } from '../wait.js';
 import { recordsOf, timesOf, type LedgerRecord } from './contents.js';
-import { Copies } from './copies.js';
+import { Copies, type SoughtRecords } from './copies.js';
 import type { LedgerLog, LedgerReader, OpenBatch } from './ledger.js';
 
 /** @internal Where a log is read. */
@@ -42,14 +42,14 @@ export async function seenAtEnd(
   reader: LedgerReader,
   on: ReadOn,
 ): Promise<number | undefined> {
-  const range = await rangeOf(log, on, LEADERS_MAX_AGE_MS);
+  const range = await rangeOf(log.partition, on, LEADERS_MAX_AGE_MS);
   if (range === undefined || range.low >= range.high) return undefined;
-  const batches = reader.batches(log, NEWEST_SEGMENTS);
+  const batches = reader.batches(log, { newest: NEWEST_SEGMENTS });
   for (const count of TAIL_RECORDS) {
     const from = range.high - count;
     const copies: ReadRecord[] = [];
     const tail = { ...on, maxBytes: TAIL_BYTES, maxFetches: TAIL_FETCHES };
-    await readTo(range.high, from > range.low ? from : range.low, log, tail, (copy) => {
+    await readTo(range.high, from > range.low ? from : range.low, log.partition, tail, (copy) => {
       copies.push(copy);
       return true;
     });
@@ -68,7 +68,7 @@ async function originalOf(
 ): Promise<number | undefined> {
   const timeMs = Number(copy.timestamp);
   const candidates = batches.filter((batch) => mayHold(batch, timeMs)).slice(0, MAX_CANDIDATES);
-  const found = new Copies(await recordsIn(candidates), isAppendTime(batches));
+  const found = new Copies(await soughtIn(candidates));
   found.look(copy);
   return found.through;
 }
@@ -77,32 +77,39 @@ async function originalOf(
 export interface SearchedLog {
   /** Of those whose contents are known. */
   readonly unmirrored: readonly LedgerRecord[];
+  /** The highest offset whose copy was found. */
   readonly through: number | undefined;
 }
 
+/** @internal The records of batches of one log. @throws as {@link recordsOf}. */
+export async function soughtIn(batches: readonly OpenBatch[]): Promise<SoughtRecords> {
+  return { records: await recordsIn(batches), isAppendTime: isAppendTime(batches) };
+}
+
 /**
- * Looks for every record of a log among what the other cluster has had since: to the end that its log has now.
+ * Looks for records of a log among what the other cluster has had since: to the end that its log has now.
  *
+ * @param maxFetches - answers that are read at most. Default: as many as it takes.
  * @internal
  */
 export async function search(
-  log: LedgerLog,
-  reader: LedgerReader,
+  { partition }: Pick<LedgerLog, 'partition'>,
+  sought: SoughtRecords,
   on: ReadOn,
+  maxFetches?: number,
 ): Promise<SearchedLog> {
   const { access, topic, signal } = on;
-  const batches = reader.batches(log);
-  const records = await recordsIn(batches);
-  const copies = new Copies(records, isAppendTime(batches));
-  const range = await rangeOf(log, on);
-  if (range !== undefined && records.length > 0) {
+  const { records } = sought;
+  const copies = new Copies(sought);
+  const range = records.length === 0 ? undefined : await rangeOf(partition, on);
+  if (range !== undefined) {
     // No record there is as late as the first one of these: then none is a copy of them.
     const from = await untilAborted(
       signal,
-      access.offsetOfTime(topic, log.partition, firstTimeOf(records)),
+      access.offsetOfTime(topic, partition, firstTimeOf(sought)),
     );
     if (from !== undefined) {
-      await readTo(range.high, from, log, on, (copy) => {
+      await readTo(range.high, from, partition, { ...on, maxFetches }, (copy) => {
         copies.look(copy);
         return !copies.areAllFound;
       });
@@ -138,11 +145,11 @@ export async function reconcile(
   const [first = 0] = offsets;
   const last = offsets.at(-1) ?? -1;
   const present: number[] = [];
-  const range = await rangeOf(log, on);
+  const range = await rangeOf(log.partition, on);
   const from = range && (range.low > BigInt(first) ? range.low : BigInt(first));
   const end = range && (range.high < BigInt(last + 1) ? range.high : BigInt(last + 1));
   if (from !== undefined && end !== undefined) {
-    await readTo(end, from, log, on, (there) => {
+    await readTo(end, from, log.partition, on, (there) => {
       const record = records.get(Number(there.offset));
       if (record !== undefined && isSame(record, there, isByTime)) present.push(record.offset);
       return true;
@@ -158,17 +165,20 @@ function isSame(one: RecordContent, other: RecordContent, isByTime: boolean): bo
   );
 }
 
-/** In milliseconds; a little earlier, so that brokers that look for it miss none. */
-function firstTimeOf(records: readonly LedgerRecord[]): number {
+/** The clocks of two clusters' brokers differ by less, in milliseconds. */
+const CLOCKS_DIFFER_MS = 3_600_000;
+
+/** From when on copies may be there, in milliseconds; a little earlier, so that brokers that look for it miss none. */
+function firstTimeOf({ records, isAppendTime: isByOtherClock }: SoughtRecords): number {
   const firstMs = records.reduce(
     (first, { timestamp }) => Math.min(first, Number(timestamp)),
     Number.POSITIVE_INFINITY,
   );
-  return Math.max(0, firstMs - 1);
+  return Math.max(0, firstMs - (isByOtherClock ? CLOCKS_DIFFER_MS : 1));
 }
 
 async function rangeOf(
-  { partition }: LedgerLog,
+  partition: number,
   { access, topic, signal }: ReadOn,
   leadersMaxAgeMs = 0,
 ): Promise<LogRange | undefined> {
@@ -184,14 +194,14 @@ type ReadRecord = Awaited<ReturnType<ClusterAccess['fetch']>>['records'][number]
 async function readTo(
   end: bigint,
   from: bigint,
-  { partition }: LedgerLog,
+  partition: number,
   {
     access,
     topic,
     signal,
     maxBytes,
     maxFetches = Number.POSITIVE_INFINITY,
-  }: ReadOn & { readonly maxBytes?: number; readonly maxFetches?: number },
+  }: ReadOn & { readonly maxBytes?: number; readonly maxFetches?: number | undefined },
   onRecord: (record: ReadRecord) => boolean,
 ): Promise<void> {
   let position = from;

@@ -17,7 +17,10 @@ export interface UnmirroredReport {
   readonly searchedAtWallMs: number;
   /** Records that were not found: the sum over all logs. */
   readonly recordCount: number;
-  /** True where that is all: every log was searched, and the ledger had the contents of every record. */
+  /**
+   * True where that is all of what this process's producers were told, but for transactions and `acks: 0`: every log was searched, and the ledger had the contents of every
+   * record.
+   */
   readonly isComplete: boolean;
   /** Logs with something to tell. */
   readonly logs: readonly UnmirroredRecordsOfLog[];
@@ -25,7 +28,7 @@ export interface UnmirroredReport {
   readonly file: string | undefined;
 }
 
-/** @public The same, in one partition. */
+/** @public The records of one partition that were acknowledged in one activation, and were not found on the other cluster. */
 export interface UnmirroredRecordsOfLog {
   /** The topic, by its name on the cluster that was left. */
   readonly topic: string;
@@ -46,7 +49,7 @@ export interface UnmirroredRecordsOfLog {
 }
 
 /**
- * What a cluster that has come back still has of the records that it had acknowledged, and that are not known to be mirrored. Plain JSON.
+ * What a cluster that was left still has of the records that it had acknowledged, and that are not known to be mirrored. What the ledger had let go (`unknown` of {@link UnmirroredReport}) is not in it. Plain JSON.
  *
  * @public
  */
@@ -61,18 +64,18 @@ export interface ReconciliationReport {
   readonly logs: readonly ReconciledRecordsOfLog[];
 }
 
-/** @public The same, in one partition. */
+/** @public What the cluster still has of one partition's records, and what it has lost. */
 export interface ReconciledRecordsOfLog extends Pick<
   UnmirroredRecordsOfLog,
   'topic' | 'partition' | 'switchEpoch'
 > {
   /** Offsets that still hold the same record, both included. */
   readonly present: UnmirroredRecordsOfLog['ranges'];
-  /** Offsets that do not. */
+  /** Offsets that hold another record, or none, both included. */
   readonly lost: UnmirroredRecordsOfLog['ranges'];
 }
 
-/** @internal Pure. */
+/** @internal Adds up what a cluster still has, log by log. */
 export function reconciliationReport(
   cluster: string,
   reconciled: readonly (Pick<SearchedRecords, 'topic' | 'partition' | 'switchEpoch'> & {
@@ -102,7 +105,7 @@ export function reconciliationReport(
  * @public
  */
 export interface LedgerStatus {
-  /** Bytes of the requests that are kept. */
+  /** Memory that is taken for them, in pieces of up to 256 KiB. */
   readonly bytes: number;
   /** `producer.ledgerMaxBytes`. */
   readonly maxBytes: number;
@@ -118,7 +121,7 @@ export interface SearchedRecords {
   readonly unknown: Span | undefined;
 }
 
-/** @internal Pure. */
+/** @internal Adds up what was found, log by log. */
 export function unmirroredReport(
   {
     from,
@@ -164,8 +167,7 @@ function rangesOf(offsets: readonly number[]): UnmirroredRecordsOfLog['ranges'] 
 }
 
 /**
- * The records themselves, one JSON object a line: topic, partition, offset, timestamp, and key, value and headers in base64. Null stays null. Headers are a list of
- * names and values, in their order.
+ * The records themselves, one JSON object a line. Key, value and the values of headers are in base64; null stays null. Values of one header's name stand together.
  *
  * @internal
  */

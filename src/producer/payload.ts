@@ -130,7 +130,7 @@ export function without(payload: Payload, counts: MessageCounts): Payload | unde
 }
 
 /**
- * What kafkajs reads of a payload, with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
+ * What kafkajs reads of a payload, and nothing else of it, with lists of its own, which hold the same messages: the caller may use its lists anew before the send is judged by them.
  *
  * @param timeout - what stands in it from now on; default: what the user gave. A tag takes its place here, without another copy for each send.
  * @internal
@@ -138,11 +138,13 @@ export function without(payload: Payload, counts: MessageCounts): Payload | unde
 export function withOwnLists(payload: Payload, timeout: unknown = timeoutOf(payload)): Payload {
   if (!isObject(payload)) return payload;
   // Whole objects of one shape, made at once: this is done for every send.
-  if ('topicMessages' in payload && Array.isArray(payload.topicMessages)) {
-    const { acks, compression } = payload;
-    const topicMessages = payload.topicMessages.map((entry) =>
-      isObject(entry) ? { topic: entry.topic, messages: sliced(entry.messages) } : entry,
-    );
+  if ('topicMessages' in payload) {
+    const { topicMessages: given, acks, compression } = payload;
+    const topicMessages = Array.isArray(given)
+      ? given.map((entry) =>
+          isObject(entry) ? { topic: entry.topic, messages: sliced(entry.messages) } : entry,
+        )
+      : given;
     return { topicMessages, acks, timeout, compression } as Payload;
   }
   const { topic, messages, acks, compression } = payload as ProducerRecord;

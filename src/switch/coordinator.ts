@@ -341,6 +341,7 @@ export class Coordinator implements ActiveCluster {
     const report = reportOf(run, atMs, this.#parts.world.wallMs());
     this.#parts.events.emit('switch.completed', { report }, report);
     this.measuring.completed(run, report, this.#session?.work);
+    this.#parts.ledger?.switched(run.turn);
     this.#callers.resolve(run.orderIds, { kind: 'switched', report });
   }
 }

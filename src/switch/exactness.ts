@@ -68,7 +68,7 @@ export interface SwitchMeasurement extends SwitchCosts<PartitionMeasurement> {
   /** Ids of the producers and consumers that were not open yet when the switch ended. */
   readonly pending: readonly string[];
   /**
-   * Which records this process's producers were told are on the source, and are not on the target. Undefined until that was searched for (`unmirrored.searched`), and
+   * Which records this process's producers were told are on the source, and are not on the target. Undefined until that was searched for (`unmirrored.searched`; `switch.measured` does not wait for it), and
    * where the ledger is off (`producer.ledgerMaxBytes`).
    */
   readonly unmirroredRecords: UnmirroredReport | undefined;

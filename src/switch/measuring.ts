@@ -73,7 +73,6 @@ export class Measuring {
     const measure = (): SwitchMeasurement =>
       measurementOf({ ...parts, unmirroredRecords: this.#ledger?.reportOf(report.switchEpoch) });
     this.#last = { report, measure, isTold: false };
-    this.#ledger?.switched(run.turn);
     this.#cancel = this.#world.after(WAIT_MS, () => this.tell());
     entered?.onNews(() => this.#look(entered));
     // Sends go on before the switch has ended.

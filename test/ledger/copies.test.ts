@@ -16,7 +16,7 @@ function throughAfter(
   copies: readonly LedgerRecord[],
   isAppendTime = false,
 ): number | undefined {
-  const found = new Copies(records, isAppendTime);
+  const found = new Copies({ records, isAppendTime });
   for (const copy of copies) found.look(copy);
   return found.through;
 }

@@ -28,6 +28,42 @@ export function acknowledged(
   };
 }
 
+/** The same of several partitions of one topic. */
+export function together(...parts: readonly AnsweredRequest[]): AnsweredRequest {
+  const topic = 'orders';
+  const partitions = parts.flatMap((part) => part.topics.flatMap((one) => one.partitions));
+  return {
+    frame: produceFrame({
+      topicData: [
+        {
+          topic,
+          partitions: partitions.map(({ partition, messages: given }) => ({
+            partition,
+            messages: given.map(({ value }) => ({
+              key: null,
+              value: Buffer.from(String(value)),
+              headers: [],
+              timestampMs: 0,
+            })),
+          })),
+        },
+      ],
+    }),
+    topics: [{ topic, partitions }],
+    answer: {
+      topics: [
+        {
+          topicName: topic,
+          // Brokers answer in an order of their own.
+          partitions: parts
+            .flatMap(({ answer }) => answer?.topics.flatMap((one) => one.partitions) ?? [])
+            .toReversed(),
+        },
+      ],
+    },
+  };
+}
+
 /** So many messages with values of their own. */
 export const messages = (count: number, from = 0): Message[] =>
   Array.from({ length: count }, (_, index) => ({ value: `v${from + index}` }));

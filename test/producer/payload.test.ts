@@ -1,7 +1,13 @@
 import { Buffer } from 'node:buffer';
 import type { IHeaders, ProducerBatch, ProducerRecord } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { payloadBytes, topicOf, withTimestamps, type Payload } from '../../src/producer/payload.js';
+import {
+  payloadBytes,
+  topicOf,
+  withOwnLists,
+  withTimestamps,
+  type Payload,
+} from '../../src/producer/payload.js';
 
 describe('the size of a payload', () => {
   it('counts keys, values and headers in bytes, strings as UTF-8', () => {
@@ -106,6 +112,29 @@ describe('timestamps for a later cluster', () => {
     expect(
       'messages' in twice && 'messages' in once && twice.messages[0] === once.messages[0],
     ).toBe(true);
+  });
+});
+
+describe('a payload with lists of its own', () => {
+  it.each<{ name: string; topicMessages: unknown }>([
+    { name: 'null', topicMessages: null },
+    { name: 'a Set', topicMessages: new Set() },
+    { name: 'an object', topicMessages: {} },
+  ])(
+    'leaves a list of topics that is $name to kafkajs, which says what is wrong',
+    ({ topicMessages }) => {
+      const given = { topicMessages } as unknown as ProducerBatch;
+      expect(withOwnLists(given)).toMatchObject({ topicMessages });
+    },
+  );
+
+  it('holds the very messages that were passed', () => {
+    const messages = [{ value: '1' }];
+    const own = withOwnLists({ topicMessages: [{ topic: 'orders', messages }], acks: 1 });
+    expect(own).toMatchObject({ topicMessages: [{ topic: 'orders', messages }], acks: 1 });
+    const [entry] = 'topicMessages' in own ? (own.topicMessages ?? []) : [];
+    expect(entry?.messages).not.toBe(messages);
+    expect(entry?.messages[0]).toBe(messages[0]);
   });
 });
 

@@ -14,6 +14,8 @@ interface Service {
   readonly kafka: FailoverKafka;
   readonly producer: FailoverKafkaProducer;
   readonly files: Map<string, string>;
+  /** How many records it has sent. */
+  sentCount: number;
   /** What was told of each switch. */
   readonly reports: UnmirroredReport[];
 }
@@ -35,17 +37,17 @@ async function withService(
     kafka.on('unmirrored.searched', ({ report }) => reports.push(report));
     const producer = kafka.producer();
     await producer.connect();
-    await work({ memory, kafka, producer, files, reports });
+    await work({ memory, kafka, producer, files, reports, sentCount: 0 });
     await kafka.close();
   });
 }
 
-let sentCount = 0;
-
 /** Sends so many records, and waits for each. */
-async function send({ memory, producer }: Service, count: number): Promise<void> {
+async function send(service: Service, count: number): Promise<void> {
+  const { memory, producer } = service;
   for (let left = count; left > 0; left -= 1) {
-    sentCount += 1;
+    service.sentCount += 1;
+    const { sentCount } = service;
     const partition = sentCount % PARTITIONS;
     const headers = { h: `h${sentCount}` };
     await producer.send({

@@ -27,7 +27,7 @@ interface ProtocolRequest {
     /** Ours: the request itself, which takes the place of its encoding. */
     content?: unknown;
     /** Ours: what a real client would have written; of Produce requests. */
-    written?: Buffer;
+    realFrame?: Buffer;
   };
   response: { decode(payload: unknown): Promise<unknown>; parse(decoded: unknown): unknown };
 }
@@ -102,7 +102,7 @@ export function frameWriter(mailroom: Pick<Mailroom, 'post'>, wallMs: () => numb
     return new Promise((resolve) => {
       void request.encode();
       const { head, letter } = packed(request, wallMs);
-      if (head.kind === 'produce') request.written = produceFrame(letter as ProducedContent);
+      if (head.kind === 'produce') request.realFrame = produceFrame(letter as ProducedContent);
       const { apiKey, apiVersion } = request;
       const header = { apiKey, apiVersion, correlationId, clientId };
       resolve({ buffer: requestFrame(header, head, mailroom.post(letter)) });

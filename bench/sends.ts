@@ -1,0 +1,151 @@
+import { cpus, totalmem } from 'node:os';
+import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
+import { misused, readCommandLine } from '../scripts/command-line.js';
+import { nearest } from '../src/nearest.js';
+import { unreachable } from '../src/unreachable.js';
+import { StackError, startStack, type Stack } from '../stack/index.js';
+import { jsonLine, PART_NAMES, sendsTable, type PartName, type Result } from './sends/figures.js';
+import { measureHold } from './sends/hold.js';
+import { measureOverhead } from './sends/overhead.js';
+import { measurePlanned } from './sends/planned.js';
+import { measureUnplanned } from './sends/unplanned.js';
+import { createTopics, untilTopicsExist } from './topics.js';
+
+const NAME = 'npm run bench:producer';
+const HELP = `${NAME} [-- options]: what a producer may rely on, measured on real brokers beside its goal
+  --runs N       switches of \`planned\` and of \`unplanned\`, default 20 and 10
+  --quick        4 and 2 switches, and 3 pairs of rounds
+  --only NAMES   only these parts, with commas between them
+  --json         the last line of the output is for machines
+
+planned    planned switches to and fro under 2,000 sends a second: errors, records that are lost, the longest pause
+unplanned  kill -9 of A under the same flow: what A had acknowledged and is neither on B nor named as not mirrored
+overhead   records a second with the ledger of acknowledged records, by those without it; nothing mirrors them, so it is always full
+hold       memory of the process while 100,000 records wait for a switch that does not end
+
+Options are the library's defaults, but for the producer's hotStandby in planned.`;
+
+const PER_SECOND = 2_000;
+const PARTITIONS = 6;
+
+const { values } = readCommandLine({
+  name: NAME,
+  usage: HELP,
+  options: {
+    runs: { type: 'string' },
+    quick: { type: 'boolean' },
+    only: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+});
+const isQuick = values.quick === true;
+const plannedRuns = runsOr(isQuick ? 4 : 20);
+const unplannedRuns = runsOr(isQuick ? 2 : 10);
+const pairs = isQuick ? 3 : 21;
+const say = values.json === true ? console.error : console.log;
+process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+
+function runsOr(byDefault: number): number {
+  const { runs: text } = values;
+  if (text === undefined) return byDefault;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1) return count;
+  return misused(NAME, `--runs must be a whole number from 1, got "${text}".`);
+}
+
+function namesFrom(text: string | undefined): readonly PartName[] {
+  if (text === undefined) return PART_NAMES;
+  const wanted = text.split(',').map((word) => word.trim());
+  for (const word of wanted) {
+    if (PART_NAMES.some((name) => name === word)) continue;
+    const best = nearest(word, PART_NAMES);
+    const remedy =
+      best === undefined ? `The parts: ${PART_NAMES.join(', ')}.` : `Did you mean "${best}"?`;
+    misused(NAME, `--only: there is no part "${word}". ${remedy}`);
+  }
+  return PART_NAMES.filter((name) => wanted.includes(name));
+}
+
+async function main(): Promise<void> {
+  const names = namesFrom(values.only);
+  say(
+    `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; brokers and benchmark share them`,
+  );
+  let result: Result = {};
+  for (const name of names) {
+    say(`${name} ...`);
+    result = { ...result, ...(await measure(name)) };
+  }
+  say(sendsTable(result));
+  if (values.json === true) console.log(jsonLine(result));
+}
+
+async function measure(name: PartName): Promise<Result> {
+  const stack = await startStack({ name: `bench-${name}` });
+  try {
+    switch (name) {
+      case 'planned': {
+        const topic = await mirrored(stack, 'bench-planned');
+        const kafka = kafkaOn(stack, true);
+        const planned = await measurePlanned(stack, kafka, {
+          ...{ topic, runs: plannedRuns, perSecond: PER_SECOND },
+        });
+        await kafka.close();
+        return { planned };
+      }
+      case 'unplanned': {
+        const topic = await mirrored(stack, 'bench-unplanned');
+        const kafka = kafkaOn(stack, false);
+        const unplanned = await measureUnplanned(stack, kafka, {
+          ...{ topic, runs: unplannedRuns, perSecond: PER_SECOND },
+        });
+        await kafka.close();
+        return { unplanned };
+      }
+      case 'overhead': {
+        // MirrorMaker leaves topics of such names alone (`topics.exclude`).
+        const topic = 'bench-overhead.replica';
+        await createTopics(clientOf(stack.clusters.A), [topic], PARTITIONS);
+        return { overhead: await measureOverhead(stack, topic, pairs) };
+      }
+      case 'hold': {
+        const topic = await mirrored(stack, 'bench-hold');
+        const kafka = kafkaOn(stack, false);
+        const hold = await measureHold(stack, kafka, topic);
+        await kafka.close();
+        return { hold };
+      }
+      default:
+        return unreachable(name);
+    }
+  } finally {
+    await stack.stop();
+  }
+}
+
+/** A topic on both clusters, and its copies. */
+async function mirrored({ clusters: { A, B } }: Stack, topic: string): Promise<string> {
+  await createTopics(clientOf(A), [topic], PARTITIONS);
+  await createTopics(clientOf(B), [topic], PARTITIONS);
+  await untilTopicsExist(clientOf(B), [`A.${topic}`]);
+  return topic;
+}
+
+function clientOf({ brokers }: Stack['clusters']['A']): Kafka {
+  return new Kafka({ clientId: 'bench', brokers, logLevel: logLevel.NOTHING });
+}
+
+function kafkaOn({ clusters: { A, B } }: Stack, hotStandby: boolean): FailoverKafka {
+  return new FailoverKafka({
+    clientId: 'bench',
+    logLevel: logLevel.NOTHING,
+    clusters: { A: { brokers: A.brokers }, B: { brokers: B.brokers } },
+    producer: { hotStandby },
+  });
+}
+
+main().catch((error: unknown) => {
+  // What is not there is said in a sentence that was written for people.
+  console.error(error instanceof StackError ? error.message : error);
+  process.exitCode = 1;
+});
