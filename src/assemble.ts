@@ -72,6 +72,7 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     active: () => coordinator.session()?.alias ?? activeOf(coordinator.state),
     onWrongCluster: (active, error) => onWrongCluster(active, error),
     watch: () => watch,
+    onUsed: () => keeper?.start(),
     onReleased: () => keeper?.stop(),
   });
   const ledger = options.ledger.maxBytes === 0 ? undefined : new Ledger(options.ledger.maxBytes);

@@ -42,6 +42,8 @@ export interface ClusterOperationsParts {
   progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'othersSaid' | 'recorded'>;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
+  /** A client is in use. */
+  onUsed(): void;
   /** No client is in use any more, or for ever: every connection is closed. */
   onReleased(): void;
 }
@@ -141,6 +143,7 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   watch(): void {
+    this.#parts.onUsed();
     this.#parts.watch().start();
   }
 

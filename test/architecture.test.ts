@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|segment|memory-pool|span|copies|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
+  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|ledger-reader|segment|memory-pool|span|copies|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
 const pureMayLoad =
   /^(errors|options-calls|signals\/desired|agreement\/(member|fleet-part)|node:buffer)$/;
 

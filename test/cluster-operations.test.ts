@@ -164,6 +164,7 @@ describe('the way out of a halt to the cluster that it came from', () => {
           othersSaid: () => Promise.resolve(false),
           recorded: () => Promise.resolve({ onSource: [], onTarget: [] }),
         }),
+        onUsed: () => {},
         onReleased: () => {},
         watch: () => ({
           fleet: undefined,

@@ -27,6 +27,8 @@ export interface FetchedRecord extends Pick<
 > {
   /** By name; a name that comes several times has a list of values. */
   readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  /** `timestampType` 1: the broker has given it its time (`LogAppendTime`). */
+  readonly batchContext?: { readonly timestampType?: number };
 }
 
 /**

@@ -154,6 +154,7 @@ export interface KafkaJsRawMessage extends FetchedRecord {
     readonly lastOffsetDelta?: number;
     readonly producerId?: string;
     readonly inTransaction?: boolean;
+    readonly timestampType?: number;
   };
 }
 

@@ -72,7 +72,13 @@ export function readBatchHead(from: Cursor, end: number): BatchHead | undefined 
 /** @internal Reads the records of a batch, which are not compressed (any more), in kafkajs's shape. */
 export function readRecords(from: Cursor, head: BatchHead, messages: KafkaJsRawMessage[]): void {
   const { firstOffset, lastOffsetDelta, producerId, inTransaction } = head;
-  const batch = { firstOffset: String(firstOffset), lastOffsetDelta, producerId, inTransaction };
+  const batch = {
+    firstOffset: String(firstOffset),
+    lastOffsetDelta,
+    producerId,
+    inTransaction,
+    timestampType: head.isAppendTime ? 1 : 0,
+  };
   for (let left = head.recordCount; left > 0; left -= 1) {
     const size = from.varint();
     const recordEnd = from.position + size;

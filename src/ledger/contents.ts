@@ -3,7 +3,7 @@ import type { KafkaJsRawMessage } from '../cluster/kafkajs-cluster.js';
 import { NOT_PLAIN, readBatchHead, readRecords, type BatchHead } from '../cluster/record-batch.js';
 import { kafka } from '../kafkajs.js';
 import type { RecordContent } from '../position/fingerprint.js';
-import type { OpenBatch } from './ledger.js';
+import type { OpenBatch } from './ledger-reader.js';
 
 /** @internal One acknowledged record. */
 export interface LedgerRecord extends RecordContent {

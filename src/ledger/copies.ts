@@ -7,24 +7,33 @@ export interface SoughtRecords {
   readonly records: readonly LedgerRecord[];
   /** Each cluster has given the records a time of its own: they are known by their content alone. */
   readonly isAppendTime: boolean;
+  /** Up to here every copy on the other cluster was found for another record; -1: none was. */
+  readonly copiedAt: bigint;
+}
+
+/** @internal The highest record whose copy was found, and where. */
+export interface FoundCopy {
+  readonly offset: number;
+  /** On the other cluster. */
+  readonly copiedAt: bigint;
 }
 
 /**
  * Finds the copies of acknowledged records among the records of the other cluster's log: MirrorMaker copies timestamp, key, value and headers byte by byte. Each
- * record that is read stands for one. Two records that are alike to the millisecond cannot be told apart: the lower one is found first. Does no I/O.
+ * record that is read stands for one, once. Does no I/O.
  *
  * @internal
  */
 export class Copies {
-  readonly #isByTime: boolean;
-  readonly #last: number | undefined;
+  readonly #sought: SoughtRecords;
   readonly #byKey = new Map<string, Sought[]>();
-  #through: number | undefined;
+  readonly #found = new Set<number>();
+  #highest: FoundCopy | undefined;
+  #isAmbiguous = false;
 
-  constructor({ records, isAppendTime }: SoughtRecords) {
-    this.#isByTime = !isAppendTime;
-    this.#last = records.at(-1)?.offset;
-    for (const record of records) {
+  constructor(sought: SoughtRecords) {
+    this.#sought = sought;
+    for (const record of sought.records) {
       const key = this.#keyOf(record);
       const alike = this.#byKey.get(key) ?? [];
       this.#byKey.set(key, alike);
@@ -32,34 +41,50 @@ export class Copies {
     }
   }
 
-  /** The highest offset whose copy was seen: MirrorMaker keeps the order, so those before it are mirrored as well. */
-  get through(): number | undefined {
-    return this.#through;
+  /** The highest record whose copy was seen: MirrorMaker keeps the order, so those before it are mirrored as well. */
+  get highest(): FoundCopy | undefined {
+    return this.#highest;
   }
 
   /** True where nothing more is to be found. */
   get areAllFound(): boolean {
-    return this.#through === this.#last;
+    return this.#found.size === this.#sought.records.length;
+  }
+
+  /** True where a copy was seen that may be of any of several records. */
+  get isAmbiguous(): boolean {
+    return this.#isAmbiguous;
+  }
+
+  isFound({ offset }: LedgerRecord): boolean {
+    return this.#found.has(offset);
   }
 
   /** Looks at a record of the other cluster's log. */
-  look(copy: RecordContent): void {
+  look(copy: RecordContent & { readonly offset: string }): void {
     const alike = this.#byKey.get(this.#keyOf(copy));
     if (alike === undefined) return;
+    const copiedAt = BigInt(copy.offset);
+    if (copiedAt <= this.#sought.copiedAt) return;
     const hash = contentHash(copy);
-    const index = alike.findIndex((one) => {
+    const isSame = (one: Sought): boolean => {
       one.hash ??= contentHash(one.record);
       return one.hash === hash;
-    });
+    };
+    const index = alike.findIndex(isSame);
     const [found] = index < 0 ? [] : alike.splice(index, 1);
     if (found === undefined) return;
+    this.#isAmbiguous ||= alike.some(isSame);
     const { offset } = found.record;
-    if (this.#through === undefined || offset > this.#through) this.#through = offset;
+    this.#found.add(offset);
+    if (this.#highest === undefined || offset > this.#highest.offset) {
+      this.#highest = { offset, copiedAt };
+    }
   }
 
   /** Time is known without a look at the content; few have the same. */
   #keyOf(record: RecordContent): string {
-    return this.#isByTime ? record.timestamp : contentHash(record);
+    return this.#sought.isAppendTime ? contentHash(record) : record.timestamp;
   }
 }
 

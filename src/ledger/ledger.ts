@@ -1,34 +1,30 @@
 import type { ProduceAttempt } from '../cluster/produce-tap.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { MemoryPool } from './memory-pool.js';
-import { Segment, type LedgerBatch } from './segment.js';
+import { LedgerReader, type LedgerLog } from './ledger-reader.js';
+import { Segment } from './segment.js';
 import { above, joined, type Span } from './span.js';
-
-/** @internal Of one partition: what was acknowledged in one activation, and is not known to be mirrored. */
-export interface LedgerLog {
-  /** Alias of the cluster that has acknowledged it. */
-  readonly cluster: string;
-  /** The activation in which it did. */
-  readonly switchEpoch: number;
-  readonly topic: string;
-  readonly partition: number;
-  /** What the ledger has: at most so much. */
-  readonly kept: Span | undefined;
-  /** What it has let go: nobody knows whether it is mirrored. */
-  readonly dropped: Span | undefined;
-}
 
 /** What is known of one log, beside what the segments hold. */
 interface LogState {
   readonly topic: string;
   readonly partition: number;
-  /** The highest offset whose copy was found; -1: none was. */
-  through: number;
+  /** The first offset that is not known to be mirrored. */
+  openFrom: number;
+  copiedAt: bigint;
   dropped: Span | undefined;
+  /** The highest offset that was acknowledged, and when, in wall-clock milliseconds. */
+  highest: number;
+  highestAtMs: number;
 }
 
-interface Epoch {
+/**
+ * In which the offsets of each partition only grow: a part of an activation, nearly always all of it. Where a log goes back (an unclean election, a topic that is made
+ * anew) another one begins, and what is found of one says nothing of the others.
+ */
+interface Generation {
   readonly cluster: string;
+  readonly switchEpoch: number;
   readonly states: PartitionMap<LogState>;
 }
 
@@ -36,6 +32,11 @@ interface Epoch {
 const SEGMENT_BYTES = 256 * 1024;
 /** Least number of steps in which it does, whatever its bound. */
 const MIN_SEGMENTS = 4;
+
+type Answered = Pick<ProduceAttempt, 'frame' | 'topics' | 'answer'> & {
+  /** When it was encoded, in wall-clock milliseconds; undefined where that is not known. */
+  readonly stampWallMs?: number | undefined;
+};
 
 /**
  * What the clusters have acknowledged to this process's producers and MirrorMaker may not have copied yet. Bounded in bytes: the oldest is let go, and it is remembered
@@ -51,8 +52,8 @@ export class Ledger {
   /** The oldest first. */
   #segments: Segment[] = [];
   #bytes = 0;
-  /** By activation. */
-  readonly #epochs = new Map<number, Epoch>();
+  readonly #generations = new Map<number, Generation>();
+  #generation = 0;
   #onAdded: () => void = () => {};
 
   constructor(maxBytes: number) {
@@ -69,7 +70,7 @@ export class Ledger {
 
   /** True where nothing is known that might not be mirrored. */
   get isEmpty(): boolean {
-    return this.#segments.length === 0 && this.logs().length === 0;
+    return this.logs().length === 0;
   }
 
   /** Called after each request that was added. */
@@ -77,32 +78,64 @@ export class Ledger {
     this.#onAdded = listener;
   }
 
-  /** A broker has answered a request. The hot path. */
-  add(
-    cluster: string,
-    switchEpoch: number,
-    { frame, topics, answer }: Pick<ProduceAttempt, 'frame' | 'topics' | 'answer'>,
-  ): void {
-    // Nobody knows what was written (a socket of an unknown kind), or nobody has answered (`acks: 0`).
-    if (frame === undefined || answer === undefined || !hasAcknowledged(answer)) return;
+  /**
+   * A broker has answered a request. The hot path.
+   *
+   * @param nowWallMs - wall-clock milliseconds.
+   */
+  add(cluster: string, switchEpoch: number, answered: Answered, nowWallMs: number): void {
+    const { frame, topics, answer } = answered;
+    // With `acks: 0` nobody has answered.
+    if (answer === undefined || !hasAcknowledged(answer)) return;
     const request = { frame, topics, answer };
-    const { states } = this.#epochOf(cluster, switchEpoch);
-    const segment = this.#segmentFor(cluster, switchEpoch, Segment.bytesOf(request));
-    segment.write(request, (topic, partition, baseOffset) => {
-      const state = stateOf(states, topic, partition);
-      // The log has gone back (an unclean election), or an answer has come late: what was found says nothing of this record.
-      if (baseOffset <= state.through) state.through = baseOffset - 1;
-    });
+    let { states } = this.#generationOf(cluster, switchEpoch);
+    if (goesBack(states, answered)) states = this.#beginGeneration(cluster, switchEpoch).states;
+    const note = (topic: string, partition: number, first: number, count: number): LogState => {
+      const state = this.#stateOf(states, cluster, topic, partition);
+      const last = first + count - 1;
+      if (last > state.highest) {
+        state.highest = last;
+        state.highestAtMs = nowWallMs;
+      }
+      // An answer that has come late: what was found says nothing of these records.
+      if (first < state.openFrom) state.openFrom = first;
+      return state;
+    };
+    if (frame === undefined) {
+      // Its bytes are not known (a socket of an unknown kind): that there was something is.
+      for (const span of acknowledgedIn(request)) {
+        const { topic, partition, first, count } = span;
+        const state = note(topic, partition, first, count);
+        state.dropped = joined(state.dropped, span);
+      }
+    } else {
+      const written = { topics, answer, frame };
+      this.#segmentFor(Segment.bytesOf(written)).write(written, note);
+    }
     this.#onAdded();
   }
 
-  #segmentFor(cluster: string, switchEpoch: number, byteCount: number): Segment {
+  #generationOf(cluster: string, switchEpoch: number): Generation {
+    const current = this.#generations.get(this.#generation);
+    return current?.switchEpoch === switchEpoch
+      ? current
+      : this.#beginGeneration(cluster, switchEpoch);
+  }
+
+  #beginGeneration(cluster: string, switchEpoch: number): Generation {
+    const generation = { cluster, switchEpoch, states: new PartitionMap<LogState>() };
+    this.#generation += 1;
+    this.#generations.set(this.#generation, generation);
+    return generation;
+  }
+
+  #segmentFor(byteCount: number): Segment {
     const newest = this.#segments.at(-1);
-    if (newest?.switchEpoch === switchEpoch && newest.hasRoomFor(byteCount)) return newest;
+    if (newest?.generation === this.#generation && newest.hasRoomFor(byteCount)) return newest;
     // One that is larger than all the room is kept all the same: there is nothing else to say of it.
     const size = this.#pool.sizeOf(byteCount);
     while (this.#segments.length > 0 && this.#bytes + size > this.maxBytes) this.#dropOldest();
-    const segment = new Segment(cluster, switchEpoch, this.#pool.take(byteCount));
+    const segment = new Segment(this.#generation, this.#pool.take(byteCount));
     this.#segments.push(segment);
     this.#bytes += segment.memory.length;
     return segment;
@@ -113,31 +146,33 @@ export class Ledger {
     if (segment === undefined) return;
     this.#letGo(segment);
     for (const span of segment.spans.values()) {
-      const state = this.#state(segment.switchEpoch, span);
+      const state = this.#state(segment.generation, span);
       if (state === undefined) continue;
-      const left = above(state.through, span);
+      const left = above(state.openFrom - 1, span);
       if (left !== undefined) state.dropped = joined(state.dropped, left);
     }
   }
 
-  /** What is not known to be mirrored, partition by partition, the oldest activation first. */
+  /** What is not known to be mirrored, partition by partition, the oldest generation first. */
   logs(): readonly LedgerLog[] {
     const kept = new Map<number, PartitionMap<Span>>();
-    for (const { switchEpoch, spans } of this.#segments) {
-      const logs = kept.get(switchEpoch) ?? new PartitionMap<Span>();
-      kept.set(switchEpoch, logs);
+    for (const { generation, spans } of this.#segments) {
+      const logs = kept.get(generation) ?? new PartitionMap<Span>();
+      kept.set(generation, logs);
       for (const span of spans.values()) {
-        const left = above(this.#through(switchEpoch, span), span);
+        const left = above((this.#state(generation, span)?.openFrom ?? 0) - 1, span);
         const { topic, partition } = span;
-        if (left !== undefined)
+        if (left !== undefined) {
           logs.set(topic, partition, joined(logs.get(topic, partition), left));
+        }
       }
     }
-    return [...this.#epochs].flatMap(([switchEpoch, { cluster, states }]) =>
-      [...states.values()].flatMap(({ topic, partition, dropped }) => {
-        const span = kept.get(switchEpoch)?.get(topic, partition);
+    return [...this.#generations].flatMap(([generation, { cluster, switchEpoch, states }]) =>
+      [...states.values()].flatMap(({ topic, partition, dropped, copiedAt }) => {
+        const span = kept.get(generation)?.get(topic, partition);
         if (span === undefined && dropped === undefined) return [];
-        return [{ cluster, switchEpoch, topic, partition, kept: span, dropped }];
+        const log = { cluster, switchEpoch, generation, topic, partition };
+        return [{ ...log, kept: span, dropped, copiedAt }];
       }),
     );
   }
@@ -146,34 +181,48 @@ export class Ledger {
   async read<T>(work: (reader: LedgerReader) => Promise<T>): Promise<T> {
     const end = this.#pool.read();
     try {
-      const throughOf = (log: LedgerLog): number => this.#through(log.switchEpoch, log);
-      return await work(new LedgerReader([...this.#segments], throughOf));
+      const openFrom = (log: LedgerLog): number => this.#state(log.generation, log)?.openFrom ?? 0;
+      return await work(new LedgerReader([...this.#segments], openFrom));
     } finally {
       end();
     }
   }
 
-  /** The copy of the record at this offset was found on the other cluster. */
-  mirroredThrough({ switchEpoch, topic, partition }: LedgerLog, offset: number): void {
-    const state = this.#state(switchEpoch, { topic, partition });
-    if (state === undefined || offset <= state.through) return;
-    state.through = offset;
+  /**
+   * The copy of the record at this offset was found on the other cluster. What is let go by that: {@link Ledger.forgetMirrored}.
+   *
+   * @param copiedAt - where, on the other cluster.
+   */
+  mirroredThrough(log: LedgerLog, offset: number, copiedAt: bigint): void {
+    const state = this.#state(log.generation, log);
+    if (state === undefined || offset < state.openFrom) return;
+    state.openFrom = offset + 1;
+    if (copiedAt > state.copiedAt) state.copiedAt = copiedAt;
     if (state.dropped !== undefined) state.dropped = above(offset, state.dropped);
-    const isMirrored = (segment: Segment): boolean => {
-      for (const span of segment.spans.values()) {
-        if (span.last > this.#through(segment.switchEpoch, span)) return false;
-      }
-      return true;
-    };
-    const mirrored = this.#segments.filter(isMirrored);
-    if (mirrored.length === 0) return;
-    this.#segments = this.#segments.filter((segment) => !mirrored.includes(segment));
-    for (const segment of mirrored) this.#letGo(segment);
   }
 
-  /** Memory that nobody has needed for a while is given back. */
-  shrink(): void {
-    this.#pool.shrink();
+  /** Gives back the memory of what is mirrored. */
+  forgetMirrored(): void {
+    const open: Segment[] = [];
+    for (const segment of this.#segments) {
+      if (this.#isOpen(segment)) open.push(segment);
+      else this.#letGo(segment);
+    }
+    this.#segments = open;
+    this.#pool.shrink(open.length === 0);
+    const inUse = new Set(open.map(({ generation }) => generation));
+    for (const [generation, { states }] of this.#generations) {
+      const isOver = generation !== this.#generation && !inUse.has(generation);
+      const hasDropped = [...states.values()].some(({ dropped }) => dropped !== undefined);
+      if (isOver && !hasDropped) this.#generations.delete(generation);
+    }
+  }
+
+  #isOpen({ generation, spans }: Segment): boolean {
+    for (const span of spans.values()) {
+      if (span.last >= (this.#state(generation, span)?.openFrom ?? 0)) return true;
+    }
+    return false;
   }
 
   #letGo({ memory }: Segment): void {
@@ -181,22 +230,32 @@ export class Ledger {
     this.#pool.give(memory);
   }
 
-  #through(switchEpoch: number, place: Place): number {
-    return this.#state(switchEpoch, place)?.through ?? -1;
+  #state(generation: number, { topic, partition }: TopicPartition): LogState | undefined {
+    return this.#generations.get(generation)?.states.get(topic, partition);
   }
 
-  #state(switchEpoch: number, { topic, partition }: Place): LogState | undefined {
-    return this.#epochs.get(switchEpoch)?.states.get(topic, partition);
-  }
-
-  #epochOf(cluster: string, switchEpoch: number): Epoch {
-    const known = this.#epochs.get(switchEpoch);
+  #stateOf(
+    states: Generation['states'],
+    cluster: string,
+    topic: string,
+    partition: number,
+  ): LogState {
+    const known = states.get(topic, partition);
     if (known !== undefined) return known;
-    const epoch = { cluster, states: new PartitionMap<LogState>() };
-    this.#epochs.set(switchEpoch, epoch);
-    return epoch;
+    // What was found of earlier generations lies before what is acknowledged now.
+    let copiedAt = -1n;
+    for (const earlier of this.#generations.values()) {
+      const before = earlier.cluster === cluster ? earlier.states.get(topic, partition) : undefined;
+      if (before !== undefined && before.copiedAt > copiedAt) copiedAt = before.copiedAt;
+    }
+    const place = { topic, partition, copiedAt, dropped: undefined };
+    const state = { ...place, openFrom: 0, highest: -1, highestAtMs: Number.POSITIVE_INFINITY };
+    states.set(topic, partition, state);
+    return state;
   }
 }
+
+type TopicPartition = Pick<Span, 'topic' | 'partition'>;
 
 /** Whether a broker has taken some of it, and says where. */
 function hasAcknowledged({ topics }: NonNullable<ProduceAttempt['answer']>): boolean {
@@ -208,68 +267,38 @@ function hasAcknowledged({ topics }: NonNullable<ProduceAttempt['answer']>): boo
   return false;
 }
 
-function stateOf(states: Epoch['states'], topic: string, partition: number): LogState {
-  const known = states.get(topic, partition);
-  if (known !== undefined) return known;
-  const state: LogState = { topic, partition, through: -1, dropped: undefined };
-  states.set(topic, partition, state);
-  return state;
-}
-
-type Place = Pick<Span, 'topic' | 'partition'>;
-
-/** @internal A batch, and from which offset on it is not known to be mirrored. */
-export interface OpenBatch extends LedgerBatch {
-  readonly from: number;
+/** What was acknowledged of a request, partition by partition. */
+function acknowledgedIn({
+  topics,
+  answer,
+}: Pick<Required<Answered>, 'topics' | 'answer'>): readonly Span[] {
+  return topics.flatMap(({ topic, partitions }) =>
+    partitions.flatMap(({ partition, messages }) => {
+      const one = answer?.topics
+        .find(({ topicName }) => topicName === topic)
+        ?.partitions.find((each) => each.partition === partition);
+      const first = one?.errorCode === 0 ? Number(one.baseOffset ?? -1) : -1;
+      const count = messages.length;
+      return first < 0 || count === 0
+        ? []
+        : [{ topic, partition, first, last: first + count - 1, count }];
+    }),
+  );
 }
 
 /**
- * Reads the ledger as it was when the reading began; each segment is taken apart once.
- *
- * @internal
+ * Whether a log has gone back: a request that was made after an answer has had one offset has a lower one. (Requests that are under way at the same time may be answered in
+ * any order.)
  */
-export class LedgerReader {
-  readonly #segments: readonly Segment[];
-  readonly #throughOf: (log: LedgerLog) => number;
-  readonly #parts = new Map<Segment, PartitionMap<LedgerBatch[]>>();
-
-  constructor(segments: readonly Segment[], throughOf: (log: LedgerLog) => number) {
-    this.#segments = segments;
-    this.#throughOf = throughOf;
-  }
-
-  /**
-   * The batches of a log that are not known to be mirrored, in its order.
-   *
-   * @param segments - of which segments. Default: of all.
-   */
-  batches(
-    log: LedgerLog,
-    { newest, oldest }: { readonly newest?: number; readonly oldest?: number } = {},
-  ): readonly OpenBatch[] {
-    const from = this.#throughOf(log) + 1;
-    const { switchEpoch, topic, partition } = log;
-    return this.#segments
-      .filter(
-        (one) => one.switchEpoch === switchEpoch && one.spans.get(topic, partition) !== undefined,
-      )
-      .slice(newest === undefined ? 0 : -newest, oldest)
-      .flatMap((segment) => this.#apart(segment).get(topic, partition) ?? [])
-      .map((batch) => ({ ...batch, from }))
-      .toSorted((a, b) => a.baseOffset - b.baseOffset);
-  }
-
-  #apart(segment: Segment): PartitionMap<LedgerBatch[]> {
-    const known = this.#parts.get(segment);
-    if (known !== undefined) return known;
-    const parts = new PartitionMap<LedgerBatch[]>();
-    for (const batch of segment.batches()) {
-      const { topic, partition } = batch;
-      const batches = parts.get(topic, partition) ?? [];
-      parts.set(topic, partition, batches);
-      batches.push(batch);
+function goesBack(states: Generation['states'], { answer, stampWallMs }: Answered): boolean {
+  if (answer === undefined || stampWallMs === undefined) return false;
+  for (const { topicName, partitions } of answer.topics) {
+    for (const { partition, errorCode, baseOffset } of partitions) {
+      const state = states.get(topicName, partition);
+      if (state === undefined || errorCode !== 0) continue;
+      const isLower = Number(baseOffset ?? Number.POSITIVE_INFINITY) <= state.highest;
+      if (isLower && stampWallMs > state.highestAtMs) return true;
     }
-    this.#parts.set(segment, parts);
-    return parts;
   }
+  return false;
 }

@@ -1,12 +1,14 @@
 import type { ClusterAccess, LogRange } from '../cluster/access.js';
 import { contentHash, type RecordContent } from '../position/fingerprint.js';
-import { untilAborted } from '../wait.js';
+import { sleep, untilAborted } from '../wait.js';
+import type { World } from '../world.js';
 import { recordsOf, timesOf, type LedgerRecord } from './contents.js';
-import { Copies, type SoughtRecords } from './copies.js';
-import type { LedgerLog, LedgerReader, OpenBatch } from './ledger.js';
+import { Copies, type FoundCopy, type SoughtRecords } from './copies.js';
+import type { LedgerLog, LedgerReader, OpenBatch } from './ledger-reader.js';
 
 /** @internal Where a log is read. */
 export interface ReadOn {
+  readonly world: World;
   readonly access: ClusterAccess;
   /** The topic's name there. */
   readonly topic: string;
@@ -15,7 +17,7 @@ export interface ReadOn {
 
 /** Records at the end of a log that are looked at, to see how far it is mirrored: first the last one, then some more of them. */
 const TAIL_RECORDS = [1n, 64n] as const;
-/** Bytes of one answer, and answers, that are read of them. */
+/** Bytes of one answer of them, and how many answers are read at most. */
 const TAIL_BYTES = 65_536;
 const TAIL_FETCHES = 4;
 
@@ -31,20 +33,27 @@ const EMPTY_WAIT_MS = 100;
 /** Brokers that lead a partition no more refuse, and are looked for anew. */
 const LEADERS_MAX_AGE_MS = 60_000;
 
+/** After so many records that were taken apart others get their turn: heartbeats, sends. */
+const RECORDS_IN_A_ROW = 500;
+
 /**
  * How far a log is mirrored, by a look at the last records of its copy. Cheap: an answer or two.
  *
- * @returns the offset, on the cluster that has acknowledged it, of a record whose copy is there; undefined where none of them is known.
+ * @returns a record whose copy is there; undefined where none of them is known; `ambiguous` where one is the copy of one of several records that look the same: only who reads
+ *   them in their order can say of which.
  * @internal
  */
 export async function seenAtEnd(
   log: LedgerLog,
   reader: LedgerReader,
   on: ReadOn,
-): Promise<number | undefined> {
+): Promise<FoundCopy | 'ambiguous' | undefined> {
   const range = await rangeOf(log.partition, on, LEADERS_MAX_AGE_MS);
   if (range === undefined || range.low >= range.high) return undefined;
-  const batches = reader.batches(log, { newest: NEWEST_SEGMENTS });
+  const batches = reader.batches(log, { newest: NEWEST_SEGMENTS }).map((batch) => ({
+    batch,
+    ...timesOf(batch),
+  }));
   for (const count of TAIL_RECORDS) {
     const from = range.high - count;
     const copies: ReadRecord[] = [];
@@ -54,36 +63,53 @@ export async function seenAtEnd(
       return true;
     });
     for (const copy of copies.toReversed()) {
-      const through = await originalOf(copy, batches);
-      if (through !== undefined) return through;
+      const timeMs = Number(copy.timestamp);
+      const candidates = batches
+        .filter(
+          ({ batch, firstMs, lastMs }) =>
+            batch.appendTimeMs !== undefined || (firstMs <= timeMs && timeMs <= lastMs),
+        )
+        .slice(0, MAX_CANDIDATES)
+        .map(({ batch }) => batch);
+      const found = new Copies(await soughtIn(candidates, log, on));
+      found.look(copy);
+      if (found.isAmbiguous) return 'ambiguous';
+      if (found.highest !== undefined) return found.highest;
     }
   }
   return undefined;
 }
 
-/** The place of the record that this is a copy of. */
-async function originalOf(
-  copy: ReadRecord,
-  batches: readonly OpenBatch[],
-): Promise<number | undefined> {
-  const timeMs = Number(copy.timestamp);
-  const candidates = batches.filter((batch) => mayHold(batch, timeMs)).slice(0, MAX_CANDIDATES);
-  const found = new Copies(await soughtIn(candidates));
-  found.look(copy);
-  return found.through;
-}
-
-/** @internal What of a log was not found on the other cluster. */
+/** @internal What of a log was found on the other cluster. */
 export interface SearchedLog {
-  /** Of those whose contents are known. */
+  /** Not found, and behind all that was. */
   readonly unmirrored: readonly LedgerRecord[];
-  /** The highest offset whose copy was found. */
-  readonly through: number | undefined;
+  /**
+   * Nobody can say: not found, and something behind it was (MirrorMaker has left it out, or its copy was removed); or the other cluster gives the copies a time of its own, and the
+   * records have theirs.
+   */
+  readonly unknown: readonly LedgerRecord[];
+  readonly highest: FoundCopy | undefined;
 }
 
 /** @internal The records of batches of one log. @throws as {@link recordsOf}. */
-export async function soughtIn(batches: readonly OpenBatch[]): Promise<SoughtRecords> {
-  return { records: await recordsIn(batches), isAppendTime: isAppendTime(batches) };
+export async function soughtIn(
+  batches: readonly OpenBatch[],
+  { copiedAt }: Pick<LedgerLog, 'copiedAt'>,
+  { world, signal }: Pick<ReadOn, 'world' | 'signal'>,
+): Promise<SoughtRecords> {
+  const records: LedgerRecord[] = [];
+  let inARow = 0;
+  for (const batch of batches) {
+    const more = await recordsOf(batch);
+    for (const record of more) records.push(record);
+    inARow += more.length;
+    if (inARow < RECORDS_IN_A_ROW) continue;
+    inARow = 0;
+    await sleep(world, 0, { signal });
+  }
+  const isAppendTime = batches.some(({ appendTimeMs }) => appendTimeMs !== undefined);
+  return { records, isAppendTime, copiedAt };
 }
 
 /**
@@ -94,32 +120,46 @@ export async function soughtIn(batches: readonly OpenBatch[]): Promise<SoughtRec
  */
 export async function search(
   { partition }: Pick<LedgerLog, 'partition'>,
-  sought: SoughtRecords,
+  given: SoughtRecords,
   on: ReadOn,
   maxFetches?: number,
 ): Promise<SearchedLog> {
   const { access, topic, signal } = on;
-  const { records } = sought;
-  const copies = new Copies(sought);
+  const { records } = given;
   const range = records.length === 0 ? undefined : await rangeOf(partition, on);
+  // Made anew there: what was found before is gone.
+  const isAnew = range !== undefined && given.copiedAt >= range.high;
+  const sought = isAnew ? { ...given, copiedAt: -1n } : given;
+  const copies = new Copies(sought);
+  let hasOtherTime = false;
   if (range !== undefined) {
     // No record there is as late as the first one of these: then none is a copy of them.
-    const from = await untilAborted(
+    const at = await untilAborted(
       signal,
       access.offsetOfTime(topic, partition, firstTimeOf(sought)),
     );
+    const from = at === undefined || at > sought.copiedAt ? at : sought.copiedAt + 1n;
     if (from !== undefined) {
       await readTo(range.high, from, partition, { ...on, maxFetches }, (copy) => {
+        hasOtherTime ||= !sought.isAppendTime && copy.batchContext?.timestampType === APPEND_TIME;
         copies.look(copy);
         return !copies.areAllFound;
       });
     }
   }
-  const { through } = copies;
-  const isMirrored = ({ offset }: LedgerRecord): boolean =>
-    through !== undefined && offset <= through;
-  return { unmirrored: records.filter((record) => !isMirrored(record)), through };
+  const { highest } = copies;
+  const missing = records.filter((record) => !copies.isFound(record));
+  const isUnknown = ({ offset }: LedgerRecord): boolean =>
+    hasOtherTime || (highest !== undefined && offset < highest.offset);
+  return {
+    unmirrored: missing.filter((record) => !isUnknown(record)),
+    unknown: missing.filter((record) => isUnknown(record)),
+    highest,
+  };
 }
+
+/** kafkajs's and Kafka's number of it. */
+const APPEND_TIME = 1;
 
 /** @internal What the cluster that has acknowledged a log's records still has of them. */
 export interface ReconciledLog {
@@ -138,9 +178,8 @@ export async function reconcile(
   reader: LedgerReader,
   on: ReadOn,
 ): Promise<ReconciledLog> {
-  const batches = reader.batches(log);
-  const isByTime = !isAppendTime(batches);
-  const records = new Map((await recordsIn(batches)).map((record) => [record.offset, record]));
+  const sought = await soughtIn(reader.batches(log), log, on);
+  const records = new Map(sought.records.map((record) => [record.offset, record]));
   const offsets = [...records.keys()].toSorted((a, b) => a - b);
   const [first = 0] = offsets;
   const last = offsets.at(-1) ?? -1;
@@ -151,7 +190,7 @@ export async function reconcile(
   if (from !== undefined && end !== undefined) {
     await readTo(end, from, log.partition, on, (there) => {
       const record = records.get(Number(there.offset));
-      if (record !== undefined && isSame(record, there, isByTime)) present.push(record.offset);
+      if (record !== undefined && isSame(record, there, sought)) present.push(record.offset);
       return true;
     });
   }
@@ -159,9 +198,14 @@ export async function reconcile(
   return { present, lost: offsets.filter((offset) => !known.has(offset)) };
 }
 
-function isSame(one: RecordContent, other: RecordContent, isByTime: boolean): boolean {
+/** On its own cluster a record has the very time that it was acknowledged with. */
+function isSame(
+  one: RecordContent,
+  other: RecordContent,
+  { isAppendTime }: SoughtRecords,
+): boolean {
   return (
-    (!isByTime || one.timestamp === other.timestamp) && contentHash(one) === contentHash(other)
+    (isAppendTime || one.timestamp === other.timestamp) && contentHash(one) === contentHash(other)
   );
 }
 
@@ -219,20 +263,4 @@ async function readTo(
     }
     position = nextOffset;
   }
-}
-
-async function recordsIn(batches: readonly OpenBatch[]): Promise<readonly LedgerRecord[]> {
-  const records: LedgerRecord[] = [];
-  for (const batch of batches) records.push(...(await recordsOf(batch)));
-  return records;
-}
-
-function mayHold(batch: OpenBatch, timeMs: number): boolean {
-  if (batch.appendTimeMs !== undefined) return true;
-  const { firstMs, lastMs } = timesOf(batch);
-  return firstMs <= timeMs && timeMs <= lastMs;
-}
-
-function isAppendTime(batches: readonly OpenBatch[]): boolean {
-  return batches.some(({ appendTimeMs }) => appendTimeMs !== undefined);
 }

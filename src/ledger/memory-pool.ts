@@ -39,8 +39,8 @@ export class MemoryPool {
     };
   }
 
-  /** Lets go a half of what nobody has needed. */
-  shrink(): void {
-    this.#free.length = Math.floor(this.#free.length / 2);
+  /** Lets go a half of what nobody has needed, or all of it. */
+  shrink(isAll = false): void {
+    this.#free.length = isAll ? 0 : Math.floor(this.#free.length / 2);
   }
 }

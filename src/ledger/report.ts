@@ -42,7 +42,7 @@ export interface UnmirroredRecordsOfLog {
   readonly ranges: readonly { readonly first: string; readonly last: string }[];
   /**
    * Records that were acknowledged, and of which nobody can say whether they are mirrored: the ledger had no room for them any more
-   * (`producer.ledgerMaxBytes`), or the log could not be searched. At most so many, between these offsets. Undefined where there are none.
+   * (`producer.ledgerMaxBytes`), the log could not be searched, a record behind them is mirrored and they are not there, or the copies have a time of their own. At most so many, between these offsets. Undefined where there are none.
    */
   readonly unknown:
     { readonly first: string; readonly last: string; readonly maxCount: number } | undefined;
@@ -116,7 +116,10 @@ export interface SearchedRecords {
   readonly topic: string;
   readonly partition: number;
   readonly switchEpoch: number;
-  readonly unmirrored: readonly LedgerRecord[];
+  /** Of the records that were not found. */
+  readonly offsets: readonly number[];
+  /** They themselves, where somebody wants them. */
+  readonly records: readonly LedgerRecord[];
   /** Of whom nobody can tell. */
   readonly unknown: Span | undefined;
 }
@@ -132,13 +135,13 @@ export function unmirroredReport(
   searched: readonly SearchedRecords[],
 ): UnmirroredReport {
   const logs = searched
-    .filter(({ unmirrored, unknown }) => unmirrored.length > 0 || unknown !== undefined)
-    .map(({ topic, partition, switchEpoch, unmirrored, unknown }) => ({
+    .filter(({ offsets, unknown }) => offsets.length > 0 || unknown !== undefined)
+    .map(({ topic, partition, switchEpoch, offsets, unknown }) => ({
       topic,
       partition,
       switchEpoch,
-      recordCount: unmirrored.length,
-      ranges: rangesOf(unmirrored.map(({ offset }) => offset)),
+      recordCount: offsets.length,
+      ranges: rangesOf(offsets),
       unknown: unknown && {
         first: String(unknown.first),
         last: String(unknown.last),
@@ -172,8 +175,8 @@ function rangesOf(offsets: readonly number[]): UnmirroredRecordsOfLog['ranges'] 
  * @internal
  */
 export function recordLines(searched: readonly SearchedRecords[]): string {
-  const lines = searched.flatMap(({ topic, partition, switchEpoch, unmirrored }) =>
-    unmirrored.map(({ offset, timestamp, key, value, headers }) =>
+  const lines = searched.flatMap(({ topic, partition, switchEpoch, records }) =>
+    records.map(({ offset, timestamp, key, value, headers }) =>
       JSON.stringify({
         topic,
         partition,

@@ -38,22 +38,21 @@ const PLACE_BYTES = 16;
 const NONE = -1;
 
 /**
- * Acknowledged requests of one activation, one behind the other in one piece of memory: an entry costs a copy of its bytes and no object, so that the garbage collector
+ * Acknowledged requests of one generation of the ledger, one behind the other in one piece of memory: an entry costs a copy of its bytes and no object, so that the garbage collector
  * has nothing to do with what is kept for seconds. Never changed once it is written: views of it stay good.
  *
  * @internal
  */
 export class Segment {
-  readonly cluster: string;
-  readonly switchEpoch: number;
+  /** That of the ledger in which its records were acknowledged. */
+  readonly generation: number;
   /** What stands here, by partition. */
   readonly spans: PartitionMap<GrowingSpan> = new PartitionMap<GrowingSpan>();
   readonly memory: Buffer;
   #used = 0;
 
-  constructor(cluster: string, switchEpoch: number, memory: Buffer) {
-    this.cluster = cluster;
-    this.switchEpoch = switchEpoch;
+  constructor(generation: number, memory: Buffer) {
+    this.generation = generation;
     this.memory = memory;
   }
 
@@ -71,11 +70,11 @@ export class Segment {
   /**
    * The hot path. There must be room.
    *
-   * @param onPlaced - told of each partition's part that was acknowledged, and of its first offset.
+   * @param onPlaced - told of each partition's part that was acknowledged.
    */
   write(
     { topics, answer, frame }: AnsweredRequest,
-    onPlaced: (topic: string, partition: number, baseOffset: number) => void,
+    onPlaced: (topic: string, partition: number, baseOffset: number, count: number) => void,
   ): void {
     const start = this.#used;
     const { memory } = this;
@@ -93,7 +92,7 @@ export class Segment {
         placeCount += 1;
         if (base < 0 || messages.length === 0) continue;
         this.#extend(topic, partition, base, messages.length);
-        onPlaced(topic, partition, base);
+        onPlaced(topic, partition, base, messages.length);
       }
     }
     frame.copy(memory, at);

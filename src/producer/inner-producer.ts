@@ -105,7 +105,8 @@ export function makeInnerProducer(
   const { made, cluster } = withItsCluster(kafka, () => kafka.producer(own));
   // A session on the standby gets its epoch later.
   const onAnswered: OnAnswered | undefined =
-    ledger && ((attempt) => ledger.add(session.alias, session.switchEpoch, attempt));
+    ledger &&
+    ((attempt) => ledger.add(session.alias, session.switchEpoch, attempt, world.wallMs()));
   const tap = cluster && tapProduce(cluster, wire, world, onAnswered);
   return new InnerProducer(made, session, { wire, cluster, tap });
 }

@@ -35,21 +35,34 @@ describe('what was written', () => {
     expect(one.written).toBe(false);
   });
 
-  it.each([0, 1024, 4 * 1024])(
-    'takes the older of two that cannot be told apart for written, and does not forget the newer one with it (id %i)',
-    (correlationId) => {
-      const requests = new WrittenRequests();
-      const [first, second] = [request(0), request(correlationId)];
-      const expected = requests.to('a:1');
-      expected.expect(first);
-      expected.expect(second);
-      expect([first.written, second.written]).toEqual([true, false]);
-      expect(first.frame).toBe(undefined);
-      expected.forget(first);
-      requests.socketTo('a:1')(correlationId, FRAME);
-      expect(second.written).toBe(true);
-    },
-  );
+  it('takes the older of two with one id for written, and does not forget the newer one with it', () => {
+    const requests = new WrittenRequests();
+    const [first, second] = [request(0), request(0)];
+    const expected = requests.to('a:1');
+    expected.expect(first);
+    expected.expect(second);
+    expect([first.written, second.written]).toEqual([true, false]);
+    expect(first.frame).toBe(undefined);
+    expected.forget(first);
+    requests.socketTo('a:1')(0, FRAME);
+    expect(second.written).toBe(true);
+  });
+
+  it('is known of each one, however many are on their way, in whatever order they are written', () => {
+    const requests = new WrittenRequests();
+    const expected = requests.to('a:1');
+    const all = Array.from({ length: 5_000 }, (_, id) => request(id));
+    for (const one of all) expected.expect(one);
+    for (const one of all.slice(0, 100)) expected.forget(one);
+    for (const { correlationId } of all.toReversed()) {
+      requests.socketTo('a:1')(correlationId, Buffer.from(String(correlationId)));
+    }
+    expect(all.slice(0, 100).filter(({ written }) => written)).toEqual([]);
+    const others = all.slice(100);
+    expect(others.map(({ frame }) => String(frame))).toEqual(
+      others.map(({ correlationId }) => String(correlationId)),
+    );
+  });
 
   it('keeps nothing of what was written', () => {
     const requests = new WrittenRequests();

@@ -3,7 +3,8 @@ import type { Message } from 'kafkajs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { kafka } from '../../src/kafkajs.js';
 import { recordsOf, timesOf } from '../../src/ledger/contents.js';
-import { Ledger, type OpenBatch } from '../../src/ledger/ledger.js';
+import { Ledger } from '../../src/ledger/ledger.js';
+import type { OpenBatch } from '../../src/ledger/ledger-reader.js';
 import { acknowledged } from './support.js';
 
 const require = createRequire(import.meta.url);
@@ -58,27 +59,32 @@ async function frameOf({ version = 7, compression = None, topics }: Content): Pr
 async function batchesOf(content: Content): Promise<readonly OpenBatch[]> {
   const frame = await frameOf(content);
   const ledger = new Ledger(10_000_000);
-  ledger.add('A', 1, {
-    frame,
-    topics: Object.entries(content.topics).map(([topic, partitions]) => ({
-      topic,
-      partitions: Object.entries(partitions).map(([partition, messages]) => ({
-        partition: Number(partition),
-        messages,
-      })),
-    })),
-    answer: {
-      topics: Object.entries(content.topics).map(([topicName, partitions]) => ({
-        topicName,
-        partitions: Object.keys(partitions).map((partition) => ({
+  ledger.add(
+    'A',
+    1,
+    {
+      frame,
+      topics: Object.entries(content.topics).map(([topic, partitions]) => ({
+        topic,
+        partitions: Object.entries(partitions).map(([partition, messages]) => ({
           partition: Number(partition),
-          errorCode: 0,
-          baseOffset: String((Number(partition) + 1) * 100),
-          logAppendTime: '-1',
+          messages,
         })),
       })),
+      answer: {
+        topics: Object.entries(content.topics).map(([topicName, partitions]) => ({
+          topicName,
+          partitions: Object.keys(partitions).map((partition) => ({
+            partition: Number(partition),
+            errorCode: 0,
+            baseOffset: String((Number(partition) + 1) * 100),
+            logAppendTime: '-1',
+          })),
+        })),
+      },
     },
-  });
+    0,
+  );
   expect(ledger.bytes).toBeGreaterThanOrEqual(frame.length);
   return ledger.read(async (reader) => ledger.logs().flatMap((log) => reader.batches(log)));
 }
@@ -153,7 +159,12 @@ describe('what was written', () => {
 
   it('has the time that the broker gave it, where the topic says so', async () => {
     const ledger = new Ledger(1_000);
-    ledger.add('A', 1, acknowledged(7, [{ value: 'x' }], { logAppendTime: '99', timestampMs: 5 }));
+    ledger.add(
+      'A',
+      1,
+      acknowledged(7, [{ value: 'x' }], { logAppendTime: '99', timestampMs: 5 }),
+      0,
+    );
     const [batch] = await ledger.read(async (reader) => reader.batches(there(ledger.logs()[0])));
     expect(await recordsOf(there(batch))).toMatchObject([{ offset: 7, timestamp: '99' }]);
     expect(timesOf(there(batch))).toEqual({ firstMs: 99, lastMs: 99 });

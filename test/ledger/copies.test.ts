@@ -14,11 +14,11 @@ const record = (offset: number, value: string, timestamp = '0'): LedgerRecord =>
 function throughAfter(
   records: readonly LedgerRecord[],
   copies: readonly LedgerRecord[],
-  isAppendTime = false,
+  { isAppendTime = false, copiedAt = -1n } = {},
 ): number | undefined {
-  const found = new Copies({ records, isAppendTime });
-  for (const copy of copies) found.look(copy);
-  return found.through;
+  const found = new Copies({ records, isAppendTime, copiedAt });
+  for (const copy of copies) found.look({ ...copy, offset: String(copy.offset) });
+  return found.highest?.offset;
 }
 
 describe('the copies of acknowledged records', () => {
@@ -38,8 +38,16 @@ describe('the copies of acknowledged records', () => {
     expect(throughAfter(records, [record(0, 'a'), record(1, 'a'), record(2, 'a')])).toBe(6);
   });
 
+  it('are not used again: what was found for an earlier record stands for none that looks the same', () => {
+    const again = [record(9, 'a')];
+    expect(throughAfter(again, [record(4, 'a')], { copiedAt: 4n })).toBe(undefined);
+    expect(throughAfter(again, [record(4, 'a'), record(5, 'a')], { copiedAt: 4n })).toBe(9);
+  });
+
   it('are known by their content alone where each cluster gives its own time', () => {
-    expect(throughAfter([record(5, 'a', '1')], [record(0, 'a', '2')], true)).toBe(5);
+    expect(throughAfter([record(5, 'a', '1')], [record(0, 'a', '2')], { isAppendTime: true })).toBe(
+      5,
+    );
   });
 
   it('are all found where the last one is, whatever others write between them, and no record is that was not copied', () => {

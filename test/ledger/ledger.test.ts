@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordsOf } from '../../src/ledger/contents.js';
-import { Ledger, type LedgerLog } from '../../src/ledger/ledger.js';
+import { Ledger } from '../../src/ledger/ledger.js';
+import type { LedgerLog } from '../../src/ledger/ledger-reader.js';
 import { Segment } from '../../src/ledger/segment.js';
 import { acknowledged, messages, together } from './support.js';
 
@@ -30,6 +31,21 @@ function theLog(ledger: Ledger): LedgerLog {
   return log;
 }
 
+/** Tells it of an answer. `wall`: when the request was made, and when it was answered. */
+function add(
+  ledger: Ledger,
+  answered: Parameters<Ledger['add']>[2],
+  { epoch = 1, madeAtMs = 0, nowMs = 0 } = {},
+): void {
+  ledger.add('A', epoch, { ...answered, stampWallMs: madeAtMs }, nowMs);
+}
+
+/** The copy of this offset was found. */
+function found(ledger: Ledger, log: LedgerLog, offset: number, copiedAt = 0n): void {
+  ledger.mirroredThrough(log, offset, copiedAt);
+  ledger.forgetMirrored();
+}
+
 const bigLedger = (): Ledger => new Ledger(10_000_000);
 
 /** One that has room for so many entries of one record, in segments of one. */
@@ -38,10 +54,10 @@ const roomFor = (count: number): Ledger => new Ledger(Math.max(count, 1) * ENTRY
 describe('the ledger', () => {
   it('keeps what was acknowledged, by activation and partition, in the order of the log', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(5, messages(2)));
-    ledger.add('A', 1, acknowledged(0, messages(5, 10)));
-    ledger.add('A', 1, acknowledged(0, messages(1), { partition: 3 }));
-    ledger.add('A', 3, acknowledged(7, messages(1)));
+    add(ledger, acknowledged(5, messages(2)));
+    add(ledger, acknowledged(0, messages(5, 10)));
+    add(ledger, acknowledged(0, messages(1), { partition: 3 }));
+    add(ledger, acknowledged(7, messages(1)), { epoch: 3 });
     expect(await told(ledger)).toEqual([
       'orders-0@1 0..4,5..6',
       'orders-3@1 0..0',
@@ -59,9 +75,8 @@ describe('the ledger', () => {
 
   it('keeps each part of a request that goes to several partitions, with its own records, and leaves out what was refused', async () => {
     const ledger = bigLedger();
-    ledger.add(
-      'A',
-      1,
+    add(
+      ledger,
       together(
         acknowledged(3, messages(1, 10), { partition: 0 }),
         acknowledged(0, messages(2, 20), { partition: 1, errorCode: 10 }),
@@ -82,88 +97,113 @@ describe('the ledger', () => {
     expect(records.map(({ value }) => String(value))).toEqual(['v10', 'v30', 'v31']);
   });
 
-  it('keeps nothing of what nobody has acknowledged, or whose place or bytes nobody knows', async () => {
+  it('keeps nothing of what nobody has acknowledged, or whose place nobody knows', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(0, messages(1), { errorCode: 10 }));
-    ledger.add('A', 1, { ...acknowledged(0, messages(1)), answer: undefined });
-    ledger.add('A', 1, { ...acknowledged(0, messages(1)), frame: undefined });
-    ledger.add('A', 1, acknowledged(-1, messages(1)));
+    add(ledger, acknowledged(0, messages(1), { errorCode: 10 }));
+    add(ledger, { ...acknowledged(0, messages(1)), answer: undefined });
+    add(ledger, acknowledged(-1, messages(1)));
     expect(await told(ledger)).toEqual([]);
     expect([ledger.isEmpty, ledger.bytes]).toEqual([true, 0]);
   });
 
+  it('remembers that there was something whose bytes nobody knows', async () => {
+    const ledger = bigLedger();
+    add(ledger, { ...acknowledged(4, messages(3)), frame: undefined });
+    expect(await told(ledger)).toEqual(['orders-0@1  dropped 3 of 4..6']);
+    found(ledger, theLog(ledger), 6);
+    expect(ledger.isEmpty).toBe(true);
+  });
+
   it('forgets up to a record that was found on the other cluster, and gives its memory back', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(0, messages(5)));
-    ledger.add('A', 1, acknowledged(8, messages(5)));
-    ledger.mirroredThrough(theLog(ledger), 9);
+    add(ledger, acknowledged(0, messages(5)));
+    add(ledger, acknowledged(8, messages(5)));
+    found(ledger, theLog(ledger), 9);
     expect(await told(ledger)).toEqual(['orders-0@1 10..12']);
     expect(theLog(ledger).kept).toMatchObject({ first: 10, last: 12, count: 3 });
     expect(ledger.bytes).toBeGreaterThan(0);
-    ledger.mirroredThrough(theLog(ledger), 12);
+    found(ledger, theLog(ledger), 12);
     expect([ledger.isEmpty, ledger.bytes]).toEqual([true, 0]);
-    ledger.add('A', 1, acknowledged(13, messages(1)));
+    add(ledger, acknowledged(13, messages(1)));
     expect(await told(ledger)).toEqual(['orders-0@1 13..13']);
   });
 
   it('keeps the neighbours of a record in memory until all of them are mirrored', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(0, messages(1)));
-    ledger.add('A', 1, acknowledged(0, messages(1), { partition: 1 }));
-    ledger.mirroredThrough(theLog(ledger), 0);
+    add(ledger, acknowledged(0, messages(1)));
+    add(ledger, acknowledged(0, messages(1), { partition: 1 }));
+    found(ledger, theLog(ledger), 0);
     expect(await told(ledger)).toEqual(['orders-1@1 0..0']);
   });
 
   it('does not take what was found of one activation for another one: a log may have lost its end between them', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(100, messages(5)));
-    ledger.add('A', 3, acknowledged(100, messages(5)));
+    add(ledger, acknowledged(100, messages(5)));
+    add(ledger, acknowledged(100, messages(5)), { epoch: 3 });
     const [, newer] = ledger.logs();
-    if (newer !== undefined) ledger.mirroredThrough(newer, 104);
+    if (newer !== undefined) found(ledger, newer, 104);
     expect(await told(ledger)).toEqual(['orders-0@1 100..104']);
   });
 
-  it('does not take what was found for what is acknowledged below it later: the log has gone back', async () => {
+  it('does not take what was found for what is told of below it later: an answer came late', async () => {
     const ledger = bigLedger();
-    ledger.add('A', 1, acknowledged(100, messages(5)));
-    ledger.mirroredThrough(theLog(ledger), 102);
-    ledger.add('A', 1, acknowledged(50, messages(1)));
+    add(ledger, acknowledged(100, messages(5)), { madeAtMs: 10, nowMs: 20 });
+    found(ledger, theLog(ledger), 102);
+    add(ledger, acknowledged(50, messages(1)), { madeAtMs: 15, nowMs: 30 });
     expect(await told(ledger)).toEqual(['orders-0@1 50..50,100..104']);
+  });
+
+  it('does not take what is found of a log for what it holds since it has gone back', async () => {
+    const ledger = bigLedger();
+    add(ledger, acknowledged(0, messages(10)), { madeAtMs: 10, nowMs: 20 });
+    // Made anew: a request of after that answer has a lower place.
+    add(ledger, acknowledged(0, messages(5)), { madeAtMs: 21, nowMs: 30 });
+    expect(await told(ledger)).toEqual(['orders-0@1 0..9', 'orders-0@1 0..4']);
+    found(ledger, theLog(ledger), 9, 9n);
+    expect(await told(ledger)).toEqual(['orders-0@1 0..4']);
+  });
+
+  it('knows of a log that begins anew how far its copy was used up', () => {
+    const ledger = bigLedger();
+    add(ledger, acknowledged(0, messages(10)), { madeAtMs: 10, nowMs: 20 });
+    found(ledger, theLog(ledger), 9, 77n);
+    add(ledger, acknowledged(0, messages(5)), { epoch: 3, madeAtMs: 30, nowMs: 40 });
+    expect(theLog(ledger).copiedAt).toBe(77n);
   });
 
   it('lets the oldest go where it has no room, and remembers that there was something', async () => {
     const ledger = roomFor(4);
     for (let offset = 0; offset < 60; offset += 10) {
-      ledger.add('A', 1, acknowledged(offset, messages(1)));
+      add(ledger, acknowledged(offset, messages(1)));
     }
     expect(await told(ledger)).toEqual([
       'orders-0@1 20..20,30..30,40..40,50..50 dropped 2 of 0..10',
     ]);
     expect(ledger.bytes).toBe(4 * ENTRY_BYTES);
-    ledger.mirroredThrough(theLog(ledger), 5);
+    found(ledger, theLog(ledger), 5);
     expect(theLog(ledger).dropped).toMatchObject({ first: 6, last: 10, count: 2 });
-    ledger.mirroredThrough(theLog(ledger), 20);
+    found(ledger, theLog(ledger), 20);
     expect(await told(ledger)).toEqual(['orders-0@1 30..30,40..40,50..50']);
-    ledger.mirroredThrough(theLog(ledger), 50);
+    found(ledger, theLog(ledger), 50);
     expect(ledger.isEmpty).toBe(true);
   });
 
   it('does not remember as let go what was found before', async () => {
     const ledger = roomFor(4);
     for (let offset = 0; offset < 4; offset += 1) {
-      ledger.add('A', 1, acknowledged(offset, messages(1), { partition: offset % 2 }));
+      add(ledger, acknowledged(offset, messages(1), { partition: offset % 2 }));
     }
-    ledger.mirroredThrough(theLog(ledger), 2);
+    found(ledger, theLog(ledger), 2);
     for (let offset = 4; offset < 9; offset += 1) {
-      ledger.add('A', 1, acknowledged(offset, messages(1), { partition: 1 }));
+      add(ledger, acknowledged(offset, messages(1), { partition: 1 }));
     }
     expect(await told(ledger)).toEqual(['orders-1@1 5..5,6..6,7..7,8..8 dropped 3 of 1..4']);
   });
 
   it('keeps one request that is larger than its room', async () => {
     const ledger = roomFor(1);
-    ledger.add('A', 1, acknowledged(0, messages(20)));
-    ledger.add('A', 1, acknowledged(20, messages(20)));
+    add(ledger, acknowledged(0, messages(20)));
+    add(ledger, acknowledged(20, messages(20)));
     expect(await told(ledger)).toEqual(['orders-0@1 20..39 dropped 20 of 0..19']);
   });
 
@@ -184,11 +224,11 @@ describe('the ledger', () => {
             if ('add' in one) {
               const first = end + one.gap;
               end = first + one.add;
-              ledger.add('A', 1, acknowledged(first, messages(one.add)));
+              add(ledger, acknowledged(first, messages(one.add)));
               for (let offset = first; offset < end; offset += 1) open.push(offset);
             } else {
               const through = Math.floor(one.found * end) - 1;
-              for (const log of ledger.logs()) ledger.mirroredThrough(log, through);
+              for (const log of ledger.logs()) found(ledger, log, through);
               open = open.filter((offset) => offset > through);
             }
             expect(ledger.bytes).toBeLessThanOrEqual((room + 4) * ENTRY_BYTES);

@@ -250,6 +250,105 @@ describe('what was acknowledged and is not mirrored', () => {
     );
   });
 
+  it('is known of a record that looks the same as one whose copy was found before', async () => {
+    await withService(async (service) => {
+      const { memory, producer } = service;
+      const again = {
+        topic: 'orders',
+        messages: [{ partition: 0, value: 'same', timestamp: '5' }],
+      };
+      await producer.send(again);
+      await memory.clock.sleep(12_000);
+      expect(service.kafka.status().ledger?.bytes).toBe(0);
+      memory.mirror('A->B').pause();
+      await producer.send(again);
+      expect(await switchTo(service, 'B')).toMatchObject({
+        recordCount: 1,
+        logs: [{ partition: 0, ranges: [{ first: '1', last: '1' }] }],
+      });
+    });
+  });
+
+  it('is known of records of one content in a topic whose time is that of the broker', async () => {
+    const topics = {
+      orders: { partitions: 1, config: { 'message.timestamp.type': 'LogAppendTime' } },
+    };
+    await withService(
+      async (service) => {
+        const { memory, producer } = service;
+        const again = { topic: 'orders', messages: [{ value: 'OK' }] };
+        for (let count = 0; count < 3; count += 1) {
+          await producer.send(again);
+          await memory.clock.sleep(1_000);
+        }
+        await memory.clock.sleep(12_000);
+        expect(service.kafka.status().ledger?.bytes).toBe(0);
+        memory.mirror('A->B').pause();
+        await producer.send(again);
+        expect(await switchTo(service, 'B')).toMatchObject({ recordCount: 1, isComplete: true });
+      },
+      {},
+      { clusters: { A: { topics }, B: { topics } } },
+    );
+  });
+
+  it('is known of a topic that was made anew under the work, beside what it held before', async () => {
+    await withService(async (service) => {
+      const { memory } = service;
+      await send(service, 30);
+      await memory.clock.sleep(500);
+      memory.mirror('A->B').pause();
+      memory.cluster('A').deleteTopic('orders');
+      memory.cluster('A').createTopic('orders', PARTITIONS);
+      await memory.clock.sleep(100);
+      await send(service, 9);
+      const report = await switchTo(service, 'B');
+      expect(report).toMatchObject({ recordCount: 9, isComplete: true });
+    });
+  });
+
+  it('is said to be unknown where something behind it is mirrored, and it is not', async () => {
+    await withService(async (service) => {
+      const { memory } = service;
+      await send(service, 9);
+      await memory.clock.sleep(500);
+      // Somebody copies the last records only.
+      memory.mirror('A->B').pause();
+      await send(service, 9);
+      const cluster = memory.cluster('A');
+      for (let partition = 0; partition < PARTITIONS; partition += 1) {
+        const last = cluster.records('orders', partition).at(-1);
+        memory.cluster('B').append('A.orders', partition, [
+          {
+            key: String(last?.key),
+            value: String(last?.value),
+            headers: { h: `h${String(last?.value).slice(1)}` },
+            timestampMs: last?.timestampMs ?? 0,
+          },
+        ]);
+      }
+      const report = await switchTo(service, 'B');
+      expect(report).toMatchObject({ recordCount: 0, isComplete: false });
+      const unknown = (report?.logs ?? []).map((one) => one.unknown?.maxCount ?? 0);
+      expect(unknown.reduce((a, b) => a + b)).toBe(9 - PARTITIONS);
+    });
+  });
+
+  it('is told when a client connects again, where none was in use after the switch', async () => {
+    await withService(async (service) => {
+      const { memory, kafka, producer, reports } = service;
+      memory.mirror('A->B').pause();
+      await send(service, 5);
+      await producer.disconnect();
+      await kafka.switchTo('B', { planned: false });
+      await memory.clock.sleep(60_000);
+      expect(reports).toEqual([]);
+      await producer.connect();
+      await until(memory, 'what is missing is known', () => reports.length > 0);
+      expect(reports).toMatchObject([{ from: 'A', recordCount: 5, isComplete: true }]);
+    });
+  });
+
   it('is told all the same where its file cannot be written', async () => {
     await withService(
       async (service) => {
@@ -406,6 +505,19 @@ describe('the ledger of a service', () => {
       },
       { ledgerMaxBytes: 0 },
     );
+  });
+
+  it('is looked after again when a client connects again, although nothing more is sent', async () => {
+    await withService(async (service) => {
+      const { memory, kafka, producer } = service;
+      memory.mirror('A->B').pause();
+      await send(service, 5);
+      await producer.disconnect();
+      memory.mirror('A->B').resume();
+      await memory.clock.sleep(5_000);
+      await producer.connect();
+      await until(memory, 'it is empty', () => kafka.status().ledger?.bytes === 0, 20_000);
+    });
   });
 
   it('lets the process end: nothing is asked once the last client is gone', async () => {

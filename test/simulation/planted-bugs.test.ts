@@ -224,10 +224,19 @@ vi.mock('../../src/consumer/dispatcher.js', async (importOriginal) => {
 vi.mock('../../src/ledger/copies.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../src/ledger/copies.js')>();
   class Copies extends original.Copies {
-    override get through(): number | undefined {
-      const through = super.through;
-      if (through === undefined || is('a copy that is found counts for nothing')) return undefined;
-      return is('one record too many counts as mirrored') ? through + 1 : through;
+    override get highest() {
+      const { highest } = { highest: super.highest };
+      if (highest === undefined || is('a copy that is found counts for nothing')) return undefined;
+      const isTooFar = is('one record too many counts as mirrored');
+      return isTooFar ? { ...highest, offset: highest.offset + 1 } : highest;
+    }
+
+    override isFound(record: Parameters<typeof original.Copies.prototype.isFound>[0]): boolean {
+      if (is('a copy that is found counts for nothing')) return false;
+      const isTooFar =
+        is('one record too many counts as mirrored') &&
+        record.offset <= (this.highest?.offset ?? -1);
+      return isTooFar || super.isFound(record);
     }
   }
   return { ...original, Copies };
