@@ -10,7 +10,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,6 +73,16 @@ async function emitTypes(stage: string): Promise<void> {
   }
   // Its declarations name the ESM-only p-retry, which CommonJS consumers cannot resolve; no public type needs them.
   await rm(join(stage, 'vendor', 'p-retry.d.ts'));
+  const names = await readdir(stage, { recursive: true });
+  const declarations = names.filter((name) => name.endsWith('.d.ts'));
+  await Promise.all(declarations.map((name) => dropInternalDocs(join(stage, name))));
+}
+
+/** What is not for users keeps the mark that says so, and no words: no editor shows them. */
+async function dropInternalDocs(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8');
+  const docs = /\/\*\*(?:(?!\*\/)[^])*@internal(?:(?!\*\/)[^])*\*\//g;
+  await writeFile(path, text.replaceAll(docs, '/** @internal */'));
 }
 
 /** Writes the ESM facade of one entry point: each run-time name, and kafkajs's own default export, the whole module. */

@@ -5,6 +5,7 @@ import type { KeptRun } from './journal.js';
 import type { KeptSwitch } from './past-switches.js';
 import type { KeptOfSignals } from './signals/listening.js';
 import type { HeardWish } from './signals/signal-state.js';
+import { untilDeadline } from './wait.js';
 import type { World } from './world.js';
 
 /**
@@ -29,12 +30,15 @@ export interface AppliedState extends KeptOfSignals {
 
 /** @internal What {@link StateFile} is made of. */
 export interface StateFileParts {
-  readonly world: Pick<World, 'readText' | 'writeText'>;
+  readonly world: World;
   readonly events: EventSink;
   /** Undefined: nothing is kept. */
   readonly path: string | undefined;
   readonly aliases: readonly string[];
 }
+
+/** Longest wait for the last write, in milliseconds. */
+const LAST_WRITE_MS = 1_000;
 
 const heardWish = z
   .strictObject({
@@ -124,6 +128,12 @@ export class StateFile {
       return this.#unreadable(`it names ${cluster}, which is none of ${aliases.join(', ')}`);
     }
     return state;
+  }
+
+  /** Resolves when nothing is being written any more: whoever cleans up behind us meets no file that is half done. A disk that hangs is not waited for. */
+  async settled(): Promise<void> {
+    const { world } = this.#parts;
+    await untilDeadline(world, world.nowMs() + LAST_WRITE_MS, this.#writing);
   }
 
   /** Keeps a state, where it is another one than before; one write at a time, in order. Never rejects. */

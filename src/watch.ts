@@ -164,6 +164,7 @@ export class Watch implements Watching {
     this.#isClosed = true;
     this.stop();
     await this.fleet?.stopped;
+    await this.#stateFile.settled();
   }
 
   /** A start is given up where the end has come meanwhile. */

@@ -25,6 +25,8 @@ interface LogState {
 interface Generation {
   readonly cluster: string;
   readonly switchEpoch: number;
+  /** It began because a log had gone back, or seemed to: where its copies begin is not known then. */
+  readonly hasGoneBack: boolean;
   readonly states: PartitionMap<LogState>;
 }
 
@@ -88,17 +90,18 @@ export class Ledger {
     // With `acks: 0` nobody has answered.
     if (answer === undefined || !hasAcknowledged(answer)) return;
     const request = { frame, topics, answer };
-    let { states } = this.#generationOf(cluster, switchEpoch);
-    if (goesBack(states, answered)) states = this.#beginGeneration(cluster, switchEpoch).states;
+    let generation = this.#generationOf(cluster, switchEpoch);
+    if (goesBack(generation.states, answered)) {
+      generation = this.#beginGeneration(cluster, switchEpoch, { hasGoneBack: true });
+    }
     const note = (topic: string, partition: number, first: number, count: number): LogState => {
-      const state = this.#stateOf(states, cluster, topic, partition);
+      const state = this.#stateOf(generation, topic, partition);
       const last = first + count - 1;
+      // Answers may come late: what lies below what was found is mirrored as well.
       if (last > state.highest) {
         state.highest = last;
         state.highestAtMs = nowWallMs;
       }
-      // An answer that has come late: what was found says nothing of these records.
-      if (first < state.openFrom) state.openFrom = first;
       return state;
     };
     if (frame === undefined) {
@@ -106,7 +109,8 @@ export class Ledger {
       for (const span of acknowledgedIn(request)) {
         const { topic, partition, first, count } = span;
         const state = note(topic, partition, first, count);
-        state.dropped = joined(state.dropped, span);
+        const left = above(state.openFrom - 1, span);
+        if (left !== undefined) state.dropped = joined(state.dropped, left);
       }
     } else {
       const written = { topics, answer, frame };
@@ -122,8 +126,13 @@ export class Ledger {
       : this.#beginGeneration(cluster, switchEpoch);
   }
 
-  #beginGeneration(cluster: string, switchEpoch: number): Generation {
-    const generation = { cluster, switchEpoch, states: new PartitionMap<LogState>() };
+  #beginGeneration(
+    cluster: string,
+    switchEpoch: number,
+    { hasGoneBack }: { readonly hasGoneBack: boolean } = { hasGoneBack: false },
+  ): Generation {
+    const states = new PartitionMap<LogState>();
+    const generation = { cluster, switchEpoch, hasGoneBack, states };
     this.#generation += 1;
     this.#generations.set(this.#generation, generation);
     return generation;
@@ -235,8 +244,7 @@ export class Ledger {
   }
 
   #stateOf(
-    states: Generation['states'],
-    cluster: string,
+    { cluster, hasGoneBack, states }: Generation,
     topic: string,
     partition: number,
   ): LogState {
@@ -244,7 +252,7 @@ export class Ledger {
     if (known !== undefined) return known;
     // What was found of earlier generations lies before what is acknowledged now.
     let copiedAt = -1n;
-    for (const earlier of this.#generations.values()) {
+    for (const earlier of hasGoneBack ? [] : this.#generations.values()) {
       const before = earlier.cluster === cluster ? earlier.states.get(topic, partition) : undefined;
       if (before !== undefined && before.copiedAt > copiedAt) copiedAt = before.copiedAt;
     }
@@ -287,8 +295,8 @@ function acknowledgedIn({
 }
 
 /**
- * Whether a log has gone back: a request that was made after an answer has had one offset has a lower one. (Requests that are under way at the same time may be answered in
- * any order.)
+ * Whether a log has gone back, or may have: a request that was made after an answer has had one offset has a lower one. (Requests that are under way at the same time may be
+ * answered in any order; and a broker that recognises an idempotent producer's batch tells its place of before.)
  */
 function goesBack(states: Generation['states'], { answer, stampWallMs }: Answered): boolean {
   if (answer === undefined || stampWallMs === undefined) return false;
@@ -297,7 +305,7 @@ function goesBack(states: Generation['states'], { answer, stampWallMs }: Answere
       const state = states.get(topicName, partition);
       if (state === undefined || errorCode !== 0) continue;
       const isLower = Number(baseOffset ?? Number.POSITIVE_INFINITY) <= state.highest;
-      if (isLower && stampWallMs > state.highestAtMs) return true;
+      if (isLower && stampWallMs >= state.highestAtMs) return true;
     }
   }
   return false;

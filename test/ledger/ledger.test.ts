@@ -35,7 +35,7 @@ function theLog(ledger: Ledger): LedgerLog {
 function add(
   ledger: Ledger,
   answered: Parameters<Ledger['add']>[2],
-  { epoch = 1, madeAtMs = 0, nowMs = 0 } = {},
+  { epoch = 1, madeAtMs = 0, nowMs = 1 } = {},
 ): void {
   ledger.add('A', epoch, { ...answered, stampWallMs: madeAtMs }, nowMs);
 }
@@ -145,12 +145,20 @@ describe('the ledger', () => {
     expect(await told(ledger)).toEqual(['orders-0@1 100..104']);
   });
 
-  it('does not take what was found for what is told of below it later: an answer came late', async () => {
+  it('takes for mirrored what lies below what was found, also where its answer comes late', async () => {
     const ledger = bigLedger();
     add(ledger, acknowledged(100, messages(5)), { madeAtMs: 10, nowMs: 20 });
     found(ledger, theLog(ledger), 102);
     add(ledger, acknowledged(50, messages(1)), { madeAtMs: 15, nowMs: 30 });
-    expect(await told(ledger)).toEqual(['orders-0@1 50..50,100..104']);
+    expect(await told(ledger)).toEqual(['orders-0@1 103..104']);
+  });
+
+  it('looks for the copies of a log that has gone back from their beginning: the broker may have told an old place', () => {
+    const ledger = bigLedger();
+    add(ledger, acknowledged(100, messages(5)), { madeAtMs: 10, nowMs: 20 });
+    found(ledger, theLog(ledger), 104, 77n);
+    add(ledger, acknowledged(50, messages(1)), { madeAtMs: 20, nowMs: 30 });
+    expect(theLog(ledger)).toMatchObject({ kept: { first: 50, last: 50 }, copiedAt: -1n });
   });
 
   it('does not take what is found of a log for what it holds since it has gone back', async () => {
