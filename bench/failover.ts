@@ -1,7 +1,6 @@
 import { cpus, loadavg, totalmem } from 'node:os';
 import { Kafka, logLevel } from 'kafkajs-failover';
 import { misused, readCommandLine } from '../scripts/command-line.js';
-import { nearest } from '../src/nearest.js';
 import { StackError, startStack, type Stack } from '../stack/index.js';
 import {
   CASE_NAMES,
@@ -15,6 +14,7 @@ import { measureKey } from './failover/key.js';
 import { measureLoss } from './failover/loss.js';
 import { measureNoise } from './failover/noise.js';
 import { createTopics, untilTopicsExist } from './topics.js';
+import { countFrom, namesFrom } from './values.js';
 
 const NAME = 'npm run bench:failover';
 const HELP = `${NAME} [-- options]: how soon a lost cluster is noticed and left, on real brokers
@@ -50,8 +50,8 @@ const { values } = readCommandLine({
   },
 });
 const runs = runsFrom(values.runs, values.quick === true);
-const processes = countFrom('--processes', values.processes, DEFAULT_PROCESSES);
-const names = namesFrom(values.only);
+const processes = countFrom(NAME, '--processes', values.processes, DEFAULT_PROCESSES);
+const names = namesFrom(NAME, 'case', CASE_NAMES, values.only);
 const say = values.json === true ? console.error : console.log;
 // Inherited by the services.
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
@@ -60,27 +60,7 @@ function runsFrom(text: string | undefined, isQuick: boolean): number {
   if (text !== undefined && isQuick) {
     misused(NAME, '--quick is a number of runs, and so is --runs: give one of them.');
   }
-  return countFrom('--runs', text, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
-}
-
-function countFrom(option: string, text: string | undefined, byDefault: number): number {
-  if (text === undefined) return byDefault;
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1) return count;
-  return misused(NAME, `${option} must be a whole number from 1, got "${text}".`);
-}
-
-function namesFrom(text: string | undefined): readonly CaseName[] {
-  if (text === undefined) return CASE_NAMES;
-  const wanted = text.split(',').map((word) => word.trim());
-  for (const word of wanted) {
-    if (CASE_NAMES.some((name) => name === word)) continue;
-    const best = nearest(word, CASE_NAMES);
-    const remedy =
-      best === undefined ? `The cases: ${CASE_NAMES.join(', ')}.` : `Did you mean "${best}"?`;
-    misused(NAME, `--only: there is no case "${word}". ${remedy}`);
-  }
-  return CASE_NAMES.filter((name) => wanted.includes(name));
+  return countFrom(NAME, '--runs', text, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
 }
 
 async function main(): Promise<void> {

@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { misused, readCommandLine } from '../scripts/command-line.js';
-import { nearest } from '../src/nearest.js';
+import { readCommandLine } from '../scripts/command-line.js';
 import { unreachable } from '../src/unreachable.js';
 import { StackError } from '../stack/index.js';
 import { countBusyCores } from './failover/busy-cores.js';
@@ -19,6 +18,7 @@ import { measureRoundTrip } from './positions/round-trip.js';
 import { measureStandby } from './positions/standby.js';
 import { measureSwitches } from './positions/switches.js';
 import { measureTranslation } from './positions/translation.js';
+import { countFrom, namesFrom } from './values.js';
 
 const NAME = 'npm run bench:positions';
 const HELP = `${NAME} [-- options]: where groups resume, measured on real brokers beside what it should be
@@ -63,37 +63,17 @@ const { values } = readCommandLine({
   },
 });
 const isQuick = values.quick === true;
-const runs = countFrom('--runs', values.runs, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
-const seed = countFrom('--seed', values.seed, 1);
+const runs = countFrom(NAME, '--runs', values.runs, isQuick ? QUICK_RUNS : DEFAULT_RUNS);
+const seed = countFrom(NAME, '--seed', values.seed, 1);
 const size = isQuick
   ? { lag: 10_000, pairs: 3, records: 200_000, standbyRuns: 4 }
   : { lag: 100_000, pairs: 15, records: 1_000_000, standbyRuns: 20 };
-const pairs = countFrom('--pairs', values.pairs, size.pairs);
+const pairs = countFrom(NAME, '--pairs', values.pairs, size.pairs);
 const say = values.json === true ? console.error : console.log;
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 
-function countFrom(option: string, text: string | undefined, byDefault: number): number {
-  if (text === undefined) return byDefault;
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1) return count;
-  return misused(NAME, `${option} must be a whole number from 1, got "${text}".`);
-}
-
-function namesFrom(text: string | undefined): readonly PartName[] {
-  if (text === undefined) return PART_NAMES;
-  const wanted = text.split(',').map((word) => word.trim());
-  for (const word of wanted) {
-    if (PART_NAMES.some((name) => name === word)) continue;
-    const best = nearest(word, PART_NAMES);
-    const remedy =
-      best === undefined ? `The parts: ${PART_NAMES.join(', ')}.` : `Did you mean "${best}"?`;
-    misused(NAME, `--only: there is no part "${word}". ${remedy}`);
-  }
-  return PART_NAMES.filter((name) => wanted.includes(name));
-}
-
 async function main(): Promise<void> {
-  const names = namesFrom(values.only);
+  const names = namesFrom(NAME, 'part', PART_NAMES, values.only);
   const [only] = names;
   if (process.send !== undefined && only !== undefined) {
     process.send(await measureAndSay(only));

@@ -1,7 +1,6 @@
 import { cpus, totalmem } from 'node:os';
 import { FailoverKafka, Kafka, logLevel } from 'kafkajs-failover';
-import { misused, readCommandLine } from '../scripts/command-line.js';
-import { nearest } from '../src/nearest.js';
+import { readCommandLine } from '../scripts/command-line.js';
 import { unreachable } from '../src/unreachable.js';
 import { StackError, startStack, type Stack } from '../stack/index.js';
 import { jsonLine, PART_NAMES, sendsTable, type PartName, type Result } from './sends/figures.js';
@@ -10,6 +9,7 @@ import { measureOverhead } from './sends/overhead.js';
 import { measurePlanned } from './sends/planned.js';
 import { measureUnplanned } from './sends/unplanned.js';
 import { createTopics, untilTopicsExist } from './topics.js';
+import { countFrom, namesFrom } from './values.js';
 
 const NAME = 'npm run bench:producer';
 const HELP = `${NAME} [-- options]: what a producer may rely on, measured on real brokers beside its goal
@@ -40,35 +40,14 @@ const { values } = readCommandLine({
   },
 });
 const isQuick = values.quick === true;
-const plannedRuns = runsOr(isQuick ? 4 : 20);
-const unplannedRuns = runsOr(isQuick ? 2 : 10);
+const plannedRuns = countFrom(NAME, '--runs', values.runs, isQuick ? 4 : 20);
+const unplannedRuns = countFrom(NAME, '--runs', values.runs, isQuick ? 2 : 10);
 const pairs = isQuick ? 3 : 21;
 const say = values.json === true ? console.error : console.log;
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 
-function runsOr(byDefault: number): number {
-  const { runs: text } = values;
-  if (text === undefined) return byDefault;
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1) return count;
-  return misused(NAME, `--runs must be a whole number from 1, got "${text}".`);
-}
-
-function namesFrom(text: string | undefined): readonly PartName[] {
-  if (text === undefined) return PART_NAMES;
-  const wanted = text.split(',').map((word) => word.trim());
-  for (const word of wanted) {
-    if (PART_NAMES.some((name) => name === word)) continue;
-    const best = nearest(word, PART_NAMES);
-    const remedy =
-      best === undefined ? `The parts: ${PART_NAMES.join(', ')}.` : `Did you mean "${best}"?`;
-    misused(NAME, `--only: there is no part "${word}". ${remedy}`);
-  }
-  return PART_NAMES.filter((name) => wanted.includes(name));
-}
-
 async function main(): Promise<void> {
-  const names = namesFrom(values.only);
+  const names = namesFrom(NAME, 'part', PART_NAMES, values.only);
   say(
     `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}; brokers and benchmark share them`,
   );
