@@ -1,7 +1,7 @@
 import { rounded } from '../statistics.js';
 
-/** @internal */
-export const PART_NAMES = ['planned', 'unplanned', 'overhead', 'hold'] as const;
+/** In their order: memory is measured in a process that has done nothing else. @internal */
+export const PART_NAMES = ['hold', 'planned', 'unplanned', 'overhead'] as const;
 /** @internal */
 export type PartName = (typeof PART_NAMES)[number];
 
