@@ -6,6 +6,7 @@ import { controlLogs } from './control-logs.js';
 import type { WrongClusterError } from './errors.js';
 import { FailoverEmitter } from './emitter.js';
 import { LedgerKeeper } from './ledger/keeper.js';
+import type { LedgerStatus } from './ledger/report.js';
 import { Ledger } from './ledger/ledger.js';
 import { lookHome } from './failback/look.js';
 import type { FailBackParts } from './failback/procedure.js';
@@ -13,6 +14,8 @@ import { validate as validateHome } from './failback/validate.js';
 import type { ResolvedOptions } from './options.js';
 import { StandbyCommits } from './position/standby-commits.js';
 import { Progress } from './progress.js';
+import { NO_REPLAYS, Replaying } from './replay/replaying.js';
+import { Replays } from './replay/replays.js';
 import { replicationPolicy } from './replication/policy.js';
 import { Coordinator } from './switch/coordinator.js';
 import { activeOf } from './switch/state.js';
@@ -25,7 +28,8 @@ export interface FailoverParts {
   readonly progress: Progress;
   readonly operations: ClusterOperations;
   /** Undefined where nothing is kept of what was acknowledged. */
-  readonly keeper: LedgerKeeper | undefined;
+  ledgerStatus(): LedgerStatus | undefined;
+  readonly replaying: Pick<Replaying, 'order'>;
   readonly coordinator: Coordinator;
   /** They look whenever the state is another one. */
   readonly stateWaiters: Waiters;
@@ -64,6 +68,8 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
       access: (alias) => operations.access(alias),
     }),
   });
+  const { onUnmirrored: mode } = options.ledger;
+  const replays = mode === 'report' ? undefined : new Replays({ world, aliases, openLog });
   const operations = new ClusterOperations({
     options,
     events,
@@ -72,19 +78,39 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     active: () => coordinator.session()?.alias ?? activeOf(coordinator.state),
     onWrongCluster: (active, error) => onWrongCluster(active, error),
     watch: () => watch,
-    onUsed: () => keeper?.start(),
-    onReleased: () => keeper?.stop(),
+    onUsed: () => {
+      keeper?.start();
+      replays?.start();
+    },
+    onReleased: () => {
+      keeper?.stop();
+      void replays?.stop();
+    },
+    replays,
   });
   const ledger = options.ledger.maxBytes === 0 ? undefined : new Ledger(options.ledger.maxBytes);
+  const clusters = {
+    ...{ world, aliases },
+    access: (alias: string) => operations.access(alias),
+    remoteTopic: (cluster: string, topic: string) =>
+      operations.policy.formatRemoteTopic(cluster, topic),
+  };
+  const replaying =
+    ledger && replays && mode !== 'report'
+      ? new Replaying({
+          ...{ ...clusters, events, ledger, replays, mode },
+          session: () => coordinator.session(),
+          producer: () => clients.replayProducer(),
+        })
+      : NO_REPLAYS;
   const keeper =
     ledger &&
     new LedgerKeeper({
-      ...{ world, events, ledger, aliases },
+      ...{ ...clusters, events, ledger },
       file: options.ledger.file,
       steadyEpoch: () =>
         coordinator.state.kind === 'steady' ? coordinator.state.switchEpoch : undefined,
-      access: (alias) => operations.access(alias),
-      remoteTopic: (cluster, topic) => operations.policy.formatRemoteTopic(cluster, topic),
+      afterSearch: replaying.afterSearch,
     });
   const stateWaiters = new Waiters();
   const coordinator: Coordinator = new Coordinator({
@@ -125,7 +151,10 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
         limits: { ...deadlines, ...options.failback },
       }),
   });
-  const clients: Clients = new Clients({ options, events, operations, coordinator, ledger, ended });
+  const clients: Clients = new Clients({
+    ...{ options, events, operations, coordinator, ledger, ended },
+    replays: replays?.index,
+  });
 
   /** Fences first. What then: the option says. */
   function onWrongCluster(active: string, error: WrongClusterError): void {
@@ -149,7 +178,8 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     events,
     progress,
     operations,
-    keeper,
+    ledgerStatus: () => keeper && { ...keeper.status(), replay: replaying.status() },
+    replaying,
     coordinator,
     stateWaiters,
     watch,

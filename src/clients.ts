@@ -19,6 +19,7 @@ import {
   type FailoverProducer,
 } from './producer/failover-producer.js';
 import type { StandbyProducerPort } from './producer/standby-producer.js';
+import type { ReplayIndex } from './replay/replay-index.js';
 import type { Coordinator } from './switch/coordinator.js';
 import type { Participant } from './switch/participant.js';
 import { abortable } from './wait.js';
@@ -31,6 +32,8 @@ export interface ClientsParts {
   readonly coordinator: Coordinator;
   /** What the producers' clusters have acknowledged; undefined where nothing is kept. */
   readonly ledger: Ledger | undefined;
+  /** What was replayed; undefined where nothing ever is (`producer.onUnmirrored`). */
+  readonly replays: ReplayIndex | undefined;
   /** Aborted by `close()` of the whole, with what calls hear from then on. */
   readonly ended: AbortSignal;
 }
@@ -98,6 +101,23 @@ export class Clients {
     return client.producer;
   }
 
+  /** For what a switch has left behind: it waits for no switch, and each record goes to the partition that it says. */
+  replayProducer(): FailoverKafkaProducer {
+    const { options, ledger } = this.#parts;
+    const client = createFailoverProducer({
+      ...this.#common('replay'),
+      config: {
+        allowAutoTopicCreation: false,
+        idempotent: true,
+        createPartitioner: () => (record) => record.message.partition ?? 0,
+      },
+      limits: { ...options.producer, holdMaxRecords: 0, onUnknownOutcome: 'reject' },
+      ledger,
+    });
+    this.#made.set(client.participant, client);
+    return client.producer;
+  }
+
   consumer(config: ConsumerConfig): FailoverKafkaConsumer {
     const { options, operations } = this.#parts;
     const client = createFailoverConsumer({
@@ -121,6 +141,7 @@ export class Clients {
         this.inUse().flatMap((one) =>
           'latePositions' in one ? one.latePositions(groupId, session) : [],
         ),
+      replays: this.#parts.replays,
       standby: this.#standby,
       kafkaRetry: options.kafka.retry,
     });

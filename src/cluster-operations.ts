@@ -24,11 +24,15 @@ import {
 } from './replication/mirror.js';
 import { unmirroredInWords } from './replication/mirrored.js';
 import { replicationPolicy, type ReplicationPolicy } from './replication/policy.js';
+import type { Replays } from './replay/replays.js';
 import type { SwitchOperations } from './switch/operations.js';
 import type { SwitchTurn } from './switch/participant.js';
 import { lookAtTarget, type TargetReadiness } from './target-look.js';
-import { untilDeadline } from './wait.js';
+import { untilDeadline, withinDeadline } from './wait.js';
 import type { Watching } from './watching.js';
+
+/** Longest wait of a process that begins for what was replayed, in milliseconds. */
+const REPLAYS_MAX_MS = 2_000;
 
 /** @internal What the operations are made of. */
 export interface ClusterOperationsParts {
@@ -42,6 +46,8 @@ export interface ClusterOperationsParts {
   progress(): Pick<Progress, 'start' | 'stop' | 'lastWords' | 'othersSaid' | 'recorded'>;
   /** Whoever watches the clusters; there from the first client on. */
   watch(): Watching;
+  /** What was replayed to the clusters; undefined where nothing ever is. */
+  readonly replays?: Pick<Replays, 'readToEnd'> | undefined;
   /** A client is in use. */
   onUsed(): void;
   /** No client is in use any more, or for ever: every connection is closed. */
@@ -113,7 +119,18 @@ export class ClusterOperations implements SwitchOperations {
       throw error;
     });
     await untilDeadline(world, world.nowMs() + deadlines.prepareMs, identified);
+    await this.#knowReplays(active);
     return { active, switchEpoch };
+  }
+
+  /** Consumers of a process that begins are to know of each record that is there twice. A log that does not answer in time holds up nothing. */
+  async #knowReplays(active: string): Promise<void> {
+    const { replays, options } = this.#parts;
+    if (replays === undefined) return;
+    const { world } = options;
+    await withinDeadline(world, world.nowMs() + REPLAYS_MAX_MS, (signal) =>
+      replays.readToEnd(active, signal),
+    ).catch(() => {});
   }
 
   openSession(alias: string, switchEpoch: number): ClusterSession {

@@ -32,6 +32,7 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'failover.halted': true,
   'producer.held': true,
   'unmirrored.searched': true,
+  'unmirrored.replayed': true,
   'unmirrored.reconciled': true,
   'unmirrored.file-failed': true,
   'producer.released': true,

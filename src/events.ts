@@ -4,6 +4,7 @@ import type { FailbackReport } from './failback/procedure.js';
 import type { FailbackStep } from './failback/steps.js';
 import type { FacetHealth } from './health/facet.js';
 import type { ReconciliationReport, UnmirroredReport } from './ledger/report.js';
+import type { ReplayReport } from './replay/report.js';
 import type { GroupPlan } from './position/plan.js';
 import type { Opinion } from './signals/signal-state.js';
 import type { StayReason } from './strategy/strategy.js';
@@ -179,6 +180,10 @@ export interface FailoverEvents {
    * as it is known; also where nothing is missing. Not where the last client leaves before that, or nothing is kept (`producer.ledgerMaxBytes: 0`).
    */
   'unmirrored.searched': FailoverEventBase & { readonly report: UnmirroredReport };
+  /**
+   * What a switch has left behind was replayed (`producer.onUnmirrored`), or was not, and why. Told once, also where the cluster was left before, or the last client has gone.
+   */
+  'unmirrored.replayed': FailoverEventBase & { readonly report: ReplayReport };
   /** A cluster that was left answers, perhaps it never was away: what it still has of what it had acknowledged, and is not known to be mirrored. Told once for each activation. */
   'unmirrored.reconciled': FailoverEventBase & { readonly report: ReconciliationReport };
   /** The records that are not mirrored could not be written to `producer.unmirroredFile`. */

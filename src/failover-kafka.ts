@@ -17,6 +17,7 @@ import {
 } from './options-calls.js';
 import type { FailbackCallOptions } from './options-failback.js';
 import type { FailoverKafkaProducer } from './producer/failover-producer.js';
+import type { ReplayReport } from './replay/report.js';
 import { describeStatus, type FailoverStatus } from './status.js';
 import { closedError, haltedError, supersededError } from './switch/answers.js';
 import type { SwitchOutcome, SwitchPlan } from './switch/report.js';
@@ -250,6 +251,19 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     return failBack(parts, { ...options, signal }).finally(() => coordinator.releaseUnused());
   }
 
+  /**
+   * Sends to the active cluster what the last unplanned switch has left behind and `producer.onUnmirrored: 'hold'` keeps: see `unmirrored.searched` and `status().ledger.replay`.
+   * What this process's own producers have sent, nothing else. Idempotent.
+   *
+   * @returns what was done, when that is known, some seconds later; undefined where nothing is held. It comes as `unmirrored.replayed` as well.
+   * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `producer.onUnmirrored` is `'report'`.
+   * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`, or it came before the answer.
+   */
+  async replayUnmirrored(): Promise<ReplayReport | undefined> {
+    this.#refuseWhenClosed();
+    return this.#parts.replaying.order(this.#end.signal);
+  }
+
   /** The present state, from memory: no I/O. */
   status(): FailoverStatus {
     return describeStatus({
@@ -259,7 +273,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#parts.operations,
       watch: this.#parts.watch,
       progress: this.#parts.progress,
-      ledger: this.#parts.keeper,
+      ledger: this.#parts.ledgerStatus(),
       clients: this.#parts.clients.inUse(),
     });
   }

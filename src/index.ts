@@ -63,7 +63,9 @@ export type {
   FailoverKafkaConfig,
   MirrorOptions,
 } from './options.js';
-export type { ProducerFailoverOptions } from './options-producer.js';
+export type { OnUnmirrored, ProducerFailoverOptions } from './options-producer.js';
+export { REPLAY_HEADER, replayOrigin, type ReplayOrigin } from './replay/marker.js';
+export type { ReplayedRecordsOfLog, ReplayReport, ReplayStatus } from './replay/report.js';
 export type {
   LedgerStatus,
   ReconciledRecordsOfLog,

@@ -1,4 +1,11 @@
 /**
+ * What becomes, after an unplanned switch, of what was acknowledged and is not mirrored: see {@link ProducerFailoverOptions.onUnmirrored}.
+ *
+ * @public
+ */
+export type OnUnmirrored = 'report' | 'replay' | 'hold';
+
+/**
  * What producers do while no cluster is open, and what is kept of what they have sent.
  *
  * @public
@@ -58,6 +65,13 @@ export interface ProducerFailoverOptions {
    * folder must exist. Default: none is written.
    */
   readonly unmirroredFile?: string;
+  /**
+   * What is done after an unplanned switch with the records that the cluster that was left has acknowledged and that are not on the other one. `'report'`: they are told.
+   * `'replay'`: told, and sent again, each into the partition that it was in, with the header `kafkajs-failover-replay-of`; consumers with this option handle one of the two where the
+   * mirror brings them later. `'hold'`: told, and kept in memory until `replayUnmirrored()` is called, or that cluster is left as well. Default `'report'`. Give it to each process of the service, also to
+   * those that only consume. It needs a topic `__kafkajs-failover.replays` on both clusters, which is made where it is missing. Nothing is replayed after a planned switch.
+   */
+  readonly onUnmirrored?: OnUnmirrored;
 }
 
 /** @internal Options of the producer wrapper, resolved. */
@@ -69,4 +83,11 @@ export interface ProducerLimits {
   /** undefined: `resend`, but `reject` where the producer is idempotent. */
   readonly onUnknownOutcome: 'resend' | 'reject' | undefined;
   readonly releaseJitterMs: number;
+}
+
+/** @internal What is kept of what was acknowledged, and what becomes of it. */
+export interface LedgerOptions {
+  readonly maxBytes: number;
+  readonly file: string | undefined;
+  readonly onUnmirrored: OnUnmirrored;
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type { ConsumerLimits, MirrorOptions } from './options.js';
-import type { ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
+import type { LedgerOptions, ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
 import type { ProgressOptions } from './options-progress.js';
 import type { DedupLimits } from './options-dedup.js';
 import type { FailbackLimits } from './options-failback.js';
@@ -116,6 +116,7 @@ const shape = z.strictObject({
         .min(0)
         .default(32 * 1024 * 1024),
       unmirroredFile: z.string().min(1).optional(),
+      onUnmirrored: z.enum(['report', 'replay', 'hold']).default('report'),
     })
     .prefault({}),
   consumer: z
@@ -230,7 +231,7 @@ export interface CheckedGroups {
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
-  readonly ledger: { readonly maxBytes: number; readonly file: string | undefined };
+  readonly ledger: LedgerOptions;
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -253,6 +254,7 @@ export function checkShape(config: unknown): CheckedGroups {
     hotStandby: producers,
     ledgerMaxBytes,
     unmirroredFile,
+    onUnmirrored,
     ...hold
   } = producer;
   const { progress, dedup, hotStandby: consumers, ...limits } = consumer;
@@ -263,12 +265,19 @@ export function checkShape(config: unknown): CheckedGroups {
       `producer.releaseJitterMs: must be at most producer.holdMaxWaitMs (${hold.holdMaxWaitMs}), or what is held times out before it is released, got ${hold.releaseJitterMs}`,
     );
   }
+  if (ledgerMaxBytes === 0 && onUnmirrored !== 'report') {
+    throw new FailoverOptionsError(
+      'producer.onUnmirrored',
+      onUnmirrored,
+      `producer.onUnmirrored: '${onUnmirrored}' needs records that are kept, and producer.ledgerMaxBytes is 0; leave that out, or set this to 'report'`,
+    );
+  }
   return {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
     hotStandby: { consumers, producers },
-    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile },
+    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile, onUnmirrored },
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

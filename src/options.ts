@@ -4,7 +4,7 @@ import { FailoverOptionsError } from './errors.js';
 import { checkBrokers } from './options-brokers.js';
 import type { DedupLimits, DedupOptions } from './options-dedup.js';
 import type { FailbackLimits, FailbackOptions } from './options-failback.js';
-import type { ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
+import type { LedgerOptions, ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
 import type { ProgressOptions } from './options-progress.js';
 import type { HealthOptions } from './options-health.js';
 import { checkShape, type ResolvedHealth } from './options-shape.js';
@@ -175,7 +175,7 @@ export interface ResolvedOptions {
   readonly consumer: ConsumerLimits;
   /** Who waits on the standby. */
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
-  readonly ledger: { readonly maxBytes: number; readonly file: string | undefined };
+  readonly ledger: LedgerOptions;
   /** Undefined: progress is neither written nor read. */
   readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;

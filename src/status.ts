@@ -5,7 +5,6 @@ import type { SwitchPhase } from './events.js';
 import type { FailbackAssessment } from './failback/gates.js';
 import type { ClusterHealth } from './health/health.js';
 import type { ResolvedOptions } from './options.js';
-import type { LedgerKeeper } from './ledger/keeper.js';
 import type { LedgerStatus } from './ledger/report.js';
 import type { ProducerStatus } from './producer/failover-producer.js';
 import type { Progress, ProgressStatus } from './progress.js';
@@ -108,7 +107,7 @@ export function describeStatus({
   operations: ClusterOperations;
   watch: Watch;
   progress: Progress;
-  ledger: LedgerKeeper | undefined;
+  ledger: LedgerStatus | undefined;
   clients: readonly StatusSource[];
 }): FailoverStatus {
   const active = activeOf(state);
@@ -136,7 +135,7 @@ export function describeStatus({
     failback: watch.wayHome.assessment(),
     lastSwitch,
     progress: progress.status(),
-    ledger: ledger?.status(),
+    ledger,
     producers: statuses.filter((one): one is ProducerStatus => !('groupId' in one)),
     consumers: statuses.filter((one): one is ConsumerStatus => 'groupId' in one),
   };

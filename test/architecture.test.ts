@@ -49,7 +49,7 @@ function readSources(): readonly SourceFile[] {
  * and `node:buffer`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|ledger-reader|segment|memory-pool|span|copies|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
+  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|ledger-reader|segment|memory-pool|span|copies|report)$|replay\/(marker|replay-record|replay-index|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
 const pureMayLoad =
   /^(errors|options-calls|signals\/desired|agreement\/(member|fleet-part)|node:buffer)$/;
 
@@ -135,6 +135,11 @@ const rules: readonly Rule[] = [
     name: 'the ledger does not know who sends, nor who switches',
     files: /^ledger\//,
     never: /^(switch|strategy|producer|consumer|admin)\/|^(options|failover-kafka)$/,
+  },
+  {
+    name: 'replays know no switch, and of clients only a producer, as a type',
+    files: /^replay\//,
+    never: /^(switch|strategy|consumer|admin)\/|^(options|failover-kafka)$/,
   },
   {
     name: 'the health knows nothing of switches and clients',

@@ -4,6 +4,7 @@ import type { ClusterSession } from '../cluster/session.js';
 import type { EventSink } from '../events.js';
 import type { ConsumerLimits } from '../options.js';
 import type { GroupNeed } from '../position/need.js';
+import type { ReplayIndex } from '../replay/replay-index.js';
 import type { ReplicationPolicy } from '../replication/policy.js';
 import type { ActiveCluster } from '../switch/active.js';
 import type { World } from '../world.js';
@@ -31,6 +32,8 @@ export interface FailoverConsumerParts {
   sayLast(session: ClusterSession, need: GroupNeed): Promise<void>;
   /** Positions of this epoch that consumers of this process, members of this group, have not put into its commits yet. */
   latePositions(groupId: string, session: ClusterSession): readonly ResumePosition[];
+  /** Records that came to both clusters, one by a replay. Default: nothing is replayed. */
+  readonly replays?: ReplayIndex | undefined;
   /** Where it waits for the next switch; undefined: nowhere. */
   readonly standby?: StandbyPort | undefined;
   /** kafkajs's retry options of the whole client, for its `restartOnFailure`. */

@@ -9,7 +9,7 @@ import type { LogEnds } from './beginnings.js';
 import { CONSUMER_EVENTS, restarting, underOriginalNames } from './consumer-events.js';
 import { ConsumerSetup } from './consumer-setup.js';
 import type { FailoverConsumerParts } from './consumer-parts.js';
-import { deferred, type Deferred } from './deferred.js';
+import { deferred, type Deferred } from '../deferred.js';
 import type { FetchHold } from './fetch-hold.js';
 import { StandbyMember } from './standby-member.js';
 import { dedupWindow, type DedupWindow } from './dedup-window.js';

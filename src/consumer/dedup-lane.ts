@@ -2,6 +2,7 @@ import type { KafkaMessage } from 'kafkajs';
 import type { DedupWindow } from './dedup-window.js';
 import { readOffset } from './offsets.js';
 import type { RecordLog } from './record-identity.js';
+import type { HandledElsewhere, ReplayedRecord } from './replayed-records.js';
 import type { LogReach, PartitionWork, Stretch } from './partition-work.js';
 import type { FailoverConsumerRunConfig } from './types.js';
 
@@ -14,6 +15,8 @@ export interface DedupLaneParts {
   readonly isAutoCommit: boolean;
   /** Defined in the first epoch after a switch: the place of the plan, if it has one for this log. */
   readonly begins: { readonly at: bigint | undefined } | undefined;
+  /** What the group had handled on the other cluster, in that epoch. */
+  readonly handledElsewhere: HandledElsewhere | undefined;
 }
 
 /** @internal A record that a handler is given. */
@@ -64,12 +67,25 @@ export class DedupLane {
     const { stretch } = work;
     const log = work.reach(source);
     log.reached ??= offset;
+    const replayed = window.replayed?.look(message, source);
     if (isRecognised) return true;
-    const id = window.identify(message, source);
-    if (id === undefined) return false;
-    if (window.isHandled(id, stretch, `${source.physicalTopic} ${message.offset}`)) return true;
-    this.#opened.push({ id, offset, stretch, log });
+    if (replayed !== undefined && this.#isElsewhere(replayed, offset)) {
+      window.leftOut();
+      return true;
+    }
+    const ids = [window.identify(message, source), replayed?.id].filter((id) => id !== undefined);
+    const place = `${source.physicalTopic} ${message.offset}`;
+    if (ids.some((id) => window.isHandled(id, stretch, place))) return true;
+    for (const id of ids) this.#opened.push({ id, offset, stretch, log });
     return false;
+  }
+
+  /** It is replayed here, so its mirrored copy is left out; or it is the replay, and the group had handled it on the other cluster. */
+  #isElsewhere(replayed: ReplayedRecord, offset: bigint): boolean {
+    const { source, work, handledElsewhere } = this.#parts;
+    if (replayed.kind === 'original') return replayed.replayedTo === source.cluster;
+    const at = { ...source, offset };
+    return handledElsewhere?.includes(replayed.origin, at, work.stretch) === true;
   }
 
   /** The records that were not left out, for the handler that is about to be called with them. */

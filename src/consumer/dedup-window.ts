@@ -5,11 +5,13 @@ import type { EventSink } from '../events.js';
 import type { ConsumerLimits } from '../options.js';
 import type { DedupLimits } from '../options-dedup.js';
 import type { GroupPlan } from '../position/plan.js';
+import type { ReplayIndex } from '../replay/replay-index.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { Assignment } from './consumer-events.js';
 import { DedupLane } from './dedup-lane.js';
 import { readPartition } from './offsets.js';
 import { identifyBy, type Identify, type RecordLog } from './record-identity.js';
+import { HandledElsewhere, ReplayedRecords } from './replayed-records.js';
 import type { TopicNames } from './subscription.js';
 import { PartitionWork, type LogReach, type Stretch } from './partition-work.js';
 
@@ -27,11 +29,20 @@ interface Beginning {
   readonly cluster: string;
   readonly switchEpoch: number;
   readonly places: PartitionMap<bigint>;
+  readonly handledElsewhere: HandledElsewhere;
 }
+
+/** A consumer without a window remembers what was replayed, and nothing else: so many records. */
+const REPLAYED_ENTRIES = 100_000;
 
 /** @internal What a {@link DedupWindow} is made of. */
 export interface DedupParts {
-  readonly limits: DedupLimits;
+  /** Undefined: only what was replayed is known. */
+  readonly limits: DedupLimits | undefined;
+  /** Names the consumer. */
+  readonly id: string;
+  /** Undefined: nothing is replayed. */
+  readonly replays: ReplayIndex | undefined;
   /** The service's `messageId` threw, or answered what is no id. Told once for each beginning. */
   onFailed(error: Error): void;
 }
@@ -52,6 +63,8 @@ export class DedupWindow {
   readonly #parts: DedupParts;
   readonly #identify: Identify;
   readonly #handled: LRUCache<string, Handled>;
+  /** Undefined: nothing is replayed. */
+  readonly replayed: ReplayedRecords | undefined;
   readonly #works = new PartitionMap<PartitionWork>();
   #beginning: Beginning | undefined;
   #hasFailed = false;
@@ -59,9 +72,11 @@ export class DedupWindow {
 
   constructor(parts: DedupParts) {
     this.#parts = parts;
-    this.#identify = identifyBy(parts.limits.messageId);
+    const { limits, replays, id } = parts;
+    this.#identify = limits === undefined ? () => undefined : identifyBy(limits.messageId);
     // Without a ttl: it reads no clock.
-    this.#handled = new LRUCache({ max: parts.limits.maxEntries });
+    this.#handled = new LRUCache({ max: limits?.maxEntries ?? REPLAYED_ENTRIES });
+    this.replayed = replays && new ReplayedRecords(id, replays);
   }
 
   /** Records that came again and were left out. */
@@ -80,6 +95,7 @@ export class DedupWindow {
       work: this.#work(source.topic, partition),
       isAutoCommit,
       begins: isCarriedOver ? { at: beginning.places.get(physicalTopic, partition) } : undefined,
+      handledElsewhere: isCarriedOver ? beginning.handledElsewhere : undefined,
     });
   }
 
@@ -90,7 +106,10 @@ export class DedupWindow {
     for (const one of partitions) {
       if (one.kind === 'resume') places.set(one.physicalTopic, one.partition, one.offset);
     }
-    this.#beginning = { cluster, switchEpoch, places };
+    const stretchOf = (topic: string, partition: number): Stretch =>
+      this.#work(topic, partition).stretch;
+    const handledElsewhere = new HandledElsewhere(partitions, stretchOf);
+    this.#beginning = { cluster, switchEpoch, places, handledElsewhere };
   }
 
   /** The group was left, or is joined without a plan: it may have been reset meanwhile. */
@@ -151,6 +170,11 @@ export class DedupWindow {
     return true;
   }
 
+  /** A record was left out for another reason. */
+  leftOut(): void {
+    this.#hitCount += 1;
+  }
+
   /** A handler has ended well with it. */
   note(id: string, { stretch, unless }: Pick<Handled, 'stretch' | 'unless'>): void {
     this.#handled.set(id, { stretch, unless, cameAgainAt: undefined });
@@ -170,13 +194,15 @@ export function dedupWindow({
   id,
   limits: { dedup },
   events,
+  replays,
 }: {
   readonly id: string;
   readonly limits: ConsumerLimits;
   readonly events: EventSink;
+  readonly replays?: ReplayIndex | undefined;
 }): DedupWindow | undefined {
-  if (dedup === undefined) return undefined;
+  if (dedup === undefined && replays === undefined) return undefined;
   const onFailed = (error: Error): void =>
     events.emit('consumer.dedup-failed', { consumer: id, error });
-  return new DedupWindow({ limits: dedup, onFailed });
+  return new DedupWindow({ limits: dedup, id, replays, onFailed });
 }

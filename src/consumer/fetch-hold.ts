@@ -1,7 +1,7 @@
 import type { Cluster, ConsumerGroupJoinEvent, PartitionAssigner } from 'kafkajs';
 import type { World } from '../world.js';
 import { untilDeadline } from '../wait.js';
-import { deferred, type Deferred } from './deferred.js';
+import { deferred, type Deferred } from '../deferred.js';
 import { openFetchConnections } from './fetch-connections.js';
 
 /** @internal The payload of kafkajs's GROUP_JOIN. */

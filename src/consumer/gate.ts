@@ -1,4 +1,4 @@
-import { deferred, type Deferred } from './deferred.js';
+import { deferred, type Deferred } from '../deferred.js';
 
 /**
  * What stands before every handler of one inner consumer.

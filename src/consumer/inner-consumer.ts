@@ -5,7 +5,7 @@ import { untilAborted } from '../wait.js';
 import { beginningsOf, type LogEnds } from './beginnings.js';
 import { Commits, type PhysicalOffset } from './commits.js';
 import { CONSUMER_EVENTS, mergedAssignment } from './consumer-events.js';
-import { deferred, type Deferred } from './deferred.js';
+import { deferred, type Deferred } from '../deferred.js';
 import { Dispatcher } from './dispatcher.js';
 import { Gate } from './gate.js';
 import { GroupMember } from './group-member.js';

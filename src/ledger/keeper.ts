@@ -5,14 +5,29 @@ import type { FoundCopy } from './copies.js';
 import type { LedgerLog, LedgerReader } from './ledger-reader.js';
 import { reconcile, search, seenAtEnd, soughtIn, type ReconciledLog } from './look.js';
 import { reconciliationReport, type LedgerStatus, type UnmirroredReport } from './report.js';
-import { searchAfterSwitch, type LedgerSwitch, type SwitchSearchParts } from './switch-search.js';
+import {
+  searchAfterSwitch,
+  type LedgerSwitch,
+  type MissingRecords,
+  type SwitchSearchParts,
+} from './switch-search.js';
 import { bounded, copyOf } from './topics.js';
 
 /** @internal What a {@link LedgerKeeper} is made of. */
 export interface LedgerKeeperParts extends SwitchSearchParts {
   /** The activation in force; undefined while no cluster is worked with in peace. */
   steadyEpoch(): number | undefined;
+  /** What is to be done with what a switch has left behind; what `reader` has read is good until it has ended. Never rejects. */
+  readonly afterSearch: AfterSearch;
 }
+
+/** @internal What follows a search. */
+export type AfterSearch = (
+  one: LedgerSwitch,
+  missing: readonly MissingRecords[],
+  reader: LedgerReader,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** Pause between looks at how far the mirror has come, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
@@ -55,7 +70,7 @@ export class LedgerKeeper {
     parts.ledger.onAdded(() => this.#added());
   }
 
-  status(): LedgerStatus {
+  status(): Omit<LedgerStatus, 'replay'> {
     const { bytes, maxBytes } = this.#parts.ledger;
     return { bytes, maxBytes };
   }
@@ -196,14 +211,22 @@ export class LedgerKeeper {
     const one = this.#owed;
     const { signal } = this.#run;
     if (one === undefined || !this.#isInUse) return;
-    searchAfterSwitch(one, this.#parts, signal).then(
-      (report) => {
-        if (this.#owed === one) this.#owed = undefined;
-        if ((this.#last?.switchEpoch ?? 0) < one.switchEpoch) this.#last = { ...one, report };
-        this.#parts.events.emit('unmirrored.searched', { report }, one);
-      },
+    this.#searchAfter(one, signal).catch(
       // The last client has left meanwhile: it is still owed.
       () => {},
     );
+  }
+
+  #searchAfter(one: LedgerSwitch, signal: AbortSignal): Promise<void> {
+    const { ledger, events, afterSearch } = this.#parts;
+    return ledger.read(async (reader) => {
+      const { report, missing } = await searchAfterSwitch(one, reader, this.#parts, signal);
+      if (this.#owed === one) this.#owed = undefined;
+      if ((this.#last?.switchEpoch ?? 0) < one.switchEpoch) this.#last = { ...one, report };
+      // Before anybody hears of it: a listener may want something done with what was found.
+      const following = afterSearch(one, missing, reader, signal);
+      events.emit('unmirrored.searched', { report }, one);
+      await following;
+    });
   }
 }

@@ -210,6 +210,11 @@ export class Ledger {
     if (state.dropped !== undefined) state.dropped = above(offset, state.dropped);
   }
 
+  /** {@link LedgerLog.copiedAt}, as it is known by now. */
+  copiedAtNow(log: LedgerLog): bigint {
+    return this.#state(log.generation, log)?.copiedAt ?? log.copiedAt;
+  }
+
   /** Gives back the memory of what is mirrored. */
   forgetMirrored(): void {
     const open: Segment[] = [];

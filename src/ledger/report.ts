@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { ReplayStatus } from '../replay/report.js';
 import type { LedgerRecord } from './contents.js';
 import type { Span } from './span.js';
 
@@ -109,6 +110,8 @@ export interface LedgerStatus {
   readonly bytes: number;
   /** `producer.ledgerMaxBytes`. */
   readonly maxBytes: number;
+  /** What is done with what a switch has left behind (`producer.onUnmirrored`). */
+  readonly replay: ReplayStatus;
 }
 
 /** @internal What became of the search for one log. */
@@ -159,7 +162,8 @@ export function unmirroredReport(
   };
 }
 
-function rangesOf(offsets: readonly number[]): UnmirroredRecordsOfLog['ranges'] {
+/** @internal Offsets in ascending order, as ranges. */
+export function rangesOf(offsets: readonly number[]): UnmirroredRecordsOfLog['ranges'] {
   const ranges: { first: number; last: number }[] = [];
   for (const offset of offsets) {
     const open = ranges.at(-1);

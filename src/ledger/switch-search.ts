@@ -20,6 +20,20 @@ export interface LedgerSwitch {
   readonly from: string;
   readonly to: string;
   readonly switchEpoch: number;
+  readonly planned: boolean;
+}
+
+/** @internal What of a log was not found on the other cluster. */
+export interface MissingRecords {
+  readonly log: LedgerLog;
+  /** Not empty. */
+  readonly offsets: readonly number[];
+}
+
+/** @internal What a search has found. */
+export interface SwitchSearch {
+  readonly report: UnmirroredReport;
+  readonly missing: readonly MissingRecords[];
 }
 
 /** @internal What {@link searchAfterSwitch} needs. */
@@ -42,24 +56,31 @@ const SEARCH_MAX_MS = 120_000;
  * @throws the reason of `signal`; for nothing else.
  * @internal
  */
-export function searchAfterSwitch(
-  { from, to }: LedgerSwitch,
+export async function searchAfterSwitch(
+  { from, to, switchEpoch }: LedgerSwitch,
+  reader: LedgerReader,
   parts: SwitchSearchParts,
   signal: AbortSignal,
-): Promise<UnmirroredReport> {
+): Promise<SwitchSearch> {
   const { world, ledger } = parts;
-  return ledger.read(async (reader) => {
-    const logs = ledger.logs().filter(({ cluster }) => cluster === from);
-    const searched: SearchedRecords[] = [];
-    const deadlineAtMs = world.nowMs() + SEARCH_MAX_MS;
-    await inParallel(SEARCHED_AT_ONCE, logs, async (log, index) => {
-      searched[index] = await searchLog(log, reader, parts, { deadlineAtMs, signal });
-    });
-    signal.throwIfAborted();
-    ledger.forgetMirrored();
-    const file = await write(searched, parts);
-    return unmirroredReport({ from, to, searchedAtWallMs: world.wallMs(), file }, searched);
+  // What was acknowledged there since, in a later activation, is another switch's.
+  const logs = ledger.logs().filter((one) => one.cluster === from && one.switchEpoch < switchEpoch);
+  const searched: SearchedRecords[] = [];
+  const deadlineAtMs = world.nowMs() + SEARCH_MAX_MS;
+  await inParallel(SEARCHED_AT_ONCE, logs, async (log, index) => {
+    searched[index] = await searchLog(log, reader, parts, { deadlineAtMs, signal });
   });
+  signal.throwIfAborted();
+  ledger.forgetMirrored();
+  const file = await write(searched, parts);
+  const searchedAtWallMs = world.wallMs();
+  return {
+    report: unmirroredReport({ from, to, searchedAtWallMs, file }, searched),
+    missing: logs.flatMap((log, index) => {
+      const { offsets = [] } = searched[index] ?? {};
+      return offsets.length === 0 ? [] : [{ log, offsets }];
+    }),
+  };
 }
 
 async function searchLog(

@@ -52,6 +52,8 @@ export type PartitionPlan =
       /** The next record to handle. */
       readonly offset: bigint;
       readonly method: PositionMethod;
+      /** Where the log ended when the plan was made: what comes later has this offset or a higher one. Undefined where that is not known. */
+      readonly end?: bigint | undefined;
       /**
        * Upper bound of the records that are in the log now, from `offset` on, and that the group may have handled
        * already: where nothing limits it, all that is in the log. Never too low; and no more than what comes, as a rule, where this process
@@ -241,6 +243,7 @@ function resumeAt(
     ...log,
     offset,
     method,
+    end: range.high,
     maxRereadCount,
     voidCommit,
     awaited,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PartitionPlan } from '../../src/position/plan.js';
 import type { SwitchReport } from '../../src/switch/report.js';
 import type { SwitchMeasurement } from '../../src/switch/exactness.js';
-import { deferred } from '../../src/consumer/deferred.js';
+import { deferred } from '../../src/deferred.js';
 import { FailoverKafka } from '../../src/failover-kafka.js';
 import { kafka } from '../../src/kafkajs.js';
 import { startStack, waitFor, type Stack } from '../../stack/index.js';

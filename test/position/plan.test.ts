@@ -35,6 +35,7 @@ describe('a position', () => {
       partition: 0,
       offset: 500n,
       method: 'checkpoint',
+      end: 1000n,
       maxRereadCount: 500n,
       awaited: [],
       missing: [],

@@ -29,6 +29,7 @@ import {
   commitsNeverRunAhead,
   handlingLeavesNoGap,
   noSilentReset,
+  nothingIsReplayedTwice,
   notSentIsNowhere,
   plansSkipNothing,
   theTailIsNamed,
@@ -63,7 +64,7 @@ export type Checker = (run: Run) => readonly string[];
 
 /** Every checker, by its invariant. */
 export const CHECKERS: Readonly<Record<Invariant, readonly Checker[]>> = {
-  I1: [acknowledgedIsHandled, theTailIsNamed],
+  I1: [acknowledgedIsHandled, theTailIsNamed, nothingIsReplayedTwice],
   I2: [notSentIsNowhere],
   I3: [plansSkipNothing],
   I5: [handlingLeavesNoGap],

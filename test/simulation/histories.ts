@@ -130,6 +130,7 @@ export function runOf(
     automation: undefined,
     agreement: undefined,
     isShared: false,
+    replays: [],
     finalClusters: ['A', 'B'],
     ...rest,
     events,

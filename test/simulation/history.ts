@@ -169,11 +169,21 @@ export interface FinalLog {
   readonly isEnded?: boolean;
 }
 
+/** A record that was sent again to the other cluster, where it lies there. */
+export interface FinalReplay {
+  readonly place: Place;
+  readonly id: string;
+  /** Where it was acknowledged first: `A/orders-0 17`. */
+  readonly origin: string;
+}
+
 /** Everything the checkers look at. */
 export interface Run {
   readonly seed: string;
   readonly events: readonly HistoryEvent[];
   readonly logs: readonly FinalLog[];
+  /** What was replayed, in the topic that it was sent to. */
+  readonly replays: readonly FinalReplay[];
   /** Sends whose promise had not settled at the end. */
   readonly unsettledSends: readonly string[];
   /** Longest time a send may take by the options, in milliseconds. */

@@ -15,7 +15,7 @@ import {
  * A record counts as handled wherever a copy of it was. And a log may hold it more than once (a mirror that was killed
  * copies again, a send is repeated): it is missed below an offset only where its last copy lies there. Otherwise it is
  * still to come. What retention has removed is missed by nobody from then on; before, it was. Where an operator has set the group back,
- * what lies there is to be handled once more.
+ * what lies there is to be handled once more. Of a record that was replayed to a cluster the replay counts there, and nobody misses what the mirror brings of it.
  */
 export class Ledger {
   readonly #logs: Map<string, Log>;
@@ -24,9 +24,13 @@ export class Ledger {
   readonly #handled = new Set<string>();
   readonly #isLatestChosen: boolean;
 
-  constructor({ logs, onMissingPosition }: Pick<Run, 'logs' | 'onMissingPosition'>) {
+  constructor({
+    logs,
+    replays = [],
+    onMissingPosition,
+  }: Pick<Run, 'logs' | 'onMissingPosition'> & Partial<Pick<Run, 'replays'>>) {
     this.#logs = new Map();
-    for (const log of logs) {
+    for (const log of logs.map((one) => withoutReplayed(one, replays))) {
       const name = logName(log);
       if (!this.#logs.has(name)) this.#logs.set(name, new Log(log));
       else this.#next.set(name, [...(this.#next.get(name) ?? []), new Log(log)]);
@@ -91,6 +95,22 @@ export class Ledger {
       for (const id of this.#logs.get(log)?.below(one.offset) ?? []) this.#handled.add(id);
     }
   }
+}
+
+/** Without what the mirror has brought of records that were replayed to the same cluster. */
+function withoutReplayed(log: FinalLog, replays: Run['replays']): FinalLog {
+  const places = new Map(
+    replays
+      .filter(({ place }) => place.cluster === log.cluster && place.partition === log.partition)
+      .map(({ id, place }) => [id, place]),
+  );
+  const isReplay = (offset: bigint, { topic, offset: at }: Place): boolean =>
+    topic === log.topic && at === offset;
+  const ids = [...log.ids].filter(([offset, id]) => {
+    const replay = places.get(id);
+    return replay === undefined || isReplay(offset, replay);
+  });
+  return places.size === 0 ? log : { ...log, ids: new Map(ids) };
 }
 
 type Entry = readonly [offset: bigint, id: string];

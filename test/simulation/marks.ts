@@ -15,6 +15,20 @@ export const MARKS: Readonly<Record<string, (run: Run) => boolean>> = {
       (event) => event.kind === 'opened' && event.switchEpoch > 1 && event.cluster === 'A',
     ),
   'unmirrored records were named': (run) => hasFact(run, 'unmirrored records named'),
+  'unmirrored records were replayed': (run) => hasFact(run, 'unmirrored records replayed'),
+  'unmirrored records came before their replay': (run) =>
+    hasFact(run, 'unmirrored records came before their replay'),
+  'unmirrored records were not replayed': (run) =>
+    hasFact(run, 'unmirrored records were not replayed'),
+  'a replayed record was mirrored as well': ({ replays, logs }) =>
+    replays.some(({ id, place }) =>
+      logs.some(
+        (log) =>
+          log.cluster === place.cluster &&
+          log.topic !== place.topic &&
+          [...log.ids.values()].includes(id),
+      ),
+    ),
   'nothing was unmirrored after a switch': (run) => hasFact(run, 'nothing unmirrored'),
   'sends waited in the hold buffer': (run) => hasFact(run, 'sends held'),
   'sends were resent': (run) => hasFact(run, 'sends resent'),

@@ -79,6 +79,19 @@ export function theTailIsNamed({ events }: Run): readonly string[] {
   });
 }
 
+/** I1. What is sent again was named as not mirrored, and is sent again once. */
+export function nothingIsReplayedTwice({ replays }: Run): readonly string[] {
+  const known = new Map<string, string>();
+  return replays.flatMap(({ origin, id, place }) => {
+    const at = `${place.offset} of ${logName(place)}`;
+    const before = known.get(origin);
+    known.set(origin, at);
+    return before === undefined
+      ? []
+      : [`${id} of ${origin} was replayed at ${before} and at ${at}`];
+  });
+}
+
 /** I3. Every target record below a plan's position had been handled when the plan was made, or was there once more. */
 export function plansSkipNothing(run: Run): readonly string[] {
   const ledger = new Ledger(run);

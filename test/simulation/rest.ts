@@ -1,6 +1,7 @@
 import type { MemoryWorld } from '../../src/testing/index.js';
 import type { Automation } from './automation.js';
 import { everybodyArrives } from './decision-checkers.js';
+import type { Fleet } from './fleet.js';
 import type { HistoryEvent } from './history.js';
 import { OpenOrders } from './open-orders.js';
 import { MEASURES } from './size.js';
@@ -26,7 +27,11 @@ const ACTIVITY: ReadonlySet<HistoryEvent['kind']> = new Set([
 export async function comeToRest(
   memory: MemoryWorld,
   events: readonly HistoryEvent[],
-  { pending, scenario }: { pending: ReadonlySet<string>; scenario: Scenario },
+  {
+    pending,
+    scenario,
+    fleet,
+  }: { pending: ReadonlySet<string>; scenario: Scenario; fleet: Pick<Fleet, 'services'> },
 ): Promise<void> {
   const { clock } = memory;
   const { restLookMs, quietMs, doneMs } = MEASURES[scenario.size];
@@ -47,7 +52,10 @@ export async function comeToRest(
       unhandled.delete(event.id);
     }
     seenCount = events.length;
-    const isBusy = pending.size > 0 || orders.areSome || !isMirrored(memory);
+    const isReplaying = fleet.services.some(
+      ({ kafka }) => kafka.status().ledger?.replay.kind === 'replaying',
+    );
+    const isBusy = pending.size > 0 || orders.areSome || !isMirrored(memory) || isReplaying;
     if (isBusy) quietSinceMs = clock.nowMs();
     const isDone = !scenario.isRestLong && unhandled.size === 0;
     if (clock.nowMs() - quietSinceMs > (isDone ? doneMs : quietMs)) return;

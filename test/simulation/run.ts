@@ -11,6 +11,7 @@ import { Fleet } from './fleet.js';
 import { Foreigners } from './foreigners.js';
 import type { HistoryEvent, Run } from './history.js';
 import { KeptLogs } from './kept-logs.js';
+import { replaysIn } from './replays.js';
 import { watchCommits } from './observation.js';
 import { comeToRest, settle } from './rest.js';
 import { drawScenario, type Scenario } from './scenario.js';
@@ -69,6 +70,7 @@ export async function runSeed(seed: string, size?: Size): Promise<SeedResult> {
     seed,
     events,
     logs: logs.all(),
+    replays: replaysIn(memory),
     unsettledSends: [...pending],
     sendLimitMs: HOLD_MAX_WAIT_MS + RETRIES_MS,
     orderLimitMs: (switchMs + barrierMsOf(scenario)) * SWITCHES_PER_ORDER,
@@ -148,7 +150,7 @@ async function live(
   heal(stage);
   await stage.foreigners.leave();
   await fleet.recover();
-  await comeToRest(memory, events, { pending, scenario });
+  await comeToRest(memory, events, { pending, scenario, fleet });
   if (automation !== undefined) await settle(stage, automation);
   const finalClusters = fleet.clusters;
   await fleet.stop();

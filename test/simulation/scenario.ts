@@ -114,6 +114,8 @@ export interface Scenario {
   readonly writesProgress: boolean;
   /** `consumer.hotStandby`. */
   readonly isHot: boolean;
+  /** `producer.onUnmirrored: 'replay'`. */
+  readonly replays: boolean;
   /** kafkajs's `maxWaitTimeInMs`. */
   readonly pollMs: number;
   readonly handler: HandlerShape;
@@ -130,6 +132,9 @@ export interface Scenario {
 
 /** How often it is looked at home, where the way back is taken as soon as it is open. */
 const EAGER_LOOK_MS = 1_000;
+
+/** Share of the fleets that replay what is not mirrored, where nothing is taken out of their logs, and nobody is set back behind a replay. */
+const REPLAY_SHARE = 0.35;
 
 /** Share of the fleets whose consumers wait on the standby. */
 const HOT_SHARE = 0.3;
@@ -174,6 +179,7 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
   const idleMs = spanOf([...story, ...besides]).fromMs;
   const savedMs = Math.max(0, idleMs - measures.idleMs);
   const steps = earlier([...story, ...besides], savedMs);
+  const isCut = steps.some(({ kind }) => TAKES_OUT.has(kind));
   return {
     ...drawn,
     seed,
@@ -186,9 +192,12 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
     lookHomeMs: automation?.limits.failback === 'automatic' ? EAGER_LOOK_MS : measures.lookHomeMs,
     automation,
     agreement,
+    replays: !isCut && createRandom(seed).fork('replays').chance(REPLAY_SHARE),
     steps: steps.toSorted((a, b) => a.atMs - b.atMs),
   };
 }
+
+const TAKES_OUT: ReadonlySet<Step['kind']> = new Set(['retention', 'remake', 'set-back']);
 
 function drawStoryOf(
   random: Random,

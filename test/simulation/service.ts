@@ -215,6 +215,7 @@ function makeKafka(
       holdMaxBytes: scenario.holdMaxBytes,
       holdMaxWaitMs: HOLD_MAX_WAIT_MS,
       onUnknownOutcome: scenario.onUnknownOutcome,
+      onUnmirrored: scenario.replays ? 'replay' : 'report',
     },
     consumer: {
       topicRefreshMs: MEASURES[scenario.size].topicRefreshMs,
@@ -296,6 +297,11 @@ function observe(
   kafka.on('unmirrored.searched', ({ report, switchEpoch }) => {
     note({ process, ...tail.searched(report, switchEpoch) });
     fact(report.recordCount === 0 ? 'nothing unmirrored' : 'unmirrored records named');
+  });
+  kafka.on('unmirrored.replayed', ({ report }) => {
+    if (report.replayedCount > 0) fact('unmirrored records replayed');
+    if (report.mirroredCount > 0) fact('unmirrored records came before their replay');
+    if (report.notReplayedCount > 0) fact('unmirrored records were not replayed');
   });
   kafka.on('producer.held', () => fact('sends held'));
   kafka.on('producer.hold-full', () => fact('hold buffer full'));

@@ -1,0 +1,95 @@
+import type { KafkaMessage } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { HandledElsewhere, ReplayedRecords } from '../../src/consumer/replayed-records.js';
+import { contentHash } from '../../src/position/fingerprint.js';
+import type { PartitionPlan } from '../../src/position/plan.js';
+import { markedHeaders } from '../../src/replay/marker.js';
+import { ReplayIndex } from '../../src/replay/replay-index.js';
+
+const ORIGIN = { cluster: 'A', topic: 'orders', partition: 0, offset: '17', switchEpoch: 1 };
+
+const message = (offset: number, headers: KafkaMessage['headers'] = {}): KafkaMessage => ({
+  ...{ key: null, value: Buffer.from('same'), timestamp: '1000', attributes: 0 },
+  ...{ offset: String(offset), headers },
+});
+
+function indexOf(...offsets: number[]): ReplayIndex {
+  const index = new ReplayIndex();
+  const { cluster, topic, partition, switchEpoch } = ORIGIN;
+  const hash = contentHash(message(0));
+  index.take('B', {
+    kind: 'announced',
+    log: { cluster, topic, partition, switchEpoch },
+    identities: offsets.map((offset) => ({ offset, timestamp: '1000', hash })),
+  });
+  return index;
+}
+
+const copies = { cluster: 'B', topic: 'orders', physicalTopic: 'A.orders', partition: 0 };
+const born = { ...copies, physicalTopic: 'orders' };
+
+describe('records that are there twice', () => {
+  it('have one id: the replay by its header, the mirrored one by its content', () => {
+    const records = new ReplayedRecords('one', indexOf(17));
+    const replay = records.look(message(4, markedHeaders({}, ORIGIN)), born);
+    const mirrored = records.look(message(9), copies);
+    expect(replay).toMatchObject({ kind: 'replay', origin: ORIGIN });
+    expect(mirrored).toMatchObject({ kind: 'original', replayedTo: undefined });
+    expect(mirrored?.id).toBe(replay?.id);
+  });
+
+  it('are told from others that look alike, which were not announced', () => {
+    const records = new ReplayedRecords('one', indexOf(17, 18));
+    const ids = [5, 6, 7].map((offset) => records.look(message(offset), copies)?.id);
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[2]).toBeUndefined();
+    // Each stays what it is when it is delivered again; in another log, and for another group, there is another one.
+    expect([5, 6, 7].map((offset) => records.look(message(offset), copies)?.id)).toEqual(ids);
+    expect(records.look(message(5), { ...copies, cluster: 'A' })?.id).toBe(ids[0]);
+    const other = new ReplayedRecords('other', indexOf(17, 18));
+    expect(other.look(message(8), copies)?.id).toBe(ids[0]);
+  });
+});
+
+describe('what was handled on the cluster that was left', () => {
+  const stretch = {};
+  const planned = (end: bigint | undefined): PartitionPlan[] => [
+    {
+      ...{ kind: 'resume', topic: 'orders', physicalTopic: 'orders', partition: 0 },
+      ...{ offset: 3n, method: 'own-commit', maxRereadCount: 0n, voidCommit: undefined },
+      ...{ awaited: [], missing: [], notes: [], end },
+    },
+    {
+      ...{ kind: 'resume', topic: 'orders', physicalTopic: 'A.orders', partition: 0 },
+      ...{ offset: 8n, method: 'exact', maxRereadCount: 0n, voidCommit: undefined },
+      ...{ awaited: [], missing: [], notes: [], end: 8n },
+      upstream: {
+        topic: 'orders',
+        mirrored: { kind: 'known', end: 8n },
+        end: { kind: 'seen', offset: 20n },
+        handledEnd: 18n,
+      },
+    },
+  ];
+  const at = (offset: bigint) => ({ ...born, offset });
+
+  it('is everything below the place that the group had come to', () => {
+    const handled = new HandledElsewhere(planned(5n), () => stretch);
+    expect(handled.includes(ORIGIN, at(5n), stretch)).toBe(true);
+    expect(handled.includes({ ...ORIGIN, offset: '18' }, at(5n), stretch)).toBe(false);
+    expect(handled.includes({ ...ORIGIN, partition: 1 }, at(5n), stretch)).toBe(false);
+    expect(handled.includes({ ...ORIGIN, cluster: 'B' }, at(5n), stretch)).toBe(false);
+  });
+
+  it('is not known of what was replayed before the plan was made: it may be of a log that was lost since', () => {
+    const handled = new HandledElsewhere(planned(5n), () => stretch);
+    expect(handled.includes(ORIGIN, at(4n), stretch)).toBe(false);
+    const unknown = new HandledElsewhere(planned(undefined), () => stretch);
+    expect(unknown.includes(ORIGIN, at(5n), stretch)).toBe(false);
+  });
+
+  it('does not count where somebody has moved the position since', () => {
+    const handled = new HandledElsewhere(planned(5n), () => stretch);
+    expect(handled.includes(ORIGIN, at(5n), {})).toBe(false);
+  });
+});
