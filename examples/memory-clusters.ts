@@ -11,6 +11,8 @@ export interface MemoryClusters {
   /** The cluster's processes are gone, as after `kill -9`. */
   kill(alias: 'A' | 'B'): void;
   restart(alias: 'A' | 'B'): void;
+  /** MirrorMaker's flow from A to B ends, in order, or begins again. */
+  mirrorToB(what: 'stop' | 'start'): void;
   close(): void;
 }
 
@@ -40,6 +42,7 @@ export function startMemoryClusters({
       memory.createKafka(alias, { clientId: 'examples', logLevel: logLevel.NOTHING }),
     kill: (alias) => memory.cluster(alias).down(),
     restart: (alias) => memory.cluster(alias).up(),
+    mirrorToB: (what) => memory.mirror('A->B')[what](),
     close: () => memory.close(),
   };
 }

@@ -10,7 +10,7 @@ import { tally, type Tally } from './tally.js';
 import type { Timeline } from './timeline.js';
 
 const PARTITION_COUNT = 6;
-const MEMBERS = ['consumer-1', 'consumer-2', 'consumer-3'] as const;
+export const MEMBERS = ['consumer-1', 'consumer-2', 'consumer-3'] as const;
 
 /** Enough flow to switch in the middle of it: acknowledged and mirrored records, and records handled by each member. */
 const FLOW = { acknowledged: 1500, mirrored: 1000, handledByEach: 100 } as const;
@@ -45,6 +45,7 @@ export interface Stage {
   readonly source: Source | undefined;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
+  readonly onUnmirrored: 'report' | 'replay';
 }
 
 /** What came of an act. */
@@ -57,26 +58,8 @@ const from = 'A';
 const to = 'B';
 
 /** Plays one act from A to B. Nothing of its services is left when it returns or throws. */
-export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
-  const { playground, timeline, signal } = stage;
-  await createTopics(act, stage);
-  const services = ['producer', ...MEMBERS].map((name) => {
-    const settings: ServiceSettings = {
-      name,
-      topic: act.topic,
-      groupId: act.groupId,
-      strategy: stage.strategy,
-      ...(stage.source === undefined ? {} : { source: stage.source.address }),
-      kafka: playground.kafka,
-    };
-    return playground.launch(settings);
-  });
-  const cast = new Cast(services, timeline, signal);
-  const progress = new AbortController();
-  try {
-    void showProgress(act, stage, cast, progress.signal);
-    await cast.allStarted();
-    await flow(act, stage, cast);
+export function playAct(act: Act, stage: Stage): Promise<ActResult> {
+  return withCast(act, stage, async (cast) => {
     let switchedAtMs = await takeAway(act, stage, cast);
     await sleep(AFTERWARDS_MS, undefined, { signal: cast.signal });
     if (act.comesHome === true) {
@@ -86,11 +69,39 @@ export async function playAct(act: Act, stage: Stage): Promise<ActResult> {
     const stoppedAtMs = nowMs();
     await cast.stop(['producer']);
     await drain(act, stage, cast);
-    progress.abort();
     await cast.stop(MEMBERS);
     const result = await judge(act, stage, cast, { switchedAtMs, stoppedAtMs });
     await cast.allGone();
     return { tally: result, failures: cast.failures };
+  });
+}
+
+/** Has services play as soon as records run through everything. Nothing of them is left when it returns or throws. */
+export async function withCast<T>(
+  act: Act,
+  stage: Stage,
+  play: (cast: Cast) => Promise<T>,
+): Promise<T> {
+  const { playground, timeline, signal } = stage;
+  await createTopics(act, stage);
+  const services = ['producer', ...MEMBERS].map((name) => {
+    const settings: ServiceSettings = {
+      name,
+      topic: act.topic,
+      groupId: act.groupId,
+      strategy: stage.strategy,
+      ...(stage.source === undefined ? {} : { source: stage.source.address }),
+      kafka: { ...playground.kafka, producer: { onUnmirrored: stage.onUnmirrored } },
+    };
+    return playground.launch(settings);
+  });
+  const cast = new Cast(services, timeline, signal);
+  const progress = new AbortController();
+  try {
+    void showProgress(act, stage, cast, progress.signal);
+    await cast.allStarted();
+    await flow(act, stage, cast);
+    return await play(cast);
   } finally {
     progress.abort();
     await cast.killAll();
@@ -224,7 +235,7 @@ async function noProgress(left: () => number, signal: AbortSignal): Promise<void
 }
 
 /** Waits until a number has not changed for a while. */
-async function quiet(
+export async function quiet(
   description: string,
   read: () => number | Promise<number>,
   signal: AbortSignal,

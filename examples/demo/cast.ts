@@ -1,4 +1,9 @@
-import type { SwitchMeasurement } from 'kafkajs-failover';
+import type {
+  ReconciliationReport,
+  ReplayReport,
+  SwitchMeasurement,
+  UnmirroredReport,
+} from 'kafkajs-failover';
 import { waitFor } from '../../stack/wait.js';
 import type { Fact, Order, Position, Service } from './messages.js';
 import type { Acknowledgement, Handling } from './tally.js';
@@ -17,6 +22,10 @@ export class Cast {
   readonly positions: Position[] = [];
   /** What each service says that its last switch has cost. */
   readonly measurements: SwitchMeasurement[] = [];
+  /** What the producer's library says of what was not mirrored; undefined until it does. */
+  searched: UnmirroredReport | undefined;
+  replayed: ReplayReport | undefined;
+  reconciled: ReconciliationReport | undefined;
   rejectedCount = 0;
   /** What went wrong beside records: a failed switch, a service that ended with an error. */
   readonly failures: string[] = [];
@@ -159,6 +168,33 @@ export class Cast {
         this.#timeline.fact(name, text, fact.atMs);
         this.positions.push(...fact.positions);
         for (const warning of fact.warnings) this.#warn(name, warning, fact.atMs);
+        return;
+      }
+      case 'searched': {
+        this.searched = fact.report;
+        const { recordCount, from, to } = fact.report;
+        this.#timeline.fact(
+          name,
+          `${recordCount} records that ${from} had acknowledged are not on ${to}: named, one by one`,
+          fact.atMs,
+        );
+        return;
+      }
+      case 'replayed': {
+        this.replayed = fact.report;
+        const { replayedCount, mirroredCount, to } = fact.report;
+        const late = mirroredCount === 0 ? '' : `, ${mirroredCount} came before`;
+        this.#timeline.fact(name, `${replayedCount} of them were sent to ${to}${late}`, fact.atMs);
+        return;
+      }
+      case 'reconciled': {
+        this.reconciled = fact.report;
+        const { presentCount, lostCount, cluster } = fact.report;
+        this.#timeline.fact(
+          name,
+          `${cluster} still has ${presentCount} of them, and has lost ${lostCount}`,
+          fact.atMs,
+        );
         return;
       }
       case 'measured':

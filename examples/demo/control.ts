@@ -48,6 +48,15 @@ export class Control {
     kafka.on('consumer.attached', ({ cluster }) => {
       this.#line.tell({ kind: 'attached', cluster, atMs: nowMs() });
     });
+    kafka.on('unmirrored.searched', ({ report }) => {
+      if (report.recordCount > 0) this.#line.tell({ kind: 'searched', report, atMs: nowMs() });
+    });
+    kafka.on('unmirrored.replayed', ({ report }) => {
+      this.#line.tell({ kind: 'replayed', report, atMs: nowMs() });
+    });
+    kafka.on('unmirrored.reconciled', ({ report }) => {
+      this.#line.tell({ kind: 'reconciled', report, atMs: nowMs() });
+    });
     kafka.on('failover.halted', ({ error }) => this.#report(`halted: ${error.message}`));
   }
 

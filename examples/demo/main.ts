@@ -7,18 +7,21 @@
  *   npm run demo -- --strategy file       the same with a file
  *   npm run demo -- --strategy manual     the services are ordered to switch, instead of noticing by themselves
  *   npm run demo -- --round-trip          one act: A is killed, comes back, and the services go home to it
+ *   npm run demo -- --producer            one act: A dies with records that are not mirrored; they are named, replayed, and handled once
  *   npm run demo -- --policy identity     mirrored topics keep their names, A to B only
  *   npm run demo -- --memory              the same services, clusters in this process's memory
  *   npm run demo -- --json                the last line of the output is for machines
  */
 import { misused, readCommandLine } from '../../scripts/command-line.js';
 import { StackError } from '../../stack/errors.js';
-import { playAct, type Act, type ActResult } from './acts.js';
+import { playAct, type Act, type ActResult, type Stage } from './acts.js';
 import { memoryPlayground } from './memory-playground.js';
 import { nowMs } from './messages.js';
 import type { PlaygroundOptions } from './playground.js';
 import { realPlayground } from './real-playground.js';
-import { actTable, jsonLine } from './report.js';
+import { actsLine, actTable } from './report.js';
+import { passesTail, tailTable, type TailTally } from './tail.js';
+import { playTail } from './tail-act.js';
 import { passes } from './tally.js';
 import type { StrategyName } from './messages.js';
 import { openSource } from './sources.js';
@@ -60,6 +63,7 @@ const HELP = `npm run demo [-- options]: a cluster is killed under load, then a 
   --strategy NAME     health (default): the services notice by themselves; consul, file: beside that they follow a key of
                       Consul (needs Go the first time), or a file; manual: they are ordered to switch
   --round-trip        one act: A is killed, comes back, and the services go home to it
+  --producer          one act: A dies with records that are not mirrored: they are named, replayed, and handled once
   --policy identity   mirrored topics keep their names, A to B only
   --memory            the same services on clusters in memory: needs no Java
   --json              the last line of the output is for machines`;
@@ -72,6 +76,7 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
       memory: { type: 'boolean', default: false },
       'round-trip': { type: 'boolean', default: false },
+      producer: { type: 'boolean', default: false },
       policy: { type: 'string', default: 'default' },
       strategy: { type: 'string', default: 'health' },
     },
@@ -82,6 +87,10 @@ async function main(): Promise<void> {
   const isRoundTrip = values['round-trip'];
   if (isRoundTrip && values.policy === 'identity') {
     const why = '--round-trip needs both directions: --policy identity mirrors A to B only.';
+    return misused('npm run demo', why);
+  }
+  if (values.producer && (isRoundTrip || values.policy === 'identity')) {
+    const why = '--producer is an act of its own: leave out --round-trip and --policy identity.';
     return misused('npm run demo', why);
   }
   const { strategy } = values;
@@ -102,49 +111,80 @@ async function main(): Promise<void> {
   const options: PlaygroundOptions = {
     policy: values.policy,
     strategy,
+    onUnmirrored: values.producer ? 'replay' : 'report',
     signal: endedByPerson(),
     onProgress: (text) => timeline.fact('demo', text),
   };
   const open = values.memory ? memoryPlayground : realPlayground;
 
-  const acts = isRoundTrip ? ROUND_TRIP : ACTS;
+  const line = values.producer
+    ? await playTheTail(write, timeline, options, open)
+    : await playTheActs(isRoundTrip ? ROUND_TRIP : ACTS, write, timeline, options, open);
+  if (!values.json && !values.producer) write(`\n${POINTER}`);
+  if (values.json) process.stdout.write(`${JSON.stringify(line)}\n`);
+  if (!line.ok) process.exitCode = options.signal.aborted ? 130 : 1;
+}
+
+type Write = (line: string) => void;
+
+/** @returns the machine's last line. */
+async function playTheActs(
+  acts: readonly Act[],
+  write: Write,
+  timeline: Timeline,
+  options: PlaygroundOptions,
+  open: typeof realPlayground,
+): Promise<ReturnType<typeof actsLine>> {
   const results: ActResult[] = [];
   let failure: unknown;
   try {
     for (const act of acts) {
       timeline.text(`\n${HEADINGS[act.name] ?? act.name}`);
-      results.push(await onFreshClusters(act, timeline, options, open));
+      results.push(await onFreshClusters(timeline, options, open, (stage) => playAct(act, stage)));
     }
   } catch (error) {
     failure = error;
   }
-
   for (const { tally, failures } of results) {
     write(`\n${actTable(tally)}`);
     for (const text of failures) write(`failure: ${text}`);
   }
+  if (failure !== undefined) write(`\n${inWords(failure)}`);
   const ok =
     failure === undefined &&
     results.length === acts.length &&
     results.every(({ tally, failures }) => passes(tally) && failures.length === 0);
-  if (failure !== undefined) write(`\n${inWords(failure)}`);
-  if (!values.json && results.length > 0) write(`\n${POINTER}`);
-  if (values.json)
-    process.stdout.write(
-      `${jsonLine(
-        results.map(({ tally }) => tally),
-        ok,
-      )}\n`,
-    );
-  if (!ok) process.exitCode = options.signal.aborted ? 130 : 1;
+  return actsLine(
+    results.map(({ tally }) => tally),
+    ok,
+  );
 }
 
-async function onFreshClusters(
-  act: Act,
+/** The same for `--producer`. */
+async function playTheTail(
+  write: Write,
   timeline: Timeline,
   options: PlaygroundOptions,
   open: typeof realPlayground,
-): Promise<ActResult> {
+): Promise<{ readonly ok: boolean; readonly producer: TailTally | undefined }> {
+  timeline.text('\nCluster A is killed with records that are not mirrored, and comes back');
+  try {
+    const { tally, failures } = await onFreshClusters(timeline, options, open, playTail);
+    write(`\n${tailTable(tally)}`);
+    for (const text of failures) write(`failure: ${text}`);
+    return { ok: passesTail(tally) && failures.length === 0, producer: tally };
+  } catch (error) {
+    write(`\n${inWords(error)}`);
+    return { ok: false, producer: undefined };
+  }
+}
+
+async function onFreshClusters<T>(
+  timeline: Timeline,
+  options: PlaygroundOptions,
+  open: typeof realPlayground,
+  play: (stage: Stage) => Promise<T>,
+): Promise<T> {
   timeline.fact('demo', 'starting clusters A and B with MirrorMaker between them');
   const source = await openSource(options);
   try {
@@ -155,7 +195,7 @@ async function onFreshClusters(
     const playground = await open(options);
     try {
       timeline.fact('demo', playground.description);
-      return await playAct(act, { playground, timeline, source, ...options });
+      return await play({ playground, timeline, source, ...options });
     } finally {
       await playground.close();
     }

@@ -12,6 +12,7 @@ export async function memoryPlayground({ policy }: PlaygroundOptions): Promise<P
     launch: launchHere,
     kill: async (alias) => memory.kill(alias),
     restart: async (alias) => memory.restart(alias),
+    mirrorToB: async (what) => memory.mirrorToB(what),
     close: async () => memory.close(),
   };
 }

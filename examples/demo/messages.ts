@@ -1,4 +1,10 @@
-import type { FailoverKafkaConfig, SwitchMeasurement } from 'kafkajs-failover';
+import type {
+  FailoverKafkaConfig,
+  ReconciliationReport,
+  ReplayReport,
+  SwitchMeasurement,
+  UnmirroredReport,
+} from 'kafkajs-failover';
 
 /**
  * Who decides: the library itself, by the health of the clusters; the demo, by orders; or what is written to an outside source,
@@ -21,7 +27,7 @@ export interface ServiceSettings {
   readonly source?: SourceAddress;
   /** What both services share: where the clusters are. */
   readonly kafka: Pick<FailoverKafkaConfig, 'clusters' | 'mirror'> &
-    Partial<Pick<FailoverKafkaConfig, 'world'>>;
+    Partial<Pick<FailoverKafkaConfig, 'world' | 'producer'>>;
 }
 
 /** What the demo tells a service. */
@@ -63,6 +69,10 @@ export type Fact =
       readonly positions: readonly Position[];
       readonly atMs: number;
     }
+  /** What the library says of the records that the dead cluster had acknowledged and MirrorMaker had not copied. */
+  | { readonly kind: 'searched'; readonly report: UnmirroredReport; readonly atMs: number }
+  | { readonly kind: 'replayed'; readonly report: ReplayReport; readonly atMs: number }
+  | { readonly kind: 'reconciled'; readonly report: ReconciliationReport; readonly atMs: number }
   /** What the last switch has cost, as the library measured it. */
   | { readonly kind: 'measured'; readonly measurement: SwitchMeasurement }
   | { readonly kind: 'switch-failed'; readonly error: string; readonly atMs: number }

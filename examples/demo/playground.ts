@@ -5,6 +5,8 @@ import type { Service, ServiceSettings, StrategyName } from './messages.js';
 export interface PlaygroundOptions {
   readonly policy: 'default' | 'identity';
   readonly strategy: StrategyName;
+  /** `producer.onUnmirrored` of the services. */
+  readonly onUnmirrored: 'report' | 'replay';
   /** Aborted when a person wants the demo to end. */
   readonly signal: AbortSignal;
   /** Takes what a start does that lasts: Kafka is fetched the first time. */
@@ -27,6 +29,8 @@ export interface Playground {
   kill(alias: 'A' | 'B'): Promise<void>;
   /** Starts a cluster again that was killed; resolves when it answers. */
   restart(alias: 'A' | 'B'): Promise<void>;
+  /** MirrorMaker's flow from A to B ends, in order, or begins again. */
+  mirrorToB(what: 'stop' | 'start'): Promise<void>;
   /** Ends everything. Idempotent. */
   close(): Promise<void>;
 }

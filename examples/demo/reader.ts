@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Admin, Kafka } from 'kafkajs-failover';
+import { replayOrigin, type Admin, type Kafka } from 'kafkajs-failover';
 import { waitFor } from '../../stack/wait.js';
 import { withAdmin } from '../topics.js';
 import type { GroupCommit, LoggedRecord } from './tally.js';
@@ -44,7 +44,9 @@ export async function readRecords(
           eachBatch: async ({ batch }) => {
             const { topic, partition, messages } = batch;
             for (const message of messages) {
-              records.push({ cluster, topic, partition, ...parse(message.offset, message.value) });
+              const { offset, seq } = parse(message.offset, message.value);
+              const isReplay = replayOrigin(message) !== undefined;
+              records.push({ cluster, topic, partition, offset, seq, isReplay });
             }
             const end = unread.get(`${topic}/${partition}`);
             if (end !== undefined && BigInt(batch.lastOffset()) + 1n >= end) {

@@ -26,6 +26,10 @@ export async function realPlayground({
     launch: launchProcess,
     kill: (alias) => stack.clusters[alias].kill(),
     restart: (alias) => stack.clusters[alias].start(),
+    mirrorToB: async (what) => {
+      const flow = stack.mirror.flow('A->B');
+      await (what === 'stop' ? flow.stop() : flow.start());
+    },
     close: async () => {
       await stack.stop();
     },

@@ -1,7 +1,7 @@
 import { passes, type Tally } from './tally.js';
 
 /** The machine's last line. */
-export function jsonLine(tallies: readonly Tally[], ok: boolean): string {
+export function actsLine(tallies: readonly Tally[], ok: boolean) {
   const acts = tallies.map((act) => ({
     name: act.name,
     from: act.from,
@@ -20,7 +20,7 @@ export function jsonLine(tallies: readonly Tally[], ok: boolean): string {
     consumerPauseMs: act.consumerPauseMs,
     ...act.costs,
   }));
-  return JSON.stringify({ ok, acts });
+  return { ok, acts };
 }
 
 /** The reader's table of one act. */

@@ -27,6 +27,8 @@ export interface LoggedRecord {
   readonly partition: number;
   readonly offset: bigint;
   readonly seq: number;
+  /** The library has sent it again, because it was not mirrored. */
+  readonly isReplay?: boolean;
 }
 
 /** The group's position: it promises that everything below `offset` was handled. */

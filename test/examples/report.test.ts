@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { actTable, jsonLine } from '../../examples/demo/report.js';
+import { actsLine, actTable } from '../../examples/demo/report.js';
 import type { Tally } from '../../examples/demo/tally.js';
 import { Timeline } from '../../examples/demo/timeline.js';
 
@@ -27,7 +27,7 @@ const act: Tally = {
 };
 
 it('puts exactly the agreed fields on the line for machines', () => {
-  expect(jsonLine([act], true)).toBe(
+  expect(JSON.stringify(actsLine([act], true))).toBe(
     '{"ok":true,"acts":[{"name":"killed","from":"A","to":"B","planned":false,"acknowledged":3000,"mirrored":1490,' +
       '"handled":2996,"lostMirrored":0,"skipped":0,"duplicates":12,"storedTwice":5,' +
       '"methods":{"A.payments-0":"exact","A.payments-1":"exact","payments-0":"earliest"},"callerErrors":0,"producerPauseMs":60,"consumerPauseMs":320,"producerRtoMs":55,"consumerRtoMs":318,"rpoRecords":10}]}',

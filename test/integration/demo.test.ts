@@ -75,6 +75,22 @@ describe('the demo on real clusters', () => {
     );
   });
 
+  it('names what a killed cluster had acknowledged and MirrorMaker had not copied, replays it, and has each record handled once', async () => {
+    const child = demo(['--json', '--producer']);
+    const code = await child.ended;
+    expect(code, `${child.stderr()}\n${child.stdout()}`).toBe(0);
+    const { ok, producer } = JSON.parse(child.stdout().trimEnd().split('\n').at(-1) ?? '') as {
+      readonly ok: boolean;
+      readonly producer: Readonly<Record<string, number>>;
+    };
+    const { unmirrored } = producer;
+    expect(unmirrored).toBeGreaterThan(500);
+    expect({ ok, ...producer }).toMatchObject({
+      ...{ ok: true, named: unmirrored, notNamed: 0, wronglyNamed: 0 },
+      ...{ replayed: unmirrored, handledOnce: unmirrored, lost: 0 },
+    });
+  });
+
   it('ends at Ctrl-C and leaves nothing running', async () => {
     const mark = randomUUID();
     const child = demo([], { DEMO_TEST: mark });
