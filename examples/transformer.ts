@@ -59,10 +59,13 @@ export async function startTransformer(
  * - ERR_FAILOVER_TRANSACTION_FENCED (`abortable`): a switch ended the transaction, and its broker aborts it. Nobody who reads
  *   committed records sees any of it.
  * - ERR_FAILOVER_STALE_OFFSET, from `sendOffsets`: a switch came before the transaction began, and the record was read before it.
- * - ERR_FAILOVER_OUTCOME_UNKNOWN, or an error of kafkajs itself, from `commit()`: the result and the position are on the
- *   cluster that was asked, both, or neither is. Nobody can know while that is dead, and no waiting would tell. The record
- *   may come again, and there are two results then: in the log of either cluster one. So also behind a commit that was
- *   acknowledged, where A died before its position was mirrored. Whoever reads the results takes one for each name.
+ * - ERR_FAILOVER_OUTCOME_UNKNOWN, from `commit()`: the cluster was asked, and a switch came before it answered. Result and
+ *   position are both there, or neither is. While it is dead nobody knows, and no waiting would tell; so the record comes
+ *   again, and may have two results then, one on either cluster.
+ * - An error of kafkajs itself from `commit()` is as unknown, with no switch: both results may be on this cluster.
+ *
+ * And a process that dies together with A is followed by one that knows only what was mirrored of A's positions. So a result
+ * may always come twice, and whoever reads the results takes one for each name.
  */
 function deliverAgain(cause: unknown): Error {
   return new Error('The transaction did not end well: the record is to be delivered again', {
