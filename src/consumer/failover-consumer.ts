@@ -91,6 +91,7 @@ export function createFailoverConsumer(parts: FailoverConsumerParts): FailoverCo
       isRunning: () => core.intent !== undefined || running.isStopping,
       isAssigned: (topic, partition) => offsets.isAssigned(topic, partition),
       place: (entry) => offsets.place(entry),
+      confirms: (offset, switchEpoch) => offsets.confirms(offset, switchEpoch),
     },
     groupInUse,
     latePositions: (groupId, session) =>

@@ -63,13 +63,13 @@ export class InnerConsumer {
       assertInUse: () => {
         if (this.#retired !== undefined) throw this.#retired;
       },
-      laneOf: (...log: [string, number]) => this.#dispatcher?.laneOf(...log),
+      laneOf: (...log: [string, number]) => this.laneOf(...log),
       latePositions: () => this.#late,
       seeks: () => this.#anew.pending,
     };
     this.consumer = parts.session.kafka.consumer(innerConfig(parts, inUse));
     this.#commits = new Commits(this.consumer, this.session);
-    this.#anew = new ToldAnew(this.consumer, parts, (...log) => this.progressOf(...log));
+    this.#anew = new ToldAnew(this.consumer, parts, (...log) => this.laneOf(...log)?.progress);
     const { groupId } = parts.config;
     const releaseUnused = (): void => parts.host.releaseUnused();
     this.#member = new GroupMember({
@@ -194,8 +194,8 @@ export class InnerConsumer {
     return this.#late.open;
   }
 
-  progressOf(topic: string, partition: number): Lane['progress'] | undefined {
-    return this.#dispatcher?.laneOf(topic, partition).progress;
+  laneOf(topic: string, partition: number): Lane | undefined {
+    return this.#dispatcher?.laneOf(topic, partition);
   }
 
   /** @throws StaleOffsetError, AmbiguousOffsetError - see {@link Dispatcher.place}. */

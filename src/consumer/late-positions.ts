@@ -194,7 +194,7 @@ export class LatePositions {
     if (here.length === 0 || !this.#parts.isBeforeFetch()) return here;
     await commitAsMember(this.#parts.world, member, here, this.isOpen);
     return here.filter(({ topic, partition, offset }) => {
-      const isThere = member.progressOf(topic, partition)?.committed === offset;
+      const isThere = member.laneOf(topic, partition)?.progress.committed === offset;
       return !isThere && this.isOpen(topic, partition);
     });
   }
@@ -254,7 +254,7 @@ function tellRemoved(
   member: LatePositionsParts['member'],
 ): void {
   for (const { topic, partition, removed } of positions) {
-    member.progressOf(topic, partition)?.removed.add(removed);
+    member.laneOf(topic, partition)?.progress.removed.add(removed);
   }
 }
 

@@ -58,7 +58,8 @@ export function placeOffset(
   return isOlder ? { kind: 'stale' } : { kind: 'ambiguous' };
 }
 
-function fits(offset: bigint, window: OffsetSpan | undefined): boolean {
+/** @internal Whether it, or the one before it, was delivered: an offset is the next one to read. */
+export function fits(offset: bigint, window: OffsetSpan | undefined): boolean {
   return window !== undefined && offset >= window.first && offset <= window.last + 1n;
 }
 

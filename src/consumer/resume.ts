@@ -161,10 +161,10 @@ export function replanned(
 export interface Member {
   readonly isRetired: boolean;
   /** Undefined before it consumes. */
-  progressOf(
+  laneOf(
     topic: string,
     partition: number,
-  ): Pick<PartitionProgress, 'committed' | 'removed'> | undefined;
+  ): { readonly progress: Pick<PartitionProgress, 'committed' | 'removed'> } | undefined;
   commit(offsets: readonly { topic: string; partition: number; offset: string }[]): Promise<void>;
 }
 
@@ -184,7 +184,7 @@ export async function commitAsMember(
   const policy = { ...COMMIT_DELAYS, shouldRetry: () => !member.isRetired };
   const attempt = async (): Promise<void> => {
     const open = positions.filter(({ topic, partition, offset }) => {
-      const committed = member.progressOf(topic, partition)?.committed;
+      const committed = member.laneOf(topic, partition)?.progress.committed;
       return isOpen(topic, partition) && (committed === undefined || committed < offset);
     });
     if (open.length === 0) return;

@@ -1,8 +1,9 @@
 import { FailoverClosedError, FencedError, StaleOffsetError } from '../errors.js';
 import { kafka } from '../kafkajs.js';
+import type { PhysicalOffset } from './commits.js';
 import type { ConsumerCore } from './core.js';
 import type { InnerConsumer } from './inner-consumer.js';
-import { readPartition, type HandedBackOffset } from './offsets.js';
+import { fits, readOffset, readPartition, type HandedBackOffset } from './offsets.js';
 import { checkPausedTopics, type PausedTopic } from './pauses.js';
 
 /** @internal An offset to commit, as user code passes it. */
@@ -43,6 +44,20 @@ export class UserOffsets {
         ? last
         : this.#innerFor('sendOffsets()');
     return this.#reported(() => inner.place(entry) ?? [entry.topic]);
+  }
+
+  /**
+   * An offset that was placed in this epoch is committed, by the other way. kafkajs sends it without the member's generation, so
+   * no group has looked whose partition it is: only what was delivered here counts.
+   */
+  confirms({ topic, partition, offset }: PhysicalOffset, switchEpoch: number): void {
+    const { inner } = this.#core;
+    const position = readOffset(offset);
+    const index = readPartition(partition);
+    if (inner?.session.switchEpoch !== switchEpoch) return;
+    if (position === undefined || index === undefined) return;
+    const lane = inner.laneOf(topic, index);
+    if (fits(position, lane?.progress.delivered())) lane?.confirms(position);
   }
 
   /** Whether this member has the partition, by its original or a physical name. */

@@ -178,7 +178,7 @@ function surfaceOf(
 ): FailoverKafkaProducer {
   const { world, sends, relay } = core.parts;
   const logger = parts.logger.namespace('Producer');
-  const gate: OffsetsGate = parts.offsetsGate ?? ((offsets) => offsets);
+  const gate: OffsetsGate = parts.offsetsGate ?? ((offsets) => ({ offsets, committed: () => {} }));
   const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
   const { deliveryTimeoutMs } = parts.limits;
   // The hot path: with a cluster open, a send is one record of it, one call, and nothing per message.

@@ -7,16 +7,20 @@ import type { InnerProducer } from './inner-producer.js';
 /** @internal What `transaction.sendOffsets` takes. */
 export type TransactionOffsets = Offsets & { consumerGroupId: string };
 
+/** @internal The offsets of a transaction as its cluster knows them, and who is to hear of their commit. */
+export interface PlacedOffsets {
+  readonly offsets: TransactionOffsets;
+  /** The transaction was committed, and they with it. */
+  committed(): void;
+}
+
 /**
  * Turns the offsets that user code hands to `transaction.sendOffsets` (original topic names) into those of the cluster in
  * force (physical ones). Throws a typed error where they belong to another epoch: they are refused, never forwarded.
  *
  * @internal
  */
-export type OffsetsGate = (
-  offsets: TransactionOffsets,
-  session: ClusterSession,
-) => TransactionOffsets;
+export type OffsetsGate = (offsets: TransactionOffsets, session: ClusterSession) => PlacedOffsets;
 
 /** What has become of a transaction. */
 type Standing =
@@ -50,6 +54,7 @@ export class FencibleTransaction {
   readonly #transaction: Transaction;
   readonly #inner: InnerProducer;
   readonly #pending = new Set<PendingCall>();
+  readonly #placed: PlacedOffsets[] = [];
   #standing: Standing = { kind: 'open' };
   #onEnded: (() => void)[] = [];
 
@@ -60,9 +65,11 @@ export class FencibleTransaction {
       send: (record) => this.#call('send', () => transaction.send(record)),
       sendBatch: (batch) => this.#call('sendBatch', () => transaction.sendBatch(batch)),
       sendOffsets: (offsets) =>
-        this.#call('sendOffsets', async () =>
-          transaction.sendOffsets(gate(offsets, inner.session)),
-        ),
+        this.#call('sendOffsets', async () => {
+          const placed = gate(offsets, inner.session);
+          await transaction.sendOffsets(placed.offsets);
+          this.#placed.push(placed);
+        }),
       commit: () => this.#end('commit', () => transaction.commit()),
       abort: () => this.#end('abort', () => transaction.abort()),
       isActive: () => this.#standing.kind === 'open' && transaction.isActive(),
@@ -137,7 +144,7 @@ export class FencibleTransaction {
     try {
       await this.#call(method, work);
       this.#ended();
-      if (method === 'commit') this.#inner.session.work.committed();
+      if (method === 'commit') this.#committed();
     } catch (error) {
       if (isReal) {
         this.#inner.transactionsDead = true;
@@ -145,6 +152,11 @@ export class FencibleTransaction {
       }
       throw error;
     }
+  }
+
+  #committed(): void {
+    this.#inner.session.work.committed();
+    for (const placed of this.#placed) placed.committed();
   }
 
   #ended(): void {

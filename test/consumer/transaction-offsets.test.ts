@@ -27,6 +27,7 @@ function placerOf(overrides: Partial<OffsetPlacer> = {}): OffsetPlacer {
     isRunning: () => true,
     isAssigned: () => true,
     place: () => ['A.orders'],
+    confirms: () => {},
     ...overrides,
   };
 }
@@ -36,7 +37,7 @@ describe('the offsets of a transaction', () => {
     const placer = placerOf({
       place: ({ partition }) => [partition === 0 ? 'A.orders' : 'orders'],
     });
-    expect(placeTransactionOffsets(offsets, second, [placer])).toEqual({
+    expect(placeTransactionOffsets(offsets, second, [placer]).offsets).toEqual({
       consumerGroupId: 'billing',
       topics: [
         { topic: 'A.orders', partitions: [{ partition: 0, offset: '8' }] },
@@ -78,13 +79,30 @@ describe('the offsets of a transaction', () => {
       isAssigned: (_, partition) => partition === 1,
       place: () => ['other'],
     });
-    const { topics } = placeTransactionOffsets(offsets, second, [idle, one, other]);
+    const { topics } = placeTransactionOffsets(offsets, second, [idle, one, other]).offsets;
     expect(topics.map(({ topic }) => topic)).toEqual(['one', 'other']);
+  });
+
+  it('are told, once they are committed, to who has placed them', () => {
+    const told: unknown[] = [];
+    const [one, other] = [0, 1].map((own) =>
+      placerOf({
+        isAssigned: (_, partition) => partition === own,
+        confirms: (...call) => told.push([own, ...call]),
+      }),
+    );
+    const placed = placeTransactionOffsets(offsets, second, [one, other] as OffsetPlacer[]);
+    expect(told).toEqual([]);
+    placed.committed();
+    expect(told).toEqual([
+      [0, { topic: 'A.orders', partition: 0, offset: '8' }, 2],
+      [1, { topic: 'A.orders', partition: 1, offset: '3' }, 2],
+    ]);
   });
 
   it('go on as they are while nothing was switched and nobody here consumes in the group', () => {
     const others = [placerOf({ groupId: 'other' }), placerOf({ isRunning: () => false })];
-    expect(placeTransactionOffsets(offsets, first, others)).toBe(offsets);
+    expect(placeTransactionOffsets(offsets, first, others).offsets).toBe(offsets);
   });
 
   it('are refused after a switch where nobody here can tell their log', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { PhysicalOffset } from '../../src/consumer/commits.js';
 import { controlled, harness, planFor, settle, start, type Harness } from './support.js';
 
 const STALE = { code: 'ERR_FAILOVER_STALE_OFFSET' };
@@ -113,6 +114,27 @@ describe('the offsets of a transaction', () => {
     await stopped;
     expect(placed).toEqual([['orders']]);
     expect(h.client.placer.isRunning()).toBe(false);
+  });
+
+  it('are where the group stands, once they are committed', async () => {
+    const h = harness();
+    await start(h, { autoCommit: false });
+    await h.a.inner.deliver('orders', 0, 5);
+    h.client.placer.confirms(offset, 1);
+    const { participant } = h.client;
+    expect(participant.need()?.processed).toMatchObject([{ partition: 0, offset: 6n }]);
+  });
+
+  it.each<[whose: string, offset: PhysicalOffset, switchEpoch: number]>([
+    ['of a partition that was not read here', { ...offset, partition: 1 }, 1],
+    ['beyond what was read', { ...offset, offset: '7' }, 1],
+    ['of another epoch', offset, 2],
+  ])('are no place of this member %s', async (_whose, committed, switchEpoch) => {
+    const h = harness();
+    await start(h, { autoCommit: false });
+    await h.a.inner.deliver('orders', 0, 5);
+    h.client.placer.confirms(committed, switchEpoch);
+    expect(h.client.participant.need()?.processed).toEqual([]);
   });
 
   it('are placed by who has the partition, by either name', async () => {

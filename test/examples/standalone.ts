@@ -17,6 +17,12 @@ export function standaloneExamples(example: (name: string) => Child): void {
     expect(service.stdout()).toMatch(/handled 150 on B/);
   });
 
+  it('a transaction for each order, and one price for each over a planned switch', async () => {
+    const service = example('transform');
+    expect(await service.ended, service.stderr()).toBe(0);
+    expect(service.stdout()).toContain('40 orders have a price on B, 0 have two');
+  });
+
   it('a service follows a file, and not a restored backup of it', async () => {
     const service = example('follow-a-file');
     expect(await service.ended, service.stderr()).toBe(0);

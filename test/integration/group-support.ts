@@ -41,9 +41,19 @@ export class Logs {
 
   /** All committed records of a topic, partition by partition; none where it does not exist. */
   async records(alias: Alias, topic: string): Promise<readonly FetchedRecord[]> {
+    return [...(await this.partitions(alias, topic)).values()].flat();
+  }
+
+  /** As {@link records}, by partition. */
+  async partitions(
+    alias: Alias,
+    topic: string,
+  ): Promise<ReadonlyMap<number, readonly FetchedRecord[]>> {
     const access = this.#access[alias];
-    const found: FetchedRecord[] = [];
+    const logs = new Map<number, FetchedRecord[]>();
     for (const [partition, { low, high }] of (await access.ranges(topic)) ?? []) {
+      const found: FetchedRecord[] = [];
+      logs.set(partition, found);
       for (let at = low; at < high;) {
         const { records, nextOffset } = await access.fetch(topic, partition, at, {
           maxWaitMs: 100,
@@ -52,7 +62,7 @@ export class Logs {
         at = nextOffset;
       }
     }
-    return found;
+    return logs;
   }
 
   /** Their values: the ids of the records. */

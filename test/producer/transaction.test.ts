@@ -137,7 +137,8 @@ describe('a transaction with no switch under way', () => {
       config,
       offsetsGate: (offsets, session) => {
         if (gate.error !== undefined) throw gate.error;
-        return { ...offsets, consumerGroupId: `${offsets.consumerGroupId}@${session.alias}` };
+        const consumerGroupId = `${offsets.consumerGroupId}@${session.alias}`;
+        return { offsets: { ...offsets, consumerGroupId }, committed: () => {} };
       },
     });
     const { transaction, inner } = await begin(h);
@@ -149,6 +150,55 @@ describe('a transaction with no switch under way', () => {
       gate.error,
     );
     expect(inner.calls.length).toBe(1);
+  });
+});
+
+describe('offsets that a transaction has sent', () => {
+  /** A transaction that has sent offsets; how often they were said to be committed. */
+  async function withOffsets() {
+    const told = { count: 0 };
+    const h = await connected({
+      config,
+      offsetsGate: (offsets) => ({ offsets, committed: () => (told.count += 1) }),
+    });
+    const { transaction, inner } = await begin(h);
+    const sent = transaction.sendOffsets({ consumerGroupId: 'g', topics: [] });
+    await settle();
+    inner.calls[0]?.answer.resolve(undefined);
+    await sent;
+    return { h, told, transaction, inner };
+  }
+
+  it('are committed when the transaction is, once', async () => {
+    const { told, transaction, inner } = await withOffsets();
+    const committed = transaction.commit();
+    await settle();
+    expect(told.count).toBe(0);
+    inner.calls[1]?.answer.resolve(undefined);
+    await committed;
+    expect(told.count).toBe(1);
+  });
+
+  it('are not where it is aborted, or its commit fails', async () => {
+    const aborted = await withOffsets();
+    const ended = aborted.transaction.abort();
+    aborted.inner.calls[1]?.answer.resolve(undefined);
+    await ended;
+    const failed = await withOffsets();
+    const committed = watch(failed.transaction.commit());
+    failed.inner.calls[1]?.answer.reject(new KafkaJSError('broken'));
+    await settle();
+    expect([aborted.told.count, failed.told.count, committed.state]).toEqual([0, 0, 'rejected']);
+  });
+
+  it('are not where the commit is answered behind the fence', async () => {
+    const { h, told, transaction, inner } = await withOffsets();
+    const committed = watch(transaction.commit());
+    await overtake(h);
+    inner.calls[1]?.answer.resolve(undefined);
+    await settle();
+    expect(committed.error).toBeInstanceOf(OutcomeUnknownError);
+    expect(told.count).toBe(0);
   });
 });
 
