@@ -7,6 +7,7 @@ import type { WrongClusterError } from './errors.js';
 import { FailoverEmitter } from './emitter.js';
 import { LedgerKeeper } from './ledger/keeper.js';
 import { Ledger } from './ledger/ledger.js';
+import { LedgerSpool } from './ledger/spool.js';
 import { lookHome } from './failback/look.js';
 import type { FailBackParts } from './failback/procedure.js';
 import { validate as validateHome } from './failback/validate.js';
@@ -81,8 +82,10 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     new LedgerKeeper({
       ...{ world, events, ledger, aliases },
       file: options.ledger.file,
-      steadyEpoch: () =>
-        coordinator.state.kind === 'steady' ? coordinator.state.switchEpoch : undefined,
+      steady: () => (coordinator.state.kind === 'steady' ? coordinator.state : undefined),
+      spool:
+        options.ledger.spool &&
+        new LedgerSpool({ world, events, ledger, aliases, ...options.ledger.spool }),
       access: (alias) => operations.access(alias),
       remoteTopic: (cluster, topic) => operations.policy.formatRemoteTopic(cluster, topic),
     });

@@ -277,6 +277,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     await this.#parts.clients.close();
     this.#parts.coordinator.close();
     await this.#parts.operations.close();
+    await this.#parts.keeper?.settled();
     this.#parts.events.removeAll();
   }
 

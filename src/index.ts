@@ -63,7 +63,7 @@ export type {
   FailoverKafkaConfig,
   MirrorOptions,
 } from './options.js';
-export type { ProducerFailoverOptions } from './options-producer.js';
+export type { LedgerSpoolOptions, ProducerFailoverOptions } from './options-producer.js';
 export type {
   LedgerStatus,
   ReconciledRecordsOfLog,
@@ -186,6 +186,7 @@ export type {
 } from './switch/report.js';
 export type {
   CancelTimer,
+  AppendFile,
   DnsAnswer,
   DnsRecordType,
   DnsResolver,

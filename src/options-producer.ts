@@ -58,6 +58,22 @@ export interface ProducerFailoverOptions {
    * folder must exist. Default: none is written.
    */
   readonly unmirroredFile?: string;
+  /**
+   * Keeps what `ledgerMaxBytes` bounds on the disk as well, so that a process that is started again knows what its earlier life had not seen mirrored. Sends never wait for
+   * it. Default: nothing is kept on the disk. Needs `ledgerMaxBytes` above 0.
+   */
+  readonly ledgerSpool?: LedgerSpoolOptions;
+}
+
+/** @public Where and how the ledger is kept on the disk. */
+export interface LedgerSpoolOptions {
+  /** Path of a folder that exists, and that no other process and no other `FailoverKafka` uses. It takes as many bytes as the ledger, and a little for each request. */
+  readonly directory: string;
+  /**
+   * When the disk is told to have what was written, which only matters where the machine dies: `'interval'` (default): once a second while something is written; `'always'`: after each write;
+   * `'never'`: the system decides.
+   */
+  readonly fsync?: 'always' | 'interval' | 'never';
 }
 
 /** @internal Options of the producer wrapper, resolved. */

@@ -1,7 +1,11 @@
 import * as z from 'zod';
 import { FailoverOptionsError } from './errors.js';
 import type { ConsumerLimits, MirrorOptions } from './options.js';
-import type { ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
+import type {
+  LedgerSpoolOptions,
+  ProducerFailoverOptions,
+  ProducerLimits,
+} from './options-producer.js';
 import type { ProgressOptions } from './options-progress.js';
 import type { DedupLimits } from './options-dedup.js';
 import type { FailbackLimits } from './options-failback.js';
@@ -116,6 +120,12 @@ const shape = z.strictObject({
         .min(0)
         .default(32 * 1024 * 1024),
       unmirroredFile: z.string().min(1).optional(),
+      ledgerSpool: z
+        .strictObject({
+          directory: z.string().min(1, 'must be the path of a folder'),
+          fsync: z.enum(['always', 'interval', 'never']).default('interval'),
+        })
+        .optional(),
     })
     .prefault({}),
   consumer: z
@@ -230,7 +240,11 @@ export interface CheckedGroups {
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
-  readonly ledger: { readonly maxBytes: number; readonly file: string | undefined };
+  readonly ledger: {
+    readonly maxBytes: number;
+    readonly file: string | undefined;
+    readonly spool: Required<LedgerSpoolOptions> | undefined;
+  };
   readonly progress: ProgressOptions | undefined;
   readonly switch: Omit<PhaseDeadlines, 'barrierMs'>;
   readonly health: ResolvedHealth;
@@ -253,6 +267,7 @@ export function checkShape(config: unknown): CheckedGroups {
     hotStandby: producers,
     ledgerMaxBytes,
     unmirroredFile,
+    ledgerSpool,
     ...hold
   } = producer;
   const { progress, dedup, hotStandby: consumers, ...limits } = consumer;
@@ -263,12 +278,19 @@ export function checkShape(config: unknown): CheckedGroups {
       `producer.releaseJitterMs: must be at most producer.holdMaxWaitMs (${hold.holdMaxWaitMs}), or what is held times out before it is released, got ${hold.releaseJitterMs}`,
     );
   }
+  if (ledgerSpool !== undefined && ledgerMaxBytes === 0) {
+    throw new FailoverOptionsError(
+      'producer.ledgerSpool',
+      ledgerSpool,
+      'producer.ledgerSpool: needs producer.ledgerMaxBytes above 0, for it keeps what that bounds, got 0; leave one of both out',
+    );
+  }
   return {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
     hotStandby: { consumers, producers },
-    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile },
+    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile, spool: ledgerSpool },
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

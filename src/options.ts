@@ -7,7 +7,7 @@ import type { FailbackLimits, FailbackOptions } from './options-failback.js';
 import type { ProducerFailoverOptions, ProducerLimits } from './options-producer.js';
 import type { ProgressOptions } from './options-progress.js';
 import type { HealthOptions } from './options-health.js';
-import { checkShape, type ResolvedHealth } from './options-shape.js';
+import { checkShape, type CheckedGroups, type ResolvedHealth } from './options-shape.js';
 import type { SwitchOptions } from './options-switch.js';
 import type { MissingPosition } from './position/plan.js';
 import { manualStrategy } from './strategy/manual.js';
@@ -175,7 +175,7 @@ export interface ResolvedOptions {
   readonly consumer: ConsumerLimits;
   /** Who waits on the standby. */
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };
-  readonly ledger: { readonly maxBytes: number; readonly file: string | undefined };
+  readonly ledger: CheckedGroups['ledger'];
   /** Undefined: progress is neither written nor read. */
   readonly progress: ProgressOptions | undefined;
   readonly deadlines: Omit<PhaseDeadlines, 'barrierMs'>;

@@ -5,13 +5,16 @@ import type { FoundCopy } from './copies.js';
 import type { LedgerLog, LedgerReader } from './ledger-reader.js';
 import { reconcile, search, seenAtEnd, soughtIn, type ReconciledLog } from './look.js';
 import { reconciliationReport, type LedgerStatus, type UnmirroredReport } from './report.js';
+import type { LedgerSpool } from './spool.js';
 import { searchAfterSwitch, type LedgerSwitch, type SwitchSearchParts } from './switch-search.js';
 import { bounded, copyOf } from './topics.js';
 
 /** @internal What a {@link LedgerKeeper} is made of. */
 export interface LedgerKeeperParts extends SwitchSearchParts {
-  /** The activation in force; undefined while no cluster is worked with in peace. */
-  steadyEpoch(): number | undefined;
+  /** The activation in force, and its cluster; undefined while no cluster is worked with in peace. */
+  steady(): { readonly active: string; readonly switchEpoch: number } | undefined;
+  /** Keeps the ledger on the disk; undefined: nobody does. */
+  readonly spool?: LedgerSpool | undefined;
 }
 
 /** Pause between looks at how far the mirror has come, in milliseconds. */
@@ -46,8 +49,13 @@ export class LedgerKeeper {
   /** The last switch, as long as its report was not told. */
   #owed: LedgerSwitch | undefined;
   #scannedAtMs = Number.NEGATIVE_INFINITY;
+  /** What earlier lives have left is taken up by then. */
+  #loaded: Promise<void> = Promise.resolve();
+  /** What they have left on the other cluster was not told yet. */
+  #isLoading = false;
+  #owesEarlier = false;
   /** Activations of which it was told what their cluster still has. */
-  readonly #reconciled = new Set<number>();
+  readonly #reconciled = new Set<string>();
   #last: { readonly switchEpoch: number; readonly report: UnmirroredReport } | undefined;
 
   constructor(parts: LedgerKeeperParts) {
@@ -56,8 +64,9 @@ export class LedgerKeeper {
   }
 
   status(): LedgerStatus {
-    const { bytes, maxBytes } = this.#parts.ledger;
-    return { bytes, maxBytes };
+    const { ledger, spool } = this.#parts;
+    const { bytes, maxBytes } = ledger;
+    return { bytes, maxBytes, spoolBytes: spool?.bytes ?? 0 };
   }
 
   /** What was found after a switch; undefined where that is not known (yet). */
@@ -69,6 +78,7 @@ export class LedgerKeeper {
   start(): void {
     if (this.#isInUse) return;
     this.#isInUse = true;
+    this.#load();
     this.#report();
     if (!this.#parts.ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
   }
@@ -80,6 +90,35 @@ export class LedgerKeeper {
     this.#next = IDLE;
     this.#run.abort(new Error('the ledger is not looked after any more'));
     this.#run = abortable();
+    this.#parts.spool?.rest();
+  }
+
+  /** Resolves when the disk has all; not where it hangs. */
+  async settled(): Promise<void> {
+    await this.#parts.spool?.settled();
+  }
+
+  /** Once: what earlier lives have left. */
+  #load(): void {
+    const { spool } = this.#parts;
+    if (spool === undefined || this.#isLoading) return;
+    this.#isLoading = true;
+    this.#loaded = spool.load().then(() => {
+      this.#owesEarlier = true;
+      if (this.#isInUse) this.#lookIn(LOOK_SOON_MS);
+    });
+  }
+
+  /** What earlier lives have left on the cluster that this one does not work with: told as after a switch. */
+  #tellOfEarlier(): void {
+    const { ledger, aliases } = this.#parts;
+    const steady = this.#parts.steady();
+    if (steady === undefined || !this.#owesEarlier) return;
+    this.#owesEarlier = false;
+    const { active, switchEpoch } = steady;
+    const from = aliases.find((alias) => alias !== active) ?? active;
+    const isLeft = ledger.logs().some(({ isEarlier, cluster }) => isEarlier && cluster === from);
+    if (isLeft || !ledger.isWhole(from)) this.switched({ from, to: active, switchEpoch });
   }
 
   /** A send was acknowledged. The hot path. */
@@ -108,6 +147,7 @@ export class LedgerKeeper {
     const looking: NextLook = { kind: 'looking' };
     this.#next = looking;
     const mayScan = this.#mayScan();
+    this.#tellOfEarlier();
     await ledger.read(async (reader) => {
       await this.#reconcile(reader, signal);
       await inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
@@ -152,16 +192,19 @@ export class LedgerKeeper {
   /** Clusters that were left, and answer: what do they have of what they had acknowledged? Told once for each activation. */
   async #reconcile(reader: LedgerReader, signal: AbortSignal): Promise<void> {
     const { ledger, events } = this.#parts;
-    const now = this.#parts.steadyEpoch();
-    if (now === undefined) return;
-    const epochs = new Map<number, LedgerLog[]>();
+    const steady = this.#parts.steady();
+    if (steady === undefined) return;
+    const activations = new Map<string, LedgerLog[]>();
     for (const log of ledger.logs()) {
-      const { switchEpoch, kept } = log;
-      if (switchEpoch >= now || kept === undefined || this.#reconciled.has(switchEpoch)) continue;
-      epochs.set(switchEpoch, [...(epochs.get(switchEpoch) ?? []), log]);
+      const { cluster, switchEpoch, isEarlier, kept } = log;
+      // Without a state file each life counts its activations anew.
+      const isLeft = isEarlier ? cluster !== steady.active : switchEpoch < steady.switchEpoch;
+      const activation = `${isEarlier ? 'earlier ' : ''}${cluster}@${switchEpoch}`;
+      if (!isLeft || kept === undefined || this.#reconciled.has(activation)) continue;
+      activations.set(activation, [...(activations.get(activation) ?? []), log]);
     }
-    for (const [switchEpoch, logs] of epochs) {
-      const [{ cluster } = { cluster: '' }] = logs;
+    for (const [activation, logs] of activations) {
+      const [{ cluster, switchEpoch } = { cluster: '', switchEpoch: 0 }] = logs;
       const reconciled: (LedgerLog & ReconciledLog)[] = [];
       try {
         await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
@@ -175,7 +218,7 @@ export class LedgerKeeper {
         // Asked again at the next look.
         continue;
       }
-      this.#reconciled.add(switchEpoch);
+      this.#reconciled.add(activation);
       events.emit(
         'unmirrored.reconciled',
         { report: reconciliationReport(cluster, reconciled) },
@@ -196,8 +239,11 @@ export class LedgerKeeper {
     const one = this.#owed;
     const { signal } = this.#run;
     if (one === undefined || !this.#isInUse) return;
-    searchAfterSwitch(one, this.#parts, signal).then(
+    const searching = this.#loaded.then(() => searchAfterSwitch(one, this.#parts, signal));
+    searching.then(
       (report) => {
+        // Told is told.
+        this.#parts.ledger.damaged(one.from, false);
         if (this.#owed === one) this.#owed = undefined;
         if ((this.#last?.switchEpoch ?? 0) < one.switchEpoch) this.#last = { ...one, report };
         this.#parts.events.emit('unmirrored.searched', { report }, one);

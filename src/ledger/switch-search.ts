@@ -58,7 +58,11 @@ export function searchAfterSwitch(
     signal.throwIfAborted();
     ledger.forgetMirrored();
     const file = await write(searched, parts);
-    return unmirroredReport({ from, to, searchedAtWallMs: world.wallMs(), file }, searched);
+    const isWhole = ledger.isWhole(from);
+    return unmirroredReport(
+      { from, to, searchedAtWallMs: world.wallMs(), isWhole, file },
+      searched,
+    );
   });
 }
 
