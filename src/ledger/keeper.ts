@@ -80,7 +80,7 @@ export class LedgerKeeper {
     this.#isInUse = true;
     this.#load();
     this.#report();
-    if (!this.#parts.ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
+    if (this.#hasToLook()) this.#lookIn(LOOK_EVERY_MS);
   }
 
   /** No client is in use any more: nothing may keep the process from ending. What is in the ledger stays there. */
@@ -104,7 +104,8 @@ export class LedgerKeeper {
     if (spool === undefined || this.#isLoading) return;
     this.#isLoading = true;
     this.#loaded = spool.load().then(() => {
-      this.#owesEarlier = true;
+      // What a switch owes has it all.
+      this.#owesEarlier = this.#owed === undefined;
       if (this.#isInUse) this.#lookIn(LOOK_SOON_MS);
     });
   }
@@ -160,7 +161,11 @@ export class LedgerKeeper {
     // Else it was stopped meanwhile.
     if (this.#next !== looking) return;
     this.#next = IDLE;
-    if (!ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
+    if (this.#hasToLook()) this.#lookIn(LOOK_EVERY_MS);
+  }
+
+  #hasToLook(): boolean {
+    return this.#owesEarlier || !this.#parts.ledger.isEmpty;
   }
 
   /** True where the ledger is short of room, and no log was scanned of late. */
@@ -230,6 +235,7 @@ export class LedgerKeeper {
   /** A switch has ended: what of the cluster that was left is not on the other one? Told by event, once it is known. */
   switched(one: LedgerSwitch): void {
     if (one.from === one.to) return;
+    this.#owesEarlier = false;
     this.#owed = one;
     this.#report();
   }

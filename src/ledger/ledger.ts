@@ -1,4 +1,4 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { PartitionMap } from '../replication/partition-map.js';
 import { acknowledgedIn, goesBack, hasAcknowledged, type Answered } from './answered.js';
 import type { Generation, KeptGeneration, LogState, SegmentWatcher } from './generation.js';
@@ -260,7 +260,8 @@ export class Ledger {
   ): void {
     const generation = this.#generations.get(number);
     if (generation === undefined) throw new Error(`there is no generation ${number}`);
-    const memory = this.#pool.take(Segment.bytesOfEntries(entries));
+    // Nothing more is written to it: it takes what it needs.
+    const memory = Buffer.allocUnsafeSlow(Segment.bytesOfEntries(entries));
     const segment = Segment.of(number, memory, entries);
     for (const { topic, partition } of segment.spans.values()) {
       this.#stateOf(generation, topic, partition);

@@ -92,7 +92,6 @@ export class LedgerSpool implements SegmentWatcher {
     if (file === undefined) return;
     this.#files.delete(segment);
     this.#left.push({ file, why });
-    if (this.#newest === file) this.#newest = undefined;
     this.#tidySoon();
   }
 

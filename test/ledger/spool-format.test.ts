@@ -84,6 +84,11 @@ describe('a file of the spool', () => {
     );
   });
 
+  it('does not take zeros at its end, which a file system may leave there, for the word that it has all', () => {
+    const file = fileOf([Buffer.from('entry')], [Buffer.alloc(64)]);
+    expect(inWords(readSpooled(file))).toBe('segment damaged 1');
+  });
+
   it.each([
     ['of another version', Buffer.concat([START.subarray(0, 8), Buffer.from([0, 0, 0, 2])])],
     ['of something else', Buffer.from('{"version":1,"x":2}')],

@@ -4,9 +4,9 @@ import { manualStrategy } from '../../src/index.js';
 import type { ProducerFailoverOptions } from '../../src/options-producer.js';
 import type { FailoverKafkaProducer } from '../../src/producer/failover-producer.js';
 import { memoryFiles } from '../../src/testing/memory-files.js';
-import type { MemoryWorld } from '../../src/testing/index.js';
+import type { MemoryWorld, MemoryWorldOptions } from '../../src/testing/index.js';
 import type { World } from '../../src/world.js';
-import { kafkaIn, until } from '../support/memory-service.js';
+import { kafkaIn, ordersWorld, until } from '../support/memory-service.js';
 
 export const SPOOL = '/spool';
 
@@ -39,6 +39,7 @@ export interface LifeOptions {
   readonly active?: string;
   readonly producer?: Omit<ProducerFailoverOptions, 'ledgerSpool'>;
   readonly fsync?: 'always' | 'interval' | 'never';
+  readonly directory?: string;
   /** In the place of what the disk does. */
   readonly world?: Partial<World>;
 }
@@ -46,11 +47,17 @@ export interface LifeOptions {
 export async function live(
   memory: MemoryWorld,
   disk: Disk,
-  { active = 'A', producer: options = {}, fsync = 'interval', world = {} }: LifeOptions = {},
+  {
+    active = 'A',
+    producer: options = {},
+    fsync = 'interval',
+    directory = SPOOL,
+    world = {},
+  }: LifeOptions = {},
 ): Promise<Life> {
   const kafka = kafkaIn(memory, {
     strategy: manualStrategy({ initial: active }),
-    producer: { ...options, ledgerSpool: { directory: SPOOL, fsync } },
+    producer: { ...options, ledgerSpool: { directory, fsync } },
     world: {
       ...memory.world,
       readText: async (path) => disk.texts.get(path),
@@ -109,4 +116,60 @@ export async function told(memory: MemoryWorld, { reports }: Life): Promise<Unmi
   const [report] = reports;
   if (report === undefined) throw new Error('no report');
   return report;
+}
+
+export interface Before {
+  readonly memory: MemoryWorld;
+  readonly disk: Disk;
+  /** The first life of the service; A mirrors nothing any more. */
+  readonly life: Life;
+}
+
+/** A service that has sent five records that are mirrored, and three that are not. */
+export async function afterSends(
+  work: (before: Before) => Promise<void>,
+  options: Parameters<typeof live>[2] = {},
+  world: MemoryWorldOptions = {},
+): Promise<void> {
+  const memory = ordersWorld(world);
+  const disk = emptyDisk();
+  await memory.run(async () => {
+    const life = await live(memory, disk, options);
+    await send(memory, life, values('mirrored', 5));
+    await memory.clock.sleep(1_000);
+    memory.mirror('A->B').pause();
+    await send(memory, life, values('lost', 3));
+    await memory.clock.sleep(50);
+    await work({ memory, disk, life });
+    await life.kafka.close();
+  });
+}
+
+/** Damages the only file that there is. */
+export function damage({ bytes }: Disk, how: (file: Uint8Array) => Uint8Array): string {
+  const [path = ''] = bytes.keys();
+  const file = bytes.get(path) ?? new Uint8Array();
+  bytes.set(path, how(Uint8Array.from(file)));
+  return path;
+}
+
+/** What a full disk says. */
+export const full = (): never => {
+  throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+};
+
+/** Answers after five seconds. */
+export const slowly =
+  <Args extends unknown[], T>(
+    { clock }: MemoryWorld,
+    work: (...args: Args) => Promise<T>,
+  ): ((...args: Args) => Promise<T>) =>
+  async (...args) => {
+    await clock.sleep(5_000);
+    return work(...args);
+  };
+
+/** As a disk does it that works. */
+export function memoryAppend(disk: Disk, path: string): ReturnType<World['appendTo']> {
+  return memoryFiles(disk.bytes).appendTo(path);
 }
