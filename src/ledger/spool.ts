@@ -199,7 +199,7 @@ export class LedgerSpool implements SegmentWatcher {
     }
     // Else what earlier lives have left there would be forgotten.
     if (!this.#isLoaded) return;
-    const left = this.#left;
+    const left = [...this.#left];
     const isKept = await this.#try('state', this.#statePath, () => this.#writeState());
     // Where it is not known that they are let go they stay; what is mirrored is looked for again at worst.
     this.#left = [

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { startOfFile } from '../../src/ledger/spool-format.js';
+import { readSpooled, startOfFile } from '../../src/ledger/spool-format.js';
+import { readState } from '../../src/ledger/spool-state.js';
+import { memoryFiles } from '../../src/testing/memory-files.js';
 import type { World } from '../../src/world.js';
 import { ordersWorld, until } from '../support/memory-service.js';
 import {
@@ -187,6 +189,41 @@ describe('a disk that does not work', () => {
       });
     },
   );
+
+  it('keeps what was let go for want of room until it is written that it was, also where it is slow', async () => {
+    const memory = ordersWorld();
+    const disk = emptyDisk();
+    const { removeFile } = memoryFiles(disk.bytes);
+    let removedCount = 0;
+    const forgotten: number[] = [];
+    await memory.run(async () => {
+      memory.mirror('A->B').pause();
+      const life = await live(memory, disk, {
+        producer: { ledgerMaxBytes: 1_200 },
+        world: {
+          writeText: async (path, text) => {
+            await memory.clock.sleep(100);
+            disk.texts.set(path, text);
+          },
+          removeFile: async (path) => {
+            removedCount += 1;
+            const read = readSpooled(Buffer.from(disk.bytes.get(path) ?? []));
+            const offsets =
+              read.kind === 'segment' ? read.entries.map((entry) => entry.readDoubleBE(4)) : [];
+            const { generations } = readState(disk.texts.get(`${SPOOL}/state.json`) ?? '');
+            const [kept] = generations.values();
+            const last = kept?.logs[0]?.dropped?.last ?? -1;
+            forgotten.push(...offsets.filter((offset) => offset > last));
+            await removeFile(path);
+          },
+        },
+      });
+      await send(memory, life, values('v', 300));
+      await life.kafka.close();
+    });
+    expect(removedCount).toBeGreaterThan(20);
+    expect(forgotten).toEqual([]);
+  });
 
   it('disturbs nothing where the folder is not there', async () => {
     const gone = async (): Promise<never> => {
