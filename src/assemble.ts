@@ -8,6 +8,7 @@ import { FailoverEmitter } from './emitter.js';
 import { LedgerKeeper } from './ledger/keeper.js';
 import type { LedgerStatus } from './ledger/report.js';
 import { Ledger } from './ledger/ledger.js';
+import { LedgerSpool } from './ledger/spool.js';
 import { lookHome } from './failback/look.js';
 import type { FailBackParts } from './failback/procedure.js';
 import { validate as validateHome } from './failback/validate.js';
@@ -27,8 +28,12 @@ export interface FailoverParts {
   readonly events: FailoverEmitter;
   readonly progress: Progress;
   readonly operations: ClusterOperations;
-  /** Undefined where nothing is kept of what was acknowledged. */
-  ledgerStatus(): LedgerStatus | undefined;
+  readonly ledger: {
+    /** Undefined where nothing is kept of what was acknowledged. */
+    status(): LedgerStatus | undefined;
+    /** Resolves when the disk has all of it that is to be kept there. */
+    settled(): Promise<void>;
+  };
   readonly replaying: Pick<Replaying, 'order'>;
   readonly coordinator: Coordinator;
   /** They look whenever the state is another one. */
@@ -108,8 +113,10 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     new LedgerKeeper({
       ...{ ...clusters, events, ledger },
       file: options.ledger.file,
-      steadyEpoch: () =>
-        coordinator.state.kind === 'steady' ? coordinator.state.switchEpoch : undefined,
+      steady: () => (coordinator.state.kind === 'steady' ? coordinator.state : undefined),
+      spool:
+        options.ledger.spool &&
+        new LedgerSpool({ world, events, ledger, aliases, ...options.ledger.spool }),
       afterSearch: replaying.afterSearch,
     });
   const stateWaiters = new Waiters();
@@ -178,7 +185,10 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
     events,
     progress,
     operations,
-    ledgerStatus: () => keeper && { ...keeper.status(), replay: replaying.status() },
+    ledger: {
+      status: () => keeper && { ...keeper.status(), replay: replaying.status() },
+      settled: async () => keeper?.settled(),
+    },
     replaying,
     coordinator,
     stateWaiters,

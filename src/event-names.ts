@@ -35,6 +35,7 @@ export const EVENT_NAMES: Readonly<Record<FailoverEventName, true>> = {
   'unmirrored.replayed': true,
   'unmirrored.reconciled': true,
   'unmirrored.file-failed': true,
+  'unmirrored.spool-failed': true,
   'producer.released': true,
   'producer.hold-filling': true,
   'producer.hold-full': true,

@@ -188,6 +188,14 @@ export interface FailoverEvents {
   'unmirrored.reconciled': FailoverEventBase & { readonly report: ReconciliationReport };
   /** The records that are not mirrored could not be written to `producer.unmirroredFile`. */
   'unmirrored.file-failed': FailoverEventBase & { readonly path: string; readonly because: string };
+  /**
+   * Something of `producer.ledgerSpool` could not be written, or what an earlier life of the process has left there could not be read. The library goes on without it; told once
+   * until it works again. A report that may miss something by it is not complete.
+   */
+  'unmirrored.spool-failed': FailoverEventBase & {
+    readonly path: string;
+    readonly because: string;
+  };
   /** A consumer handles records of the new cluster. */
   'consumer.attached': FailoverEventBase & {
     readonly consumer: string;

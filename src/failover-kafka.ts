@@ -273,7 +273,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
       operations: this.#parts.operations,
       watch: this.#parts.watch,
       progress: this.#parts.progress,
-      ledger: this.#parts.ledgerStatus(),
+      ledger: this.#parts.ledger.status(),
       clients: this.#parts.clients.inUse(),
     });
   }
@@ -291,6 +291,7 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
     await this.#parts.clients.close();
     this.#parts.coordinator.close();
     await this.#parts.operations.close();
+    await this.#parts.ledger.settled();
     this.#parts.events.removeAll();
   }
 

@@ -63,7 +63,11 @@ export type {
   FailoverKafkaConfig,
   MirrorOptions,
 } from './options.js';
-export type { OnUnmirrored, ProducerFailoverOptions } from './options-producer.js';
+export type {
+  LedgerSpoolOptions,
+  OnUnmirrored,
+  ProducerFailoverOptions,
+} from './options-producer.js';
 export { REPLAY_HEADER, replayOrigin, type ReplayOrigin } from './replay/marker.js';
 export type { ReplayedRecordsOfLog, ReplayReport, ReplayStatus } from './replay/report.js';
 export type {
@@ -188,6 +192,7 @@ export type {
 } from './switch/report.js';
 export type {
   CancelTimer,
+  AppendFile,
   DnsAnswer,
   DnsRecordType,
   DnsResolver,

@@ -72,6 +72,22 @@ export interface ProducerFailoverOptions {
    * those that only consume. It needs a topic `__kafkajs-failover.replays` on both clusters, which is made where it is missing. Nothing is replayed after a planned switch.
    */
   readonly onUnmirrored?: OnUnmirrored;
+  /**
+   * Keeps what `ledgerMaxBytes` bounds on the disk as well, so that a process that is started again knows what its earlier life had not seen mirrored. Sends never wait for
+   * it. Default: nothing is kept on the disk. Needs `ledgerMaxBytes` above 0.
+   */
+  readonly ledgerSpool?: LedgerSpoolOptions;
+}
+
+/** @public Where and how the ledger is kept on the disk. */
+export interface LedgerSpoolOptions {
+  /** Path of a folder that exists, and that no other process and no other `FailoverKafka` uses. It takes as many bytes as the ledger, and a little for each request. */
+  readonly directory: string;
+  /**
+   * When the disk is told to have what was written, which only matters where the machine dies: `'interval'` (default): once a second while something is written; `'always'`: after each write;
+   * `'never'`: the system decides.
+   */
+  readonly fsync?: 'always' | 'interval' | 'never';
 }
 
 /** @internal Options of the producer wrapper, resolved. */
@@ -89,5 +105,6 @@ export interface ProducerLimits {
 export interface LedgerOptions {
   readonly maxBytes: number;
   readonly file: string | undefined;
+  readonly spool: Required<LedgerSpoolOptions> | undefined;
   readonly onUnmirrored: OnUnmirrored;
 }

@@ -117,6 +117,12 @@ const shape = z.strictObject({
         .default(32 * 1024 * 1024),
       unmirroredFile: z.string().min(1).optional(),
       onUnmirrored: z.enum(['report', 'replay', 'hold']).default('report'),
+      ledgerSpool: z
+        .strictObject({
+          directory: z.string().min(1, 'must be the path of a folder'),
+          fsync: z.enum(['always', 'interval', 'never']).default('interval'),
+        })
+        .optional(),
     })
     .prefault({}),
   consumer: z
@@ -255,6 +261,7 @@ export function checkShape(config: unknown): CheckedGroups {
     ledgerMaxBytes,
     unmirroredFile,
     onUnmirrored,
+    ledgerSpool,
     ...hold
   } = producer;
   const { progress, dedup, hotStandby: consumers, ...limits } = consumer;
@@ -272,12 +279,19 @@ export function checkShape(config: unknown): CheckedGroups {
       `producer.onUnmirrored: '${onUnmirrored}' needs records that are kept, and producer.ledgerMaxBytes is 0; leave that out, or set this to 'report'`,
     );
   }
+  if (ledgerSpool !== undefined && ledgerMaxBytes === 0) {
+    throw new FailoverOptionsError(
+      'producer.ledgerSpool',
+      ledgerSpool,
+      'producer.ledgerSpool: needs producer.ledgerMaxBytes above 0, for it keeps what that bounds, got 0; leave one of both out',
+    );
+  }
   return {
     mirror,
     producer: onUnknownOutcome === undefined ? hold : { ...hold, onUnknownOutcome },
     consumer: limits,
     hotStandby: { consumers, producers },
-    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile, onUnmirrored },
+    ledger: { maxBytes: ledgerMaxBytes, file: unmirroredFile, spool: ledgerSpool, onUnmirrored },
     progress: progress === false ? undefined : progress,
     dedup: dedup && { messageId: dedup.messageId, maxEntries: dedup.maxEntries },
     switch: deadlines,

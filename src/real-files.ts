@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import type { ReadTextOptions } from './world.js';
+import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import type { AppendFile, ReadTextOptions } from './world.js';
 
 /**
  * The text of a file, or undefined where it does not exist.
@@ -11,8 +11,19 @@ export async function readTextFile(
   path: string,
   { maxBytes }: ReadTextOptions = {},
 ): Promise<string | undefined> {
+  return unlessMissing(
+    maxBytes === undefined ? readFile(path, 'utf8') : readAtMost(path, maxBytes),
+  );
+}
+
+/** @internal The bytes of a file, or undefined where it does not exist. */
+export function readBytesOf(path: string): Promise<Buffer | undefined> {
+  return unlessMissing(readFile(path));
+}
+
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
-    return await (maxBytes === undefined ? readFile(path, 'utf8') : readAtMost(path, maxBytes));
+    return await reading;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
@@ -64,4 +75,26 @@ export async function replaceTextFile(path: string, text: string): Promise<void>
     await rm(beside, { force: true }).catch(() => {});
     throw error;
   }
+}
+
+/** @internal Opens a file to write at its end; makes it where it does not exist. */
+export async function appendToFile(path: string): Promise<AppendFile> {
+  const file = await open(path, 'a', 0o600);
+  return {
+    // Goes on where the system has written a part only.
+    write: (bytes) => file.appendFile(bytes),
+    sync: () => file.datasync(),
+    close: () => file.close(),
+  };
+}
+
+/** @internal The names of the regular files of a folder. */
+export async function filesIn(directory: string): Promise<readonly string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
+/** @internal Removes a file, if it is there. */
+export function removeFile(path: string): Promise<void> {
+  return rm(path, { force: true });
 }

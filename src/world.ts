@@ -4,7 +4,14 @@ import { connect as connectTls } from 'node:tls';
 import type { HttpRequest, HttpResponse } from './http.js';
 import { kafka } from './kafkajs.js';
 import { realDnsResolver } from './real-dns.js';
-import { readTextFile, replaceTextFile } from './real-files.js';
+import {
+  appendToFile,
+  filesIn,
+  readBytesOf,
+  readTextFile,
+  removeFile,
+  replaceTextFile,
+} from './real-files.js';
 import { realRequest } from './real-http.js';
 import { TRANSPORT } from './transport.js';
 
@@ -51,6 +58,16 @@ export interface ReadTextOptions {
   readonly maxBytes?: number;
 }
 
+/** @public A file that is written at its end. One call at a time. */
+export interface AppendFile {
+  /** Writes at the end. Rejects where not all of it could be written: a part of it may stand there then. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Resolves when the disk has all that was written. */
+  sync(): Promise<void>;
+  /** Lets go of the file. */
+  close(): Promise<void>;
+}
+
 /**
  * Everything that the library takes from outside itself: time, randomness, sockets, HTTP, DNS, kafkajs, the process's
  * environment and files. The core reads none of them from globals, so a whole fleet with two clusters runs in one
@@ -77,6 +94,14 @@ export interface World {
   readText(path: string, options?: ReadTextOptions): Promise<string | undefined>;
   /** Replaces a file at once and whole: whoever reads it finds the old text or the new one. Rejects where that fails. */
   writeText(path: string, text: string): Promise<void>;
+  /** Opens a file to write at its end; makes it, for its owner only, where it does not exist. Its folder must exist. */
+  appendTo(path: string): Promise<AppendFile>;
+  /** The bytes of a file, or undefined where it does not exist. Rejects for any other reason. */
+  readBytes(path: string): Promise<Uint8Array | undefined>;
+  /** The names of the files in a folder, in any order. Rejects where there is no such folder. */
+  listFiles(directory: string): Promise<readonly string[]>;
+  /** Removes a file; resolves also where there is none. */
+  removeFile(path: string): Promise<void>;
   /**
    * An HTTP request, to a control plane for example. Resolves with the whole answer, whatever its status. Rejects where
    * there is none: nobody listens, TLS fails, a limit of the request is reached, or its signal is aborted.
@@ -130,5 +155,9 @@ export function realWorld(): World {
     request: realRequest,
     dnsResolver: realDnsResolver,
     writeText: replaceTextFile,
+    appendTo: appendToFile,
+    readBytes: readBytesOf,
+    listFiles: filesIn,
+    removeFile,
   };
 }

@@ -46,12 +46,12 @@ function readSources(): readonly SourceFile[] {
 
 /**
  * Files that decide: values in, values out. They may load each other, the errors that they throw, the check of their options
- * and `node:buffer`, and nothing else; from the rest they know types only.
+ * `node:buffer` and the checksum of `node:zlib`, and nothing else; from the rest they know types only.
  */
 const pure =
-  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|ledger-reader|segment|memory-pool|span|copies|report)$|replay\/(marker|replay-record|replay-index|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
+  /^(strategy\/|position\/(?!(planner|mirror-refresh|log-ranges|exact|recognise|retracing|progress-log)$)|health\/(?!(canary|monitor|rounds)$)|signals\/(signal-state|consul-address|consul-query|consul-settings)$|agreement\/(agreement|decision|kafka-log|consul-members|fleet-state|limits|place|status)$|switch\/(state|transition|run|phase-lists|report|exactness|loss|format-report|answers|participant|active)$|replication\/(?!(tailer|mirror|catch-up)$)|failback\/(gates|steps)$|ledger\/(ledger|ledger-reader|answered|generation|segment|memory-pool|span|copies|report|spool-format)$|replay\/(marker|replay-record|replay-index|report)$|cluster\/(cursor|produced-frame|record-batch)$|journal$|(nearest|unreachable|caught|record-count|missing-pieces|topic-readiness)$)/;
 const pureMayLoad =
-  /^(errors|options-calls|signals\/desired|agreement\/(member|fleet-part)|node:buffer)$/;
+  /^(errors|options-calls|signals\/desired|agreement\/(member|fleet-part)|node:buffer|node:zlib)$/;
 
 interface Rule {
   readonly name: string;
@@ -180,14 +180,14 @@ const rules: readonly Rule[] = [
   {
     name: 'what comes from outside is validated at its door',
     files:
-      /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/(member|fleet-part)$|state-file$)/,
+      /^(?!(testing\/)?options|signals\/(desired|eureka-app)$|agreement\/(member|fleet-part)$|state-file$|ledger\/spool-state$)/,
     never: /^npm:zod/,
   },
   { name: 'events are emitted in one place', files: /^(?!emitter$)/, never: /^npm:eventemitter3$/ },
   {
     name: 'I/O comes through the world',
     files: /^(?!world$|real-dns$|real-files$|real-http$|testing\/)/,
-    never: /^node:(?!buffer$|async_hooks$|events$)/,
+    never: /^node:(?!buffer$|async_hooks$|events$|zlib$)/,
     kind: 'value',
   },
 ];

@@ -28,6 +28,14 @@ describe('options', () => {
       onUnknownOutcome: undefined,
       releaseJitterMs: 0,
     });
+    expect(resolved.ledger).toEqual({
+      ...{ maxBytes: 33_554_432, file: undefined, spool: undefined, onUnmirrored: 'report' },
+    });
+    const ledgerSpool = { directory: '/data/ledger' };
+    expect(resolveOptions({ clusters, producer: { ledgerSpool } }).ledger.spool).toEqual({
+      directory: '/data/ledger',
+      fsync: 'interval',
+    });
     expect(resolved.consumer).toEqual({
       onMissingPosition: 'earliest',
       topicRefreshMs: 30_000,
@@ -145,6 +153,25 @@ describe('options', () => {
     [{ clusters, health: { canary: true } }, 'health.canary'],
     // What is held would time out before it is released.
     [{ clusters, producer: { releaseJitterMs: 9, holdMaxWaitMs: 8 } }, 'producer.releaseJitterMs'],
+    [{ clusters, producer: { ledgerSpool: { directory: '' } } }, 'producer.ledgerSpool.directory'],
+    [{ clusters, producer: { ledgerSpool: {} } }, 'producer.ledgerSpool.directory'],
+    [
+      { clusters, producer: { ledgerSpool: { directory: '/d', fsync: 'often' } } },
+      'producer.ledgerSpool.fsync',
+    ],
+    [
+      { clusters, producer: { ledgerSpool: { directory: '/d', sync: 'never' } } },
+      'producer.ledgerSpool.sync',
+    ],
+    [
+      { clusters, producer: { ledgerSpool: { directory: '/d' }, ledgerMaxBytes: 0 } },
+      'producer.ledgerSpool',
+    ],
+    [
+      { clusters, producer: { onUnmirrored: 'replay', ledgerMaxBytes: 0 } },
+      'producer.onUnmirrored',
+    ],
+    [{ clusters, producer: { onUnmirrored: 'resend' } }, 'producer.onUnmirrored'],
   ])('are refused with the option named: %j', (config, option) => {
     const error = refusal(config);
     expect(error.option).toBe(option);

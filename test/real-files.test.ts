@@ -1,7 +1,7 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readTextFile } from '../src/real-files.js';
+import { appendToFile, filesIn, readBytesOf, readTextFile, removeFile } from '../src/real-files.js';
 import { makeSandbox } from './stack/sandbox.js';
 
 async function fileWith(content: string | Buffer): Promise<string> {
@@ -49,5 +49,57 @@ describe('reading a file', () => {
       'is no regular file',
     );
     await expect(readTextFile(join(directory, 'folder'))).rejects.toThrow('EISDIR');
+  });
+});
+
+describe('a file of bytes', () => {
+  it('grows at its end, also where it was there before, and is for its owner only', async () => {
+    const { directory } = await makeSandbox();
+    const path = join(directory, 'file');
+    for (const [one, two] of [
+      [[1, 2], [3]],
+      [[4], [0xff, 0]],
+    ] as const) {
+      const file = await appendToFile(path);
+      await file.write(Uint8Array.from(one));
+      await file.sync();
+      await file.write(Uint8Array.from(two));
+      await file.close();
+    }
+    expect([...(await readFile(path))]).toEqual([1, 2, 3, 4, 0xff, 0]);
+    expect([...((await readBytesOf(path)) ?? [])]).toEqual([1, 2, 3, 4, 0xff, 0]);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  it('needs its folder', async () => {
+    const { directory } = await makeSandbox();
+    await expect(appendToFile(join(directory, 'no', 'file'))).rejects.toThrow('ENOENT');
+  });
+
+  it.runIf(process.platform === 'linux')('says where the disk is full', async () => {
+    const file = await appendToFile('/dev/full');
+    await expect(file.write(Uint8Array.of(1))).rejects.toThrow('ENOSPC');
+    await file.close();
+  });
+
+  it('is undefined where it is missing, and no folder', async () => {
+    const { directory } = await makeSandbox();
+    expect(await readBytesOf(join(directory, 'no', 'file'))).toBeUndefined();
+    await expect(readBytesOf(directory)).rejects.toThrow('EISDIR');
+  });
+
+  it('can be removed, once or twice', async () => {
+    const path = await fileWith('text');
+    await removeFile(path);
+    await removeFile(path);
+    expect(await readBytesOf(path)).toBeUndefined();
+  });
+
+  it('is listed in its folder, and folders are not', async () => {
+    const { directory } = await makeSandbox();
+    await writeFile(join(directory, 'file'), '');
+    await mkdir(join(directory, 'folder'));
+    expect(await filesIn(directory)).toEqual(['file']);
+    await expect(filesIn(join(directory, 'no'))).rejects.toThrow('ENOENT');
   });
 });

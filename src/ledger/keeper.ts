@@ -5,6 +5,7 @@ import type { FoundCopy } from './copies.js';
 import type { LedgerLog, LedgerReader } from './ledger-reader.js';
 import { reconcile, search, seenAtEnd, soughtIn, type ReconciledLog } from './look.js';
 import { reconciliationReport, type LedgerStatus, type UnmirroredReport } from './report.js';
+import type { LedgerSpool } from './spool.js';
 import {
   searchAfterSwitch,
   type LedgerSwitch,
@@ -15,8 +16,10 @@ import { bounded, copyOf } from './topics.js';
 
 /** @internal What a {@link LedgerKeeper} is made of. */
 export interface LedgerKeeperParts extends SwitchSearchParts {
-  /** The activation in force; undefined while no cluster is worked with in peace. */
-  steadyEpoch(): number | undefined;
+  /** The activation in force, and its cluster; undefined while no cluster is worked with in peace. */
+  steady(): { readonly active: string; readonly switchEpoch: number } | undefined;
+  /** Keeps the ledger on the disk; undefined: nobody does. */
+  readonly spool?: LedgerSpool | undefined;
   /** What is to be done with what a switch has left behind; what `reader` has read is good until it has ended. Never rejects. */
   readonly afterSearch: AfterSearch;
 }
@@ -61,8 +64,13 @@ export class LedgerKeeper {
   /** The last switch, as long as its report was not told. */
   #owed: LedgerSwitch | undefined;
   #scannedAtMs = Number.NEGATIVE_INFINITY;
+  /** What earlier lives have left is taken up by then. */
+  #loaded: Promise<void> = Promise.resolve();
+  /** What they have left on the other cluster was not told yet. */
+  #isLoading = false;
+  #owesEarlier = false;
   /** Activations of which it was told what their cluster still has. */
-  readonly #reconciled = new Set<number>();
+  readonly #reconciled = new Set<string>();
   #last: { readonly switchEpoch: number; readonly report: UnmirroredReport } | undefined;
 
   constructor(parts: LedgerKeeperParts) {
@@ -71,8 +79,9 @@ export class LedgerKeeper {
   }
 
   status(): Omit<LedgerStatus, 'replay'> {
-    const { bytes, maxBytes } = this.#parts.ledger;
-    return { bytes, maxBytes };
+    const { ledger, spool } = this.#parts;
+    const { bytes, maxBytes } = ledger;
+    return { bytes, maxBytes, spoolBytes: spool?.bytes ?? 0 };
   }
 
   /** What was found after a switch; undefined where that is not known (yet). */
@@ -84,8 +93,9 @@ export class LedgerKeeper {
   start(): void {
     if (this.#isInUse) return;
     this.#isInUse = true;
+    this.#load();
     this.#report();
-    if (!this.#parts.ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
+    if (this.#hasToLook()) this.#lookIn(LOOK_EVERY_MS);
   }
 
   /** No client is in use any more: nothing may keep the process from ending. What is in the ledger stays there. */
@@ -95,6 +105,37 @@ export class LedgerKeeper {
     this.#next = IDLE;
     this.#run.abort(new Error('the ledger is not looked after any more'));
     this.#run = abortable();
+    this.#parts.spool?.rest();
+  }
+
+  /** Resolves when the disk has all; not where it hangs. */
+  async settled(): Promise<void> {
+    await this.#parts.spool?.settled();
+  }
+
+  /** Once: what earlier lives have left. */
+  #load(): void {
+    const { spool } = this.#parts;
+    if (spool === undefined || this.#isLoading) return;
+    this.#isLoading = true;
+    this.#loaded = spool.load().then(() => {
+      // What a switch owes has it all.
+      this.#owesEarlier = this.#owed === undefined;
+      if (this.#isInUse) this.#lookIn(LOOK_SOON_MS);
+    });
+  }
+
+  /** What earlier lives have left on the cluster that this one does not work with: told as after a switch. */
+  #tellOfEarlier(): void {
+    const { ledger, aliases } = this.#parts;
+    const steady = this.#parts.steady();
+    if (steady === undefined || !this.#owesEarlier) return;
+    this.#owesEarlier = false;
+    const { active, switchEpoch } = steady;
+    const from = aliases.find((alias) => alias !== active) ?? active;
+    const isLeft = ledger.logs().some(({ isEarlier, cluster }) => isEarlier && cluster === from);
+    if (isLeft || !ledger.isWhole(from))
+      this.switched({ from, to: active, switchEpoch, planned: false });
   }
 
   /** A send was acknowledged. The hot path. */
@@ -123,6 +164,7 @@ export class LedgerKeeper {
     const looking: NextLook = { kind: 'looking' };
     this.#next = looking;
     const mayScan = this.#mayScan();
+    this.#tellOfEarlier();
     await ledger.read(async (reader) => {
       await this.#reconcile(reader, signal);
       await inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
@@ -135,7 +177,11 @@ export class LedgerKeeper {
     // Else it was stopped meanwhile.
     if (this.#next !== looking) return;
     this.#next = IDLE;
-    if (!ledger.isEmpty) this.#lookIn(LOOK_EVERY_MS);
+    if (this.#hasToLook()) this.#lookIn(LOOK_EVERY_MS);
+  }
+
+  #hasToLook(): boolean {
+    return this.#owesEarlier || !this.#parts.ledger.isEmpty;
   }
 
   /** True where the ledger is short of room, and no log was scanned of late. */
@@ -167,16 +213,19 @@ export class LedgerKeeper {
   /** Clusters that were left, and answer: what do they have of what they had acknowledged? Told once for each activation. */
   async #reconcile(reader: LedgerReader, signal: AbortSignal): Promise<void> {
     const { ledger, events } = this.#parts;
-    const now = this.#parts.steadyEpoch();
-    if (now === undefined) return;
-    const epochs = new Map<number, LedgerLog[]>();
+    const steady = this.#parts.steady();
+    if (steady === undefined) return;
+    const activations = new Map<string, LedgerLog[]>();
     for (const log of ledger.logs()) {
-      const { switchEpoch, kept } = log;
-      if (switchEpoch >= now || kept === undefined || this.#reconciled.has(switchEpoch)) continue;
-      epochs.set(switchEpoch, [...(epochs.get(switchEpoch) ?? []), log]);
+      const { cluster, switchEpoch, isEarlier, kept } = log;
+      // Without a state file each life counts its activations anew.
+      const isLeft = isEarlier ? cluster !== steady.active : switchEpoch < steady.switchEpoch;
+      const activation = `${isEarlier ? 'earlier ' : ''}${cluster}@${switchEpoch}`;
+      if (!isLeft || kept === undefined || this.#reconciled.has(activation)) continue;
+      activations.set(activation, [...(activations.get(activation) ?? []), log]);
     }
-    for (const [switchEpoch, logs] of epochs) {
-      const [{ cluster } = { cluster: '' }] = logs;
+    for (const [activation, logs] of activations) {
+      const [{ cluster, switchEpoch } = { cluster: '', switchEpoch: 0 }] = logs;
       const reconciled: (LedgerLog & ReconciledLog)[] = [];
       try {
         await inParallel(PARALLEL_SCANS, logs, async (log, index) => {
@@ -190,7 +239,7 @@ export class LedgerKeeper {
         // Asked again at the next look.
         continue;
       }
-      this.#reconciled.add(switchEpoch);
+      this.#reconciled.add(activation);
       events.emit(
         'unmirrored.reconciled',
         { report: reconciliationReport(cluster, reconciled) },
@@ -202,6 +251,7 @@ export class LedgerKeeper {
   /** A switch has ended: what of the cluster that was left is not on the other one? Told by event, once it is known. */
   switched(one: LedgerSwitch): void {
     if (one.from === one.to) return;
+    this.#owesEarlier = false;
     this.#owed = one;
     this.#report();
   }
@@ -211,7 +261,8 @@ export class LedgerKeeper {
     const one = this.#owed;
     const { signal } = this.#run;
     if (one === undefined || !this.#isInUse) return;
-    this.#searchAfter(one, signal).catch(
+    const searching = this.#loaded.then(() => this.#searchAfter(one, signal));
+    searching.catch(
       // The last client has left meanwhile: it is still owed.
       () => {},
     );
@@ -221,6 +272,8 @@ export class LedgerKeeper {
     const { ledger, events, afterSearch } = this.#parts;
     return ledger.read(async (reader) => {
       const { report, missing } = await searchAfterSwitch(one, reader, this.#parts, signal);
+      // Told is told.
+      ledger.damaged(one.from, false);
       if (this.#owed === one) this.#owed = undefined;
       if ((this.#last?.switchEpoch ?? 0) < one.switchEpoch) this.#last = { ...one, report };
       // Before anybody hears of it: a listener may want something done with what was found.

@@ -10,6 +10,8 @@ export interface LedgerLog {
   readonly switchEpoch: number;
   /** In which the offsets of the partition only grow: a part of an activation, nearly always all of it. */
   readonly generation: number;
+  /** An earlier life of the process was told so. */
+  readonly isEarlier: boolean;
   readonly topic: string;
   readonly partition: number;
   /** What the ledger has: at most so much. */

@@ -1,44 +1,18 @@
-import type { ProduceAttempt } from '../cluster/produce-tap.js';
+import { Buffer } from 'node:buffer';
 import { PartitionMap } from '../replication/partition-map.js';
+import { acknowledgedIn, goesBack, hasAcknowledged, type Answered } from './answered.js';
+import type { Generation, KeptGeneration, LogState, SegmentWatcher } from './generation.js';
 import { MemoryPool } from './memory-pool.js';
 import { LedgerReader, type LedgerLog } from './ledger-reader.js';
 import { Segment } from './segment.js';
 import { above, joined, type Span } from './span.js';
 
-/** What is known of one log, beside what the segments hold. */
-interface LogState {
-  readonly topic: string;
-  readonly partition: number;
-  /** The first offset that is not known to be mirrored. */
-  openFrom: number;
-  copiedAt: bigint;
-  dropped: Span | undefined;
-  /** The highest offset that was acknowledged, and when, in wall-clock milliseconds. */
-  highest: number;
-  highestAtMs: number;
-}
-
-/**
- * In which the offsets of each partition only grow: a part of an activation, nearly always all of it. Where a log goes back (an unclean election, a topic that is made
- * anew) another one begins, and what is found of one says nothing of the others.
- */
-interface Generation {
-  readonly cluster: string;
-  readonly switchEpoch: number;
-  /** It began because a log had gone back, or seemed to: where its copies begin is not known then. */
-  readonly hasGoneBack: boolean;
-  readonly states: PartitionMap<LogState>;
-}
-
 /** Largest piece of memory that is taken at once, in bytes: what is kept grows, and is let go, in such steps. */
 const SEGMENT_BYTES = 256 * 1024;
+/** What is acknowledged next goes back behind nothing. */
+const NOTHING_ACKNOWLEDGED = { highest: -1, highestAtMs: Number.POSITIVE_INFINITY };
 /** Least number of steps in which it does, whatever its bound. */
 const MIN_SEGMENTS = 4;
-
-type Answered = Pick<ProduceAttempt, 'frame' | 'topics' | 'answer'> & {
-  /** When it was encoded, in wall-clock milliseconds; undefined where that is not known. */
-  readonly stampWallMs?: number | undefined;
-};
 
 /**
  * What the clusters have acknowledged to this process's producers and MirrorMaker may not have copied yet. Bounded in bytes: the oldest is let go, and it is remembered
@@ -54,8 +28,13 @@ export class Ledger {
   /** The oldest first. */
   #segments: Segment[] = [];
   #bytes = 0;
-  readonly #generations = new Map<number, Generation>();
+  #generations = new Map<number, Generation>();
   #generation = 0;
+  /** Generations of earlier lives have numbers below 0. */
+  #restored = Number.MIN_SAFE_INTEGER;
+  /** Of whom an earlier life has kept something that is lost: nobody knows what. */
+  readonly #damaged = new Set<string>();
+  #watcher: SegmentWatcher | undefined;
   #onAdded: () => void = () => {};
 
   constructor(maxBytes: number) {
@@ -78,6 +57,11 @@ export class Ledger {
   /** Called after each request that was added. */
   onAdded(listener: () => void): void {
     this.#onAdded = listener;
+  }
+
+  /** Who keeps what is kept here where it outlives the process. */
+  watch(watcher: SegmentWatcher): void {
+    this.#watcher = watcher;
   }
 
   /**
@@ -114,7 +98,9 @@ export class Ledger {
       }
     } else {
       const written = { topics, answer, frame };
-      this.#segmentFor(Segment.bytesOf(written)).write(written, note);
+      const segment = this.#segmentFor(Segment.bytesOf(written));
+      segment.write(written, note);
+      this.#watcher?.written(segment);
     }
     this.#onAdded();
   }
@@ -132,7 +118,7 @@ export class Ledger {
     { hasGoneBack }: { readonly hasGoneBack: boolean } = { hasGoneBack: false },
   ): Generation {
     const states = new PartitionMap<LogState>();
-    const generation = { cluster, switchEpoch, hasGoneBack, states };
+    const generation = { cluster, switchEpoch, hasGoneBack, states, isCut: false };
     this.#generation += 1;
     this.#generations.set(this.#generation, generation);
     return generation;
@@ -153,7 +139,7 @@ export class Ledger {
   #dropOldest(): void {
     const segment = this.#segments.shift();
     if (segment === undefined) return;
-    this.#letGo(segment);
+    this.#letGo(segment, 'dropped');
     for (const span of segment.spans.values()) {
       const state = this.#state(segment.generation, span);
       if (state === undefined) continue;
@@ -180,7 +166,8 @@ export class Ledger {
       [...states.values()].flatMap(({ topic, partition, dropped, copiedAt }) => {
         const span = kept.get(generation)?.get(topic, partition);
         if (span === undefined && dropped === undefined) return [];
-        const log = { cluster, switchEpoch, generation, topic, partition };
+        const isEarlier = generation < 0;
+        const log = { cluster, switchEpoch, generation, isEarlier, topic, partition };
         return [{ ...log, kept: span, dropped, copiedAt }];
       }),
     );
@@ -220,7 +207,7 @@ export class Ledger {
     const open: Segment[] = [];
     for (const segment of this.#segments) {
       if (this.#isOpen(segment)) open.push(segment);
-      else this.#letGo(segment);
+      else this.#letGo(segment, 'mirrored');
     }
     this.#segments = open;
     this.#pool.shrink(open.length === 0);
@@ -232,6 +219,88 @@ export class Ledger {
     }
   }
 
+  /** Who has acknowledged what is in a generation, and when. */
+  originOf(number: number): Pick<Generation, 'cluster' | 'switchEpoch'> {
+    const { cluster = '', switchEpoch = 0 } = this.#generations.get(number) ?? {};
+    return { cluster, switchEpoch };
+  }
+
+  /** What is known beside the segments, by the number of the generation. */
+  generations(): ReadonlyMap<number, KeptGeneration> {
+    const kept = [...this.#generations].map(([generation, { cluster, switchEpoch, states }]) => {
+      const logs = [...states.values()].filter(
+        ({ openFrom, copiedAt, dropped }) =>
+          openFrom > 0 || copiedAt >= 0n || dropped !== undefined,
+      );
+      return [generation, { cluster, switchEpoch, logs }] as const;
+    });
+    return new Map(kept);
+  }
+
+  /** Takes up a generation that an earlier life of the process has left. @returns its number here. */
+  restore({ cluster, switchEpoch, logs }: KeptGeneration): number {
+    const states = new PartitionMap<LogState>();
+    for (const log of logs) {
+      states.set(log.topic, log.partition, { ...log, ...NOTHING_ACKNOWLEDGED });
+    }
+    // Where the copies of its other logs begin is not known: not behind those of this life.
+    const generation = { cluster, switchEpoch, states, hasGoneBack: true, isCut: false };
+    const number = this.#restored;
+    this.#restored += 1;
+    const all = [...this.#generations, [number, generation] as const];
+    this.#generations = new Map(all.toSorted(([one], [other]) => one - other));
+    return number;
+  }
+
+  /**
+   * The same of a segment; before all that this life has. Where there is no room the oldest are let go, as ever.
+   *
+   * @param onRestored - called before anything is let go: it may be this one.
+   * @throws what reading the entries throws.
+   */
+  restoreSegment(
+    number: number,
+    entries: readonly Buffer[],
+    onRestored: (segment: Segment) => void,
+  ): void {
+    const generation = this.#generations.get(number);
+    if (generation === undefined) throw new Error(`there is no generation ${number}`);
+    // Nothing more is written to it: it takes what it needs.
+    const memory = Buffer.allocUnsafeSlow(Segment.bytesOfEntries(entries));
+    const segment = Segment.of(number, memory, entries);
+    for (const { topic, partition } of segment.spans.values()) {
+      this.#stateOf(generation, topic, partition);
+    }
+    const firstOfThisLife = this.#segments.findIndex((one) => one.generation > 0);
+    const at = firstOfThisLife < 0 ? this.#segments.length : firstOfThisLife;
+    this.#segments.splice(at, 0, segment);
+    this.#bytes += memory.length;
+    onRestored(segment);
+    while (this.#segments.length > 1 && this.#bytes > this.maxBytes) this.#dropOldest();
+  }
+
+  /** The life that has left this generation has ended without a word: it may have had more. */
+  cut(number: number): void {
+    const generation = this.#generations.get(number);
+    if (generation !== undefined) generation.isCut = true;
+  }
+
+  /** An earlier life had kept something of this cluster that is lost; `false`: that was told. */
+  damaged(cluster: string, isDamaged = true): void {
+    if (isDamaged) this.#damaged.add(cluster);
+    else this.#damaged.delete(cluster);
+  }
+
+  isDamaged(cluster: string): boolean {
+    return this.#damaged.has(cluster);
+  }
+
+  /** False where there may have been more than anybody knows: of an earlier life. */
+  isWhole(cluster: string): boolean {
+    const isCut = (one: Generation): boolean => one.isCut && one.cluster === cluster;
+    return !this.isDamaged(cluster) && ![...this.#generations.values()].some(isCut);
+  }
+
   #isOpen({ generation, spans }: Segment): boolean {
     for (const span of spans.values()) {
       if (span.last >= (this.#state(generation, span)?.openFrom ?? 0)) return true;
@@ -239,9 +308,11 @@ export class Ledger {
     return false;
   }
 
-  #letGo({ memory }: Segment): void {
+  #letGo(segment: Segment, why: 'mirrored' | 'dropped'): void {
+    const { memory } = segment;
     this.#bytes -= memory.length;
     this.#pool.give(memory);
+    this.#watcher?.letGo(segment, why);
   }
 
   #state(generation: number, { topic, partition }: TopicPartition): LogState | undefined {
@@ -262,56 +333,10 @@ export class Ledger {
       if (before !== undefined && before.copiedAt > copiedAt) copiedAt = before.copiedAt;
     }
     const place = { topic, partition, copiedAt, dropped: undefined };
-    const state = { ...place, openFrom: 0, highest: -1, highestAtMs: Number.POSITIVE_INFINITY };
+    const state = { ...place, openFrom: 0, ...NOTHING_ACKNOWLEDGED };
     states.set(topic, partition, state);
     return state;
   }
 }
 
 type TopicPartition = Pick<Span, 'topic' | 'partition'>;
-
-/** Whether a broker has taken some of it, and says where. */
-function hasAcknowledged({ topics }: NonNullable<ProduceAttempt['answer']>): boolean {
-  for (const { partitions } of topics) {
-    for (const { errorCode, baseOffset } of partitions) {
-      if (errorCode === 0 && baseOffset?.startsWith('-') === false) return true;
-    }
-  }
-  return false;
-}
-
-/** What was acknowledged of a request, partition by partition. */
-function acknowledgedIn({
-  topics,
-  answer,
-}: Pick<Required<Answered>, 'topics' | 'answer'>): readonly Span[] {
-  return topics.flatMap(({ topic, partitions }) =>
-    partitions.flatMap(({ partition, messages }) => {
-      const one = answer?.topics
-        .find(({ topicName }) => topicName === topic)
-        ?.partitions.find((each) => each.partition === partition);
-      const first = one?.errorCode === 0 ? Number(one.baseOffset ?? -1) : -1;
-      const count = messages.length;
-      return first < 0 || count === 0
-        ? []
-        : [{ topic, partition, first, last: first + count - 1, count }];
-    }),
-  );
-}
-
-/**
- * Whether a log has gone back, or may have: a request that was made after an answer has had one offset has a lower one. (Requests that are under way at the same time may be
- * answered in any order; and a broker that recognises an idempotent producer's batch tells its place of before.)
- */
-function goesBack(states: Generation['states'], { answer, stampWallMs }: Answered): boolean {
-  if (answer === undefined || stampWallMs === undefined) return false;
-  for (const { topicName, partitions } of answer.topics) {
-    for (const { partition, errorCode, baseOffset } of partitions) {
-      const state = states.get(topicName, partition);
-      if (state === undefined || errorCode !== 0) continue;
-      const isLower = Number(baseOffset ?? Number.POSITIVE_INFINITY) <= state.highest;
-      if (isLower && stampWallMs >= state.highestAtMs) return true;
-    }
-  }
-  return false;
-}

@@ -20,7 +20,7 @@ export interface UnmirroredReport {
   readonly recordCount: number;
   /**
    * True where that is all of what this process's producers were told, but for transactions and `acks: 0`: every log was searched, and the ledger had the contents of every
-   * record.
+   * record, and of those that earlier lives of the process have left in `producer.ledgerSpool`.
    */
   readonly isComplete: boolean;
   /** Logs with something to tell. */
@@ -112,6 +112,8 @@ export interface LedgerStatus {
   readonly maxBytes: number;
   /** What is done with what a switch has left behind (`producer.onUnmirrored`). */
   readonly replay: ReplayStatus;
+  /** Bytes of its files in `producer.ledgerSpool`; 0 where there is none. */
+  readonly spoolBytes: number;
 }
 
 /** @internal What became of the search for one log. */
@@ -133,8 +135,12 @@ export function unmirroredReport(
     from,
     to,
     searchedAtWallMs,
+    isWhole,
     file,
-  }: Pick<UnmirroredReport, 'from' | 'to' | 'searchedAtWallMs' | 'file'>,
+  }: Pick<UnmirroredReport, 'from' | 'to' | 'searchedAtWallMs' | 'file'> & {
+    /** Nothing is lost that an earlier life of the process had kept. */
+    readonly isWhole: boolean;
+  },
   searched: readonly SearchedRecords[],
 ): UnmirroredReport {
   const logs = searched
@@ -156,7 +162,7 @@ export function unmirroredReport(
     to,
     searchedAtWallMs,
     recordCount: logs.reduce((sum, { recordCount }) => sum + recordCount, 0),
-    isComplete: logs.every(({ unknown }) => unknown === undefined),
+    isComplete: isWhole && logs.every(({ unknown }) => unknown === undefined),
     logs,
     file,
   };

@@ -1,6 +1,8 @@
 import type { Buffer } from 'node:buffer';
+import { Cursor } from '../cluster/cursor.js';
 import type { ProduceAttempt } from '../cluster/produce-tap.js';
 import { producedBatches } from '../cluster/produced-frame.js';
+import { readBatchHead } from '../cluster/record-batch.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { Span } from './span.js';
 
@@ -56,11 +58,41 @@ export class Segment {
     this.memory = memory;
   }
 
+  /**
+   * One with entries that another life of the process has kept. There must be room.
+   *
+   * @throws what reading them throws: then nothing can be told of them.
+   */
+  static of(generation: number, memory: Buffer, entries: readonly Buffer[]): Segment {
+    const segment = new Segment(generation, memory);
+    for (const entry of entries) {
+      memory.writeInt32BE(entry.length, segment.#used);
+      entry.copy(memory, segment.#used + LENGTH_BYTES);
+      segment.#used += LENGTH_BYTES + entry.length;
+      for (const { topic, partition, baseOffset, bytes } of entryOf(entry)) {
+        const head = readBatchHead(new Cursor(bytes), bytes.length);
+        if (head === undefined) throw new RangeError('a batch is cut short');
+        segment.#extend(topic, partition, baseOffset, head.lastOffsetDelta + 1);
+      }
+    }
+    return segment;
+  }
+
+  /** Bytes that entries take which {@link Segment.entries} has given. */
+  static bytesOfEntries(entries: readonly Buffer[]): number {
+    return entries.reduce((sum, entry) => sum + LENGTH_BYTES + entry.length, 0);
+  }
+
   /** Bytes that an entry takes. */
   static bytesOf({ topics, frame }: AnsweredRequest): number {
     let placeCount = 0;
     for (const { partitions } of topics) placeCount += partitions.length;
     return HEAD_BYTES + placeCount * PLACE_BYTES + frame.length;
+  }
+
+  /** Bytes that are written. */
+  get used(): number {
+    return this.#used;
   }
 
   hasRoomFor(byteCount: number): boolean {
@@ -116,9 +148,18 @@ export class Segment {
 
   /** What was acknowledged, in the order of the answers. */
   *batches(): Generator<LedgerBatch> {
-    for (let at = 0; at < this.#used;) {
+    for (const entry of this.entries()) yield* entryOf(entry);
+  }
+
+  /**
+   * The entries, without their lengths: views.
+   *
+   * @param from - how many bytes are left out, of whole entries.
+   */
+  *entries(from = 0): Generator<Buffer> {
+    for (let at = from; at < this.#used;) {
       const end = at + LENGTH_BYTES + this.memory.readInt32BE(at);
-      yield* entryOf(this.memory.subarray(at + LENGTH_BYTES, end));
+      yield this.memory.subarray(at + LENGTH_BYTES, end);
       at = end;
     }
   }

@@ -64,7 +64,9 @@ export async function searchAfterSwitch(
 ): Promise<SwitchSearch> {
   const { world, ledger } = parts;
   // What was acknowledged there since, in a later activation, is another switch's.
-  const logs = ledger.logs().filter((one) => one.cluster === from && one.switchEpoch < switchEpoch);
+  const logs = ledger
+    .logs()
+    .filter((one) => one.cluster === from && (one.isEarlier || one.switchEpoch < switchEpoch));
   const searched: SearchedRecords[] = [];
   const deadlineAtMs = world.nowMs() + SEARCH_MAX_MS;
   await inParallel(SEARCHED_AT_ONCE, logs, async (log, index) => {
@@ -73,9 +75,10 @@ export async function searchAfterSwitch(
   signal.throwIfAborted();
   ledger.forgetMirrored();
   const file = await write(searched, parts);
+  const isWhole = ledger.isWhole(from);
   const searchedAtWallMs = world.wallMs();
   return {
-    report: unmirroredReport({ from, to, searchedAtWallMs, file }, searched),
+    report: unmirroredReport({ from, to, searchedAtWallMs, isWhole, file }, searched),
     missing: logs.flatMap((log, index) => {
       const { offsets = [] } = searched[index] ?? {};
       return offsets.length === 0 ? [] : [{ log, offsets }];

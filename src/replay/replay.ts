@@ -90,6 +90,8 @@ async function announce(
   signal: AbortSignal,
 ): Promise<readonly Announced[]> {
   const { world, replays } = parts;
+  // What an earlier life of the process has sent is not sent again.
+  await untilAborted(signal, replays.readToEnd(job.to, signal));
   const announced: Announced[] = [];
   for (const one of job.missing) announced.push(await identified(one, job, parts, signal));
   const toSend = announced.filter(({ byOffset }) => byOffset.size > 0);

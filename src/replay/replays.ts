@@ -66,7 +66,9 @@ export class Replays {
 
   /** Resolves when everything is known that a cluster's log held when it was called. Rejects where that does not answer. */
   readToEnd(alias: string, signal: AbortSignal): Promise<void> {
-    return this.#on(alias).reader.readToEnd(signal);
+    return named('it is not known what was replayed before', alias, () =>
+      this.#on(alias).reader.readToEnd(signal),
+    );
   }
 
   /** Tells all processes, by the log of the cluster `on`. Resolves when every replica in sync has it. */
@@ -75,20 +77,11 @@ export class Replays {
     for (let first = 0; first < identities.length; first += IDENTITIES_AT_ONCE) {
       const some = identities.slice(first, first + IDENTITIES_AT_ONCE);
       const record = { kind, log, identities: some };
-      await this.#append(on, key, writeReplayRecord(record));
+      await named('nobody can be told of it', on, () =>
+        this.#on(on).log.append(key, writeReplayRecord(record)),
+      );
       // This process need not wait until it has read it.
       this.index.take(on, record);
-    }
-  }
-
-  async #append(on: string, key: string, text: string): Promise<void> {
-    try {
-      await this.#on(on).log.append(key, text);
-    } catch (cause) {
-      const why = messageOf(cause);
-      throw new Error(`nobody can be told of it, by ${REPLAYS_TOPIC} on cluster ${on}: ${why}`, {
-        cause,
-      });
     }
   }
 
@@ -111,5 +104,15 @@ export class Replays {
     const followed = { log, reader };
     this.#logs.set(alias, followed);
     return followed;
+  }
+}
+
+/** What fails says which log it is about. */
+async function named<T>(what: string, on: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new Error(`${what}, by ${REPLAYS_TOPIC} on cluster ${on}: ${why}`, { cause });
   }
 }

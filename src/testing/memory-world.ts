@@ -8,6 +8,7 @@ import { Network } from './broker/network.js';
 import { kafkajsOn, type KafkaJsSurroundings, type MemoryKafka } from './client/memory-kafka.js';
 import { type Clock, SimulatedClock } from './clock.js';
 import type { MemoryCluster, MemoryClusterOptions } from './memory-cluster.js';
+import { memoryFiles } from './memory-files.js';
 import { answerRequest } from './memory-http.js';
 import type { MemoryMirror, MemoryMirrorOptions } from './memory-mirror.js';
 import { memoryDns, readMemoryFile } from './memory-sources.js';
@@ -35,6 +36,8 @@ export interface MemoryWorldOptions {
   readonly environment?: Map<string, string>;
   /** Files that the library sees, by path. Default: none. May be changed at any time. */
   readonly files?: Map<string, string>;
+  /** Files of bytes that the library sees and writes, by path: those of `producer.ledgerSpool`. Default: none, and no folder for them. May be changed at any time. */
+  readonly byteFiles?: Map<string, Uint8Array>;
   /**
    * Answers every HTTP request of the library, those to control planes for example: a server of the test's own. The request's
    * limits are kept on the world's clock; its signal is aborted when nobody waits any more. Default: nobody listens.
@@ -205,6 +208,7 @@ function worldOf(
       options.files === undefined
         ? Promise.reject(new Error(`there are no files in this world (${path})`))
         : Promise.resolve(void options.files.set(path, text)),
+    ...memoryFiles(options.byteFiles),
   };
   return world;
 }

@@ -83,6 +83,7 @@ const worldShape = {
   clock: z.enum(['simulated', 'real']).optional(),
   environment: aMap,
   files: aMap,
+  byteFiles: aMap,
   http: aFunction,
   dns: aFunction,
 } satisfies Shape<MemoryWorldOptions>;

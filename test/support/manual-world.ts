@@ -1,3 +1,4 @@
+import { memoryFiles } from '../../src/testing/memory-files.js';
 import { type MemoryDns, memoryDns, readMemoryFile } from '../../src/testing/memory-sources.js';
 import { answerRequest, type HttpHandler } from '../../src/testing/memory-http.js';
 import type { World } from '../../src/world.js';
@@ -10,6 +11,7 @@ export interface ManualWorld extends World {
   sleep(byMs: number): void;
   readonly environmentVariables: Map<string, string>;
   readonly files: Map<string, string>;
+  readonly byteFiles: Map<string, Uint8Array>;
   /** Answers HTTP requests. Undefined, as it is at first: nobody listens. */
   http: HttpHandler;
   /** Answers questions to name servers. Undefined: no name server can be reached. */
@@ -31,6 +33,7 @@ export function manualWorld(): ManualWorld {
   let timers: { atMs: number; callback: () => void }[] = [];
   const environmentVariables = new Map<string, string>();
   const files = new Map<string, string>();
+  const byteFiles = new Map<string, Uint8Array>();
   const world: ManualWorld = {
     nowMs: () => nowMs,
     wallMs: () => 1_700_000_000_000 + nowMs,
@@ -56,8 +59,10 @@ export function manualWorld(): ManualWorld {
     request: (request) => answerRequest(world, request, world.http),
     dnsResolver: () => memoryDns(world.dns),
     writeText: (path, text) => Promise.resolve(void files.set(path, text)),
+    ...memoryFiles(byteFiles),
     environmentVariables,
     files,
+    byteFiles,
     get timerCount() {
       return timers.length;
     },

@@ -69,3 +69,28 @@ describe('a memory world', () => {
     expect(await world.readText('/other', { maxBytes: 1 })).toBeUndefined();
   });
 });
+
+describe('files of bytes in a memory world', () => {
+  it('are those of its map', async () => {
+    const byteFiles = new Map<string, Uint8Array>([['/d/old', Uint8Array.of(1)]]);
+    const { world } = createMemoryWorld({ byteFiles });
+    const file = await world.appendTo('/d/old');
+    await file.write(Uint8Array.of(2, 3));
+    await file.sync();
+    await file.close();
+    await (await world.appendTo('/d/new/one')).close();
+    expect([...(byteFiles.get('/d/old') ?? [])]).toEqual([1, 2, 3]);
+    expect(await world.readBytes('/d/old')).toEqual(byteFiles.get('/d/old'));
+    expect(await world.readBytes('/d/no')).toBeUndefined();
+    expect(await world.listFiles('/d')).toEqual(['old']);
+    expect(await world.listFiles('/d/new')).toEqual(['one']);
+    await world.removeFile('/d/old');
+    expect([...byteFiles.keys()]).toEqual(['/d/new/one']);
+  });
+
+  it('cannot be written where there are none', async () => {
+    const { world } = createMemoryWorld();
+    await expect(world.appendTo('/d/file')).rejects.toThrow('there are no files in this world');
+    await expect(world.listFiles('/d')).rejects.toThrow('there are no files in this world (/d)');
+  });
+});
