@@ -9,6 +9,8 @@ export interface SoughtRecords {
   readonly isAppendTime: boolean;
   /** Up to here every copy on the other cluster was found for another record; -1: none was. */
   readonly copiedAt: bigint;
+  /** {@link markOf} the copy there; undefined where that is not known. */
+  readonly copiedMark?: string | undefined;
 }
 
 /** @internal The highest record whose copy was found, and where. */
@@ -16,6 +18,13 @@ export interface FoundCopy {
   readonly offset: number;
   /** On the other cluster. */
   readonly copiedAt: bigint;
+  /** {@link markOf} the copy. */
+  readonly copiedMark: string;
+}
+
+/** @internal Tells a record from another one in the same place: of a topic that was made anew, for example. */
+export function markOf(record: RecordContent): string {
+  return `${record.timestamp} ${contentHash(record)}`;
 }
 
 /**
@@ -78,7 +87,7 @@ export class Copies {
     const { offset } = found.record;
     this.#found.add(offset);
     if (this.#highest === undefined || offset > this.#highest.offset) {
-      this.#highest = { offset, copiedAt };
+      this.#highest = { offset, copiedAt, copiedMark: `${copy.timestamp} ${hash}` };
     }
   }
 

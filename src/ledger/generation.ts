@@ -9,6 +9,7 @@ export interface LogState {
   /** The first offset that is not known to be mirrored. */
   openFrom: number;
   copiedAt: bigint;
+  copiedMark?: string | undefined;
   dropped: Span | undefined;
   /** The highest offset that was acknowledged, and when, in wall-clock milliseconds. */
   highest: number;
@@ -37,7 +38,10 @@ export interface KeptGeneration extends Pick<Generation, 'cluster' | 'switchEpoc
 }
 
 /** @internal The same of one log. */
-export type KeptLog = Pick<LogState, 'topic' | 'partition' | 'openFrom' | 'copiedAt' | 'dropped'>;
+export type KeptLog = Pick<
+  LogState,
+  'topic' | 'partition' | 'openFrom' | 'copiedAt' | 'copiedMark' | 'dropped'
+>;
 
 /** @internal Is told what becomes of the segments. Must not throw. */
 export interface SegmentWatcher {

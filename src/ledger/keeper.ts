@@ -170,7 +170,7 @@ export class LedgerKeeper {
       await inParallel(PARALLEL_SCANS, ledger.logs(), async (log) => {
         // A cluster that does not answer is asked again at the next look.
         const found = await this.#foundOf(log, reader, { signal, mayScan }).catch(() => undefined);
-        if (found !== undefined) ledger.mirroredThrough(log, found.offset, found.copiedAt);
+        if (found !== undefined) ledger.mirroredThrough(log, found);
       });
     });
     ledger.forgetMirrored();

@@ -20,6 +20,8 @@ export interface LedgerLog {
   readonly dropped: Span | undefined;
   /** Where the copy was found that counts last, on the other cluster: those of what is kept lie behind it. -1: none was found. */
   readonly copiedAt: bigint;
+  /** By which that copy is known; undefined where there is none. */
+  readonly copiedMark?: string | undefined;
 }
 
 /** @internal A batch, and from which offset on it is not known to be mirrored. */

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { FoundCopy } from './copies.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import { acknowledgedIn, goesBack, hasAcknowledged, type Answered } from './answered.js';
 import type { Generation, KeptGeneration, LogState, SegmentWatcher } from './generation.js';
@@ -163,12 +164,12 @@ export class Ledger {
       }
     }
     return [...this.#generations].flatMap(([generation, { cluster, switchEpoch, states }]) =>
-      [...states.values()].flatMap(({ topic, partition, dropped, copiedAt }) => {
+      [...states.values()].flatMap(({ topic, partition, dropped, copiedAt, copiedMark }) => {
         const span = kept.get(generation)?.get(topic, partition);
         if (span === undefined && dropped === undefined) return [];
         const isEarlier = generation < 0;
         const log = { cluster, switchEpoch, generation, isEarlier, topic, partition };
-        return [{ ...log, kept: span, dropped, copiedAt }];
+        return [{ ...log, kept: span, dropped, copiedAt, copiedMark }];
       }),
     );
   }
@@ -187,19 +188,25 @@ export class Ledger {
   /**
    * The copy of the record at this offset was found on the other cluster. What is let go by that: {@link Ledger.forgetMirrored}.
    *
-   * @param copiedAt - where, on the other cluster.
+   * @param found - it, and where on the other cluster.
    */
-  mirroredThrough(log: LedgerLog, offset: number, copiedAt: bigint): void {
+  mirroredThrough(
+    log: LedgerLog,
+    { offset, copiedAt, copiedMark }: Omit<FoundCopy, 'copiedMark'> & Partial<FoundCopy>,
+  ): void {
     const state = this.#state(log.generation, log);
     if (state === undefined || offset < state.openFrom) return;
     state.openFrom = offset + 1;
-    if (copiedAt > state.copiedAt) state.copiedAt = copiedAt;
+    if (copiedAt > state.copiedAt) {
+      state.copiedAt = copiedAt;
+      state.copiedMark = copiedMark;
+    }
     if (state.dropped !== undefined) state.dropped = above(offset, state.dropped);
   }
 
-  /** {@link LedgerLog.copiedAt}, as it is known by now. */
-  copiedAtNow(log: LedgerLog): bigint {
-    return this.#state(log.generation, log)?.copiedAt ?? log.copiedAt;
+  /** Where the last copy was found, as it is known by now. */
+  copiedNow(log: LedgerLog): Pick<LedgerLog, 'copiedAt' | 'copiedMark'> {
+    return this.#state(log.generation, log) ?? log;
   }
 
   /** Gives back the memory of what is mirrored. */
@@ -327,12 +334,13 @@ export class Ledger {
     const known = states.get(topic, partition);
     if (known !== undefined) return known;
     // What was found of earlier generations lies before what is acknowledged now.
-    let copiedAt = -1n;
+    let last: Pick<LogState, 'copiedAt' | 'copiedMark'> = { copiedAt: -1n };
     for (const earlier of hasGoneBack ? [] : this.#generations.values()) {
       const before = earlier.cluster === cluster ? earlier.states.get(topic, partition) : undefined;
-      if (before !== undefined && before.copiedAt > copiedAt) copiedAt = before.copiedAt;
+      if (before !== undefined && before.copiedAt > last.copiedAt) last = before;
     }
-    const place = { topic, partition, copiedAt, dropped: undefined };
+    const { copiedAt, copiedMark } = last;
+    const place = { topic, partition, copiedAt, copiedMark, dropped: undefined };
     const state = { ...place, openFrom: 0, ...NOTHING_ACKNOWLEDGED };
     states.set(topic, partition, state);
     return state;

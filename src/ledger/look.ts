@@ -3,7 +3,7 @@ import { contentHash, type RecordContent } from '../position/fingerprint.js';
 import { sleep, untilAborted } from '../wait.js';
 import type { World } from '../world.js';
 import { recordsOf, timesOf, type LedgerRecord } from './contents.js';
-import { Copies, type FoundCopy, type SoughtRecords } from './copies.js';
+import { Copies, markOf, type FoundCopy, type SoughtRecords } from './copies.js';
 import type { LedgerLog, LedgerReader, OpenBatch } from './ledger-reader.js';
 
 /** @internal Where a log is read. */
@@ -95,7 +95,7 @@ export interface SearchedLog {
 /** @internal The records of batches of one log. @throws as {@link recordsOf}. */
 export async function soughtIn(
   batches: readonly OpenBatch[],
-  { copiedAt }: Pick<LedgerLog, 'copiedAt'>,
+  { copiedAt, copiedMark }: Pick<LedgerLog, 'copiedAt' | 'copiedMark'>,
   { world, signal }: Pick<ReadOn, 'world' | 'signal'>,
 ): Promise<SoughtRecords> {
   const records: LedgerRecord[] = [];
@@ -109,7 +109,7 @@ export async function soughtIn(
     await sleep(world, 0, { signal });
   }
   const isAppendTime = batches.some(({ appendTimeMs }) => appendTimeMs !== undefined);
-  return { records, isAppendTime, copiedAt };
+  return { records, isAppendTime, copiedAt, copiedMark };
 }
 
 /**
@@ -128,7 +128,7 @@ export async function search(
   const { records } = given;
   const range = records.length === 0 ? undefined : await rangeOf(partition, on);
   // Made anew there: what was found before is gone.
-  const isAnew = range !== undefined && given.copiedAt >= range.high;
+  const isAnew = range !== undefined && (await isMadeAnew(partition, range, given, on));
   const sought = isAnew ? { ...given, copiedAt: -1n } : given;
   const copies = new Copies(sought);
   let hasOtherTime = false;
@@ -156,6 +156,23 @@ export async function search(
     unknown: missing.filter((record) => isUnknown(record)),
     highest,
   };
+}
+
+/** Whether the topic was deleted on the other cluster and is there again: in the place of the copy that was found last is another record, or none. */
+async function isMadeAnew(
+  partition: number,
+  { low, high }: LogRange,
+  { copiedAt, copiedMark }: SoughtRecords,
+  on: ReadOn,
+): Promise<boolean> {
+  if (copiedAt >= high) return true;
+  if (copiedMark === undefined || copiedAt < low) return false;
+  let isAnother = false;
+  await readTo(copiedAt + 1n, copiedAt, partition, { ...on, maxBytes: TAIL_BYTES }, (record) => {
+    isAnother = BigInt(record.offset) === copiedAt && markOf(record) !== copiedMark;
+    return false;
+  });
+  return isAnother;
 }
 
 /** kafkajs's and Kafka's number of it. */

@@ -34,6 +34,7 @@ const shape = z.strictObject({
             partition: offset,
             openFrom: offset,
             copiedAt: z.string().regex(/^-?\d+$/),
+            copiedMark: z.string().optional(),
             dropped: span.optional(),
           })
           .transform(({ copiedAt, dropped, ...log }) => ({
@@ -49,8 +50,8 @@ const shape = z.strictObject({
 /** @internal As JSON. */
 export function stateText({ generations, damaged }: SpoolState): string {
   const kept = [...generations].map(([name, { cluster, switchEpoch, logs }]) => {
-    const plain = logs.map(({ topic, partition, openFrom, copiedAt, dropped }) => ({
-      ...{ topic, partition, openFrom, dropped },
+    const plain = logs.map(({ topic, partition, openFrom, copiedAt, copiedMark, dropped }) => ({
+      ...{ topic, partition, openFrom, copiedMark, dropped },
       copiedAt: String(copiedAt),
     }));
     return [name, { cluster, switchEpoch, logs: plain }];

@@ -109,7 +109,7 @@ async function searchLog(
       },
       deadlineAtMs,
     );
-    if (highest !== undefined) ledger.mirroredThrough(log, highest.offset, highest.copiedAt);
+    if (highest !== undefined) ledger.mirroredThrough(log, highest);
     const isOver = dropped === undefined || dropped.last <= (highest?.offset ?? -1);
     return {
       ...place,

@@ -154,8 +154,8 @@ async function replayLog(
   try {
     if (left.size > 0) {
       await assertPartition({ topic, partition, to }, parts, signal);
-      const given = { copiedAt: ledger.copiedAtNow(log) };
-      const sought = await soughtIn(reader.batches(log), given, { world, signal });
+      const last = ledger.copiedNow(log);
+      const sought = await soughtIn(reader.batches(log), last, { world, signal });
       const found = await bounded(copyOf(log, parts), parts, signal, (on) =>
         search(log, sought, on),
       );

@@ -42,7 +42,7 @@ function add(
 
 /** The copy of this offset was found. */
 function found(ledger: Ledger, log: LedgerLog, offset: number, copiedAt = 0n): void {
-  ledger.mirroredThrough(log, offset, copiedAt);
+  ledger.mirroredThrough(log, { offset, copiedAt });
   ledger.forgetMirrored();
 }
 

@@ -85,7 +85,7 @@ describe('a ledger that outlives its process', () => {
     const next = new Ledger(1_000_000);
     add(next, acknowledged(100, messages(1)));
     const [log] = next.logs();
-    if (log !== undefined) next.mirroredThrough(log, 100, 55n);
+    if (log !== undefined) next.mirroredThrough(log, { offset: 100, copiedAt: 55n });
     restored(segments, next);
     expect(next.logs()).toMatchObject([{ isEarlier: true, copiedAt: -1n }]);
   });
@@ -95,7 +95,7 @@ describe('a ledger that outlives its process', () => {
     add(ledger, acknowledged(0, messages(5)));
     add(ledger, { ...acknowledged(0, messages(2), { partition: 1 }), frame: undefined });
     const [log] = ledger.logs();
-    if (log !== undefined) ledger.mirroredThrough(log, 2, 7n);
+    if (log !== undefined) ledger.mirroredThrough(log, { offset: 2, copiedAt: 7n });
     const [kept] = ledger.generations().values();
     const next = new Ledger(1_000_000);
     restored(segments, next, kept);
@@ -127,7 +127,7 @@ describe('a ledger that outlives its process', () => {
     next.cut(restored(segments, next));
     expect([next.isWhole('A'), next.isWhole('B')]).toEqual([false, true]);
     const [log] = next.logs();
-    if (log !== undefined) next.mirroredThrough(log, 0, 0n);
+    if (log !== undefined) next.mirroredThrough(log, { offset: 0, copiedAt: 0n });
     next.forgetMirrored();
     expect(next.isWhole('A')).toBe(true);
   });

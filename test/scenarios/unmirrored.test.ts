@@ -307,6 +307,28 @@ describe('what was acknowledged and is not mirrored', () => {
     });
   });
 
+  it('is not what stands in a remote topic that was made anew, however short that is', async () => {
+    await withService(async (service) => {
+      const { memory, producer } = service;
+      const sendOne = (value: string): Promise<unknown> =>
+        producer.send({ topic: 'orders', messages: [{ partition: 0, value }] });
+      await sendOne('first');
+      await memory.clock.sleep(12_000);
+      expect(service.kafka.status().ledger?.bytes).toBe(0);
+      memory.cluster('B').deleteTopic('A.orders');
+      await memory.clock.sleep(3_000);
+      await sendOne('second');
+      await until(
+        memory,
+        'it is mirrored',
+        () => memory.mirror('A->B').pendingCount('orders') === 0,
+      );
+      const copies = memory.cluster('B').records('A.orders', 0);
+      expect(copies.map(({ offset, value }) => `${offset} ${String(value)}`)).toEqual(['0 second']);
+      expect(await switchTo(service, 'B')).toMatchObject({ recordCount: 0, isComplete: true });
+    });
+  });
+
   it('is said to be unknown where something behind it is mirrored, and it is not', async () => {
     await withService(async (service) => {
       const { memory } = service;

@@ -9,6 +9,7 @@ import type { Who } from './control-plane.js';
 import { drawSize, type Measures, MEASURES, type Size } from './size.js';
 import type { Wish } from './source.js';
 import { earlier, spanOf } from './span.js';
+import { withLateMirror } from './late-mirror.js';
 import { drawLogFaults } from './log-faults.js';
 import { drawCheckpointFaults, drawNoise, drawStory } from './stories.js';
 
@@ -178,8 +179,12 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
   const besides = drawBesides(random, measures, { seed, policy, automation, story });
   const idleMs = spanOf([...story, ...besides]).fromMs;
   const savedMs = Math.max(0, idleMs - measures.idleMs);
-  const steps = earlier([...story, ...besides], savedMs);
-  const isCut = steps.some(({ kind }) => TAKES_OUT.has(kind));
+  const told = earlier([...story, ...besides], savedMs);
+  const isCut = told.some(({ kind }) => TAKES_OUT.has(kind));
+  const replays = !isCut && createRandom(seed).fork('replays').chance(REPLAY_SHARE);
+  const steps = replays
+    ? withLateMirror(createRandom(seed).fork('late mirror'), told, { isOneWay })
+    : told;
   return {
     ...drawn,
     seed,
@@ -192,7 +197,7 @@ export function drawScenario(seed: string, size: Size = drawSize(seed)): Scenari
     lookHomeMs: automation?.limits.failback === 'automatic' ? EAGER_LOOK_MS : measures.lookHomeMs,
     automation,
     agreement,
-    replays: !isCut && createRandom(seed).fork('replays').chance(REPLAY_SHARE),
+    replays,
     steps: steps.toSorted((a, b) => a.atMs - b.atMs),
   };
 }
