@@ -42,6 +42,7 @@ export async function measureOverhead(): Promise<number> {
     dedup: undefined,
     world,
     heartbeatIntervalMs: 3_000,
+    begun: () => ({ committedAtJoin: undefined, begunAt: undefined }),
     refusal: () => undefined,
     onRefused: () => {},
     pause: () => () => {},

@@ -87,9 +87,9 @@ export function assemble(options: ResolvedOptions, ended: AbortSignal): Failover
       keeper?.start();
       replays?.start();
     },
-    onReleased: () => {
+    onReleased: async () => {
       keeper?.stop();
-      void replays?.stop();
+      await replays?.stop();
     },
     replays,
   });

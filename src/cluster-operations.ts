@@ -51,7 +51,7 @@ export interface ClusterOperationsParts {
   /** A client is in use. */
   onUsed(): void;
   /** No client is in use any more, or for ever: every connection is closed. */
-  onReleased(): void;
+  onReleased(): void | Promise<void>;
 }
 
 /**
@@ -271,13 +271,13 @@ export class ClusterOperations implements SwitchOperations {
   }
 
   async #disconnect(): Promise<void> {
-    this.#parts.onReleased();
+    const released = Promise.resolve(this.#parts.onReleased());
     for (const mirror of this.#mirrors.values()) mirror.close();
     const accesses = [...this.#accesses.values()];
     this.#mirrors.clear();
     this.#accesses.clear();
     const progress = this.#parts.progress().stop();
-    await Promise.allSettled([progress, ...accesses.map((access) => access.close())]);
+    await Promise.allSettled([released, progress, ...accesses.map((access) => access.close())]);
   }
 
   async #plan(

@@ -10,9 +10,11 @@ import {
   checkAdmin,
   checkFailback,
   checkPlan,
+  checkReplay,
   checkSwitchTo,
   type FailoverAdminConfig,
   type PlanOptions,
+  type ReplayCallOptions,
   type SwitchToOptions,
 } from './options-calls.js';
 import type { FailbackCallOptions } from './options-failback.js';
@@ -253,15 +255,19 @@ export class FailoverKafka implements Pick<Kafka, 'producer' | 'consumer' | 'adm
 
   /**
    * Sends to the active cluster what the last unplanned switch has left behind and `producer.onUnmirrored: 'hold'` keeps: see `unmirrored.searched` and `status().ledger.replay`.
-   * What this process's own producers have sent, nothing else. Idempotent.
+   * What this process's own producers have sent, nothing else. With `'replay'` that is under way by itself, and this waits for it.
    *
-   * @returns what was done, when that is known, some seconds later; undefined where nothing is held. It comes as `unmirrored.replayed` as well.
+   * @param options - `signal` ends the waiting of this call, not the replay.
+   * @returns what was done, also where nothing could be sent (`notReplayedCount`), five seconds after the call at the earliest; undefined where there is nothing to be done. It comes as
+   *   `unmirrored.replayed` as well.
+   * @throws the reason of `options.signal`, where that was aborted first.
    * @throws {@link FailoverOptionsError} ERR_FAILOVER_OPTIONS - `producer.onUnmirrored` is `'report'`.
    * @throws {@link FailoverClosedError} ERR_FAILOVER_CLOSED - after `close()`, or it came before the answer.
    */
-  async replayUnmirrored(): Promise<ReplayReport | undefined> {
+  async replayUnmirrored(options: ReplayCallOptions = {}): Promise<ReplayReport | undefined> {
+    checkReplay(options);
     this.#refuseWhenClosed();
-    return this.#parts.replaying.order(this.#end.signal);
+    return this.#parts.replaying.order(this.#until(options.signal));
   }
 
   /** The present state, from memory: no I/O. */

@@ -103,6 +103,7 @@ export type { ConsulSignalOptions, ConsulTlsOptions } from './options-consul.js'
 export type {
   FailoverAdminConfig,
   PlanOptions,
+  ReplayCallOptions,
   SendOptions,
   SwitchToOptions,
 } from './options-calls.js';

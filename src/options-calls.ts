@@ -56,6 +56,12 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
 }
 
+/** @public How `replayUnmirrored()` is called. */
+export interface ReplayCallOptions {
+  /** Ends the waiting of the call, which then rejects with the signal's reason. No default: it waits for the end of the replay. */
+  readonly signal?: AbortSignal;
+}
+
 /** @public Which cluster an admin works on. Without `cluster` it follows the active one. */
 export type FailoverAdminConfig = AdminConfig & { readonly cluster?: string };
 
@@ -116,6 +122,10 @@ const sendShape = z.strictObject(
   { signal: aSignal.optional() },
   'must be an object, for example send(record, { signal })',
 );
+const replayShape = z.strictObject(
+  { signal: aSignal.optional() },
+  'must be an object, for example replayUnmirrored({ signal })',
+);
 const adminShape = z.strictObject(
   { cluster: alias.optional(), retry: anObject.optional() },
   "must be an object, for example admin({ cluster: 'B' })",
@@ -174,6 +184,11 @@ export function checkSwitchTo(to: unknown, options: unknown): void {
 /** @internal As {@link checkSwitchTo}. */
 export function checkPlan(options: unknown): void {
   checkOptions(planShape, options, { at: ['plan'] });
+}
+
+/** @internal As {@link checkSwitchTo}. */
+export function checkReplay(options: unknown): void {
+  checkOptions(replayShape, options, { at: ['replayUnmirrored'] });
 }
 
 /** @internal As {@link checkSwitchTo}. */

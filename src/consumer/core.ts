@@ -190,6 +190,7 @@ export class ConsumerCore {
       config,
       mayCreateTopics: this.isFirstEpoch(session) && session.alias === homeCluster,
       restartOnFailure: config.retry?.restartOnFailure ?? kafkaRetry?.restartOnFailure,
+      readsFromBeginning: this.setup.subscriptions.every(({ fromBeginning }) => fromBeginning),
       commitMetadata: limits.commitMetadata,
       locks: this.#locks,
       ...{ world, older, awaited, dedup, pauses, host, carried, hold },

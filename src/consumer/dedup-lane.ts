@@ -17,6 +17,8 @@ export interface DedupLaneParts {
   readonly begins: { readonly at: bigint | undefined } | undefined;
   /** What the group had handled on the other cluster, in that epoch. */
   readonly handledElsewhere: HandledElsewhere | undefined;
+  /** True where the group has handled the record at this offset of the cluster's own topic, in this partition. */
+  hasPassedReplay(offset: bigint): boolean;
 }
 
 /** @internal A record that a handler is given. */
@@ -67,7 +69,8 @@ export class DedupLane {
     const { stretch } = work;
     const log = work.reach(source);
     log.reached ??= offset;
-    const replayed = window.replayed?.look(message, source);
+    // Before anything is decided: a record that is left out for another reason is that one all the same, and no look-alike of it.
+    const replayed = window.replayed?.claim(message, source);
     if (isRecognised) return true;
     if (replayed !== undefined && this.#isElsewhere(replayed, offset)) {
       window.leftOut();
@@ -80,12 +83,14 @@ export class DedupLane {
     return false;
   }
 
-  /** It is replayed here, so its mirrored copy is left out; or it is the replay, and the group had handled it on the other cluster. */
+  /** The group has come past its replay here; or it is the replay, and the group had handled it on the other cluster. */
   #isElsewhere(replayed: ReplayedRecord, offset: bigint): boolean {
-    const { source, work, handledElsewhere } = this.#parts;
-    if (replayed.kind === 'original') return replayed.replayedTo === source.cluster;
+    const { source, work, handledElsewhere, hasPassedReplay } = this.#parts;
+    if (replayed.kind === 'original') {
+      return replayed.replayedAt !== undefined && hasPassedReplay(replayed.replayedAt);
+    }
     const at = { ...source, offset };
-    return handledElsewhere?.includes(replayed.origin, at, work.stretch) === true;
+    return handledElsewhere?.includes(replayed.replay, at, work.stretch) === true;
   }
 
   /** The records that were not left out, for the handler that is about to be called with them. */

@@ -6,9 +6,10 @@ import type { ConsumerLimits } from '../options.js';
 import type { DedupLimits } from '../options-dedup.js';
 import type { GroupPlan } from '../position/plan.js';
 import type { ReplayIndex } from '../replay/replay-index.js';
+import type { ReplicationPolicy } from '../replication/policy.js';
 import { PartitionMap } from '../replication/partition-map.js';
 import type { Assignment } from './consumer-events.js';
-import { DedupLane } from './dedup-lane.js';
+import { DedupLane, type DedupLaneParts } from './dedup-lane.js';
 import { readPartition } from './offsets.js';
 import { identifyBy, type Identify, type RecordLog } from './record-identity.js';
 import { HandledElsewhere, ReplayedRecords } from './replayed-records.js';
@@ -39,10 +40,10 @@ const REPLAYED_ENTRIES = 100_000;
 export interface DedupParts {
   /** Undefined: only what was replayed is known. */
   readonly limits: DedupLimits | undefined;
-  /** Names the consumer. */
-  readonly id: string;
   /** Undefined: nothing is replayed. */
   readonly replays: ReplayIndex | undefined;
+  /** Name of a topic of `cluster` on the other one. */
+  remoteTopic(cluster: string, topic: string): string;
   /** The service's `messageId` threw, or answered what is no id. Told once for each beginning. */
   onFailed(error: Error): void;
 }
@@ -54,6 +55,8 @@ export interface DedupParts {
  * - a record is noted when its handler has ended well, and counts only while its stretch of {@link PartitionWork} lasts;
  * - a seek, another member, a break of the membership, a delivery below the last commit end the stretch;
  * - after a switch the stretch goes on where the log is begun at the very place of the plan. Elsewhere others have been at work.
+ *
+ * Where records are replayed (`producer.onUnmirrored`) it also knows the two forms of such a record, the mirrored one and the replay; also without a window of the service's own.
  *
  * One for each consumer; it outlives the inner ones. Bounded: the record that was noted longest ago goes first.
  *
@@ -72,11 +75,11 @@ export class DedupWindow {
 
   constructor(parts: DedupParts) {
     this.#parts = parts;
-    const { limits, replays, id } = parts;
+    const { limits, replays } = parts;
     this.#identify = limits === undefined ? () => undefined : identifyBy(limits.messageId);
     // Without a ttl: it reads no clock.
     this.#handled = new LRUCache({ max: limits?.maxEntries ?? REPLAYED_ENTRIES });
-    this.replayed = replays && new ReplayedRecords(id, replays);
+    this.replayed = replays && new ReplayedRecords(replays, parts.remoteTopic);
   }
 
   /** Records that came again and were left out. */
@@ -85,7 +88,10 @@ export class DedupWindow {
   }
 
   /** One log's side of it, for one inner consumer. */
-  lane(source: RecordLog & { readonly switchEpoch: number }, isAutoCommit: boolean): DedupLane {
+  lane(
+    source: RecordLog & { readonly switchEpoch: number },
+    rest: Pick<DedupLaneParts, 'isAutoCommit' | 'hasPassedReplay'>,
+  ): DedupLane {
     const { cluster, physicalTopic, partition, switchEpoch } = source;
     const beginning = this.#beginning;
     const isCarriedOver = beginning?.cluster === cluster && beginning.switchEpoch === switchEpoch;
@@ -93,7 +99,7 @@ export class DedupWindow {
       window: this,
       source,
       work: this.#work(source.topic, partition),
-      isAutoCommit,
+      ...rest,
       begins: isCarriedOver ? { at: beginning.places.get(physicalTopic, partition) } : undefined,
       handledElsewhere: isCarriedOver ? beginning.handledElsewhere : undefined,
     });
@@ -195,14 +201,19 @@ export function dedupWindow({
   limits: { dedup },
   events,
   replays,
+  policy,
 }: {
   readonly id: string;
   readonly limits: ConsumerLimits;
   readonly events: EventSink;
   readonly replays?: ReplayIndex | undefined;
+  readonly policy: ReplicationPolicy;
 }): DedupWindow | undefined {
   if (dedup === undefined && replays === undefined) return undefined;
   const onFailed = (error: Error): void =>
     events.emit('consumer.dedup-failed', { consumer: id, error });
-  return new DedupWindow({ limits: dedup, id, replays, onFailed });
+  return new DedupWindow({
+    ...{ limits: dedup, replays, onFailed },
+    remoteTopic: (cluster, topic) => policy.formatRemoteTopic(cluster, topic),
+  });
 }

@@ -16,6 +16,7 @@ import { noting } from './dedup-lane.js';
 import type { DedupWindow } from './dedup-window.js';
 import type { Gate } from './gate.js';
 import { Lane, withoutHandled, type CarriedLane } from './lane.js';
+import { hasHandled, type BegunHere } from './handled-here.js';
 import { Lanes } from './lanes.js';
 import type { PartitionLock, PartitionLocks } from './locks.js';
 import {
@@ -48,6 +49,8 @@ export interface DispatcherParts {
   readonly groupId: string;
   readonly work: SessionWork;
   readonly dedup: DedupWindow | undefined;
+  /** Of a log of the cluster's own. */
+  begun(topic: string, partition: number): BegunHere;
   /** Defined once the epoch is over: what user code that comes late is told. */
   refusal(): Error | undefined;
   /** An offset of an older epoch was refused. */
@@ -55,8 +58,6 @@ export interface DispatcherParts {
   pause(topic: string, partition: number): () => void;
   onRemoved(records: RemovedRecords): void;
 }
-
-const WENT_ELSEWHERE = 'another member of the group has had the partition';
 
 /**
  * Stands between kafkajs and the user's handlers: original names, one handler at a time for one logical partition,
@@ -204,14 +205,23 @@ export class Dispatcher {
   }
 
   #makeLane(physicalTopic: string, partition: number): Lane {
-    const { names, locks, run, pause, onRemoved, awaited, groupId, dedup, ...rest } = this.#parts;
+    const { names, locks, run, pause, onRemoved, awaited, groupId, dedup, begun, ...rest } =
+      this.#parts;
     const topic = names.originalOf(physicalTopic);
     const mayOverlap =
       names.logsOf(physicalTopic).length > 1 && (run.partitionsConsumedConcurrently ?? 1) > 1;
     const source = { ...rest, topic, physicalTopic, partition };
     return new Lane({
       ...source,
-      dedup: dedup?.lane(source, run.autoCommit ?? true),
+      dedup: dedup?.lane(source, {
+        isAutoCommit: run.autoCommit ?? true,
+        hasPassedReplay: (offset) =>
+          hasHandled(
+            offset,
+            this.#lanes.known(topic, partition)?.progress,
+            begun(topic, partition),
+          ),
+      }),
       awaited: awaited.of(rest.cluster, physicalTopic, partition),
       reread: rest.work.counterOf(groupId, physicalTopic, partition),
       lock: mayOverlap ? locks.of(topic, partition) : locks.busy(topic, partition),
@@ -236,34 +246,7 @@ export class Dispatcher {
     this.#hasJoined = true;
     this.#last = undefined;
     this.#parts.dedup?.joined(assignment, isFirst ? 'first' : before, this.#parts);
-    for (const {
-      physicalTopic,
-      partition,
-      progress,
-      recent,
-      awaited,
-      reread,
-    } of this.#lanes.all()) {
-      const isKept = isFirst || before !== undefined;
-      if (isKept && assignment[physicalTopic]?.includes(partition) === true) {
-        progress.rejoined();
-      } else {
-        progress.revoked();
-        recent.clear();
-        awaited?.forget();
-        reread?.giveUp(WENT_ELSEWHERE);
-      }
-    }
-    if (isFirst) return;
-    for (const [topic, partitions] of Object.entries(assignment)) {
-      for (const partition of partitions) {
-        if (before?.[topic]?.includes(partition) === true) continue;
-        const lane = this.laneOf(topic, partition);
-        lane.progress.othersMayHaveHandled();
-        lane.awaited?.forget();
-        lane.reread?.giveUp(WENT_ELSEWHERE);
-      }
-    }
+    this.#lanes.assigned(assignment, isFirst ? 'first' : before);
   }
 
   /** Where user code moved positions to, and kafkajs did not go before another inner consumer took over. */

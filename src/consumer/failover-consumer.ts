@@ -42,7 +42,7 @@ export interface ConsumerStatus {
   readonly awaitedCount: number;
   /** Such records that came, and were not handled again, since the consumer was made. */
   readonly recognisedCount: number;
-  /** Records that were left out because a handler had handled them, by `consumer.dedup`, since the consumer was made; 0 without it. */
+  /** Records that were left out because a handler had handled them, by `consumer.dedup`, or their other form, by `producer.onUnmirrored`, since the consumer was made; 0 without both. */
   readonly dedupHitCount: number;
   /** How it stands on the standby, by `consumer.hotStandby`. */
   readonly standby: ConsumerStandbyStatus;

@@ -17,6 +17,7 @@ import { MetadataCarrier } from './metadata-carrier.js';
 import { OutOfRange } from './out-of-range.js';
 import type { PartitionProgress } from './progress.js';
 import type { RemovedRecords } from './removed-range.js';
+import type { GroupMember } from './group-member.js';
 import type { OlderDeliveries } from './offsets.js';
 import type { Pauses } from './pauses.js';
 import type { CarriedLane, Lane } from './lane.js';
@@ -33,6 +34,8 @@ export interface InnerConsumerParts {
   readonly mayCreateTopics: boolean;
   /** The user's own `restartOnFailure`, of the consumer or of the whole client. */
   readonly restartOnFailure: ((error: Error) => Promise<boolean>) | undefined;
+  /** Whether the service reads all that it subscribes to from the beginning. */
+  readonly readsFromBeginning: boolean;
   /** Whether commits say which records were handled last. */
   readonly commitMetadata: boolean;
   readonly world: World;
@@ -73,11 +76,20 @@ export const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000;
 
 /** @internal What the dispatcher of an inner consumer is made of. */
 export function dispatcherParts(
-  { session, world, locks, older, awaited, dedup, config, host }: InnerConsumerParts,
-  own: Pick<DispatcherParts, 'run' | 'names' | 'gate' | 'refusal'>,
+  { session, world, locks, older, awaited, dedup, config, host, ...parts }: InnerConsumerParts,
+  {
+    member,
+    ...own
+  }: Pick<DispatcherParts, 'run' | 'names' | 'gate' | 'refusal'> & {
+    readonly member: Pick<GroupMember, 'committedAtJoin'>;
+  },
 ): DispatcherParts {
   return {
     ...own,
+    begun: (topic, partition) => ({
+      committedAtJoin: member.committedAtJoin(topic, partition)?.committed,
+      begunAt: parts.readsFromBeginning ? 0n : host.planned(topic, partition)?.offset,
+    }),
     cluster: session.alias,
     // A member that waits on the standby has none yet.
     get switchEpoch() {

@@ -152,7 +152,8 @@ export class InnerConsumer {
 
   /** Begins to consume. Settles as kafkajs's own `run`: after the first join, or when joining failed. */
   start(run: FailoverConsumerRunConfig): Promise<void> {
-    const own = { run, names: this.#names, gate: this.gate, refusal: () => this.#refusal };
+    const member = this.#member;
+    const own = { run, names: this.#names, gate: this.gate, refusal: () => this.#refusal, member };
     this.#dispatcher = new Dispatcher(dispatcherParts(this.#parts, own), this.#parts.carried);
     this.#member.isJoining = true;
     this.#anew.begins(run);

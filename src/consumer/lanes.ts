@@ -1,5 +1,8 @@
 import type { PhysicalOffset } from './commits.js';
+import type { Assignment } from './consumer-events.js';
 import type { Lane } from './lane.js';
+
+const WENT_ELSEWHERE = 'another member of the group has had the partition';
 
 /**
  * The lanes of one inner consumer, each made when it is asked for first.
@@ -35,6 +38,35 @@ export class Lanes {
       const offset = progress.pendingSeek();
       return offset === undefined ? [] : [{ topic, partition, offset }];
     });
+  }
+
+  /**
+   * A join ended with this assignment.
+   *
+   * @param before - as of {@link Dispatcher.assigned}; `first`: it is the first join of this inner consumer.
+   */
+  assigned(assignment: Assignment, before: Assignment | 'first' | undefined): void {
+    for (const lane of this.all()) {
+      const { physicalTopic, partition, progress } = lane;
+      if (before !== undefined && assignment[physicalTopic]?.includes(partition) === true) {
+        progress.rejoined();
+      } else {
+        progress.revoked();
+        lane.recent.clear();
+        lane.awaited?.forget();
+        lane.reread?.giveUp(WENT_ELSEWHERE);
+      }
+    }
+    if (before === 'first') return;
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      for (const partition of partitions) {
+        if (before?.[topic]?.includes(partition) === true) continue;
+        const lane = this.of(topic, partition);
+        lane.progress.othersMayHaveHandled();
+        lane.awaited?.forget();
+        lane.reread?.giveUp(WENT_ELSEWHERE);
+      }
+    }
   }
 
   all(): readonly Lane[] {

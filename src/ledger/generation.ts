@@ -1,4 +1,5 @@
 import type { PartitionMap } from '../replication/partition-map.js';
+import type { LedgerLog } from './ledger-reader.js';
 import type { Segment } from './segment.js';
 import type { Span } from './span.js';
 
@@ -49,4 +50,21 @@ export interface SegmentWatcher {
   written(segment: Segment): void;
   /** It is not kept any more: all of it is mirrored, or there was no room. */
   letGo(segment: Segment, why: 'mirrored' | 'dropped'): void;
+}
+
+/** @internal True where something is known of it. */
+export function isWorthKeeping({ openFrom, copiedAt, dropped }: KeptLog): boolean {
+  return openFrom > 0 || copiedAt >= 0n || dropped !== undefined;
+}
+
+/** @internal No later generation has records of the same partition: as far as this process knows its log has not gone back since. Not so of an earlier life. */
+export function isNewest(
+  { cluster, topic, partition, generation, isEarlier }: LedgerLog,
+  generations: ReadonlyMap<number, KeptGeneration>,
+): boolean {
+  const isLater = ([number, one]: readonly [number, KeptGeneration]): boolean =>
+    number > generation &&
+    one.cluster === cluster &&
+    one.logs.some((log) => log.topic === topic && log.partition === partition);
+  return !isEarlier && ![...generations].some(isLater);
 }

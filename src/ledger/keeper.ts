@@ -135,7 +135,7 @@ export class LedgerKeeper {
     const from = aliases.find((alias) => alias !== active) ?? active;
     const isLeft = ledger.logs().some(({ isEarlier, cluster }) => isEarlier && cluster === from);
     if (isLeft || !ledger.isWhole(from))
-      this.switched({ from, to: active, switchEpoch, planned: false });
+      this.switched({ from, to: active, switchEpoch, planned: 'unknown' });
   }
 
   /** A send was acknowledged. The hot path. */

@@ -234,13 +234,10 @@ export class Ledger {
 
   /** What is known beside the segments, by the number of the generation. */
   generations(): ReadonlyMap<number, KeptGeneration> {
-    const kept = [...this.#generations].map(([generation, { cluster, switchEpoch, states }]) => {
-      const logs = [...states.values()].filter(
-        ({ openFrom, copiedAt, dropped }) =>
-          openFrom > 0 || copiedAt >= 0n || dropped !== undefined,
-      );
-      return [generation, { cluster, switchEpoch, logs }] as const;
-    });
+    const kept = [...this.#generations].map(
+      ([generation, { cluster, switchEpoch, states }]) =>
+        [generation, { cluster, switchEpoch, logs: [...states.values()] }] as const,
+    );
     return new Map(kept);
   }
 

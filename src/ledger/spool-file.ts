@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
 import type { AppendFile, World } from '../world.js';
-import type { Segment } from './segment.js';
+import { Segment } from './segment.js';
 import { endOfFile, framed, startOfFile, type SpoolHead } from './spool-format.js';
 
 /** When the disk is told to have what was written. */
 export type SpoolFsync = 'always' | 'interval' | 'never';
+
+const NO_SEGMENT = new Segment(Number.NaN, Buffer.alloc(0));
 
 /**
  * The file of one segment. One call at a time; what cannot be done rejects, and nothing is written to it any more.
@@ -13,11 +15,11 @@ export type SpoolFsync = 'always' | 'interval' | 'never';
  */
 export class SpoolFile {
   readonly path: string;
-  readonly segment: Segment;
   /** Bytes on the disk. */
   bytes = 0;
   /** True where it does not have what the segment has, and never will. */
   isBroken = false;
+  #segment: Segment;
   readonly #world: World;
   readonly #head: SpoolHead;
   #handle: AppendFile | undefined;
@@ -29,7 +31,7 @@ export class SpoolFile {
   constructor(world: World, path: string, segment: Segment, head: SpoolHead) {
     this.#world = world;
     this.path = path;
-    this.segment = segment;
+    this.#segment = segment;
     this.#head = head;
   }
 
@@ -45,6 +47,15 @@ export class SpoolFile {
     file.#written = segment.used;
     file.#isEnded = true;
     return file;
+  }
+
+  get segment(): Segment {
+    return this.#segment;
+  }
+
+  /** It is not kept any more, and is to be removed: nothing holds on to its memory, however long that takes. */
+  letGo(): void {
+    this.#segment = NO_SEGMENT;
   }
 
   get hasMore(): boolean {

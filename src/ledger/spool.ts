@@ -2,7 +2,7 @@ import { messageOf } from '../caught.js';
 import type { EventSink } from '../events.js';
 import { sleep, untilDeadline } from '../wait.js';
 import type { CancelTimer, World } from '../world.js';
-import type { KeptGeneration, SegmentWatcher } from './generation.js';
+import { isWorthKeeping, type KeptGeneration, type SegmentWatcher } from './generation.js';
 import type { Ledger } from './ledger.js';
 import type { Segment } from './segment.js';
 import { SpoolFile, type SpoolFsync } from './spool-file.js';
@@ -25,6 +25,9 @@ type SpoolWork = 'write' | 'sync' | 'state' | 'remove';
 
 /** Pause between two times that the disk is told to have all, and is cleared of what is not needed, in milliseconds. */
 const TIDY_EVERY_MS = 1_000;
+
+/** Longest wait for what earlier lives have left, in milliseconds. */
+const LOAD_MAX_MS = 10_000;
 
 /** Longest wait for the last write, in milliseconds. */
 const LAST_WRITE_MS = 1_000;
@@ -91,6 +94,7 @@ export class LedgerSpool implements SegmentWatcher {
     const file = this.#files.get(segment);
     if (file === undefined) return;
     this.#files.delete(segment);
+    file.letGo();
     this.#left.push({ file, why });
     this.#tidySoon();
   }
@@ -98,7 +102,7 @@ export class LedgerSpool implements SegmentWatcher {
   /** Takes up what earlier lives of the process have left. Once; never rejects. */
   load(): Promise<void> {
     const { world, ledger, aliases, directory } = this.#parts;
-    this.#loading ??= loadSpool({
+    const loading = (this.#loading ??= loadSpool({
       ...{ world, ledger, aliases, directory },
       ownNames: this.#life,
       statePath: this.#statePath,
@@ -108,8 +112,17 @@ export class LedgerSpool implements SegmentWatcher {
     }).then(() => {
       this.#isLoaded = true;
       this.#tidySoon();
-    });
-    return this.#loading;
+    }));
+    return this.#inTime(loading);
+  }
+
+  /** Reports wait for it. What comes later is taken up all the same. */
+  async #inTime(loading: Promise<void>): Promise<void> {
+    const { world, ledger, aliases, directory } = this.#parts;
+    const { kind } = await untilDeadline(world, world.nowMs() + LOAD_MAX_MS, loading);
+    if (kind === 'settled') return;
+    for (const alias of aliases) ledger.damaged(alias, true);
+    this.#tell(directory, `it could not be read within ${LOAD_MAX_MS} ms`);
   }
 
   /** Nobody sends any more: what there is is all, and the disk gets it. */
@@ -219,7 +232,8 @@ export class LedgerSpool implements SegmentWatcher {
     const damaged = aliases.filter((alias) => clusters.has(alias) || ledger.isDamaged(alias));
     const generations = new Map<string, KeptGeneration>();
     for (const [number, kept] of all) {
-      if (kept.logs.length > 0) generations.set(this.#nameOf(number), kept);
+      const logs = kept.logs.filter(isWorthKeeping);
+      if (logs.length > 0) generations.set(this.#nameOf(number), { ...kept, logs });
     }
     const text = stateText({ generations, damaged });
     if (text === this.#state) return;

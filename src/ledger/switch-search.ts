@@ -20,7 +20,8 @@ export interface LedgerSwitch {
   readonly from: string;
   readonly to: string;
   readonly switchEpoch: number;
-  readonly planned: boolean;
+  /** `unknown`: it was in an earlier life of the process. */
+  readonly planned: boolean | 'unknown';
 }
 
 /** @internal What of a log was not found on the other cluster. */
@@ -47,8 +48,8 @@ export interface SwitchSearchParts extends BothClusters {
 /** Logs that are searched at a time: each is in memory as a whole. */
 const SEARCHED_AT_ONCE = 2;
 
-/** Longest time for a search, in milliseconds: of what was not looked at by then nobody can say whether it is mirrored. */
-const SEARCH_MAX_MS = 120_000;
+/** @internal Longest time for a search, in milliseconds: of what was not looked at by then nobody can say whether it is mirrored. */
+export const SEARCH_MAX_MS = 120_000;
 
 /**
  * Searches the other cluster for all that the one that was left has acknowledged, and is not known to be mirrored.

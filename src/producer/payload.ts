@@ -1,6 +1,6 @@
-import { Buffer } from 'node:buffer';
 import type { Message, ProducerBatch, ProducerRecord } from 'kafkajs';
 import { SendTag } from '../cluster/produce-tap.js';
+import { messageBytes } from '../message-bytes.js';
 import type { MessageCounts } from './message-counts.js';
 
 /**
@@ -161,23 +161,6 @@ export function timeoutOf(payload: Payload): number | undefined {
   if (!isObject(payload)) return undefined;
   const timeout: unknown = payload.timeout;
   return timeout instanceof SendTag ? timeout.timeout : (timeout as number | undefined);
-}
-
-function messageBytes(message: Message): number {
-  if (!isObject(message)) return 0;
-  let bytes = bytesOf(message.key) + bytesOf(message.value);
-  if (!isObject(message.headers)) return bytes;
-  for (const [name, value] of Object.entries(message.headers)) {
-    bytes += bytesOf(name);
-    if (Array.isArray(value)) for (const one of value) bytes += bytesOf(one);
-    else bytes += bytesOf(value);
-  }
-  return bytes;
-}
-
-function bytesOf(value: unknown): number {
-  if (typeof value === 'string') return Buffer.byteLength(value);
-  return value instanceof Uint8Array ? value.byteLength : 0;
 }
 
 function isObject(value: unknown): value is object {

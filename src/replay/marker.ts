@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { IHeaders } from 'kafkajs';
-import type { RecordContent } from '../position/fingerprint.js';
+import { contentHash, type RecordContent } from '../position/fingerprint.js';
 
 /**
  * The header that a record has which was sent again to the other cluster, because the first one had acknowledged it and it was not mirrored: see {@link replayOrigin}.
@@ -28,7 +28,7 @@ export interface ReplayOrigin {
 }
 
 /**
- * Where a record was acknowledged first that was replayed by a FailoverKafka (`producer.onUnmirrored`).
+ * Where a record was acknowledged first that was replayed by a FailoverKafka (`producer.onUnmirrored`). By its header, so as trustworthy as whoever may write to the topic.
  *
  * @returns undefined for every other record.
  * @public
@@ -49,7 +49,9 @@ function readOrigin(text: string): ReplayOrigin | undefined {
   } catch {
     return undefined;
   }
-  return isOrigin(origin) ? origin : undefined;
+  if (!isOrigin(origin)) return undefined;
+  const { cluster, topic, partition, offset, switchEpoch } = origin;
+  return { cluster, topic, partition, offset, switchEpoch };
 }
 
 function isOrigin(origin: unknown): origin is ReplayOrigin {
@@ -67,22 +69,41 @@ function isOrigin(origin: unknown): origin is ReplayOrigin {
   );
 }
 
+/** @internal A replay, as its header tells. */
+export interface Replay {
+  readonly origin: ReplayOrigin;
+  /** Its log was not known to have been cut or made anew since: an offset of its origin is one of the log that was left. */
+  readonly isOfLastLog: boolean;
+}
+
+/** @internal As {@link replayOrigin}, and what consumers of this library have to know beside. */
+export function replayOf(message: RecordContent): Replay | undefined {
+  const origin = replayOrigin(message);
+  if (origin === undefined) return undefined;
+  const { isOfLastLog = false } = JSON.parse(String(message.headers?.[REPLAY_HEADER])) as {
+    isOfLastLog?: unknown;
+  };
+  return { origin, isOfLastLog: isOfLastLog === true };
+}
+
 /** @internal The headers of a record that is replayed. */
 export function markedHeaders(
   headers: RecordContent['headers'],
-  { cluster, topic, partition, offset, switchEpoch }: ReplayOrigin,
+  { origin, isOfLastLog }: Replay,
 ): IHeaders {
-  const origin: ReplayOrigin = { cluster, topic, partition, offset, switchEpoch };
-  return { ...(headers as IHeaders), [REPLAY_HEADER]: JSON.stringify(origin) };
+  return { ...(headers as IHeaders), [REPLAY_HEADER]: JSON.stringify({ ...origin, isOfLastLog }) };
 }
 
-/** @internal Names the record that was acknowledged, and no other one: also where its log was made anew since. */
-export function originKey({
-  cluster,
-  topic,
-  partition,
-  offset,
-  switchEpoch,
-}: ReplayOrigin): string {
-  return `${partition} ${offset} ${switchEpoch} ${cluster} ${topic}`;
+/** @internal Names the record that was acknowledged, by its place and what it is: after an unclean election, or in a topic that was made anew, the place has another one. */
+export function originKey(
+  { cluster, topic, partition, offset, switchEpoch }: ReplayOrigin,
+  { timestamp, hash }: { readonly timestamp: string; readonly hash: string },
+): string {
+  return `${partition} ${offset} ${switchEpoch} ${timestamp} ${hash} ${cluster} ${topic}`;
+}
+
+/** @internal The hash of the record that was acknowledged, of its replay. */
+export function replayedHash({ headers, ...record }: RecordContent): string {
+  const { [REPLAY_HEADER]: _marker, ...own } = headers ?? {};
+  return contentHash({ ...record, headers: own });
 }

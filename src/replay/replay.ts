@@ -1,38 +1,19 @@
-import type { Message } from 'kafkajs';
 import { messageOf } from '../caught.js';
-import type { LedgerRecord } from '../ledger/contents.js';
-import type { Ledger } from '../ledger/ledger.js';
-import type { LedgerLog, LedgerReader } from '../ledger/ledger-reader.js';
-import { search, soughtIn } from '../ledger/look.js';
+import { soughtIn } from '../ledger/look.js';
 import type { MissingRecords } from '../ledger/switch-search.js';
-import { bounded, copyOf, type BothClusters } from '../ledger/topics.js';
 import { contentHash } from '../position/fingerprint.js';
-import { sendOutcome, type SendMetadata } from '../send-outcome.js';
 import { sleep, untilAborted } from '../wait.js';
-import { markedHeaders, originKey, replayOrigin } from './marker.js';
+import { originKey, replayOrigin } from './marker.js';
 import type { ReplayIdentity } from './replay-record.js';
-import type { Replays } from './replays.js';
 import { replayReport, type ReplayedLog, type ReplayReport } from './report.js';
-
-/** @internal Sends as a producer does, to the cluster that a switch has led to and nowhere else. Rejects at once where another one leads away. */
-export type ReplaySend = (record: {
-  readonly topic: string;
-  readonly messages: Message[];
-}) => Promise<readonly SendMetadata[]>;
-
-/** @internal What {@link replay} needs. */
-export interface ReplayParts extends BothClusters {
-  readonly ledger: Ledger;
-  readonly replays: Replays;
-}
-
-/** @internal What is to be sent again. */
-export interface ReplayJob {
-  readonly from: string;
-  readonly to: string;
-  readonly missing: readonly MissingRecords[];
-  readonly reader: LedgerReader;
-}
+import {
+  placeOf,
+  sendAnnounced,
+  type Announced,
+  type ReplayJob,
+  type ReplayParts,
+  type ReplaySend,
+} from './resend.js';
 
 /**
  * Time between the announcement and the sends, in milliseconds: from then on each consumer notes which of the announced records it has handled. They follow the log by
@@ -40,9 +21,9 @@ export interface ReplayJob {
  */
 const ANNOUNCED_MS = 5_000;
 
-/** Records, and bytes of them, in one request. */
-const RECORDS_AT_ONCE = 500;
-const BYTES_AT_ONCE = 524_288;
+const NOT_AGAIN = 'they were replayed before';
+const BROKERS_TIME =
+  'the time of the topic is that of the broker (LogAppendTime): nobody could tell what the mirror brings of them from other records';
 
 /**
  * Sends what was acknowledged and is not mirrored to the cluster that was switched to: into the topic of the same name, and the same partition, in the order of the log.
@@ -63,13 +44,14 @@ export async function replay(
   send: ReplaySend,
   signal: AbortSignal,
 ): Promise<ReplayReport> {
-  const logs: ReplayedLog[] = [];
+  let announced: readonly Announced[];
   try {
-    const announced = await announce(job, parts, signal);
-    for (const one of announced) logs.push(await replayLog(one, job, parts, send, signal));
+    announced = await announce(job, parts, signal);
   } catch (error) {
     return nothingReplayed(job, messageOf(error));
   }
+  const logs: ReplayedLog[] = [];
+  for (const one of announced) logs.push(await sendAnnounced(one, { ...parts, job, send, signal }));
   return replayReport(job, logs);
 }
 
@@ -78,7 +60,7 @@ export function nothingReplayed(job: Omit<ReplayJob, 'reader'>, because: string)
   const logs = job.missing.map(({ log, offsets }): ReplayedLog => {
     const { topic, partition, switchEpoch } = log;
     const place = { topic, partition, switchEpoch };
-    return { ...place, replayed: [], mirrored: [], notReplayed: offsets, because };
+    return { ...place, replayed: [], mirrored: [], notReplayed: [{ offsets, because }] };
   });
   return replayReport(job, logs);
 }
@@ -99,19 +81,14 @@ async function announce(
     const identities = [...byOffset.values()];
     await untilAborted(
       signal,
-      replays.tell(job.to, { kind: 'announced', log: placeOf(log), identities }),
+      replays.tell(job.to, {
+        ...{ kind: 'announced', log: placeOf(log), identities },
+        copiedAt: parts.ledger.copiedNow(log).copiedAt,
+      }),
     );
   }
   if (toSend.length > 0) await sleep(world, ANNOUNCED_MS, { signal });
   return announced;
-}
-
-/** Records of one log that are to be sent. */
-interface Announced {
-  readonly log: LedgerLog;
-  readonly byOffset: ReadonlyMap<number, ReplayIdentity>;
-  /** Not to be sent: it was replayed before, or is itself the replay of another one. */
-  readonly notAgain: readonly number[];
 }
 
 async function identified(
@@ -120,126 +97,23 @@ async function identified(
   { world, replays }: ReplayParts,
   signal: AbortSignal,
 ): Promise<Announced> {
-  const { cluster, topic, partition, switchEpoch } = log;
+  const { topic, partition } = log;
   const wanted = new Set(offsets);
   const { records, isAppendTime } = await soughtIn(reader.batches(log), log, { world, signal });
+  // Nobody could tell their mirrored copies from others of the same content.
+  if (isAppendTime) return { log, byOffset: new Map(), not: { offsets, because: BROKERS_TIME } };
   const byOffset = new Map<number, ReplayIdentity>();
   const notAgain: number[] = [];
   for (const record of records.filter(({ offset }) => wanted.has(offset))) {
-    const { offset } = record;
-    const timestamp = isAppendTime ? '' : record.timestamp;
-    const origin = originKey({ cluster, topic, partition, switchEpoch, offset: String(offset) });
+    const { offset, timestamp } = record;
+    const identity = { offset, timestamp, hash: contentHash(record) };
+    const origin = originKey({ ...placeOf(log), offset: String(offset) }, identity);
     const isReplayed = replays.index
-      .find(topic, partition, { ...record, timestamp })
-      .some((one) => one.origin === origin && one.replayedTo === to);
+      .find(topic, partition, record)
+      .some((one) => one.origin === origin && one.replayed?.cluster === to);
     if (isReplayed || replayOrigin(record) !== undefined) notAgain.push(offset);
-    else byOffset.set(offset, { offset, timestamp, hash: contentHash(record) });
+    else byOffset.set(offset, identity);
   }
-  return { log, byOffset, notAgain };
-}
-
-async function replayLog(
-  { log, byOffset, notAgain }: Announced,
-  { reader, to }: ReplayJob,
-  parts: ReplayParts,
-  send: ReplaySend,
-  signal: AbortSignal,
-): Promise<ReplayedLog> {
-  const { ledger, world, replays } = parts;
-  const { topic, partition, switchEpoch } = log;
-  const left = new Set(byOffset.keys());
-  const replayed: number[] = [];
-  const mirrored: number[] = [];
-  let because = notAgain.length === 0 ? undefined : 'they were replayed before';
-  try {
-    if (left.size > 0) {
-      await assertPartition({ topic, partition, to }, parts, signal);
-      const last = ledger.copiedNow(log);
-      const sought = await soughtIn(reader.batches(log), last, { world, signal });
-      const found = await bounded(copyOf(log, parts), parts, signal, (on) =>
-        search(log, sought, on),
-      );
-      const open = new Set([...found.unmirrored, ...found.unknown].map(({ offset }) => offset));
-      for (const offset of left) if (!open.has(offset)) mirrored.push(offset);
-      for (const offset of mirrored) left.delete(offset);
-      const records = found.unmirrored.filter(({ offset }) => left.has(offset));
-      for (const some of inRequests(records)) {
-        signal.throwIfAborted();
-        const sent = await sendSome(some, log, send);
-        for (const { offset } of sent.acknowledged) left.delete(offset);
-        const identities = sent.acknowledged.flatMap(({ offset }) => byOffset.get(offset) ?? []);
-        replayed.push(...identities.map(({ offset }) => offset));
-        await replays.tell(to, { kind: 'replayed', log: placeOf(log), identities });
-        if (sent.error !== undefined) throw sent.error;
-      }
-      if (left.size > 0)
-        because = 'a record behind them is mirrored: MirrorMaker may leave them out';
-    }
-  } catch (error) {
-    because = messageOf(error);
-  }
-  const rest = [...left, ...notAgain].toSorted((a, b) => a - b);
-  return { topic, partition, switchEpoch, replayed, mirrored, notReplayed: rest, because };
-}
-
-function placeOf({ cluster, topic, partition, switchEpoch }: LedgerLog) {
-  return { cluster, topic, partition, switchEpoch };
-}
-
-/** @throws Error - the cluster has no such partition: there it would be another record. */
-async function assertPartition(
-  {
-    topic,
-    partition,
-    to,
-  }: { readonly topic: string; readonly partition: number; readonly to: string },
-  parts: ReplayParts,
-  signal: AbortSignal,
-): Promise<void> {
-  const ranges = await bounded({ cluster: to, topic }, parts, signal, ({ access }) =>
-    access.ranges(topic, { isolation: 'read_uncommitted' }),
-  );
-  if (ranges?.has(partition) !== true) {
-    throw new Error(`cluster ${to} has no partition ${partition} of ${topic}`);
-  }
-}
-
-/** Lists that fit into one request each. */
-function inRequests(records: readonly LedgerRecord[]): readonly (readonly LedgerRecord[])[] {
-  const requests: LedgerRecord[][] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const more = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-    const open = requests.at(-1);
-    const hasRoom =
-      open !== undefined && open.length < RECORDS_AT_ONCE && bytes + more <= BYTES_AT_ONCE;
-    if (hasRoom) open.push(record);
-    else requests.push([record]);
-    bytes = hasRoom ? bytes + more : more;
-  }
-  return requests;
-}
-
-/** One attempt. */
-async function sendSome(
-  records: readonly LedgerRecord[],
-  log: LedgerLog,
-  send: ReplaySend,
-): Promise<{ readonly acknowledged: readonly LedgerRecord[]; readonly error?: unknown }> {
-  const { topic, partition } = log;
-  const messages = records.map(({ key, value, headers, timestamp, offset }): Message => ({
-    partition,
-    key,
-    value,
-    timestamp,
-    headers: markedHeaders(headers, { ...placeOf(log), offset: String(offset) }),
-  }));
-  try {
-    await send({ topic, messages });
-    return { acknowledged: records };
-  } catch (error) {
-    // One partition: it has one fate.
-    const isThere = sendOutcome(error)?.parts.every(({ kind }) => kind === 'acknowledged') === true;
-    return { acknowledged: isThere ? records : [], error };
-  }
+  const not = notAgain.length > 0 ? { offsets: notAgain, because: NOT_AGAIN } : undefined;
+  return { log, byOffset, not };
 }

@@ -5,11 +5,13 @@ import { FailoverOptionsError } from '../errors.js';
 import type { EventSink } from '../events.js';
 import type { AfterSearch } from '../ledger/keeper.js';
 import type { LedgerSwitch } from '../ledger/switch-search.js';
+import { bounded } from '../ledger/topics.js';
 import type { OnUnmirrored } from '../options-producer.js';
 import type { FailoverKafkaProducer } from '../producer/failover-producer.js';
 import { anyOf, untilAborted } from '../wait.js';
-import { nothingReplayed, replay, type ReplayJob, type ReplayParts } from './replay.js';
+import { nothingReplayed, replay } from './replay.js';
 import type { ReplayReport, ReplayStatus } from './report.js';
+import type { ReplayJob, ReplayParts, ReplaySend } from './resend.js';
 
 /** @internal What a {@link Replaying} is made of. */
 export interface ReplayingParts extends ReplayParts {
@@ -21,6 +23,9 @@ export interface ReplayingParts extends ReplayParts {
   /** A producer that lets nothing wait for a switch, and asks nobody which partition a record belongs to. */
   producer(): Pick<FailoverKafkaProducer, 'connect' | 'send' | 'disconnect'>;
 }
+
+/** Longest wait for an answer of a cluster that may be dead, in milliseconds. */
+const ANSWER_MS = 3_000;
 
 /** What a switch has left behind, and somebody sees to. */
 interface Work {
@@ -46,7 +51,7 @@ export class Replaying {
 
   status(): ReplayStatus {
     const work = this.#work;
-    if (work === undefined) return { kind: 'none', recordCount: 0 };
+    if (work === undefined) return { kind: 'none' };
     const recordCount = work.job.missing.reduce((sum, { offsets }) => sum + offsets.length, 0);
     return { kind: work.isOrdered ? 'replaying' : 'held', recordCount };
   }
@@ -54,7 +59,7 @@ export class Replaying {
   /** As {@link AfterSearch}. */
   readonly afterSearch: AfterSearch = async (one, missing, reader, stopped) => {
     const { mode, events } = this.#parts;
-    if (one.planned || missing.length === 0) return;
+    if (one.planned === true || missing.length === 0) return;
     const job = { from: one.from, to: one.to, missing, reader };
     const isOrdered = mode === 'replay';
     const work: Work = { job, ordered: deferred(), isOrdered, report: deferred() };
@@ -81,12 +86,32 @@ export class Replaying {
     return untilAborted(signal, work.report.promise);
   }
 
+  /** Where nobody knows whether it was given up, it is asked. */
+  async #answers(cluster: string, { missing }: ReplayJob, stopped: AbortSignal): Promise<boolean> {
+    const { world } = this.#parts;
+    const [{ log: { topic } } = { log: { topic: '' } }] = missing;
+    const asked = bounded(
+      { cluster, topic },
+      this.#parts,
+      stopped,
+      ({ access }) => access.ranges(topic),
+      world.nowMs() + ANSWER_MS,
+    );
+    return asked.then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Rejects where nothing could be done. */
   async #carryOut(
     { job, ordered }: Work,
-    { to, switchEpoch }: LedgerSwitch,
+    { from, to, switchEpoch, planned }: LedgerSwitch,
     stopped: AbortSignal,
   ): Promise<ReplayReport> {
+    if (planned === 'unknown' && (await this.#answers(from, job, stopped))) {
+      throw new Error(`cluster ${from} answers: the mirror brings what is late`);
+    }
     const session = this.#parts.session();
     if (session?.switchEpoch !== switchEpoch) throw new Error(`cluster ${to} was left`);
     const signal = anyOf(stopped, session.signal);
@@ -94,7 +119,7 @@ export class Replaying {
     const producer = this.#parts.producer();
     try {
       await untilAborted(signal, producer.connect());
-      const send: Parameters<typeof replay>[2] = (record) => producer.send(record, { signal });
+      const send: ReplaySend = (record) => producer.send(record, { signal });
       return await replay(job, this.#parts, send, signal);
     } finally {
       await producer.disconnect().catch(() => {});
@@ -113,5 +138,5 @@ export const NO_REPLAYS: Pick<Replaying, 'afterSearch' | 'order' | 'status'> = {
         "producer.onUnmirrored: with 'report' nothing is kept for a replay; set it to 'hold', or to 'replay', in every process",
       ),
     ),
-  status: () => ({ kind: 'none', recordCount: 0 }),
+  status: () => ({ kind: 'none' }),
 };

@@ -72,11 +72,12 @@ export class Replays {
   }
 
   /** Tells all processes, by the log of the cluster `on`. Resolves when every replica in sync has it. */
-  async tell(on: string, { kind, log, identities }: ReplayRecord): Promise<void> {
-    const key = `${log.cluster} ${log.topic} ${log.partition}`;
+  async tell(on: string, { identities, ...rest }: ReplayRecord): Promise<void> {
+    const { cluster, topic, partition } = rest.log;
+    const key = `${cluster} ${topic} ${partition}`;
     for (let first = 0; first < identities.length; first += IDENTITIES_AT_ONCE) {
       const some = identities.slice(first, first + IDENTITIES_AT_ONCE);
-      const record = { kind, log, identities: some };
+      const record = { ...rest, identities: some };
       await named('nobody can be told of it', on, () =>
         this.#on(on).log.append(key, writeReplayRecord(record)),
       );

@@ -29,53 +29,56 @@ export interface ReplayedRecordsOfLog extends Pick<
   readonly replayed: UnmirroredRecordsOfLog['ranges'];
   /** Have come before. */
   readonly mirrored: UnmirroredRecordsOfLog['ranges'];
-  /** Were not sent; or they were, and nobody has answered: those may be there as well. */
-  readonly notReplayed: UnmirroredRecordsOfLog['ranges'];
-  /** Why not; undefined where all were. */
-  readonly because: string | undefined;
+  /** Were not sent, and why; or they were, and nobody has answered: those may be there as well. */
+  readonly notReplayed: readonly {
+    readonly first: string;
+    readonly last: string;
+    readonly because: string;
+  }[];
 }
 
 /** @internal What became of one log's records, offset by offset. */
 export interface ReplayedLog extends Pick<
   ReplayedRecordsOfLog,
-  'topic' | 'partition' | 'switchEpoch' | 'because'
+  'topic' | 'partition' | 'switchEpoch'
 > {
   readonly replayed: readonly number[];
   readonly mirrored: readonly number[];
-  readonly notReplayed: readonly number[];
+  readonly notReplayed: readonly {
+    readonly offsets: readonly number[];
+    readonly because: string;
+  }[];
 }
 
-/** @internal Adds up. */
+/** @internal The report of all logs. */
 export function replayReport(
   { from, to }: Pick<ReplayReport, 'from' | 'to'>,
   logs: readonly ReplayedLog[],
 ): ReplayReport {
-  const countOf = (what: 'replayed' | 'mirrored' | 'notReplayed'): number =>
-    logs.reduce((sum, one) => sum + one[what].length, 0);
+  const countOf = (offsetsOf: (log: ReplayedLog) => readonly number[]): number =>
+    logs.reduce((sum, log) => sum + offsetsOf(log).length, 0);
   return {
     from,
     to,
-    replayedCount: countOf('replayed'),
-    mirroredCount: countOf('mirrored'),
-    notReplayedCount: countOf('notReplayed'),
+    replayedCount: countOf(({ replayed }) => replayed),
+    mirroredCount: countOf(({ mirrored }) => mirrored),
+    notReplayedCount: countOf(({ notReplayed }) => notReplayed.flatMap(({ offsets }) => offsets)),
     logs: logs.map(({ replayed, mirrored, notReplayed, ...log }) => ({
       ...log,
       replayed: rangesOf(replayed),
       mirrored: rangesOf(mirrored),
-      notReplayed: rangesOf(notReplayed),
+      notReplayed: notReplayed.flatMap(({ offsets, because }) =>
+        rangesOf(offsets).map((range) => ({ ...range, because })),
+      ),
     })),
   };
 }
 
 /**
- * How it stands with what the last unplanned switch has left behind (`producer.onUnmirrored`). `none`: nothing is to be done, or all is done. `held`: it waits for
- * `replayUnmirrored()`. `replaying`: it is announced and sent.
+ * How it stands with what the last unplanned switch has left behind (`producer.onUnmirrored`), and how many records that is about. `none`: nothing is to be done, or all is done.
+ * `held`: it waits for `replayUnmirrored()`. `replaying`: somebody sees to it, from its announcement to its last send.
  *
  * @public
  */
-export interface ReplayStatus {
-  /** Whether something is to be done. */
-  readonly kind: 'none' | 'held' | 'replaying';
-  /** Records that it is about. */
-  readonly recordCount: number;
-}
+export type ReplayStatus =
+  { readonly kind: 'none' } | { readonly kind: 'held' | 'replaying'; readonly recordCount: number };

@@ -67,8 +67,9 @@ const faults: Record<string, () => void> = {
     vi.spyOn(DedupWindow.prototype, 'lane').mockImplementation(function (
       this: DedupWindow,
       source,
+      rest,
     ) {
-      return lane.call(this, source, true);
+      return lane.call(this, source, { ...rest, isAutoCommit: true });
     });
   },
   'a seek is overlooked': () => {

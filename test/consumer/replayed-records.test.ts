@@ -20,34 +20,54 @@ function indexOf(...offsets: number[]): ReplayIndex {
   index.take('B', {
     kind: 'announced',
     log: { cluster, topic, partition, switchEpoch },
+    copiedAt: 3n,
     identities: offsets.map((offset) => ({ offset, timestamp: '1000', hash })),
   });
   return index;
 }
+
+const recordsOf = (...offsets: number[]): ReplayedRecords =>
+  new ReplayedRecords(indexOf(...offsets), (cluster, topic) => `${cluster}.${topic}`);
+
+const REPLAY = { origin: ORIGIN, isOfLastLog: true };
 
 const copies = { cluster: 'B', topic: 'orders', physicalTopic: 'A.orders', partition: 0 };
 const born = { ...copies, physicalTopic: 'orders' };
 
 describe('records that are there twice', () => {
   it('have one id: the replay by its header, the mirrored one by its content', () => {
-    const records = new ReplayedRecords('one', indexOf(17));
-    const replay = records.look(message(4, markedHeaders({}, ORIGIN)), born);
-    const mirrored = records.look(message(9), copies);
-    expect(replay).toMatchObject({ kind: 'replay', origin: ORIGIN });
-    expect(mirrored).toMatchObject({ kind: 'original', replayedTo: undefined });
+    const records = recordsOf(17);
+    const replay = records.claim(message(4, markedHeaders({}, REPLAY)), born);
+    const mirrored = records.claim(message(9), copies);
+    expect(replay).toMatchObject({ kind: 'replay', replay: REPLAY });
+    expect(mirrored).toMatchObject({ kind: 'original', replayedAt: undefined });
     expect(mirrored?.id).toBe(replay?.id);
   });
 
   it('are told from others that look alike, which were not announced', () => {
-    const records = new ReplayedRecords('one', indexOf(17, 18));
-    const ids = [5, 6, 7].map((offset) => records.look(message(offset), copies)?.id);
+    const records = recordsOf(17, 18);
+    const ids = [5, 6, 7].map((offset) => records.claim(message(offset), copies)?.id);
     expect(new Set(ids).size).toBe(3);
     expect(ids[2]).toBeUndefined();
     // Each stays what it is when it is delivered again; in another log, and for another group, there is another one.
-    expect([5, 6, 7].map((offset) => records.look(message(offset), copies)?.id)).toEqual(ids);
-    expect(records.look(message(5), { ...copies, cluster: 'A' })?.id).toBe(ids[0]);
-    const other = new ReplayedRecords('other', indexOf(17, 18));
-    expect(other.look(message(8), copies)?.id).toBe(ids[0]);
+    expect([5, 6, 7].map((offset) => records.claim(message(offset), copies)?.id)).toEqual(ids);
+    const other = recordsOf(17, 18);
+    expect(other.claim(message(8), copies)?.id).toBe(ids[0]);
+  });
+
+  it('are only where they can be: in the place of the first one, or among what the mirror has brought behind the last copy that was found', () => {
+    const origins = { ...copies, cluster: 'A', physicalTopic: 'orders' };
+    const isOriginal = (offset: number, log: typeof copies): boolean =>
+      recordsOf(17).claim(message(offset), log) !== undefined;
+    expect(isOriginal(17, origins)).toBe(true);
+    expect(isOriginal(18, origins)).toBe(false);
+    expect(isOriginal(4, copies)).toBe(true);
+    expect(isOriginal(3, copies)).toBe(false);
+    expect(isOriginal(17, born)).toBe(false);
+    // Under the Identity policy it may be born there.
+    const underIdentity = new ReplayedRecords(indexOf(17), (_, topic) => topic);
+    expect(underIdentity.claim(message(17), born)).toBeUndefined();
+    expect(isOriginal(17, { ...copies, partition: 1 })).toBe(false);
   });
 });
 
@@ -75,21 +95,28 @@ describe('what was handled on the cluster that was left', () => {
 
   it('is everything below the place that the group had come to', () => {
     const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(ORIGIN, at(5n), stretch)).toBe(true);
-    expect(handled.includes({ ...ORIGIN, offset: '18' }, at(5n), stretch)).toBe(false);
-    expect(handled.includes({ ...ORIGIN, partition: 1 }, at(5n), stretch)).toBe(false);
-    expect(handled.includes({ ...ORIGIN, cluster: 'B' }, at(5n), stretch)).toBe(false);
+    expect(handled.includes(REPLAY, at(5n), stretch)).toBe(true);
+    expect(handled.includes({ ...REPLAY, isOfLastLog: false }, at(5n), stretch)).toBe(false);
+    expect(
+      handled.includes({ ...REPLAY, origin: { ...ORIGIN, offset: '18' } }, at(5n), stretch),
+    ).toBe(false);
+    expect(
+      handled.includes({ ...REPLAY, origin: { ...ORIGIN, partition: 1 } }, at(5n), stretch),
+    ).toBe(false);
+    expect(
+      handled.includes({ ...REPLAY, origin: { ...ORIGIN, cluster: 'B' } }, at(5n), stretch),
+    ).toBe(false);
   });
 
   it('is not known of what was replayed before the plan was made: it may be of a log that was lost since', () => {
     const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(ORIGIN, at(4n), stretch)).toBe(false);
+    expect(handled.includes(REPLAY, at(4n), stretch)).toBe(false);
     const unknown = new HandledElsewhere(planned(undefined), () => stretch);
-    expect(unknown.includes(ORIGIN, at(5n), stretch)).toBe(false);
+    expect(unknown.includes(REPLAY, at(5n), stretch)).toBe(false);
   });
 
   it('does not count where somebody has moved the position since', () => {
     const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(ORIGIN, at(5n), {})).toBe(false);
+    expect(handled.includes(REPLAY, at(5n), {})).toBe(false);
   });
 });

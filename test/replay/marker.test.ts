@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { contentHash } from '../../src/position/fingerprint.js';
 import {
   markedHeaders,
   originKey,
+  replayedHash,
+  replayOf,
   REPLAY_HEADER,
   replayOrigin,
   type ReplayOrigin,
@@ -25,9 +28,15 @@ const asRead = (headers: ReturnType<typeof markedHeaders>): Record<string, Buffe
 describe('the header of a replayed record', () => {
   it('says where the record was acknowledged first, beside the headers that it had', () => {
     fc.assert(
-      fc.property(origins, (origin) => {
-        const headers = asRead(markedHeaders({ trace: 't1' }, origin));
+      fc.property(origins, fc.boolean(), (origin, isOfLastLog) => {
+        const headers = asRead(markedHeaders({ trace: 't1' }, { origin, isOfLastLog }));
         expect(replayOrigin({ headers })).toEqual(origin);
+        const content = { timestamp: '1', key: null, value: Buffer.from('v') };
+        expect(replayOf({ ...content, headers })).toEqual({ origin, isOfLastLog });
+        const own = { trace: Buffer.from('t1') };
+        expect(replayedHash({ ...content, headers })).toBe(
+          contentHash({ ...content, headers: own }),
+        );
         expect(headers['trace']).toEqual(Buffer.from('t1'));
       }),
     );
@@ -52,7 +61,8 @@ describe('the header of a replayed record', () => {
     const one = Buffer.from(
       String(
         markedHeaders(undefined, {
-          ...{ cluster: 'A', topic: 'o', partition: 0, offset: '1', switchEpoch: 1 },
+          origin: { cluster: 'A', topic: 'o', partition: 0, offset: '1', switchEpoch: 1 },
+          isOfLastLog: true,
         })[REPLAY_HEADER],
       ),
     );
@@ -64,7 +74,9 @@ describe('the header of a replayed record', () => {
     fc.assert(
       fc.property(origins, origins, (one, other) => {
         const isSame = JSON.stringify(one) === JSON.stringify(other);
-        expect(originKey(one) === originKey(other)).toBe(isSame);
+        const content = { timestamp: '1', hash: 'h' };
+        expect(originKey(one, content) === originKey(other, content)).toBe(isSame);
+        expect(originKey(one, content)).not.toBe(originKey(one, { ...content, hash: 'i' }));
       }),
     );
   });

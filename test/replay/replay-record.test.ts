@@ -14,8 +14,15 @@ const records = fc.record<ReplayRecord>({
     partition: fc.nat(),
     switchEpoch: fc.nat(),
   }),
+  copiedAt: fc.bigInt({ min: -1n, max: 2n ** 63n - 1n }),
   identities: fc.array(
-    fc.record({ offset: fc.nat(), timestamp: fc.nat().map(String), hash: fc.string() }),
+    fc.record(
+      {
+        ...{ offset: fc.nat(), timestamp: fc.nat().map(String), hash: fc.string() },
+        replayedAt: fc.nat(),
+      },
+      { requiredKeys: ['offset', 'timestamp', 'hash'] },
+    ),
   ),
 });
 
@@ -38,7 +45,7 @@ describe('what a replayer says', () => {
     const text = writeReplayRecord({
       kind: 'announced',
       log: { cluster: 'A', topic: 'orders', partition: 0, switchEpoch: 1 },
-      identities: [],
+      ...{ copiedAt: -1n, identities: [] },
     });
     expect(readReplayRecord(text.replace('"v":1', '"v":2'))).toBeUndefined();
     expect(readReplayRecord(text.replace('announced', 'withdrawn'))).toBeUndefined();

@@ -256,4 +256,23 @@ describe('a disk that does not work', () => {
       expect(memory.clock.nowMs() - atMs).toBeLessThan(2_000);
     });
   });
+
+  it('holds up no report where it does not answer at all: that one says that it may miss something', async () => {
+    const memory = ordersWorld();
+    await memory.run(async () => {
+      const never = new Promise<never>(() => {});
+      const world: Partial<World> = { listFiles: () => never };
+      const life = await live(memory, emptyDisk(), { world });
+      memory.mirror('A->B').pause();
+      await send(memory, life, values('lost', 3));
+      await life.kafka.switchTo('B', { planned: false });
+      const report = await told(memory, life);
+      expect(named(memory, report)).toEqual(['lost0', 'lost1', 'lost2']);
+      expect(report.isComplete).toBe(false);
+      expect(life.failures).toMatchObject([
+        { path: SPOOL, because: expect.stringContaining('10000 ms') },
+      ]);
+      await life.kafka.close();
+    });
+  });
 });
