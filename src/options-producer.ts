@@ -54,6 +54,12 @@ export interface ProducerFailoverOptions {
    */
   readonly hotStandby?: boolean;
   /**
+   * Name of a header in which each message gets an id of its own, where it has none: so a consumer with `consumer.dedup: { messageId }` of the same name knows a record that stands in both
+   * clusters' logs, because it was resent after a switch, or replayed. The messages that you pass are not changed: kafkajs gets copies, and {@link sendOutcome} has these. Default: none, and
+   * nothing is copied. Does not affect sends of a transaction.
+   */
+  readonly messageIdHeader?: string;
+  /**
    * Most bytes of requests that were acknowledged and are kept until MirrorMaker has copied them, of all producers together: so it can be said after a switch
    * which records are not on the other cluster. Default 33554432 (32 MiB), taken in pieces of up to 256 KiB. 0: nothing is kept. Infinity is refused. Where the mirror is
    * further behind the oldest are let go, and count as unknown; one request that is larger is kept all the same. Does not affect the sends of transactions, nor `acks: 0`.
@@ -99,6 +105,7 @@ export interface ProducerLimits {
   /** undefined: `resend`, but `reject` where the producer is idempotent. */
   readonly onUnknownOutcome: 'resend' | 'reject' | undefined;
   readonly releaseJitterMs: number;
+  readonly messageIdHeader?: string | undefined;
 }
 
 /** @internal What is kept of what was acknowledged, and what becomes of it. */

@@ -110,6 +110,7 @@ const shape = z.strictObject({
       deliveryTimeoutMs: timerFrom(1).default(120_000),
       onUnknownOutcome: z.enum(['resend', 'reject']).optional(),
       releaseJitterMs: timerFrom(0).default(0),
+      messageIdHeader: z.string().min(1, 'must be the name of a header').optional(),
       hotStandby: z.boolean().default(false),
       ledgerMaxBytes: z
         .int()
@@ -233,7 +234,8 @@ export type ResolvedHealth = Required<Omit<HealthOptions, 'canary'>> & {
 /** @internal The groups of options that have defaults, with them. */
 export interface CheckedGroups {
   readonly mirror: Required<MirrorOptions>;
-  readonly producer: ProducerFailoverOptions & Omit<ProducerLimits, 'onUnknownOutcome'>;
+  readonly producer: Omit<ProducerFailoverOptions, 'messageIdHeader'> &
+    Omit<ProducerLimits, 'onUnknownOutcome'>;
   readonly consumer: Omit<ConsumerLimits, 'dedup'>;
   readonly dedup: DedupLimits | undefined;
   readonly hotStandby: { readonly consumers: boolean; readonly producers: boolean };

@@ -172,6 +172,7 @@ describe('options', () => {
       'producer.onUnmirrored',
     ],
     [{ clusters, producer: { onUnmirrored: 'resend' } }, 'producer.onUnmirrored'],
+    [{ clusters, producer: { messageIdHeader: '' } }, 'producer.messageIdHeader'],
   ])('are refused with the option named: %j', (config, option) => {
     const error = refusal(config);
     expect(error.option).toBe(option);

@@ -6,7 +6,7 @@ import type { OverheadFigures } from './figures.js';
 const BATCH: SendShape = { messageCount: 100, sendCount: 600, concurrency: 4 };
 const SINGLE: SendShape = { messageCount: 1, sendCount: 6_000, concurrency: 16 };
 
-/** @internal With the ledger by without. Nothing mirrors the topic: the ledger is full all the time, and lets the oldest go. */
+/** @internal With the ledger by without, and with the ledger and ids by without both. Nothing mirrors the topic: the ledger is full all the time, and lets the oldest go. */
 export async function measureOverhead(
   { clusters: { A, B } }: Stack,
   topic: string,
@@ -24,6 +24,14 @@ export async function measureOverhead(
   await producers.wrapped.connect();
   const batch = await compareProducers(topic, producers, BATCH, pairs);
   const single = await compareProducers(topic, producers, SINGLE, pairs);
-  await Promise.all([without.close(), kept.close()]);
-  return { ledgerRatio: batch.ratio, singleLedgerRatio: single.ratio, identityRatio: null };
+  const withIds = new FailoverKafka({ ...common, producer: { messageIdHeader: 'id' } });
+  const identified = { bare: producers.bare, wrapped: withIds.producer() };
+  await identified.wrapped.connect();
+  const identity = await compareProducers(topic, identified, BATCH, pairs);
+  await Promise.all([without.close(), kept.close(), withIds.close()]);
+  return {
+    ledgerRatio: batch.ratio,
+    singleLedgerRatio: single.ratio,
+    identityRatio: identity.ratio,
+  };
 }

@@ -15,7 +15,8 @@ import { ProducerConnection } from './connection.js';
 import { closedError, ProducerCore } from './core.js';
 import { disconnectedError, disconnectingError } from './disconnected.js';
 import { aborted, heldError } from './send-errors.js';
-import type { Payload } from './payload.js';
+import { messageIds } from './message-ids.js';
+import { withMessageIds, type Payload } from './payload.js';
 import { PendingSend } from './pending-send.js';
 import { PRODUCER_EVENTS } from './producer-events.js';
 import { Sends } from './sends.js';
@@ -180,13 +181,18 @@ function surfaceOf(
   const logger = parts.logger.namespace('Producer');
   const gate: OffsetsGate = parts.offsetsGate ?? ((offsets) => ({ offsets, committed: () => {} }));
   const on: InstrumentationRelay['on'] = (eventName, listener) => relay.on(eventName, listener);
-  const { deliveryTimeoutMs } = parts.limits;
+  const { deliveryTimeoutMs, messageIdHeader } = parts.limits;
+  const nextId = messageIdHeader === undefined ? undefined : messageIds(world);
   // The hot path: with a cluster open, a send is one record of it, one call, and nothing per message.
   const submit = (
     method: 'send' | 'sendBatch',
-    payload: Payload,
+    passed: Payload,
     given: SendOptions | undefined,
   ): Promise<SendMetadata[]> => {
+    const payload =
+      messageIdHeader === undefined || nextId === undefined
+        ? passed
+        : withMessageIds(passed, messageIdHeader, nextId);
     // kafkajs takes no second argument and ignores it: `records.map(producer.send)` passes a number.
     const options = typeof given === 'object' && given !== null ? given : undefined;
     let send: PendingSend | undefined;

@@ -42,19 +42,41 @@ export function payloadBytes(payload: Payload): number {
  * @internal
  */
 export function withTimestamps(payload: Payload, stampWallMs: number): Payload {
-  if (!isObject(payload)) return payload;
   const stamp = String(Math.trunc(stampWallMs));
+  return withMessages(payload, (messages) => stamped(messages, stamp));
+}
+
+/**
+ * The payload with an id in the header of each message that has none there. As {@link withTimestamps} it does not touch the user's objects.
+ *
+ * @internal
+ */
+export function withMessageIds(payload: Payload, header: string, nextId: () => string): Payload {
+  const identified = (message: Message): Message => {
+    if (!isObject(message) || message.headers?.[header] !== undefined) return message;
+    const headers = { ...message.headers, [header]: nextId() };
+    return { ...copyOf(message, [...MESSAGE_FIELDS, 'timestamp']), headers };
+  };
+  return withMessages(payload, (messages) => messages.map(identified));
+}
+
+/** A copy with other messages. What is no list stays: kafkajs refuses it. */
+function withMessages(
+  payload: Payload,
+  change: (messages: readonly Message[]) => Message[],
+): Payload {
+  if (!isObject(payload)) return payload;
   if ('topicMessages' in payload) {
     if (!Array.isArray(payload.topicMessages)) return payload;
     const topicMessages = payload.topicMessages.map((entry) =>
       isObject(entry) && Array.isArray(entry.messages)
-        ? { ...copyOf(entry, ['topic']), messages: stamped(entry.messages, stamp) }
+        ? { ...copyOf(entry, ['topic']), messages: change(entry.messages) }
         : entry,
     );
     return { ...copyOf(payload, REQUEST_FIELDS), topicMessages };
   }
   if (!('messages' in payload) || !Array.isArray(payload.messages)) return payload;
-  const messages = stamped(payload.messages, stamp);
+  const messages = change(payload.messages);
   return { ...copyOf(payload, ['topic', ...REQUEST_FIELDS]), messages };
 }
 
