@@ -82,7 +82,12 @@ async function emitTypes(stage: string): Promise<void> {
 async function dropInternalDocs(path: string): Promise<void> {
   const text = await readFile(path, 'utf8');
   const docs = /\/\*\*(?:(?!\*\/)[^])*@internal(?:(?!\*\/)[^])*\*\//g;
-  await writeFile(path, text.replaceAll(docs, '/** @internal */'));
+  const marked = text.replaceAll(docs, '/** @internal */');
+  // Their members have no mark of their own.
+  const bodies =
+    /(?<=\/\*\* @internal \*\/\nexport (?:declare )?(?:abstract )?(?:interface|class) )[^]*?\n\}/g;
+  const withoutDocs = (body: string): string => body.replaceAll(/^ +\/\*\*[^]*?\*\/\n/gm, '');
+  await writeFile(path, marked.replaceAll(bodies, withoutDocs));
 }
 
 /** Writes the ESM facade of one entry point: each run-time name, and kafkajs's own default export, the whole module. */
