@@ -54,8 +54,15 @@ export function withTimestamps(payload: Payload, stampWallMs: number): Payload {
 export function withMessageIds(payload: Payload, header: string, nextId: () => string): Payload {
   const identified = (message: Message): Message => {
     if (!isObject(message) || message.headers?.[header] !== undefined) return message;
-    const headers = { ...message.headers, [header]: nextId() };
-    return { ...copyOf(message, [...MESSAGE_FIELDS, 'timestamp']), headers };
+    // The hot path: what kafkajs reads, and nothing else.
+    const { key, value, partition, timestamp, headers: own } = message;
+    const headers: NonNullable<Message['headers']> = own === undefined ? {} : { ...own };
+    headers[header] = nextId();
+    const copy: Message = { value, headers };
+    if (key !== undefined) copy.key = key;
+    if (partition !== undefined) copy.partition = partition;
+    if (timestamp !== undefined) copy.timestamp = timestamp;
+    return copy;
   };
   return withMessages(payload, (messages) => messages.map(identified));
 }
