@@ -63,9 +63,11 @@ export class DedupLane {
    * @param isRecognised - it is left out in any case.
    */
   leavesOut(message: KafkaMessage, isRecognised: boolean): boolean {
-    const { window, source, work } = this.#parts;
+    const { window, source, work, handledElsewhere } = this.#parts;
     const offset = BigInt(message.offset);
-    if (this.#isMoved(offset)) work.interrupt(source.cluster);
+    const moved = this.#moved(offset);
+    if (moved !== 'not') work.interrupt(source.cluster);
+    if (moved === 'back') handledElsewhere?.movesBack(source.topic, source.partition);
     const { stretch } = work;
     const log = work.reach(source);
     log.reached ??= offset;
@@ -85,12 +87,12 @@ export class DedupLane {
 
   /** The group has come past its replay here; or it is the replay, and the group had handled it on the other cluster. */
   #isElsewhere(replayed: ReplayedRecord, offset: bigint): boolean {
-    const { source, work, handledElsewhere, hasPassedReplay } = this.#parts;
+    const { source, handledElsewhere, hasPassedReplay } = this.#parts;
     if (replayed.kind === 'original') {
       return replayed.replayedAt !== undefined && hasPassedReplay(replayed.replayedAt);
     }
     const at = { ...source, offset };
-    return handledElsewhere?.includes(replayed.replay, at, work.stretch) === true;
+    return handledElsewhere?.includes(replayed.replay, at) === true;
   }
 
   /** The records that were not left out, for the handler that is about to be called with them. */
@@ -120,13 +122,15 @@ export class DedupLane {
     if (log.reached === undefined || log.reached < offset) log.reached = offset;
   }
 
-  #isMoved(offset: bigint): boolean {
+  /** Whether this is not where the plan, or this process, would go on. Beyond it others have been at work. */
+  #moved(offset: bigint): 'not' | 'on' | 'back' {
     const { source, work } = this.#parts;
     const begins = this.#begins;
     this.#begins = undefined;
-    if (begins !== undefined && begins.at !== offset) return true;
     const { reached } = work.reach(source);
-    return reached !== undefined && offset < reached;
+    if (reached !== undefined && offset < reached) return 'back';
+    if (begins === undefined || begins.at === offset) return 'not';
+    return begins.at !== undefined && offset < begins.at ? 'back' : 'on';
   }
 
   #note(opened: readonly Opened[]): void {

@@ -112,24 +112,25 @@ export class DedupWindow {
     for (const one of partitions) {
       if (one.kind === 'resume') places.set(one.physicalTopic, one.partition, one.offset);
     }
-    const stretchOf = (topic: string, partition: number): Stretch =>
-      this.#work(topic, partition).stretch;
-    const handledElsewhere = new HandledElsewhere(partitions, stretchOf);
+    const handledElsewhere = new HandledElsewhere(partitions);
     this.#beginning = { cluster, switchEpoch, places, handledElsewhere };
   }
 
   /** The group was left, or is joined without a plan: it may have been reset meanwhile. */
   forgetAll(cluster: string): void {
     this.#hasFailed = false;
-    this.#beginning = undefined;
     for (const work of this.#works.values()) work.interrupt(cluster);
+    this.#beginning?.handledElsewhere.forget();
+    this.#beginning = undefined;
     this.#handled.clear();
   }
 
   /** User code moves the position in this logical partition, and wants again what comes. */
   forget(cluster: string, topic: string, partition: unknown): void {
     const index = readPartition(partition);
-    if (index !== undefined) this.#works.get(topic, index)?.interrupt(cluster);
+    if (index === undefined) return;
+    this.#works.get(topic, index)?.interrupt(cluster);
+    this.#beginning?.handledElsewhere.movesBack(topic, index);
   }
 
   /**

@@ -3,7 +3,6 @@ import type { PartitionPlan } from '../position/plan.js';
 import { originKey, replayedHash, replayOf, type Replay } from '../replay/marker.js';
 import type { ReplayedPlace, ReplayIndex } from '../replay/replay-index.js';
 import { PartitionMap } from '../replication/partition-map.js';
-import type { Stretch } from './partition-work.js';
 import type { RecordLog } from './record-identity.js';
 
 /** @internal A record that is there twice, or may be: as it was acknowledged first, perhaps mirrored, and as it was replayed. */
@@ -76,36 +75,41 @@ export class ReplayedRecords {
  */
 export class HandledElsewhere {
   /** By the topic of the log that was left. */
-  readonly #handled = new PartitionMap<{ readonly end: bigint; readonly stretch: Stretch }>();
+  readonly #handled = new PartitionMap<{ readonly topic: string; readonly end: bigint }>();
   /** Where the logs of this cluster ended when the plan was made. */
   readonly #ends = new PartitionMap<bigint>();
+  /** Logical partitions in which somebody has moved back since. */
+  readonly #movedBack = new PartitionMap<object>();
 
-  constructor(
-    partitions: readonly PartitionPlan[],
-    stretchOf: (topic: string, partition: number) => Stretch,
-  ) {
+  constructor(partitions: readonly PartitionPlan[]) {
     for (const one of partitions) {
       const { topic, physicalTopic, partition, upstream } = one;
       if (one.kind === 'resume' && one.end !== undefined) {
         this.#ends.set(physicalTopic, partition, one.end);
       }
       if (upstream?.handledEnd === undefined) continue;
-      const stretch = stretchOf(topic, partition);
-      this.#handled.set(upstream.topic, partition, { end: upstream.handledEnd, stretch });
+      this.#handled.set(upstream.topic, partition, { topic, end: upstream.handledEnd });
     }
   }
 
+  /** Somebody wants again what the group has handled in this logical partition. Another member that has it meanwhile is no reason: the group has handled it all the same. */
+  movesBack(topic: string, partition: number): void {
+    this.#movedBack.set(topic, partition, {});
+  }
+
+  /** Nothing is known any more: the group may have been reset. */
+  forget(): void {
+    this.#handled.clear();
+  }
+
   /** @param at - where the replay stands here. */
-  includes(
-    { origin, isOfLastLog }: Replay,
-    at: RecordLog & { readonly offset: bigint },
-    stretch: Stretch,
-  ): boolean {
+  includes({ origin, isOfLastLog }: Replay, at: RecordLog & { readonly offset: bigint }): boolean {
     const handled = this.#handled.get(origin.topic, origin.partition);
     const end = this.#ends.get(at.physicalTopic, at.partition);
     return (
       isOfLastLog &&
-      handled?.stretch === stretch &&
+      handled !== undefined &&
+      this.#movedBack.get(handled.topic, origin.partition) === undefined &&
       origin.cluster !== at.cluster &&
       BigInt(origin.offset) < handled.end &&
       end !== undefined &&

@@ -72,7 +72,6 @@ describe('records that are there twice', () => {
 });
 
 describe('what was handled on the cluster that was left', () => {
-  const stretch = {};
   const planned = (end: bigint | undefined): PartitionPlan[] => [
     {
       ...{ kind: 'resume', topic: 'orders', physicalTopic: 'orders', partition: 0 },
@@ -94,29 +93,32 @@ describe('what was handled on the cluster that was left', () => {
   const at = (offset: bigint) => ({ ...born, offset });
 
   it('is everything below the place that the group had come to', () => {
-    const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(REPLAY, at(5n), stretch)).toBe(true);
-    expect(handled.includes({ ...REPLAY, isOfLastLog: false }, at(5n), stretch)).toBe(false);
-    expect(
-      handled.includes({ ...REPLAY, origin: { ...ORIGIN, offset: '18' } }, at(5n), stretch),
-    ).toBe(false);
-    expect(
-      handled.includes({ ...REPLAY, origin: { ...ORIGIN, partition: 1 } }, at(5n), stretch),
-    ).toBe(false);
-    expect(
-      handled.includes({ ...REPLAY, origin: { ...ORIGIN, cluster: 'B' } }, at(5n), stretch),
-    ).toBe(false);
+    const handled = new HandledElsewhere(planned(5n));
+    expect(handled.includes(REPLAY, at(5n))).toBe(true);
+    expect(handled.includes({ ...REPLAY, isOfLastLog: false }, at(5n))).toBe(false);
+    expect(handled.includes({ ...REPLAY, origin: { ...ORIGIN, offset: '18' } }, at(5n))).toBe(
+      false,
+    );
+    expect(handled.includes({ ...REPLAY, origin: { ...ORIGIN, partition: 1 } }, at(5n))).toBe(
+      false,
+    );
+    expect(handled.includes({ ...REPLAY, origin: { ...ORIGIN, cluster: 'B' } }, at(5n))).toBe(
+      false,
+    );
   });
 
   it('is not known of what was replayed before the plan was made: it may be of a log that was lost since', () => {
-    const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(REPLAY, at(4n), stretch)).toBe(false);
-    const unknown = new HandledElsewhere(planned(undefined), () => stretch);
-    expect(unknown.includes(REPLAY, at(5n), stretch)).toBe(false);
+    const handled = new HandledElsewhere(planned(5n));
+    expect(handled.includes(REPLAY, at(4n))).toBe(false);
+    const unknown = new HandledElsewhere(planned(undefined));
+    expect(unknown.includes(REPLAY, at(5n))).toBe(false);
   });
 
-  it('does not count where somebody has moved the position since', () => {
-    const handled = new HandledElsewhere(planned(5n), () => stretch);
-    expect(handled.includes(REPLAY, at(5n), {})).toBe(false);
+  it('does not count where somebody has moved back since, in that partition', () => {
+    const handled = new HandledElsewhere(planned(5n));
+    handled.movesBack('orders', 1);
+    expect(handled.includes(REPLAY, at(5n))).toBe(true);
+    handled.movesBack('orders', 0);
+    expect(handled.includes(REPLAY, at(5n))).toBe(false);
   });
 });
