@@ -272,6 +272,8 @@ describe('a thousand sends at the same time', () => {
     }
     const answers = [...(await first), ...(await second)];
     await A.start();
+    // Its partitions may have no leader for a moment yet.
+    await logs.untilHeld('A', topic, 1 + texts.length);
     const [onA, onB] = [await placesOf(topic, 'A'), await placesOf(topic, 'B')];
     expect([...onB.values()].toSorted()).toEqual(numbered('late', 100).toSorted());
     for (const [index, answer] of answers.entries()) {
