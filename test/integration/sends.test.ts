@@ -359,6 +359,8 @@ describe('a target that dies during the switch to it', () => {
     expect(after).toMatchObject({ cluster: 'A' });
     expect(textsOf(await logs.records('A', topic)).toSorted()).toEqual(['after', 'before']);
     await B.start();
+    // As above: until its partitions have a leader.
+    await logs.untilHeld('B', topic, 0);
     expect(await logs.records('B', topic)).toEqual([]);
   });
 });
