@@ -73,7 +73,7 @@ export function playTail(stage: Stage): Promise<TailResult> {
     const tally = tallyTail({
       ...{ topic, mirrored, onA: await read('A', topic), onB: await read('B', topic) },
       ...{ acknowledged: cast.acknowledged, handled: cast.handled },
-      ...{ searched: cast.searched, replayed: cast.replayed },
+      searched: cast.searched,
     });
     await cast.allGone();
     return { tally, failures: cast.failures };

@@ -1,4 +1,4 @@
-import type { ReplayReport, UnmirroredReport } from 'kafkajs-failover';
+import type { UnmirroredReport } from 'kafkajs-failover';
 import type { Acknowledgement, Handling, LoggedRecord } from './tally.js';
 
 /**
@@ -19,7 +19,6 @@ export interface TailEvidence {
   readonly onB: readonly LoggedRecord[];
   /** The library's own word. */
   readonly searched: UnmirroredReport | undefined;
-  readonly replayed: ReplayReport | undefined;
 }
 
 /** Counts are records. */

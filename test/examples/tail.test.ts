@@ -26,7 +26,6 @@ const GOOD: TailEvidence = {
     ],
     file: undefined,
   },
-  replayed: undefined,
 };
 
 const named = (first: string, last: string): TailEvidence['searched'] => {
